@@ -1,0 +1,114 @@
+import type { AuditEvent, Json } from '../model/event.ts';
+import type { PartSchema } from '../model/part.ts';
+
+export type Outcome = 'success' | 'failure' | 'unknown';
+export type Severity = 'informational' | 'low' | 'medium' | 'high' | 'critical';
+export type ActorType = 'user' | 'admin' | 'service' | 'system';
+
+/** What the classifier made of an event type that nobody has published. */
+export interface Classification {
+  /** The event type as sent. */
+  readonly eventType: string;
+  /** Lower case, words joined by `_`. */
+  readonly slug: string;
+  readonly domain: string;
+  readonly object: string;
+  readonly verb: string;
+  readonly outcomeHint: Outcome | null;
+  readonly confidence: 'high' | 'medium' | 'low';
+  /** True when a row of the operator's table decided. */
+  readonly overridden: boolean;
+}
+
+export interface CanonicalUser {
+  readonly id?: string;
+  readonly email?: string;
+  readonly name?: string;
+}
+
+export interface CanonicalRole {
+  readonly id?: string;
+  readonly name?: string;
+  readonly type?: string;
+}
+
+/**
+ * One audit event, understood once; every format is a pure function of it. Whatever the event does not say is absent:
+ * an outcome that is not stated is `unknown`, never success.
+ */
+export interface CanonicalEvent {
+  readonly id: string;
+  readonly source: string;
+  readonly seq: bigint;
+  /** created_at in nanoseconds since 1970. */
+  readonly createdNs: bigint;
+  readonly createdAt: string;
+  readonly receivedAt: string;
+  readonly classification: Classification;
+  /** "Api Key Deleted". */
+  readonly title: string;
+  readonly outcome: Outcome;
+  readonly severity: Severity;
+  readonly actor: CanonicalUser & {
+    readonly type: ActorType;
+    readonly roles: readonly CanonicalRole[];
+    readonly provider?: string;
+    readonly enabled?: boolean;
+    readonly mfaConfigured?: boolean;
+    readonly lastLoginAt?: string;
+  };
+  /** A normalized IP address; absent when the text is not one. */
+  readonly ip?: string;
+  /** The address as text, also when it is no IP address. */
+  readonly address?: string;
+  readonly entityName?: string;
+  readonly entityId?: string;
+  readonly target?: CanonicalUser;
+  readonly addedRoles: readonly string[];
+  readonly removedRoles: readonly string[];
+  readonly changedAttributes: readonly string[];
+  readonly reason?: string;
+  readonly team?: string;
+  /** event_details after redaction; null when absent. Numbers that a double cannot hold are kept as raw JSON. */
+  readonly details: Json;
+  /** The whole item after redaction, as JSON text: what `event.original`, `raw_data` and `raw` carry. */
+  readonly originalText: string;
+  /** How many values redaction replaced. */
+  readonly redactions: number;
+  /** How many parts of the embedded user were left out: role permissions, other people's e-mails. */
+  readonly trimmed?: number;
+  /** The item as received, before redaction: only `raw` with `redact: false` carries it. */
+  readonly verbatim?: string;
+}
+
+/** Where an event comes from and who carries it: constant for a source, put in each format's proper place. */
+export interface Origin {
+  /** Host of the Platform installation: "acme.mycloudquery.com". */
+  readonly instance: string;
+  readonly apiVersion: 'v1' | 'v2';
+  readonly platformVersion?: string;
+  readonly tenantId?: string;
+  readonly forwarderVersion: string;
+  /** The operator's own labels. */
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** Event to wire document: a pure function that never throws, whatever the event holds. */
+export interface Format {
+  readonly name: string;
+  /** `json`: the document is one JSON object on one line; `text`: one line of text. */
+  readonly kind: 'json' | 'text';
+  render(event: CanonicalEvent, origin: Origin): string;
+}
+
+/** Reads an event of the journal into the canonical form. Never throws. */
+export type Canonicalize = (event: AuditEvent) => CanonicalEvent;
+
+/** How a format enters the program: one of these per file, one line in registry.ts. */
+export interface FormatDefinition<Options = never> {
+  readonly name: string;
+  readonly kind: Format['kind'];
+  /** Keys of a sink's `format_options`. */
+  readonly schema: PartSchema;
+  create(options: Options): Format;
+}

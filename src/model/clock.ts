@@ -1,0 +1,26 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** Time and chance as the two loops see them, so that a simulation can own both. */
+export interface Clock {
+  /** Milliseconds since 1970, from the wall clock: may jump. */
+  now(): number;
+  /** Milliseconds from an arbitrary start that never runs backwards: for measuring how long something took. */
+  monotonic(): number;
+  /** Resolves after `ms`; rejects with the signal's reason as soon as it aborts. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /** In [0, 1). */
+  random(): number;
+}
+
+export const wallClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  sleep: async (ms, signal) => {
+    signal?.throwIfAborted();
+    await delay(ms, undefined, { signal }).catch((error: unknown) => {
+      signal?.throwIfAborted();
+      throw error;
+    });
+  },
+  random: () => Math.random(),
+};

@@ -1,0 +1,54 @@
+/**
+ * Every failure that crosses a contract is a ForwardError of one kind, and each kind has one reaction, taken in
+ * one place (pipeline/collect.ts, pipeline/deliver.ts):
+ *
+ * - config     nothing starts; the program exits with 2.
+ * - transient  back off with full jitter and try the same again, without end; `retryAfterMs` is a floor.
+ * - denied     credentials, certificate, permission or a wrong index: hold, probe slowly, read the secret again,
+ *              show unhealthy. Never drop, never hot-loop.
+ * - rejected   the receiver will never take this one event: dead letter.
+ * - corrupt    the journal fails its own checks: stop; never start from zero silently.
+ */
+export type ErrorKind = 'config' | 'transient' | 'denied' | 'rejected' | 'corrupt';
+
+export interface ForwardErrorOptions {
+  readonly cause?: unknown;
+  /** A floor for the next attempt, from Retry-After. Milliseconds. */
+  readonly retryAfterMs?: number | undefined;
+  /** True when the receiver may have taken the data although we cannot tell: resending may repeat it. */
+  readonly ambiguous?: boolean;
+  /** What a person can do about it, as a sentence part: "create a key with …". */
+  readonly mend?: string | undefined;
+}
+
+/** Message: what happened and where. Never a secret, never an event's body. What happens next is added by the loop. */
+export class ForwardError extends Error {
+  readonly kind: ErrorKind;
+  readonly retryAfterMs: number | undefined;
+  readonly ambiguous: boolean;
+  readonly mend: string | undefined;
+
+  constructor(kind: ErrorKind, message: string, options: ForwardErrorOptions = {}) {
+    super(message, { cause: options.cause });
+    this.name = 'ForwardError';
+    this.kind = kind;
+    this.retryAfterMs = options.retryAfterMs;
+    this.ambiguous = options.ambiguous ?? false;
+    this.mend = options.mend;
+  }
+}
+
+/** The text of anything thrown, on one line, control characters replaced: safe for a log line and a terminal. */
+export function describe(error: unknown): string {
+  const text = error instanceof Error ? error.message || error.name : String(error);
+  return oneLine(text, 600);
+}
+
+/** Untrusted text made safe to show: one line, no control characters, at most `limit` characters. */
+export function oneLine(text: string, limit = 300): string {
+  const flat = text
+    .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ')
+    .trim()
+    .toWellFormed();
+  return flat.length > limit ? `${flat.slice(0, limit).toWellFormed()}…` : flat;
+}

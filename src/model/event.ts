@@ -1,0 +1,68 @@
+/** JSON as parsed; `unknown` at the edges would only move the casts elsewhere. */
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+
+/** An audit event as the journal keeps it. */
+export interface AuditEvent {
+  /** Place in the journal: grows with every event appended, over all sources, so that a sink needs one cursor. */
+  readonly seq: bigint;
+  /** The source's name in the configuration. */
+  readonly source: string;
+  /** The Platform's event id, or `sha256:…` of the bytes where the Platform sent none: the idempotency key everywhere. */
+  readonly id: string;
+  /** RFC 3339 exactly as the Platform sent it: Date would cut it to milliseconds. */
+  readonly createdAt: string;
+  /** The event's own text, cut out of the response: numbers over 2^53 survive. */
+  readonly original: string;
+  /** When the journal first had it. RFC 3339, milliseconds. */
+  readonly receivedAt: string;
+}
+
+/** An audit event on its way into the journal. */
+export interface NewEvent {
+  readonly id: string;
+  readonly createdAt: string;
+  /** createdAt in nanoseconds since 1970. */
+  readonly createdNs: bigint;
+  readonly original: string;
+  /** As sent; empty when the event has none. */
+  readonly eventType: string;
+  /** False when the source's filters leave it out: its id is remembered for the counts, the event is not kept. */
+  readonly wanted: boolean;
+}
+
+/** An item of a response that cannot be read as an event: set aside with its bytes, never in the way of the rest. */
+export interface MalformedItem {
+  readonly reason: string;
+  readonly bytes: Buffer;
+}
+
+/** A span of event time; both ends inclusive, in nanoseconds since 1970. */
+export interface Window {
+  readonly startNs: bigint;
+  readonly endNs: bigint;
+}
+
+/**
+ * What is known about a window.
+ * - read      every page of it was read, and the count met where the server gave one
+ * - verified  read, and a later count by the server agreed
+ * - suspect   could not be read to agreement: shown until a later read settles it
+ */
+export type CoverageStatus = 'read' | 'verified' | 'suspect';
+
+export interface Coverage extends Window {
+  readonly status: CoverageStatus;
+  /** The server's own count for the window, where it gave one. */
+  readonly serverCount: number | null;
+}
+
+/** Something an operator has to know that no retry can mend. */
+export interface Finding {
+  /** `fewer_on_server`, `altered_event`, `gap`, `suspect_window`, … */
+  readonly kind: string;
+  readonly window?: Window;
+  readonly eventId?: string;
+  /** One sentence: what was seen and what it may mean. */
+  readonly summary: string;
+  readonly detail?: Json;
+}

@@ -1,0 +1,214 @@
+import { TLSSocket } from 'node:tls';
+
+import { Agent, buildConnector, EnvHttpProxyAgent, request as send } from 'undici';
+import type { Dispatcher } from 'undici';
+
+import { describe, ForwardError } from '../model/errors.ts';
+import { assertPinned, connectOptions, isCertificateError } from './tls.ts';
+import type { TlsOptions } from './tls.ts';
+
+const CONNECT_TIMEOUT_MS = 10_000;
+
+export interface HttpRequest {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'HEAD';
+  readonly url: URL;
+  /** Lower-case names. Credentials go here and nowhere else. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string | Buffer;
+  /** For the whole exchange, connection and body included. */
+  readonly timeoutMs: number;
+  /** A longer answer is an error, never cut. */
+  readonly maxResponseBytes: number;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  /** Lower-case names; set-cookie may be a list. */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: Buffer;
+}
+
+/**
+ * One HTTP exchange at a time, for everything that speaks HTTP: TLS options, proxies from the usual environment
+ * variables, a deadline, a size limit, no redirects. Any status resolves; only what left us without a whole answer
+ * throws: `transient` (with `ambiguous` true once the body may have been taken) or `denied` for certificates.
+ */
+export interface HttpClient {
+  exchange(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse>;
+  close(): Promise<void>;
+}
+
+export interface HttpClientOptions {
+  readonly tls?: TlsOptions | undefined;
+  /** Connections kept open to one origin. */
+  readonly connections?: number;
+  /** For tests: what to send through instead of the network. */
+  readonly dispatcher?: Dispatcher;
+}
+
+export function openHttpClient(options: HttpClientOptions = {}): HttpClient {
+  const dispatcher = options.dispatcher ?? openDispatcher(options);
+  return {
+    exchange: (request, signal) => exchange(dispatcher, request, signal),
+    close: () => dispatcher.destroy(),
+  };
+}
+
+function openDispatcher(options: HttpClientOptions): Dispatcher {
+  const connect = connectOptions(options.tls);
+  const common = { connections: options.connections ?? 4, pipelining: 1, keepAliveTimeout: 10_000 };
+  if (!proxyConfigured()) return new Agent({ ...common, connect: pinningConnector(options.tls) });
+  if (options.tls?.fingerprint !== undefined) {
+    throw new ForwardError(
+      'config',
+      'tls.fingerprint cannot be checked through the proxy that the environment names',
+      {
+        mend: 'use tls.ca_file, or name the host in NO_PROXY',
+      },
+    );
+  }
+  return new EnvHttpProxyAgent({ ...common, connect, requestTls: connect });
+}
+
+function pinningConnector(tls: TlsOptions | undefined): buildConnector.connector {
+  const connect = buildConnector({ ...connectOptions(tls), timeout: CONNECT_TIMEOUT_MS });
+  return (target, done) => {
+    connect(target, (...[error, socket]) => {
+      if (error !== null) return done(error, null);
+      try {
+        if (socket instanceof TLSSocket)
+          assertPinned(tls, socket.getPeerX509Certificate()?.raw, target.hostname);
+      } catch (refused) {
+        socket.destroy();
+        return done(refused as Error, null);
+      }
+      return done(null, socket);
+    });
+  };
+}
+
+function proxyConfigured(): boolean {
+  return ['http_proxy', 'HTTP_PROXY', 'https_proxy', 'HTTPS_PROXY'].some((name) =>
+    Boolean(process.env[name]),
+  );
+}
+
+async function exchange(
+  dispatcher: Dispatcher,
+  request: HttpRequest,
+  signal: AbortSignal,
+): Promise<HttpResponse> {
+  signal.throwIfAborted();
+  const deadline = AbortSignal.timeout(request.timeoutMs);
+  try {
+    const response = await send(request.url, {
+      dispatcher,
+      method: request.method,
+      headers: { ...request.headers },
+      body: request.body ?? null,
+      signal: AbortSignal.any([signal, deadline]),
+      headersTimeout: request.timeoutMs,
+      bodyTimeout: request.timeoutMs,
+    });
+    const body = await readBody(response.body, request);
+    return { status: response.statusCode, headers: response.headers, body };
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error instanceof ForwardError ? error : failure(error, request, deadline.aborted);
+  }
+}
+
+async function readBody(stream: Dispatcher.ResponseData['body'], request: HttpRequest): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const part of stream as AsyncIterable<Buffer>) {
+    size += part.length;
+    if (size > request.maxResponseBytes) {
+      stream.destroy();
+      throw new ForwardError(
+        'transient',
+        `${where(request)} answered with more than ${request.maxResponseBytes} bytes; the answer was not used`,
+        { ambiguous: true },
+      );
+    }
+    parts.push(part);
+  }
+  return Buffer.concat(parts, size);
+}
+
+/** Before a byte of the request left, nothing can have been taken. */
+const CLEAN_CODES = new Set([
+  'EAI_AGAIN',
+  'ECONNREFUSED',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
+
+function failure(error: unknown, request: HttpRequest, timedOut: boolean): ForwardError {
+  const code = codeOf(error);
+  if (timedOut || code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT') {
+    const seconds = Math.round(request.timeoutMs / 100) / 10;
+    return new ForwardError('transient', `${where(request)} gave no whole answer within ${seconds} s`, {
+      cause: new DOMException('timed out', 'TimeoutError'),
+      ambiguous: true,
+    });
+  }
+  if (isCertificateError(code)) {
+    return new ForwardError('denied', `${where(request)}: TLS was refused (${code}: ${describe(error)})`, {
+      cause: error,
+      mend: 'check tls.ca_file, the name in the certificate and its dates, and tls.cert_file if the peer asks for one',
+    });
+  }
+  const ambiguous = !CLEAN_CODES.has(code);
+  return new ForwardError('transient', `${where(request)} cannot be reached: ${describe(error)}`, {
+    cause: error,
+    ambiguous,
+  });
+}
+
+/** True when an exchange failed because its deadline passed. */
+export function isTimeout(error: unknown): boolean {
+  return (
+    error instanceof ForwardError &&
+    error.cause instanceof DOMException &&
+    error.cause.name === 'TimeoutError'
+  );
+}
+
+function codeOf(error: unknown): string {
+  if (typeof error !== 'object' || error === null) return '';
+  const code = (error as { code?: unknown }).code;
+  if (typeof code === 'string') return code;
+  return codeOf((error as { cause?: unknown }).cause);
+}
+
+/** Origin and path: a query may hold what an operator searches for, and a URL's user part may hold a password. */
+function where(request: HttpRequest): string {
+  return `${request.url.origin}${request.url.pathname}`;
+}
+
+const RETRY_AFTER_LIMIT_MS = 3_600_000;
+
+/**
+ * Retry-After in either form, as milliseconds from now, clamped to [0, 1 h]; undefined when absent or unreadable.
+ * Source: RFC 9110 10.2.3.
+ */
+export function retryAfterMs(headers: HttpResponse['headers'], nowMs: number): number | undefined {
+  const value = headers['retry-after'];
+  if (typeof value !== 'string') return undefined;
+  const text = value.trim();
+  const ms = /^\d{1,9}$/.test(text)
+    ? Number(text) * 1000
+    : /[A-Za-z]{3}/.test(text)
+      ? Date.parse(text) - nowMs
+      : NaN;
+  return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), RETRY_AFTER_LIMIT_MS);
+}
+
+/** The media type of an answer, lower case, without parameters. */
+export function mediaType(headers: HttpResponse['headers']): string {
+  const value = headers['content-type'];
+  return (typeof value === 'string' ? (value.split(';')[0] ?? '') : '').trim().toLowerCase();
+}

@@ -1,0 +1,152 @@
+import { connect as connectTcp, isIP } from 'node:net';
+import type { Socket } from 'node:net';
+import { connect as connectTls, TLSSocket } from 'node:tls';
+
+import type { Clock } from '../model/clock.ts';
+import { describe, ForwardError } from '../model/errors.ts';
+import { assertPinned, connectOptions, isCertificateError } from './tls.ts';
+import type { TlsOptions } from './tls.ts';
+
+export interface SocketTarget {
+  readonly host: string;
+  readonly port: number;
+  /** Present: TLS from the first byte. */
+  readonly tls?: TlsOptions | undefined;
+  /** How messages name this peer: "tls://siem:6514". */
+  readonly where: string;
+  /** For name lookup, TCP and TLS together. */
+  readonly connectTimeoutMs: number;
+  /** Idle time after which the kernel asks whether the peer is still there; 0 turns it off. */
+  readonly keepAliveMs: number;
+}
+
+/**
+ * The peer closed or reset a connection that had been made, before we were done with it. Whatever was written may have
+ * been taken or not.
+ */
+export class PeerClosedError extends ForwardError {
+  constructor(message: string, cause?: unknown) {
+    super('transient', message, { cause, ambiguous: true });
+    this.name = 'PeerClosedError';
+  }
+}
+
+/**
+ * Opens a TCP or TLS connection; resolves once bytes may be written. The certificate files are read anew each time, so
+ * that a renewed certificate needs no restart. Throws `denied` for certificates and TLS mismatches, `transient` for the
+ * rest, the signal's reason when it aborts. The caller owns the socket and must listen for its `error`.
+ */
+export async function openSocket(target: SocketTarget, clock: Clock, signal: AbortSignal): Promise<Socket> {
+  signal.throwIfAborted();
+  const socket = start(target);
+  socket.setNoDelay(true);
+  if (target.keepAliveMs > 0) socket.setKeepAlive(true, target.keepAliveMs);
+  const ready = new Promise<void>((resolve, reject) => {
+    socket.once(target.tls === undefined ? 'connect' : 'secureConnect', () => resolve());
+    socket.once('error', reject);
+    socket.once('close', () => reject(new Error('the peer closed the connection during the handshake')));
+  });
+  try {
+    await within(ready, target.connectTimeoutMs, clock, signal, () => tooSlow(target));
+    if (socket instanceof TLSSocket) {
+      assertPinned(target.tls, socket.getPeerX509Certificate()?.raw, target.where);
+    }
+    return socket;
+  } catch (error) {
+    socket.on('error', () => {}); // what a dying socket still says adds nothing
+    socket.destroy();
+    signal.throwIfAborted();
+    throw error instanceof ForwardError ? error : connectFailure(error, target);
+  }
+}
+
+function start(target: SocketTarget): Socket {
+  const { host, port, tls } = target;
+  if (tls === undefined) return connectTcp({ host, port });
+  const options = readOptions(tls, target.where);
+  const servername = options.servername ?? (isIP(host) === 0 ? host : undefined);
+  return connectTls({ host, port, ...options, ...(servername === undefined ? {} : { servername }) });
+}
+
+/** A certificate file that vanished while running must hold the sink, not end the program. */
+function readOptions(tls: TlsOptions, where: string): ReturnType<typeof connectOptions> {
+  try {
+    return connectOptions(tls);
+  } catch (error) {
+    throw new ForwardError('denied', `${where}: ${describe(error)}`, { cause: error });
+  }
+}
+
+function tooSlow(target: SocketTarget): ForwardError {
+  const seconds = Math.round(target.connectTimeoutMs / 100) / 10;
+  return new ForwardError('transient', `${target.where} did not accept a connection within ${seconds} s`);
+}
+
+/** No byte of an event had left: nothing can have been taken. */
+function connectFailure(error: unknown, target: SocketTarget): ForwardError {
+  const refused = tlsRefusal(error, target.where);
+  if (refused !== null) return refused;
+  const handshake = target.tls !== undefined && codeOf(error) !== 'ECONNREFUSED';
+  return new ForwardError('transient', `${target.where} cannot be reached: ${describe(error)}`, {
+    cause: error,
+    mend: handshake
+      ? 'if it stays like this, look into the receiver’s log: it may refuse our certificate'
+      : undefined,
+  });
+}
+
+/** What an error on an open connection means: `denied` for certificates, else the peer is gone. */
+export function brokenConnection(error: unknown, where: string): ForwardError {
+  if (error instanceof ForwardError) return error;
+  const refused = tlsRefusal(error, where);
+  if (refused !== null) return refused;
+  return new PeerClosedError(
+    `${where} broke the connection (${codeOf(error) || describe(error)}); whether it took what was written is not known`,
+    error,
+  );
+}
+
+function tlsRefusal(error: unknown, where: string): ForwardError | null {
+  const code = codeOf(error);
+  if (isCertificateError(code)) {
+    return new ForwardError('denied', `${where}: TLS was refused (${code}: ${describe(error)})`, {
+      cause: error,
+      mend: 'check tls.ca_file, the name in the certificate and its dates, and tls.cert_file if the peer asks for one',
+    });
+  }
+  if (code.startsWith('ERR_SSL_')) {
+    return new ForwardError('denied', `${where}: TLS does not work with this peer (${code})`, {
+      cause: error,
+      mend: 'check that the port speaks TLS, version 1.2 or later, and whether it asks for a certificate (tls.cert_file)',
+    });
+  }
+  return null;
+}
+
+function codeOf(error: unknown): string {
+  if (typeof error !== 'object' || error === null) return '';
+  const code = (error as { code?: unknown }).code;
+  return typeof code === 'string' ? code : '';
+}
+
+/**
+ * Waits for `work`, but neither past `ms` (then it throws what `late` gives) nor past the signal's abort (then its
+ * reason). `work` itself goes on: the caller destroys what it stands for.
+ */
+export async function within<T>(
+  work: Promise<T>,
+  ms: number,
+  clock: Clock,
+  signal: AbortSignal,
+  late: () => Error,
+): Promise<T> {
+  const timer = new AbortController();
+  const expired = clock.sleep(ms, AbortSignal.any([signal, timer.signal])).then((): never => {
+    throw late();
+  });
+  try {
+    return await Promise.race([work, expired]);
+  } finally {
+    timer.abort();
+  }
+}

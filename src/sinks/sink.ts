@@ -1,0 +1,105 @@
+import type { CanonicalEvent, Origin } from '../formats/format.ts';
+import type { CheckReport } from '../model/check.ts';
+import type { Clock } from '../model/clock.ts';
+import type { PartSchema } from '../model/part.ts';
+
+/** One event, rendered for this sink. */
+export interface Item {
+  readonly canonical: CanonicalEvent;
+  readonly origin: Origin;
+  /** The rendered document: one line, no line break inside. */
+  readonly body: string;
+  /** `json` when body is a JSON object, `text` otherwise. */
+  readonly kind: 'json' | 'text';
+}
+
+export interface Batch {
+  /** In journal order, never more than the sink's configured limits, unless one item alone is larger. */
+  readonly items: readonly Item[];
+  /** 1 on the first try of exactly these items. From the second on, the receiver may already hold some of them. */
+  readonly attempt: number;
+}
+
+/** What became of one item. */
+export type Fate =
+  | { readonly outcome: 'delivered' }
+  /** The receiver already had it. Settled, and counted apart. */
+  | { readonly outcome: 'duplicate' }
+  /** Not taken, or nobody can tell: the deliver loop sends it again. */
+  | { readonly outcome: 'retry'; readonly reason: string }
+  /** The receiver will never take it: dead letter, with the receiver's own words. */
+  | { readonly outcome: 'rejected'; readonly reason: string };
+
+export interface Receipt {
+  /** One fate per item, in the batch's order. */
+  readonly fates: readonly Fate[];
+  /** The receiver asked us not to come back earlier. Milliseconds. */
+  readonly retryAfterMs?: number;
+  /** The receiver is near its limit: the loop sends less at a time for a while. */
+  readonly slowDown?: boolean;
+  /** Noteworthy but harmless, for the log (said once): "12 documents went to the failure store". */
+  readonly notice?: string;
+}
+
+/**
+ * - confirmed  the receiver says it has stored or queued the event (and we wait for that)
+ * - sent       the bytes left and the connection closed cleanly, but the protocol knows no receipt
+ */
+export type DeliveryClass = 'confirmed' | 'sent';
+
+/**
+ * A place that events go to.
+ *
+ * `send` resolves with the fate of every item; splitting a request that is too large, isolating the item that a receiver
+ * names, and waiting for an acknowledgement happen inside it. It throws a ForwardError when it cannot tell any item's
+ * fate: `transient` (nothing or something may have been taken, try the same again), `denied` (credentials, certificate,
+ * permission, wrong index or URL). It never retries on its own, never drops, and rejects promptly when `signal` aborts.
+ * An empty batch resolves with no fates and touches no network. The loop may call it for several batches at once when
+ * `concurrent` allows.
+ */
+export interface Sink {
+  readonly delivery: DeliveryClass;
+  send(batch: Batch, signal: AbortSignal): Promise<Receipt>;
+  /** Looks at everything that `send` will need, for real: reachable, TLS, credentials, index, sizes. Sends no event. */
+  check(signal: AbortSignal): Promise<CheckReport>;
+  /**
+   * Asks the receiver which of these event ids it holds, with how many copies. Absent where the protocol cannot be asked.
+   * At most 1000 ids a call.
+   */
+  holds?(ids: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, number>>;
+  /** Reads its credentials again from where they came from. Returns whether one changed. */
+  refreshSecrets(): boolean;
+  /** Lets go of connections and files. Safe to call twice and without `send`. */
+  close(): Promise<void>;
+}
+
+/** What every sink is handed beside its own options. */
+export interface SinkContext {
+  /** The name in the configuration: the identity of its cursor. */
+  readonly name: string;
+  /** A line for the operator, warning level. The sink's name is added. */
+  warn(message: string): void;
+  readonly clock: Clock;
+  readonly forwarderVersion: string;
+}
+
+/** How a sink type enters the program: one of these per file, one line in registry.ts. */
+export interface SinkDefinition<Options = never> {
+  readonly type: string;
+  readonly schema: PartSchema;
+  /** Default format name, and which ones make no sense here. */
+  readonly defaultFormat: string;
+  /** Limits of a batch unless the operator sets others: receivers differ. */
+  readonly defaultBatch: {
+    readonly maxEvents: number;
+    readonly maxBytes: number;
+    readonly maxWaitMs: number;
+  };
+  /**
+   * What the schema cannot say, looked at before anything starts. `path` is a key of the options, dotted where it is
+   * nested; `problem` says what is wrong and what was expected, and never quotes a secret.
+   */
+  validate?(options: Options): readonly { readonly path: string; readonly problem: string }[];
+  /** Options arrive validated, durations in milliseconds, sizes in bytes, secrets as Secret, paths absolute. */
+  create(options: Options, context: SinkContext): Sink;
+}
