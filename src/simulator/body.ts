@@ -1,0 +1,146 @@
+import { eventTypes, oddAddresses, people, teams } from './catalog.ts';
+import type { EventType, Person } from './catalog.ts';
+import { detailsJson } from './details.ts';
+import type { SimulatorOptions } from './options.ts';
+import { randomFrom } from './random.ts';
+import type { Random } from './random.ts';
+import { MALFORMED, MISSING_ID, ODD } from './stream.ts';
+import type { Row } from './stream.ts';
+import { personJson } from './users.ts';
+
+/** Names the third seed word of a row's own draws. */
+const BODY_SALT = 0xb0d1;
+
+/** What an event says, before it is written as JSON. */
+export interface Facts {
+  /** Null: written without an id. */
+  readonly id: string | null;
+  /** Null: the event has no user. */
+  readonly person: Person | null;
+  readonly type: EventType;
+  readonly address: string;
+  /** Undefined: the key is left out. */
+  readonly entity: string | null | undefined;
+  readonly success: boolean | undefined;
+  readonly team: string | null;
+  /** For the draws that come after these. */
+  readonly random: Random;
+}
+
+/** What the row says: the same for the same row, whatever the switches say. */
+export function factsOf(row: Row): Facts {
+  const random = randomFrom(row.a, row.b, BODY_SALT);
+  const id = uuidFrom(random);
+  const person = people[random.below(people.length)] ?? null;
+  const type = eventTypes[random.below(eventTypes.length)] as EventType;
+  const address = addressFrom(random);
+  const entity = entityFrom(type, random);
+  const outcome = random.unit();
+  const team = random.unit() < 0.2 ? null : (teams[random.below(teams.length)] ?? null);
+  const odd = (row.flags & ODD) !== 0 ? random.uint32() : null;
+  return {
+    id: (row.flags & MISSING_ID) === 0 ? id : null,
+    person: odd !== null && odd % 4 === 0 ? null : person,
+    type,
+    address: odd === null ? address : (oddAddresses[odd % oddAddresses.length] ?? ''),
+    entity,
+    success: outcome < 0.1 ? undefined : (type.success ?? outcome < 0.92),
+    team,
+    random,
+  };
+}
+
+/** The id that a listed row carries; null for none, and for what is no event at all. */
+export function idOf(row: Row): string | null {
+  if (row.given?.id !== undefined) return row.given.id;
+  if (row.given?.json !== undefined) return givenId(row.given.json);
+  if ((row.flags & (MALFORMED | MISSING_ID)) !== 0) return null;
+  return uuidFrom(randomFrom(row.a, row.b, BODY_SALT));
+}
+
+function givenId(json: string): string | null {
+  try {
+    const id = (JSON.parse(json) as { id?: unknown } | null)?.id;
+    return typeof id === 'string' && id !== '' ? id : null;
+  } catch {
+    return null; // a test may give what is no JSON at all
+  }
+}
+
+/** The item's text as it is listed. `nowMs` counts only with `live_users`. */
+export function jsonOf(row: Row, options: SimulatorOptions, nowMs: number): string {
+  if (row.given?.json !== undefined) return row.given.json;
+  if ((row.flags & MALFORMED) !== 0) return malformedJson(row);
+  const facts = factsOf(row);
+  const id = row.given?.id === undefined ? facts.id : row.given.id;
+  const userFields = options.live_users ? nowMs : null;
+  const parts = [
+    ...(id === null ? missingId(row) : [`"id":${JSON.stringify(id)}`]),
+    ...(facts.person === null
+      ? noUser(row)
+      : [`"user":${personJson(facts.person, options.api, userFields)}`]),
+    `"user_ip_address":${JSON.stringify(facts.address)}`,
+    `"event_type":${JSON.stringify(facts.type.name)}`,
+    ...(facts.entity === undefined ? [] : [`"entity_display_name":${JSON.stringify(facts.entity)}`]),
+    ...(options.details_bytes === 0 ? [] : [`"event_details":${detailsJson(facts, options.details_bytes)}`]),
+    ...(facts.success === undefined ? [] : [`"is_success":${facts.success}`]),
+    ...(options.api === 'v1' ? [`"team_name":${JSON.stringify(facts.team)}`] : []),
+    `"created_at":"${createdAtOf(row)}"`,
+  ];
+  return `{${parts.join(',')}}`;
+}
+
+/** created_at as Go writes it: the trailing zeros of the fraction are not written, nor is an empty fraction. */
+export function createdAtOf(row: Row): string {
+  const whole = new Date(row.ms).toISOString();
+  const fraction = `${whole.slice(20, 23)}${String(row.sub).padStart(6, '0')}`.replace(/0+$/, '');
+  return fraction === '' ? `${whole.slice(0, 19)}Z` : `${whole.slice(0, 19)}.${fraction}Z`;
+}
+
+function missingId(row: Row): string[] {
+  return [[], ['"id":null'], ['"id":""']][row.a % 3] ?? [];
+}
+
+function noUser(row: Row): string[] {
+  return (
+    [[], ['"user":null'], ['"user":{"id":"00000000-0000-0000-0000-000000000000","email":""}']][row.b % 3] ??
+    []
+  );
+}
+
+function malformedJson(row: Row): string {
+  const forms = [
+    'null',
+    '"an event told in words"',
+    '42',
+    '[]',
+    `{"id":"${uuidFrom(randomFrom(row.a, row.b, BODY_SALT))}","event_type":"user_login"}`,
+    `{"id":"${uuidFrom(randomFrom(row.a, row.b, BODY_SALT))}","event_type":"user_login","created_at":"a while ago"}`,
+  ];
+  return forms[row.a % forms.length] ?? 'null';
+}
+
+function uuidFrom(random: Random): string {
+  const hex = hexWord(random) + hexWord(random) + hexWord(random) + hexWord(random);
+  const variant = '89ab'[Number.parseInt(hex.charAt(16), 16) % 4] ?? '8';
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20)}`;
+}
+
+function hexWord(random: Random): string {
+  return random.uint32().toString(16).padStart(8, '0');
+}
+
+function addressFrom(random: Random): string {
+  const kind = random.below(10);
+  const host = 1 + random.below(254);
+  if (kind < 2) return `2001:db8:${(host * 7).toString(16)}::${host.toString(16)}`;
+  const network = ['192.0.2', '198.51.100', '203.0.113'][kind % 3] ?? '192.0.2';
+  return `${network}.${host}`;
+}
+
+function entityFrom(type: EventType, random: Random): string | null | undefined {
+  const chance = random.unit();
+  const name = type.entities[random.below(Math.max(1, type.entities.length))];
+  if (name === undefined || chance < 0.1) return null;
+  return chance < 0.14 ? undefined : name;
+}
