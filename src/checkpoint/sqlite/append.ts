@@ -1,0 +1,163 @@
+import type { Harvest } from '../../sources/source.ts';
+import type { NewEvent } from '../../model/event.ts';
+import type { Appended, Journal, Revision } from '../journal.ts';
+import { bytes, integer, type Row } from './columns.ts';
+import { oneLine } from '../../model/errors.ts';
+import { corrupt } from './faults.ts';
+import { chainHash, sha256 } from './hash.ts';
+import type { Store } from './store.ts';
+
+/** An event type is a label from outside: longer ones are cut for the statistics only. Characters. */
+const EVENT_TYPE_MAX_LENGTH = 200;
+
+/** The end of the chain, carried through one transaction and written once. */
+interface Head {
+  seq: bigint;
+  hash: Buffer;
+}
+
+interface Tally {
+  appended: number;
+  repeated: number;
+  filtered: number;
+  readonly revised: Revision[];
+  readonly types: Map<string, TypeTally>;
+}
+
+interface TypeTally {
+  count: number;
+  firstNs: bigint;
+  lastNs: bigint;
+}
+
+/** The other tables that a harvest touches; each function runs inside the transaction of `append`. */
+export interface HarvestWriters {
+  readonly malformed: (source: string, item: Harvest['malformed'][number], at: string) => void;
+  readonly cover: (source: string, coverage: Harvest['coverage'][number], at: string) => void;
+  readonly find: (source: string, finding: Harvest['findings'][number], at: string) => void;
+  /** Called after the commit when events were added. */
+  readonly appended: (headSeq: bigint) => void;
+}
+
+export function appending(store: Store, writers: HarvestWriters): Pick<Journal, 'append' | 'progress'> {
+  const recordEvent = eventRecorder(store);
+  const readHead = store.prepare('SELECT head_seq, head_hash FROM chain');
+  const writeHead = store.prepare('UPDATE chain SET head_seq = ?, head_hash = ?');
+  const readProgress = store.prepare('SELECT value FROM progress WHERE source = ?');
+  const writeProgress = store.prepare(
+    `INSERT INTO progress VALUES (?, ?, ?)
+     ON CONFLICT DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at`,
+  );
+  const countType = store.prepare(
+    `INSERT INTO event_types VALUES (?, ?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET count = count + excluded.count,
+       first_ns = min(first_ns, excluded.first_ns), last_ns = max(last_ns, excluded.last_ns)`,
+  );
+
+  function commit(source: string, harvest: Harvest): { appended: Appended; headSeq: bigint } {
+    const at = store.timestamp();
+    const head = headOf(readHead.get());
+    const tally: Tally = { appended: 0, repeated: 0, filtered: 0, revised: [], types: new Map() };
+    for (const event of harvest.events) recordEvent(source, event, at, head, tally);
+    if (tally.appended > 0) writeHead.run(head.seq, head.hash);
+    for (const [type, { count, firstNs, lastNs }] of tally.types) {
+      countType.run(source, type, count, firstNs, lastNs);
+    }
+    for (const item of harvest.malformed) writers.malformed(source, item, at);
+    for (const window of harvest.coverage) writers.cover(source, window, at);
+    for (const finding of harvest.findings) writers.find(source, finding, at);
+    if (harvest.progress !== null) writeProgress.run(source, JSON.stringify(harvest.progress), at);
+    const { appended, repeated, filtered, revised } = tally;
+    const malformed = harvest.malformed.length;
+    return { appended: { appended, repeated, filtered, malformed, revised }, headSeq: head.seq };
+  }
+
+  return {
+    append: async (source, harvest) => {
+      store.writerOnly('append events');
+      const { appended, headSeq } = store.write(() => commit(source, harvest));
+      if (appended.appended > 0) writers.appended(headSeq);
+      return appended;
+    },
+    progress: async (source) => {
+      const row = store.read(() => readProgress.get(source));
+      if (row === undefined) return null;
+      try {
+        return JSON.parse(String(row['value'])) as Harvest['progress'];
+      } catch (error) {
+        throw corrupt(`the progress of source ${oneLine(source)} in ${store.path} is not JSON`, error);
+      }
+    },
+  };
+}
+
+/** Decides what becomes of one event: new, repeated, revised, or left out by the filters. */
+function eventRecorder(store: Store) {
+  const findId = store.prepare('SELECT body_hash, seq FROM ids WHERE source = ? AND id = ?');
+  const insertId = store.prepare('INSERT INTO ids VALUES (?, ?, ?, ?, ?)');
+  const wantId = store.prepare('UPDATE ids SET seq = ?, body_hash = ? WHERE source = ? AND id = ?');
+  const insertEvent = store.prepare('INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)');
+  const findOriginal = store.prepare('SELECT original FROM events WHERE seq = ?');
+
+  function keep(source: string, event: NewEvent, original: Buffer, at: string, head: Head): void {
+    const seq = head.seq + 1n;
+    const { id, createdAt } = event;
+    head.hash = chainHash(head.hash, { seq, source, id, createdAt, original, receivedAt: at });
+    head.seq = seq;
+    insertEvent.run(seq, source, id, createdAt, at, head.hash, original);
+  }
+
+  function revision(event: NewEvent, heldHash: Buffer, seenHash: Buffer, seq: bigint | null): Revision {
+    const row = seq === null ? undefined : findOriginal.get(seq);
+    return {
+      id: event.id,
+      createdAt: event.createdAt,
+      heldHash: heldHash.toString('hex'),
+      seenHash: seenHash.toString('hex'),
+      held: row === undefined ? null : bytes(row, 'original').toString('utf8'),
+      seen: event.original,
+    };
+  }
+
+  return (source: string, event: NewEvent, at: string, head: Head, tally: Tally): void => {
+    const original = Buffer.from(event.original, 'utf8');
+    const seenHash = sha256(original);
+    const known = findId.get(source, event.id);
+    if (known === undefined) {
+      if (event.wanted) keep(source, event, original, at, head);
+      insertId.run(source, event.id, event.createdNs, seenHash, event.wanted ? head.seq : null);
+      if (event.wanted) tally.appended++;
+      else tally.filtered++;
+      countEvent(tally.types, event);
+      return;
+    }
+    const heldHash = bytes(known, 'body_hash');
+    const seq = known['seq'] === null ? null : integer(known, 'seq');
+    if (!heldHash.equals(seenHash)) tally.revised.push(revision(event, heldHash, seenHash, seq));
+    // The filters may have been widened since this id was left out: then it is new to the sinks.
+    if (seq === null && event.wanted) {
+      keep(source, event, original, at, head);
+      wantId.run(head.seq, seenHash, source, event.id);
+      tally.appended++;
+    } else {
+      tally.repeated++;
+    }
+  };
+}
+
+function headOf(row: Row | undefined): Head {
+  if (row === undefined) throw corrupt('the journal has lost the state of its chain');
+  return { seq: integer(row, 'head_seq'), hash: bytes(row, 'head_hash') };
+}
+
+function countEvent(types: Map<string, TypeTally>, event: NewEvent): void {
+  const type = oneLine(event.eventType, EVENT_TYPE_MAX_LENGTH);
+  const tally = types.get(type);
+  if (tally === undefined) {
+    types.set(type, { count: 1, firstNs: event.createdNs, lastNs: event.createdNs });
+    return;
+  }
+  tally.count++;
+  if (event.createdNs < tally.firstNs) tally.firstNs = event.createdNs;
+  if (event.createdNs > tally.lastNs) tally.lastNs = event.createdNs;
+}

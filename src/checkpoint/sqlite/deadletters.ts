@@ -1,0 +1,132 @@
+import { oneLine } from '../../model/errors.ts';
+import type { MalformedItem } from '../../model/event.ts';
+import type { DeadLetter, DeadLetterFilter, Journal, RejectedEvent } from '../journal.ts';
+import { bytes, count, integer, text, textOrNull, word, type Row } from './columns.ts';
+import { sha256 } from './hash.ts';
+import type { Store } from './store.ts';
+
+/** A receiver's own words are kept up to this many characters. */
+const REASON_MAX_LENGTH = 4000;
+
+const SIDES: readonly DeadLetter['side'][] = ['sink', 'source'];
+const STATES: readonly DeadLetter['state'][] = ['open', 'retrying', 'discarded'];
+
+type DeadLetterMethods = Pick<
+  Journal,
+  'deadLetters' | 'deadLetterCounts' | 'retryDeadLetters' | 'settleRetried' | 'discardDeadLetters'
+>;
+
+export function deadLetters(store: Store): {
+  methods: DeadLetterMethods;
+  reject: (sink: string, rejected: RejectedEvent, at: string) => void;
+  malformed: (source: string, item: MalformedItem, at: string) => void;
+} {
+  const writers = rowWriters(store);
+  const matching = `(? IS NULL OR owner = ?)
+    AND (? IS NULL OR state IN (SELECT value FROM json_each(?)))
+    AND (? IS NULL OR id IN (SELECT value FROM json_each(?))) AND id > ?`;
+  const list = store.prepare(`SELECT * FROM dead_letters WHERE ${matching} ORDER BY id LIMIT ?`);
+  const counts = store.prepare(
+    `SELECT owner, count(*) AS count FROM dead_letters WHERE state IN ('open', 'retrying') GROUP BY owner`,
+  );
+  const retry = store.prepare(
+    `UPDATE dead_letters SET state = 'retrying' WHERE id IN (
+       SELECT id FROM dead_letters WHERE state = 'open' AND side = 'sink' AND ${matching} ORDER BY id LIMIT ?)`,
+  );
+  const discard = store.prepare(
+    `UPDATE dead_letters SET state = 'discarded', discard_reason = ? WHERE id IN (
+       SELECT id FROM dead_letters WHERE state <> 'discarded' AND ${matching} ORDER BY id LIMIT ?)`,
+  );
+  const deliver = store.prepare(`DELETE FROM dead_letters WHERE id = ? AND side = 'sink'`);
+  const refuse = store.prepare(
+    `UPDATE dead_letters SET state = 'open', reason = ?, attempts = attempts + 1, last_at = ?
+     WHERE id = ? AND state = 'retrying'`,
+  );
+
+  return {
+    ...writers,
+    methods: {
+      deadLetters: async (filter) => store.read(() => list.all(...parameters(filter)).map(deadLetter)),
+      deadLetterCounts: async () =>
+        store.read(() => new Map(counts.all().map((row) => [text(row, 'owner'), count(row, 'count')]))),
+      retryDeadLetters: async (filter) => store.write(() => Number(retry.run(...parameters(filter)).changes)),
+      discardDeadLetters: async (filter, reason) =>
+        store.write(() =>
+          Number(discard.run(oneLine(reason, REASON_MAX_LENGTH), ...parameters(filter)).changes),
+        ),
+      settleRetried: async (delivered, refused) => {
+        store.writerOnly('settle retried dead letters');
+        store.write(() => {
+          const at = store.timestamp();
+          for (const id of delivered) deliver.run(id);
+          for (const { id, reason } of refused) refuse.run(oneLine(reason, REASON_MAX_LENGTH), at, id);
+        });
+      },
+    },
+  };
+}
+
+/** The two ways in. The same event or the same bytes again raise the attempts of the row that is there. */
+function rowWriters(store: Store) {
+  const columns =
+    'side, owner, event_source, event_id, seq, created_at, received_at, bytes, reason, attempts, first_at, last_at, state';
+  // Refused again after it was discarded (a replay): that is news, so it is open again.
+  const insertRejected = store.prepare(
+    `INSERT INTO dead_letters (${columns}) VALUES ('sink', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'open')
+     ON CONFLICT (side, owner, event_source, event_id) DO UPDATE SET state = 'open', discard_reason = NULL,
+       reason = excluded.reason, attempts = attempts + excluded.attempts, last_at = excluded.last_at`,
+  );
+  // Read again in an overlap: nothing new, so one that was discarded stays so.
+  const insertMalformed = store.prepare(
+    `INSERT INTO dead_letters (${columns}) VALUES ('source', ?, '', ?, NULL, NULL, NULL, ?, ?, 1, ?, ?, 'open')
+     ON CONFLICT (side, owner, event_source, event_id) DO UPDATE SET
+       reason = excluded.reason, attempts = attempts + 1, last_at = excluded.last_at`,
+  );
+  return {
+    reject: (sink: string, { event, reason, attempts }: RejectedEvent, at: string): void => {
+      const original = Buffer.from(event.original, 'utf8');
+      const place = [sink, event.source, event.id, event.seq, event.createdAt, event.receivedAt] as const;
+      insertRejected.run(...place, original, oneLine(reason, REASON_MAX_LENGTH), attempts, at, at);
+    },
+    malformed: (source: string, item: MalformedItem, at: string): void => {
+      const subject = sha256(item.bytes).toString('hex');
+      insertMalformed.run(source, subject, item.bytes, oneLine(item.reason, REASON_MAX_LENGTH), at, at);
+    },
+  };
+}
+
+/** In the order of `matching`, and the limit at the end. */
+function parameters(filter: DeadLetterFilter) {
+  const owner = filter.owner ?? null;
+  const states = filter.states === undefined ? null : JSON.stringify(filter.states);
+  const ids = filter.ids === undefined ? null : `[${filter.ids.join(',')}]`;
+  return [owner, owner, states, states, ids, ids, filter.after ?? 0n, Math.max(0, filter.limit)] as const;
+}
+
+function deadLetter(row: Row): DeadLetter {
+  const side = word(row, 'side', SIDES);
+  const body = bytes(row, 'bytes');
+  return {
+    id: integer(row, 'id'),
+    owner: text(row, 'owner'),
+    side,
+    event:
+      side === 'source'
+        ? null
+        : {
+            seq: integer(row, 'seq'),
+            source: text(row, 'event_source'),
+            id: text(row, 'event_id'),
+            createdAt: text(row, 'created_at'),
+            original: body.toString('utf8'),
+            receivedAt: text(row, 'received_at'),
+          },
+    bytes: body,
+    reason: text(row, 'reason'),
+    attempts: count(row, 'attempts'),
+    firstAt: text(row, 'first_at'),
+    lastAt: text(row, 'last_at'),
+    state: word(row, 'state', STATES),
+    discardReason: textOrNull(row, 'discard_reason'),
+  };
+}

@@ -1,0 +1,110 @@
+import type { DatabaseSync } from 'node:sqlite';
+
+import type { Clock } from '../../model/clock.ts';
+import type { Journal } from '../journal.ts';
+import { appending } from './append.ts';
+import { chain } from './chain.ts';
+import { text } from './columns.ts';
+import { coverage } from './coverage.ts';
+import { deadLetters } from './deadletters.ts';
+import {
+  checkIdentity,
+  closeToOthers,
+  directoryFault,
+  prepareDirectory,
+  refuseMissing,
+  rememberIdentity,
+} from './directory.ts';
+import { events } from './events.ts';
+import { corrupt } from './faults.ts';
+import { findings } from './findings.ts';
+import { ids } from './ids.ts';
+import { jobs } from './jobs.ts';
+import { takeLock } from './lock.ts';
+import { openDatabase } from './open.ts';
+import { createStore, type Store } from './store.ts';
+import { upkeep } from './upkeep.ts';
+
+export interface JournalOptions {
+  /** The state directory; a writer makes it. */
+  readonly dir: string;
+  /** Reported by `size` as the limit; whoever appends asks first. Bytes. */
+  readonly maxBytes: number;
+  readonly clock: Clock;
+  /**
+   * A writer holds the directory's lock until it is closed. A guest works beside a running writer: it reads everything, and
+   * writes only what commands do (dead letters, jobs, findings); append, settle and prune are refused.
+   */
+  readonly access: 'writer' | 'guest';
+  readonly onWarn?: (message: string) => void;
+}
+
+/**
+ * Opens the journal in SQLite. Errors: `config` when the directory is in use, cannot be used or holds something else;
+ * `corrupt` when the journal that was made here is missing or fails its checks; `transient` when the disk is full.
+ */
+export async function openJournal(options: JournalOptions): Promise<Journal> {
+  const { dir, access, clock } = options;
+  const files = prepareDirectory(dir, access);
+  refuseMissing(files, dir, access);
+  const releases: (() => void)[] = [];
+  try {
+    if (access === 'writer') releases.push(takeLock(dir, clock).release);
+    const db = openDatabase(files.journal, files.walPath, access);
+    releases.push(() => db.close());
+    const installationId = readInstallationId(db);
+    checkIdentity(files, dir, installationId);
+    if (access === 'writer' && files.expectedId === null) rememberIdentity(dir, installationId);
+    if (access === 'writer') closeToOthers(files.journal, options.onWarn ?? (() => undefined));
+    const store = createStore(db, files.journal, clock, access);
+    return journalOn(store, options.maxBytes, installationId, () => releaseAll(releases));
+  } catch (error) {
+    releaseAll(releases);
+    throw directoryFault(dir, error);
+  }
+}
+
+/** The journal over an open store; `release` is called by every close and lets go of what was taken. */
+export function journalOn(
+  store: Store,
+  maxBytes: number,
+  installationId: string,
+  release: () => void,
+): Journal {
+  const letters = deadLetters(store);
+  const spans = coverage(store);
+  const noted = findings(store);
+  const log = events(store, letters.reject);
+  return {
+    ...appending(store, {
+      malformed: letters.malformed,
+      cover: spans.cover,
+      find: noted.find,
+      appended: log.appended,
+    }),
+    ...log.methods,
+    ...letters.methods,
+    ...spans.methods,
+    ...noted.methods,
+    ...ids(store),
+    ...jobs(store),
+    ...upkeep(store, maxBytes),
+    ...chain(store),
+    installationId,
+    close: async () => {
+      log.wakeAll();
+      release();
+    },
+  };
+}
+
+function readInstallationId(db: DatabaseSync): string {
+  const row = db.prepare(`SELECT value FROM meta WHERE key = 'installation_id'`).get();
+  if (row === undefined) throw corrupt('the journal has lost its installation id');
+  return text(row, 'value');
+}
+
+/** In reverse order of taking: the lock goes last. Each is let go of once. */
+function releaseAll(releases: (() => void)[]): void {
+  for (let release = releases.pop(); release !== undefined; release = releases.pop()) release();
+}

@@ -1,0 +1,54 @@
+import type { Job, Journal } from '../journal.ts';
+import { integer, json, text, word, type Row } from './columns.ts';
+import type { Store } from './store.ts';
+
+/** Finished jobs kept for `status`; older ones go when a new job comes. */
+const FINISHED_JOBS_KEPT = 500;
+
+const STATES: readonly Job['state'][] = ['queued', 'running', 'done', 'failed', 'cancelled'];
+
+export function jobs(store: Store): Pick<Journal, 'addJob' | 'jobs' | 'updateJob'> {
+  const insert = store.prepare(
+    `INSERT INTO jobs (kind, params, state, progress, created_at, updated_at) VALUES (?, ?, 'queued', 'null', ?, ?)`,
+  );
+  const forget = store.prepare(
+    `DELETE FROM jobs WHERE state IN ('done', 'failed', 'cancelled') AND id NOT IN (
+       SELECT id FROM jobs WHERE state IN ('done', 'failed', 'cancelled') ORDER BY id DESC LIMIT ${FINISHED_JOBS_KEPT})`,
+  );
+  const list = store.prepare(
+    'SELECT * FROM jobs WHERE state IN (SELECT value FROM json_each(?)) ORDER BY id',
+  );
+  // A finished job stays as it is, so that whoever runs it cannot undo that it was cancelled meanwhile.
+  const update = store.prepare(
+    `UPDATE jobs SET state = ?, progress = ?, updated_at = ? WHERE id = ? AND state IN ('queued', 'running')`,
+  );
+  const find = store.prepare('SELECT 1 FROM jobs WHERE id = ?');
+
+  return {
+    addJob: async (kind, params) =>
+      store.write(() => {
+        const at = store.timestamp();
+        forget.run();
+        return BigInt(insert.run(kind, JSON.stringify(params), at, at).lastInsertRowid);
+      }),
+    jobs: async (states) => store.read(() => list.all(JSON.stringify(states)).map(job)),
+    updateJob: async (id, state, progress) =>
+      store.write(() => {
+        if (find.get(id) === undefined)
+          throw new Error(`there is no job ${id} in the journal at ${store.path}`);
+        update.run(state, JSON.stringify(progress), store.timestamp(), id);
+      }),
+  };
+}
+
+function job(row: Row): Job {
+  return {
+    id: integer(row, 'id'),
+    kind: text(row, 'kind'),
+    params: json(row, 'params'),
+    state: word(row, 'state', STATES),
+    progress: json(row, 'progress'),
+    createdAt: text(row, 'created_at'),
+    updatedAt: text(row, 'updated_at'),
+  };
+}

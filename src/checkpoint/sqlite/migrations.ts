@@ -1,0 +1,169 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { randomUUID } from 'node:crypto';
+
+import { genesisHash } from './hash.ts';
+
+/** Marks the file as an auditferry journal ("AFJ1"), so that no other SQLite file is ever taken for one. */
+export const APPLICATION_ID = 0x41464a31;
+
+/** One step of the schema. Step n leads from user_version n to n + 1 and never changes once released. */
+export type Migration = (db: DatabaseSync) => void;
+
+/** Only ever appended to. */
+export const MIGRATIONS: readonly Migration[] = [createJournal];
+
+/**
+ * Brings the schema from `user_version` to the end of `list`, one transaction per step, so that a crash leaves the file at
+ * a whole version. Throws what SQLite throws. Returns the version it found.
+ */
+export function migrate(db: DatabaseSync, list: readonly Migration[] = MIGRATIONS): number {
+  const found = userVersion(db);
+  for (const [version, step] of list.entries()) {
+    if (version < found) continue;
+    db.exec('BEGIN EXCLUSIVE');
+    try {
+      step(db);
+      db.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${version + 1}; COMMIT`);
+    } catch (error) {
+      if (db.isTransaction) db.exec('ROLLBACK');
+      throw error;
+    }
+  }
+  return found;
+}
+
+export function userVersion(db: DatabaseSync): number {
+  return Number(db.prepare('PRAGMA user_version').get()?.['user_version'] ?? 0);
+}
+
+export function applicationId(db: DatabaseSync): number {
+  return Number(db.prepare('PRAGMA application_id').get()?.['application_id'] ?? 0);
+}
+
+function createJournal(db: DatabaseSync): void {
+  db.exec(SCHEMA_1);
+  const installationId = randomUUID();
+  db.prepare('INSERT INTO meta (key, value) VALUES (?, ?)').run('installation_id', installationId);
+  const start = genesisHash(installationId);
+  db.prepare('INSERT INTO chain VALUES (1, 0, ?, 0, ?)').run(start, start);
+}
+
+// Times of the audit log (…_ns) are nanoseconds since 1970; times of ours (…_at) are RFC 3339 text with milliseconds.
+const SCHEMA_1 = `
+  CREATE TABLE meta (
+    key   TEXT PRIMARY KEY NOT NULL,
+    value TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  -- One row. Everything up to the anchor was pruned; the next event gets head_seq + 1, so that a seq is never used twice.
+  CREATE TABLE chain (
+    one         INTEGER PRIMARY KEY CHECK (one = 1),
+    anchor_seq  INTEGER NOT NULL,
+    anchor_hash BLOB NOT NULL,
+    head_seq    INTEGER NOT NULL CHECK (head_seq >= anchor_seq),
+    head_hash   BLOB NOT NULL
+  ) STRICT;
+
+  -- The original is kept as bytes: SQLite neither compares nor converts them.
+  CREATE TABLE events (
+    seq         INTEGER PRIMARY KEY,
+    source      TEXT NOT NULL,
+    id          TEXT NOT NULL,
+    created_at  TEXT NOT NULL,
+    received_at TEXT NOT NULL,
+    hash        BLOB NOT NULL,
+    original    BLOB NOT NULL
+  ) STRICT;
+
+  -- Every id seen, also those that the source's filters left out (seq NULL) and those whose event was pruned.
+  CREATE TABLE ids (
+    source     TEXT NOT NULL,
+    id         TEXT NOT NULL,
+    created_ns INTEGER NOT NULL,
+    body_hash  BLOB NOT NULL,
+    seq        INTEGER,
+    PRIMARY KEY (source, id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX ids_by_time ON ids (source, created_ns, seq);
+
+  -- Spans of a source never overlap; both ends belong to the span.
+  CREATE TABLE coverage (
+    source       TEXT NOT NULL,
+    start_ns     INTEGER NOT NULL,
+    end_ns       INTEGER NOT NULL CHECK (end_ns >= start_ns),
+    status       TEXT NOT NULL CHECK (status IN ('read', 'verified', 'suspect')),
+    server_count INTEGER,
+    read_at      TEXT NOT NULL,
+    PRIMARY KEY (source, start_ns)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE progress (
+    source     TEXT PRIMARY KEY NOT NULL,
+    value      TEXT NOT NULL,
+    updated_at TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE cursors (
+    sink       TEXT PRIMARY KEY NOT NULL,
+    seq        INTEGER NOT NULL,
+    updated_at TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  -- Of a sink: event_source and event_id name the event. Of a source: event_id is the SHA-256 of the bytes.
+  CREATE TABLE dead_letters (
+    id             INTEGER PRIMARY KEY AUTOINCREMENT,
+    side           TEXT NOT NULL CHECK (side IN ('sink', 'source')),
+    owner          TEXT NOT NULL,
+    event_source   TEXT NOT NULL,
+    event_id       TEXT NOT NULL,
+    seq            INTEGER,
+    created_at     TEXT,
+    received_at    TEXT,
+    bytes          BLOB NOT NULL,
+    reason         TEXT NOT NULL,
+    attempts       INTEGER NOT NULL,
+    first_at       TEXT NOT NULL,
+    last_at        TEXT NOT NULL,
+    state          TEXT NOT NULL CHECK (state IN ('open', 'retrying', 'discarded')),
+    discard_reason TEXT,
+    UNIQUE (side, owner, event_source, event_id)
+  ) STRICT;
+  CREATE INDEX dead_letters_by_state ON dead_letters (state, owner);
+
+  CREATE TABLE findings (
+    id              INTEGER PRIMARY KEY AUTOINCREMENT,
+    source          TEXT NOT NULL,
+    kind            TEXT NOT NULL,
+    subject         TEXT NOT NULL,
+    start_ns        INTEGER,
+    end_ns          INTEGER,
+    event_id        TEXT,
+    summary         TEXT NOT NULL,
+    detail          TEXT,
+    first_at        TEXT NOT NULL,
+    last_at         TEXT NOT NULL,
+    seen            INTEGER NOT NULL,
+    acknowledged_at TEXT,
+    acknowledgement TEXT,
+    UNIQUE (source, kind, subject)
+  ) STRICT;
+
+  CREATE TABLE event_types (
+    source     TEXT NOT NULL,
+    event_type TEXT NOT NULL,
+    count      INTEGER NOT NULL,
+    first_ns   INTEGER NOT NULL,
+    last_ns    INTEGER NOT NULL,
+    PRIMARY KEY (source, event_type)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE jobs (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind       TEXT NOT NULL,
+    params     TEXT NOT NULL,
+    state      TEXT NOT NULL CHECK (state IN ('queued', 'running', 'done', 'failed', 'cancelled')),
+    progress   TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL
+  ) STRICT;
+`;

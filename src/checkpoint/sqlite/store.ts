@@ -1,0 +1,86 @@
+import { statSync } from 'node:fs';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+
+import type { Clock } from '../../model/clock.ts';
+import { ForwardError } from '../../model/errors.ts';
+import { corrupt, journalFault } from './faults.ts';
+
+/** What every subject file works on: the open database, its clock, and the only two ways to touch it. */
+export interface Store {
+  readonly path: string;
+  readonly clock: Clock;
+  readonly access: 'writer' | 'guest';
+  /** Statements are prepared once, when a subject is set up. */
+  prepare(sql: string): StatementSync;
+  /** Runs `work` on one snapshot of the journal. */
+  read<T>(work: () => T): T;
+  /** Runs `work` as one transaction: all of it is on disk when this returns, nothing of it when this throws. */
+  write<T>(work: () => T): T;
+  /** Statements that cannot run inside a transaction: vacuum and checkpoint. */
+  maintain(sql: string): void;
+  /** Throws for a guest: what only the holder of the lock may do. */
+  writerOnly(what: string): void;
+  isOpen(): boolean;
+  /** Now, RFC 3339 with milliseconds. */
+  timestamp(): string;
+  close(): void;
+}
+
+export function createStore(db: DatabaseSync, path: string, clock: Clock, access: 'writer' | 'guest'): Store {
+  const inode = statSync(path).ino;
+  const transaction = <T>(begin: string, work: () => T): T => {
+    if (!db.isOpen) throw new Error(`the journal at ${path} is closed`);
+    try {
+      db.exec(begin);
+      const result = work();
+      db.exec('COMMIT');
+      return result;
+    } catch (error) {
+      rollBack(db);
+      throw journalFault(error, path);
+    }
+  };
+  return {
+    path,
+    clock,
+    access,
+    prepare: (sql) => db.prepare(sql),
+    read: (work) => transaction('BEGIN', work),
+    write: (work) => {
+      checkStillThere(path, inode);
+      return transaction('BEGIN IMMEDIATE', work);
+    },
+    maintain: (sql) => {
+      try {
+        db.exec(sql);
+      } catch (error) {
+        throw journalFault(error, path);
+      }
+    },
+    writerOnly: (what) => {
+      if (access === 'writer') return;
+      throw new ForwardError('config', `only the process that holds the journal at ${path} may ${what}`, {
+        mend: 'leave this to the running daemon, or stop it and run the command alone',
+      });
+    },
+    isOpen: () => db.isOpen,
+    timestamp: () => new Date(clock.now()).toISOString(),
+    close: () => db.close(),
+  };
+}
+
+/** SQLite itself has rolled back after some faults (a full disk); a second ROLLBACK would hide the first error. */
+function rollBack(db: DatabaseSync): void {
+  if (!db.isOpen || !db.isTransaction) return;
+  try {
+    db.exec('ROLLBACK');
+  } catch {
+    // The first error is the one to report; an unfinished transaction is never committed by SQLite.
+  }
+}
+
+/** Linux lets a file be deleted while it is open: what is committed to it then would be gone at the next start. */
+function checkStillThere(path: string, inode: number): void {
+  if (statSync(path, { throwIfNoEntry: false })?.ino === inode) return;
+  throw corrupt(`the journal at ${path} was moved, deleted or replaced while it is in use`);
+}

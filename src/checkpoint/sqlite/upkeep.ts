@@ -1,0 +1,139 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
+import { ForwardError } from '../../model/errors.ts';
+import type { Journal } from '../journal.ts';
+import { bytes, count, int64, integer, type Row } from './columns.ts';
+import { corrupt } from './faults.ts';
+import type { Store } from './store.ts';
+
+/** Rows that one transaction of a pruning removes: short enough that no loop notices. */
+const PRUNE_SLICE_ROWS = 2000;
+/** Pages given back to the file system after a pruning: 32 MiB. */
+const VACUUM_PAGES = 4096;
+
+/** Size and pruning. */
+export function upkeep(store: Store, limitBytes: number): Pick<Journal, 'size' | 'prune'> {
+  const pageSize = store.prepare('PRAGMA page_size');
+  const pageCount = store.prepare('PRAGMA page_count');
+  const freePages = store.prepare('PRAGMA freelist_count');
+  const readChain = store.prepare('SELECT anchor_seq, head_seq FROM chain');
+
+  return {
+    size: async () =>
+      store.read(() => {
+        const anchorSeq = integer(present(readChain.get()), 'anchor_seq');
+        const headSeq = integer(present(readChain.get()), 'head_seq');
+        const pages = count(present(pageCount.get()), 'page_count');
+        const free = count(present(freePages.get()), 'freelist_count');
+        return {
+          usedBytes: (pages - free) * count(present(pageSize.get()), 'page_size'),
+          limitBytes,
+          events: Number(headSeq - anchorSeq),
+          oldestSeq: headSeq > anchorSeq ? anchorSeq + 1n : 0n,
+          headSeq,
+        };
+      }),
+    prune: pruning(store),
+  };
+}
+
+function pruning(store: Store): Journal['prune'] {
+  const limits = pruneLimits(store);
+  const findSliceEnd = store.prepare(
+    `SELECT seq, hash FROM (
+       SELECT seq, hash FROM events WHERE seq <= ? ORDER BY seq LIMIT ${PRUNE_SLICE_ROWS}
+     ) ORDER BY seq DESC LIMIT 1`,
+  );
+  const removeEvents = store.prepare('DELETE FROM events WHERE seq <= ?');
+  const moveAnchor = store.prepare('UPDATE chain SET anchor_seq = ?, anchor_hash = ?');
+  const sources = store.prepare('SELECT DISTINCT source FROM event_types');
+  // The id of an event that is still here stays, so that the event cannot be appended a second time beside itself.
+  const removeIds = store.prepare(
+    `DELETE FROM ids WHERE (source, id) IN (
+       SELECT source, id FROM ids INDEXED BY ids_by_time
+       WHERE source = ? AND created_ns < ? AND (seq IS NULL OR seq <= (SELECT anchor_seq FROM chain))
+       LIMIT ${PRUNE_SLICE_ROWS})`,
+  );
+
+  function removeSlice(last: bigint): number {
+    const row = findSliceEnd.get(last);
+    if (row === undefined) return 0;
+    const seq = integer(row, 'seq');
+    moveAnchor.run(seq, bytes(row, 'hash'));
+    return Number(removeEvents.run(seq).changes);
+  }
+
+  return async (sinks, beforeReceived, idsBeforeNs) => {
+    store.writerOnly('prune');
+    const last = store.read(() => limits(sinks, beforeReceived));
+    let removed = 0;
+    for (let slice = -1; slice !== 0 && store.isOpen(); await nextTurn()) {
+      slice = store.write(() => removeSlice(last));
+      removed += slice;
+    }
+    let idsRemoved = 0;
+    for (const row of store.isOpen() ? store.read(() => sources.all()) : []) {
+      for (let slice = -1; slice !== 0 && store.isOpen(); await nextTurn()) {
+        slice = Number(store.write(() => removeIds.run(String(row['source']), int64(idsBeforeNs)).changes));
+        idsRemoved += slice;
+      }
+    }
+    if (removed + idsRemoved > 0 && store.isOpen()) giveBack(store);
+    return removed;
+  };
+}
+
+/** The last event that may go: settled by every sink named, and received before the given time. */
+function pruneLimits(store: Store): (sinks: readonly string[], beforeReceived: string) => bigint {
+  const readChain = store.prepare('SELECT anchor_seq, head_seq FROM chain');
+  const readCursor = store.prepare('SELECT seq FROM cursors WHERE sink = ?');
+  const isOlder = store.prepare('SELECT received_at < ? AS older FROM events WHERE seq = ?');
+
+  return (sinks, beforeReceived) => {
+    const chain = present(readChain.get());
+    let settled = integer(chain, 'head_seq');
+    for (const sink of sinks) {
+      const row = readCursor.get(sink);
+      const cursor = row === undefined ? 0n : integer(row, 'seq');
+      if (cursor < settled) settled = cursor;
+    }
+    const before = new Date(beforeReceived).toISOString(); // the form that received_at has, so that text compares as time
+    const older = (seq: bigint): boolean => {
+      const row = isOlder.get(before, seq);
+      return row !== undefined && integer(row, 'older') === 1n;
+    };
+    return lastOlder(integer(chain, 'anchor_seq'), settled, older);
+  };
+}
+
+/**
+ * The last seq in (anchor, settled] that is old enough, found by halving, since events stand in the order they were
+ * received. Where a clock that jumped breaks that order, what it returns still is old enough itself, and so is whatever
+ * was appended before it. Returns the anchor when there is none.
+ */
+export function lastOlder(anchor: bigint, settled: bigint, older: (seq: bigint) => boolean): bigint {
+  if (settled <= anchor) return anchor;
+  if (older(settled)) return settled;
+  let old = anchor;
+  let young = settled;
+  while (young - old > 1n) {
+    const middle = old + (young - old) / 2n;
+    if (older(middle)) old = middle;
+    else young = middle;
+  }
+  return old;
+}
+
+/** Free pages go back to the file system, a bounded number at a time. That it is busy now is no fault: the next pruning goes on. */
+function giveBack(store: Store): void {
+  try {
+    store.maintain(`PRAGMA incremental_vacuum(${VACUUM_PAGES}); PRAGMA wal_checkpoint(PASSIVE)`);
+  } catch (error) {
+    if (!(error instanceof ForwardError && error.kind === 'transient')) throw error;
+  }
+}
+
+function present(row: Row | undefined): Row {
+  if (row === undefined) throw corrupt('the journal has lost the state of its chain');
+  return row;
+}

@@ -1,0 +1,713 @@
+import { createHash } from 'node:crypto';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import type { DeadLetterFilter, Journal } from '../../src/checkpoint/journal.ts';
+import type { Clock } from '../../src/model/clock.ts';
+import type { NewEvent, Window } from '../../src/model/event.ts';
+import { formatTime, NS_PER_SECOND } from '../../src/model/time.ts';
+import type { Harvest } from '../../src/sources/source.ts';
+
+/** A clock that moves only when a test says so. */
+export interface ManualClock extends Clock {
+  advance(ms: number): void;
+  /** How many sleeps are going on. */
+  sleeping(): number;
+}
+
+export interface OpenedJournal {
+  readonly journal: Journal;
+  readonly clock: ManualClock;
+  /** Closes the journal and opens it again on the same content. */
+  reopen(): Promise<Journal>;
+  /** A second view beside the first one, as a command has it. */
+  guest(): Promise<Journal>;
+  end(): Promise<void>;
+}
+
+export const LIMIT_BYTES = 64 * 1024 * 1024;
+export const START_MS = Date.parse('2026-03-01T12:00:00Z');
+export const START_NS = BigInt(START_MS) * 1_000_000n;
+export const EVERYTHING: Window = { startNs: 0n, endNs: 2n ** 63n - 1n };
+const FULL_READ = { maxEvents: 10_000, maxBytes: 1e9 };
+const signal = new AbortController().signal;
+
+export function manualClock(): ManualClock {
+  let now = START_MS;
+  const sleepers = new Set<{ due: number; wake: () => void }>();
+  return {
+    now: () => now,
+    monotonic: () => now - START_MS,
+    random: () => 0.5,
+    sleeping: () => sleepers.size,
+    advance: (ms) => {
+      now += ms;
+      for (const sleeper of sleepers) if (sleeper.due <= now) sleeper.wake();
+    },
+    sleep: (ms, abort) =>
+      new Promise((resolve, reject) => {
+        abort?.throwIfAborted();
+        const sleeper = {
+          due: now + ms,
+          wake: () => {
+            sleepers.delete(sleeper);
+            resolve();
+          },
+        };
+        sleepers.add(sleeper);
+        abort?.addEventListener('abort', () => {
+          sleepers.delete(sleeper);
+          reject(abort.reason as Error);
+        });
+      }),
+  };
+}
+
+/** Event number n: created n seconds after the start. */
+export function newEvent(n: number, changes: Partial<NewEvent> = {}): NewEvent {
+  const createdNs = START_NS + BigInt(n) * NS_PER_SECOND;
+  const id = `event-${String(n).padStart(6, '0')}`;
+  const createdAt = formatTime(createdNs);
+  const original = JSON.stringify({ id, created_at: createdAt, event_type: 'sync.run', n });
+  return { id, createdAt, createdNs, original, eventType: 'sync.run', wanted: true, ...changes };
+}
+
+export function newEvents(from: number, to: number): NewEvent[] {
+  return Array.from({ length: to - from + 1 }, (_, index) => newEvent(from + index));
+}
+
+export function harvest(events: readonly NewEvent[], changes: Partial<Harvest> = {}): Harvest {
+  return {
+    purpose: 'live',
+    events,
+    malformed: [],
+    coverage: [],
+    findings: [],
+    progress: { at: 'here' },
+    ...changes,
+  };
+}
+
+function seconds(start: number, end: number): Window {
+  return {
+    startNs: START_NS + BigInt(start) * NS_PER_SECOND,
+    endNs: START_NS + BigInt(end) * NS_PER_SECOND,
+  };
+}
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+const every = (changes: Partial<DeadLetterFilter> = {}): DeadLetterFilter => ({ limit: 100, ...changes });
+
+/** What every journal promises, whatever it keeps its content in. */
+export function journalContract(name: string, open: () => Promise<OpenedJournal>): void {
+  describe(`${name} keeps the journal's contract:`, () => {
+    let opened: OpenedJournal;
+    let journal: Journal;
+    const eventsHeld = (): Promise<readonly { id: string }[]> => journal.read(0n, FULL_READ);
+    const idsHeld = async (): Promise<string[]> => (await eventsHeld()).map(({ id }) => id);
+    const reopen = async (): Promise<void> => {
+      journal = await opened.reopen();
+    };
+    beforeEach(async () => {
+      opened = await open();
+      journal = opened.journal;
+    });
+    afterEach(() => opened.end());
+
+    describe('append', () => {
+      it('keeps events byte for byte, in order, over a restart', async () => {
+        const odd = newEvent(2, {
+          id: 'nul\u0000 and ünï 🛰',
+          original: '{"big":12345678901234567890, "t":"a\\u0000ß\u2028🛰"}',
+        });
+        const first = newEvent(1, { createdAt: '2026-03-01T12:00:01.123456789Z' });
+        await journal.append('platform', harvest([first, odd]));
+        opened.clock.advance(1500);
+        await journal.append('other', harvest([newEvent(1)]));
+        await reopen();
+        expect(await journal.read(0n, FULL_READ)).toEqual([
+          {
+            seq: 1n,
+            source: 'platform',
+            id: first.id,
+            createdAt: first.createdAt,
+            original: first.original,
+            receivedAt: '2026-03-01T12:00:00.000Z',
+          },
+          {
+            seq: 2n,
+            source: 'platform',
+            id: odd.id,
+            createdAt: odd.createdAt,
+            original: odd.original,
+            receivedAt: '2026-03-01T12:00:00.000Z',
+          },
+          {
+            seq: 3n,
+            source: 'other',
+            id: newEvent(1).id,
+            createdAt: newEvent(1).createdAt,
+            original: newEvent(1).original,
+            receivedAt: '2026-03-01T12:00:01.500Z',
+          },
+        ]);
+      });
+
+      it('drops repeats by id, also inside one harvest', async () => {
+        expect(await journal.append('platform', harvest([newEvent(1), newEvent(2), newEvent(1)]))).toEqual({
+          appended: 2,
+          repeated: 1,
+          filtered: 0,
+          malformed: 0,
+          revised: [],
+        });
+        await reopen();
+        expect(await journal.append('platform', harvest(newEvents(1, 3)))).toMatchObject({
+          appended: 1,
+          repeated: 2,
+        });
+        expect(await idsHeld()).toEqual(newEvents(1, 3).map(({ id }) => id));
+      });
+
+      it('keeps the same id of two sources apart', async () => {
+        await journal.append('a', harvest([newEvent(1)]));
+        expect(await journal.append('b', harvest([newEvent(1)]))).toMatchObject({ appended: 1, repeated: 0 });
+      });
+
+      it('reports other bytes under a known id and keeps the first ones', async () => {
+        await journal.append('platform', harvest([newEvent(1)]));
+        const altered = newEvent(1, { original: '{"id":"event-000001","altered":true}' });
+        const { revised, appended, repeated } = await journal.append('platform', harvest([altered]));
+        expect({ appended, repeated }).toEqual({ appended: 0, repeated: 1 });
+        expect(revised).toEqual([
+          {
+            id: altered.id,
+            createdAt: altered.createdAt,
+            heldHash: sha256(newEvent(1).original),
+            seenHash: sha256(altered.original),
+            held: newEvent(1).original,
+            seen: altered.original,
+          },
+        ]);
+        expect((await journal.newest(1))[0]?.original).toBe(newEvent(1).original);
+      });
+
+      it('remembers the ids that filters left out, and appends them when they are wanted later', async () => {
+        const left = newEvent(1, { wanted: false });
+        expect(await journal.append('platform', harvest([left, left]))).toMatchObject({
+          appended: 0,
+          filtered: 1,
+          repeated: 1,
+        });
+        expect(await idsHeld()).toEqual([]);
+        expect(await journal.held('platform').count(EVERYTHING)).toBe(1);
+        expect(await journal.append('platform', harvest([newEvent(1)]))).toMatchObject({
+          appended: 1,
+          filtered: 0,
+        });
+        expect(await journal.append('platform', harvest([left]))).toMatchObject({ repeated: 1, revised: [] });
+        expect(await idsHeld()).toEqual([left.id]);
+        expect(await journal.held('platform').count(EVERYTHING)).toBe(1);
+        const altered = newEvent(2, { wanted: false });
+        await journal.append('platform', harvest([altered]));
+        const { revised } = await journal.append(
+          'platform',
+          harvest([newEvent(2, { original: '{"now":"other"}' })]),
+        );
+        expect(revised).toMatchObject([{ id: altered.id, held: null, seen: '{"now":"other"}' }]);
+        expect((await journal.newest(1))[0]?.original).toBe('{"now":"other"}');
+        expect(await journal.verifyChain(signal)).toMatchObject({ intact: true, checked: 2 });
+      });
+
+      it('replaces progress, per source, and leaves it as it is for null', async () => {
+        expect(await journal.progress('platform')).toBeNull();
+        await journal.append('platform', harvest([], { progress: { frontier: '1', open: [1, 2] } }));
+        await journal.append('platform', harvest([newEvent(1)], { progress: null }));
+        await journal.append('other', harvest([], { progress: 'mine' }));
+        await reopen();
+        expect(await journal.progress('platform')).toEqual({ frontier: '1', open: [1, 2] });
+        expect(await journal.progress('other')).toBe('mine');
+      });
+
+      it('takes nothing of a harvest that it cannot take whole', async () => {
+        await journal.append('platform', harvest([newEvent(1)]));
+        const backwards = {
+          startNs: START_NS + 1n,
+          endNs: START_NS,
+          status: 'read' as const,
+          serverCount: null,
+        };
+        const broken = harvest(newEvents(2, 50), {
+          progress: 'lost',
+          coverage: [backwards],
+          malformed: [{ reason: 'no', bytes: Buffer.from('x') }],
+        });
+        await expect(journal.append('platform', broken)).rejects.toThrow(/ends before it starts/);
+        expect(await idsHeld()).toEqual([newEvent(1).id]);
+        expect(await journal.progress('platform')).toEqual({ at: 'here' });
+        expect(await journal.deadLetters(every())).toEqual([]);
+        expect(await journal.append('platform', harvest(newEvents(2, 50)))).toMatchObject({ appended: 49 });
+        expect(await journal.verifyChain(signal)).toMatchObject({ intact: true, checked: 50 });
+      });
+
+      it('counts event types over all new ids', async () => {
+        const filtered = newEvent(5, { eventType: 'login', wanted: false });
+        await journal.append(
+          'platform',
+          harvest([newEvent(3), newEvent(1), newEvent(2, { eventType: 'login' })]),
+        );
+        await journal.append('platform', harvest([filtered, newEvent(3), { ...filtered, wanted: true }]));
+        expect(await journal.eventTypes()).toEqual([
+          {
+            source: 'platform',
+            eventType: 'login',
+            count: 2,
+            firstNs: newEvent(2).createdNs,
+            lastNs: newEvent(5).createdNs,
+          },
+          {
+            source: 'platform',
+            eventType: 'sync.run',
+            count: 2,
+            firstNs: newEvent(1).createdNs,
+            lastNs: newEvent(3).createdNs,
+          },
+        ]);
+      });
+    });
+
+    describe('known ids', () => {
+      it('counts and names them by window, both ends inclusive', async () => {
+        await journal.append('platform', harvest([...newEvents(1, 9), newEvent(10, { wanted: false })]));
+        await journal.append('other', harvest([newEvent(5)]));
+        const held = journal.held('platform');
+        expect(await held.count(seconds(3, 10))).toBe(8);
+        expect(await held.count({ startNs: newEvent(3).createdNs + 1n, endNs: newEvent(4).createdNs })).toBe(
+          1,
+        );
+        expect(await held.count({ startNs: -(2n ** 80n), endNs: 2n ** 80n })).toBe(10);
+        expect(await held.known([newEvent(3).id, 'nobody', newEvent(10).id])).toEqual(
+          new Set([newEvent(3).id, newEvent(10).id]),
+        );
+        expect(await held.missing(seconds(3, 6), new Set([newEvent(4).id]), 2)).toEqual([
+          newEvent(3).id,
+          newEvent(5).id,
+        ]);
+        expect(await held.missing(seconds(3, 4), new Set([newEvent(3).id, newEvent(4).id]), 9)).toEqual([]);
+        expect(await journal.idsInWindow('platform', seconds(8, 10), newEvent(8).id, 10)).toEqual([
+          { id: newEvent(9).id, kept: true },
+          { id: newEvent(10).id, kept: false },
+        ]);
+        expect(await journal.idsInWindow('platform', EVERYTHING, '', 3)).toHaveLength(3);
+      });
+    });
+
+    describe('cursors', () => {
+      it('start at 0, move forward only, and survive a restart', async () => {
+        await journal.append('platform', harvest(newEvents(1, 5)));
+        expect(await journal.cursor('splunk')).toBe(0n);
+        await journal.settle('splunk', 3n, []);
+        await journal.settle('splunk', 3n, []);
+        await expect(journal.settle('splunk', 2n, [])).rejects.toThrow(/cannot move back/);
+        await expect(journal.settle('splunk', 6n, [])).rejects.toThrow(/no such event/);
+        await reopen();
+        expect(await journal.cursor('splunk')).toBe(3n);
+        expect(await journal.cursor('elastic')).toBe(0n);
+        expect((await journal.read(3n, FULL_READ)).map(({ seq }) => seq)).toEqual([4n, 5n]);
+      });
+
+      it('bounds a read by events and by bytes, but gives at least one', async () => {
+        await journal.append('platform', harvest(newEvents(1, 9)));
+        const size = Buffer.byteLength(newEvent(1).original);
+        const read = async (maxEvents: number, maxBytes: number): Promise<number> =>
+          (await journal.read(0n, { maxEvents, maxBytes })).length;
+        expect(await read(4, 1e9)).toBe(4);
+        expect(await read(100, 3 * size)).toBe(3);
+        expect(await read(100, 3 * size - 1)).toBe(2);
+        expect(await read(100, 1)).toBe(1);
+        expect((await journal.newest(2)).map(({ seq }) => seq)).toEqual([9n, 8n]);
+      });
+
+      it('reads a window of events in journal order, of one source or all', async () => {
+        await journal.append('platform', harvest([newEvent(4), newEvent(2), newEvent(3), newEvent(1)]));
+        await journal.append('other', harvest([newEvent(2)]));
+        await journal.append('other', harvest([newEvent(3, { wanted: false })], { progress: null }));
+        const seqs = async (source: string | null, after: bigint, max: number): Promise<bigint[]> =>
+          (await journal.readWindow(source, seconds(2, 3), after, max)).map(({ seq }) => seq);
+        expect(await seqs('platform', 0n, 10)).toEqual([2n, 3n]);
+        expect(await seqs(null, 0n, 10)).toEqual([2n, 3n, 5n]);
+        expect(await seqs(null, 2n, 1)).toEqual([3n]);
+      });
+    });
+
+    describe('waiting', () => {
+      it('resolves at once when there is something, and on append without any time passing', async () => {
+        await journal.append('platform', harvest([newEvent(1)]));
+        await journal.waitForEvents(0n, 60_000, signal);
+        let woken = false;
+        const waiting = journal.waitForEvents(1n, 60_000, signal).then(() => (woken = true));
+        await journal.append('platform', harvest([newEvent(1), newEvent(2, { wanted: false })]));
+        await journal.cursor('splunk');
+        expect(woken).toBe(false);
+        await journal.append('platform', harvest([newEvent(3)]));
+        await waiting;
+        expect(opened.clock.sleeping()).toBe(0);
+      });
+
+      it('resolves after the timeout and rejects with the reason of an abort', async () => {
+        const waiting = journal.waitForEvents(0n, 60_000, signal);
+        opened.clock.advance(60_000);
+        await waiting;
+        const stop = new AbortController();
+        const aborted = journal.waitForEvents(0n, 60_000, stop.signal);
+        stop.abort(new Error('stopping'));
+        await expect(aborted).rejects.toThrow('stopping');
+        await expect(journal.waitForEvents(0n, 60_000, stop.signal)).rejects.toThrow('stopping');
+        expect(opened.clock.sleeping()).toBe(0);
+      });
+
+      it('lets a second view see what was appended beside it', async () => {
+        const guest = await opened.guest();
+        const waiting = guest.waitForEvents(0n, 1000, signal);
+        await journal.append('platform', harvest([newEvent(1)]));
+        opened.clock.advance(1000);
+        await waiting;
+        expect(await guest.read(0n, FULL_READ)).toHaveLength(1);
+        await guest.close();
+      });
+    });
+
+    describe('dead letters', () => {
+      const refuse = async (from: number, to: number, reason = 'mapping'): Promise<void> => {
+        await journal.append('platform', harvest(newEvents(from, to)));
+        const read = await journal.read(await journal.cursor('splunk'), FULL_READ);
+        const upTo = read.at(-1)?.seq ?? 0n;
+        await journal.settle(
+          'splunk',
+          upTo,
+          read.map((event) => ({ event, reason, attempts: 2 })),
+        );
+      };
+
+      it('keep the event, its bytes and the reason, with the move of the cursor', async () => {
+        await refuse(1, 1, 'line one\nline two\u001b[31m');
+        await reopen();
+        const [letter] = await journal.deadLetters(every());
+        const [event] = await journal.newest(1);
+        expect(letter).toMatchObject({
+          owner: 'splunk',
+          side: 'sink',
+          event,
+          reason: 'line one line two [31m',
+          attempts: 2,
+          firstAt: '2026-03-01T12:00:00.000Z',
+          state: 'open',
+          discardReason: null,
+        });
+        expect(letter?.bytes.toString()).toBe(newEvent(1).original);
+        expect(await journal.cursor('splunk')).toBe(1n);
+      });
+
+      it('hold one row per sink and event', async () => {
+        await refuse(1, 1);
+        const [event] = await journal.read(0n, FULL_READ);
+        if (event === undefined) throw new Error('the event is gone');
+        opened.clock.advance(1000);
+        await journal.settle('splunk', 1n, [{ event, reason: 'again', attempts: 1 }]);
+        await journal.settle('elastic', 1n, [{ event, reason: 'mine', attempts: 1 }]);
+        expect(await journal.deadLetters(every({ owner: 'splunk' }))).toMatchObject([
+          {
+            reason: 'again',
+            attempts: 3,
+            firstAt: '2026-03-01T12:00:00.000Z',
+            lastAt: '2026-03-01T12:00:01.000Z',
+          },
+        ]);
+        expect(await journal.deadLetterCounts()).toEqual(
+          new Map([
+            ['elastic', 1],
+            ['splunk', 1],
+          ]),
+        );
+      });
+
+      it('of a source are unique by their bytes, and are not retried', async () => {
+        const item = { reason: 'no created_at', bytes: Buffer.from([0x7b, 0xff, 0x00, 0x7d]) };
+        expect(await journal.append('platform', harvest([], { malformed: [item] }))).toMatchObject({
+          malformed: 1,
+        });
+        opened.clock.advance(1000);
+        await journal.append('platform', harvest([], { malformed: [item, item] }));
+        const letters = await journal.deadLetters(every());
+        expect(letters).toMatchObject([
+          { side: 'source', owner: 'platform', event: null, attempts: 3, lastAt: '2026-03-01T12:00:01.000Z' },
+        ]);
+        expect(letters[0]?.bytes.equals(item.bytes)).toBe(true);
+        expect(await journal.retryDeadLetters(every())).toBe(0);
+        expect(await journal.discardDeadLetters(every(), 'known')).toBe(1);
+        await journal.append('platform', harvest([], { malformed: [item] }));
+        expect(await journal.deadLetters(every())).toMatchObject([
+          { state: 'discarded', discardReason: 'known' },
+        ]);
+        expect((await journal.deadLetterCounts()).size).toBe(0);
+      });
+
+      it('are retried, and then gone or open again', async () => {
+        await refuse(1, 3);
+        const [first, second, third] = await journal.deadLetters(every());
+        if (first === undefined || second === undefined || third === undefined)
+          throw new Error('letters are gone');
+        expect(
+          await journal.retryDeadLetters(every({ owner: 'splunk', ids: [first.id, second.id, 999n] })),
+        ).toBe(2);
+        expect(await journal.retryDeadLetters(every({ ids: [first.id] }))).toBe(0);
+        expect(await journal.deadLetterCounts()).toEqual(new Map([['splunk', 3]]));
+        await reopen();
+        const retrying = await journal.deadLetters(every({ states: ['retrying'] }));
+        expect(retrying.map(({ id }) => id)).toEqual([first.id, second.id]);
+        await journal.settleRetried([first.id], [{ id: second.id, reason: 'still no' }]);
+        expect(await journal.deadLetters(every())).toMatchObject([
+          { id: second.id, state: 'open', reason: 'still no', attempts: 3 },
+          { id: third.id, state: 'open' },
+        ]);
+      });
+
+      it('are paged and filtered', async () => {
+        await refuse(1, 5);
+        const page = await journal.deadLetters(every({ limit: 2 }));
+        expect(page).toHaveLength(2);
+        const rest = await journal.deadLetters(every({ after: page[1]?.id ?? 0n }));
+        expect(rest.map(({ event }) => event?.id)).toEqual(newEvents(3, 5).map(({ id }) => id));
+        expect(await journal.deadLetters(every({ owner: 'nobody' }))).toEqual([]);
+        expect(await journal.deadLetters(every({ ids: [] }))).toEqual([]);
+        expect(await journal.retryDeadLetters(every({ limit: 2 }))).toBe(2);
+      });
+
+      it('stay as evidence when discarded, and are open again when refused again', async () => {
+        await refuse(1, 1);
+        expect(await journal.discardDeadLetters(every(), 'test data')).toBe(1);
+        expect(await journal.discardDeadLetters(every(), 'again')).toBe(0);
+        expect(await journal.deadLetters(every())).toMatchObject([
+          { state: 'discarded', discardReason: 'test data' },
+        ]);
+        expect(await journal.retryDeadLetters(every())).toBe(0);
+        const [event] = await journal.read(0n, FULL_READ);
+        if (event === undefined) throw new Error('the event is gone');
+        await journal.settle('splunk', 1n, [{ event, reason: 'again', attempts: 1 }]);
+        expect(await journal.deadLetters(every())).toMatchObject([{ state: 'open', discardReason: null }]);
+      });
+
+      it('outlive the pruning of their event', async () => {
+        await refuse(1, 2);
+        opened.clock.advance(1000);
+        expect(await journal.prune(['splunk'], '2026-03-01T12:00:01Z', 0n)).toBe(2);
+        expect(await journal.deadLetters(every())).toMatchObject([
+          { event: { id: newEvent(1).id, original: newEvent(1).original } },
+          { event: { id: newEvent(2).id } },
+        ]);
+      });
+    });
+
+    describe('coverage', () => {
+      const cover = (
+        start: number,
+        end: number,
+        status: 'read' | 'verified' | 'suspect',
+        serverCount: number | null,
+      ): Promise<unknown> =>
+        journal.append(
+          'platform',
+          harvest([], { coverage: [{ ...seconds(start, end), status, serverCount }] }),
+        );
+      const spans = async (window: Window = EVERYTHING): Promise<string[]> =>
+        (await journal.coverage('platform', window)).map(
+          ({ startNs, endNs, status, serverCount }) =>
+            `${(startNs - START_NS) / NS_PER_SECOND}-${(endNs - START_NS) / NS_PER_SECOND} ${status} ${serverCount}`,
+        );
+
+      it('replaces what a new window covers and cuts what it overlaps', async () => {
+        await cover(0, 10, 'read', 5);
+        await cover(20, 30, 'read', 7);
+        await cover(12, 14, 'suspect', 1);
+        await cover(10, 20, 'verified', 9);
+        expect(await spans()).toEqual(['0-9 read null', '10-20 verified 9', '20-30 read null']);
+        await reopen();
+        expect(await spans(seconds(10, 20))).toEqual(['10-20 verified 9']);
+        expect(await journal.coverage('other', EVERYTHING)).toEqual([]);
+      });
+
+      it('splits a window around another status inside it', async () => {
+        await cover(0, 100, 'read', 50);
+        await cover(40, 60, 'suspect', null);
+        expect(await spans()).toEqual(['0-39 read null', '40-60 suspect null', '60-100 read null']);
+      });
+
+      it('joins neighbours of one status up to an hour, with a true count or none', async () => {
+        await cover(0, 10, 'read', 5);
+        const next = {
+          startNs: seconds(0, 10).endNs + 1n,
+          endNs: seconds(0, 20).endNs,
+          status: 'read' as const,
+          serverCount: 2,
+        };
+        opened.clock.advance(5000);
+        await journal.append('platform', harvest([], { coverage: [next] }));
+        expect(await spans()).toEqual(['0-20 read 7']);
+        expect((await journal.coverage('platform', EVERYTHING))[0]?.readAt).toBe('2026-03-01T12:00:00.000Z');
+        await cover(15, 40, 'read', 3);
+        expect(await spans()).toEqual(['0-40 read null']);
+        await cover(30, 3700, 'read', 8);
+        expect(await spans()).toEqual(['0-29 read null', '30-3700 read 8']);
+      });
+    });
+
+    describe('findings', () => {
+      it('are one per source, kind and subject, and can be acknowledged', async () => {
+        const gap = {
+          kind: 'gap',
+          window: seconds(1, 2),
+          summary: 'three are missing',
+          detail: { missing: 3 },
+        };
+        await journal.addFindings('platform', [
+          gap,
+          { kind: 'altered_event', eventId: 'x', summary: 'altered' },
+        ]);
+        opened.clock.advance(1000);
+        await journal.append('platform', harvest([], { findings: [gap] }));
+        const [newest, other] = await journal.findings({ unacknowledgedOnly: false, limit: 10 });
+        expect(newest).toMatchObject({
+          ...gap,
+          source: 'platform',
+          seen: 2,
+          firstAt: '2026-03-01T12:00:00.000Z',
+          lastAt: '2026-03-01T12:00:01.000Z',
+          acknowledgedAt: null,
+        });
+        expect(other).toMatchObject({ eventId: 'x', seen: 1 });
+        expect(other).not.toHaveProperty('window');
+        expect(await journal.acknowledge([newest?.id ?? 0n, 999n], 'looked at')).toBe(1);
+        expect(await journal.acknowledge([newest?.id ?? 0n], 'again')).toBe(0);
+        await journal.addFindings('platform', [gap]);
+        await reopen();
+        const open = await journal.findings({ unacknowledgedOnly: true, limit: 10 });
+        expect(open.map(({ kind }) => kind)).toEqual(['altered_event']);
+        await journal.addFindings('platform', [{ ...gap, summary: 'four are missing' }]);
+        expect(await journal.findings({ unacknowledgedOnly: true, limit: 1 })).toMatchObject([
+          { summary: 'four are missing', seen: 4, acknowledgement: null },
+        ]);
+      });
+    });
+
+    describe('jobs', () => {
+      it('are kept in order, and a finished one stays finished', async () => {
+        const first = await journal.addJob('backfill', { from: 'a' });
+        const second = await journal.addJob('replay', null);
+        opened.clock.advance(1000);
+        await journal.updateJob(first, 'running', { done: 1 });
+        await reopen();
+        expect(await journal.jobs(['queued', 'running'])).toEqual([
+          {
+            id: first,
+            kind: 'backfill',
+            params: { from: 'a' },
+            state: 'running',
+            progress: { done: 1 },
+            createdAt: '2026-03-01T12:00:00.000Z',
+            updatedAt: '2026-03-01T12:00:01.000Z',
+          },
+          expect.objectContaining({ id: second, state: 'queued', progress: null }),
+        ]);
+        await journal.updateJob(first, 'cancelled', null);
+        await journal.updateJob(first, 'running', { done: 2 });
+        expect((await journal.jobs(['cancelled'])).map(({ id }) => id)).toEqual([first]);
+        await expect(journal.updateJob(999n, 'done', null)).rejects.toThrow(/no job 999/);
+      });
+    });
+
+    describe('pruning', () => {
+      it('removes only what every named sink has settled and what is old enough', async () => {
+        await journal.append('platform', harvest(newEvents(1, 4)));
+        opened.clock.advance(10_000);
+        await journal.append('platform', harvest(newEvents(5, 8)));
+        await journal.settle('splunk', 6n, []);
+        await journal.settle('elastic', 3n, []);
+        const late = '2027-01-01T00:00:00Z';
+        expect(await journal.prune(['splunk', 'elastic', 'new'], late, 0n)).toBe(0);
+        expect(await journal.prune(['splunk', 'elastic'], '2026-03-01T12:00:00Z', 0n)).toBe(0);
+        expect(await journal.prune(['splunk', 'elastic'], late, 0n)).toBe(3);
+        expect(await journal.prune(['splunk'], '2026-03-01T13:00:05+01:00', 0n)).toBe(1);
+        expect((await journal.read(0n, FULL_READ)).map(({ seq }) => seq)).toEqual([5n, 6n, 7n, 8n]);
+        expect(await journal.readWindow(null, EVERYTHING, 0n, 2)).toMatchObject([{ seq: 5n }, { seq: 6n }]);
+        expect(await journal.size()).toMatchObject({ events: 4, oldestSeq: 5n, headSeq: 8n });
+        expect(await journal.verifyChain(signal)).toMatchObject({ intact: true, checked: 4 });
+      });
+
+      it('keeps ids, so that a pruned event is still a repeat, and never uses a seq twice', async () => {
+        await journal.append('platform', harvest(newEvents(1, 3)));
+        expect(await journal.prune([], '2027-01-01T00:00:00Z', 0n)).toBe(3);
+        expect(await journal.size()).toMatchObject({ events: 0, oldestSeq: 0n, headSeq: 3n });
+        await reopen();
+        expect(await journal.append('platform', harvest(newEvents(1, 4)))).toMatchObject({
+          appended: 1,
+          repeated: 3,
+        });
+        expect((await journal.newest(1))[0]?.seq).toBe(4n);
+        const { revised } = await journal.append('platform', harvest([newEvent(1, { original: '{}' })]));
+        expect(revised).toMatchObject([{ id: newEvent(1).id, held: null }]);
+      });
+
+      it('forgets old ids, but none whose event is still there', async () => {
+        await journal.append('platform', harvest([...newEvents(1, 4), newEvent(5, { wanted: false })]));
+        await journal.settle('splunk', 2n, []);
+        await journal.prune(['splunk'], '2027-01-01T00:00:00Z', newEvent(6).createdNs);
+        const left = await journal.idsInWindow('platform', EVERYTHING, '', 10);
+        expect(left.map(({ id }) => id)).toEqual([newEvent(3).id, newEvent(4).id]);
+        await journal.settle('splunk', 4n, []);
+        await journal.prune(['splunk'], '2027-01-01T00:00:00Z', newEvent(4).createdNs);
+        expect(await journal.held('platform').known([newEvent(3).id, newEvent(4).id])).toEqual(
+          new Set([newEvent(4).id]),
+        );
+      });
+    });
+
+    it('reports its size, its limit and one installation id for good', async () => {
+      const empty = await journal.size();
+      expect(empty).toMatchObject({ limitBytes: LIMIT_BYTES, events: 0, oldestSeq: 0n, headSeq: 0n });
+      await journal.append('platform', harvest([newEvent(1, { original: 'x'.repeat(500_000) })]));
+      expect((await journal.size()).usedBytes).toBeGreaterThan(empty.usedBytes + 450_000);
+      const { installationId } = journal;
+      expect(installationId).toMatch(/^[0-9a-f-]{36}$/);
+      await reopen();
+      expect(journal.installationId).toBe(installationId);
+    });
+
+    it('verifies an intact chain, also an empty one, and stops on abort', async () => {
+      const empty = await journal.verifyChain(signal);
+      expect(empty).toMatchObject({ intact: true, checked: 0, brokenAt: null, missing: [] });
+      await journal.append('platform', harvest(newEvents(1, 20)));
+      await reopen();
+      const full = await journal.verifyChain(signal);
+      expect(full).toMatchObject({ intact: true, checked: 20, brokenAt: null, missing: [] });
+      expect(full.head).not.toBe(empty.head);
+      await expect(journal.verifyChain(AbortSignal.abort(new Error('stopping')))).rejects.toThrow('stopping');
+    });
+
+    it('serves calls made at once', async () => {
+      const rounds = Array.from({ length: 20 }, (_, round) =>
+        journal.append('platform', harvest(newEvents(1, round + 1))),
+      );
+      const [results, chain] = await Promise.all([Promise.all(rounds), journal.verifyChain(signal)]);
+      expect(results.reduce((sum, { appended }) => sum + appended, 0)).toBe(20);
+      expect(chain.intact).toBe(true);
+      expect(new Set(await idsHeld()).size).toBe(20);
+    });
+
+    it('can be closed twice, and refuses work afterwards', async () => {
+      const waiting = journal.waitForEvents(0n, 60_000, signal);
+      await journal.close();
+      await journal.close();
+      await waiting;
+      await expect(journal.append('platform', harvest([]))).rejects.toThrow();
+    });
+  });
+}
