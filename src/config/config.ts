@@ -1,0 +1,83 @@
+import type { Outcome, Severity } from '../formats/format.ts';
+import type { Secret } from '../model/secret.ts';
+import type { SimulatorOptions } from '../simulator/options.ts';
+
+export { configErrorLines } from './problems.ts';
+export { loadConfig } from './load.ts';
+export type { Parts } from './schema.ts';
+
+/** A whole configuration: validated, defaults filled in, durations in milliseconds, sizes in bytes, paths absolute. */
+export interface Config {
+  /** The file it came from, as it was named. */
+  readonly file: string;
+  /** The absolute folder of that file: what relative paths start from. */
+  readonly folder: string;
+  readonly state: {
+    readonly dir: string;
+    /** How long an event stays after every sink is past it. Milliseconds. */
+    readonly retention: number;
+    /** Above this the journal takes no more events. Bytes. */
+    readonly max_size: number;
+  };
+  readonly admin: {
+    /** Null when it says "off". */
+    readonly listen: { readonly host: string; readonly port: number } | null;
+    readonly token?: Secret;
+    /** Further host names that a request may address, beside the address listened on. */
+    readonly allowed_hosts: readonly string[];
+  };
+  readonly log: {
+    readonly level: LogLevel;
+    readonly format: 'auto' | 'json' | 'pretty';
+  };
+  /** Milliseconds. */
+  readonly shutdown_timeout: number;
+  /** As the schema in formats/options.ts says. */
+  readonly normalize: unknown;
+  /** Null when the configuration has no such section. */
+  readonly simulator: SimulatorOptions | null;
+  /** By name; at least one. */
+  readonly sources: ReadonlyMap<string, SourceConfig>;
+  /** By name; at least one. */
+  readonly sinks: ReadonlyMap<string, SinkConfig>;
+  /** What is allowed but unwise, one line each with its position: for the log at each start. */
+  readonly warnings: readonly string[];
+}
+
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error';
+
+export interface SourceConfig {
+  readonly name: string;
+  readonly type: string;
+  /** When the daemon polls: every so many milliseconds, or by a cron expression. */
+  readonly schedule: { readonly everyMs: number } | { readonly cron: string };
+  /** As the definition's schema says. */
+  readonly options: unknown;
+}
+
+export interface SinkConfig {
+  readonly name: string;
+  readonly type: string;
+  readonly format: string;
+  /** As the format's schema says. */
+  readonly formatOptions: unknown;
+  readonly batch: { readonly maxEvents: number; readonly maxBytes: number; readonly maxWaitMs: number };
+  readonly where: Where;
+  /** Batches in flight at once. */
+  readonly concurrent: number;
+  /** Requests per second; null: no limit. */
+  readonly rateLimit: number | null;
+  /** What to do when a receiver refuses nearly everything for one reason. */
+  readonly onMassRejection: 'hold' | 'dead_letter';
+  /** As the definition's schema says. */
+  readonly options: unknown;
+}
+
+/** Which events a sink takes; an empty list takes all. */
+export interface Where {
+  /** Globs over the event type: `*` any characters, `?` one. */
+  readonly eventType: readonly string[];
+  readonly status: readonly Outcome[];
+  /** The least severity. */
+  readonly severity: Severity;
+}

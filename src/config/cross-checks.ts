@@ -1,0 +1,105 @@
+import { Secret } from '../model/secret.ts';
+import { positionOf } from './explain.ts';
+import { isInterpolated } from './interpolate.ts';
+import type { Problem } from './problems.ts';
+import type { Parts } from './schema.ts';
+import type { TreeNode } from './tree.ts';
+import { find, pathOf } from './values.ts';
+import { isWithin } from './paths.ts';
+
+type Mapping = Readonly<Record<string, unknown>>;
+
+interface Part {
+  readonly segments: readonly string[];
+  readonly options: Mapping;
+}
+
+interface Checking {
+  readonly type: string;
+  validate?(options: never): readonly { readonly path: string; readonly problem: string }[];
+}
+
+/** What the parts themselves find wrong beyond their schemas; a part that has problems already is not asked. */
+export function partProblems(
+  data: unknown,
+  parts: Parts,
+  root: TreeNode,
+  known: readonly Problem[],
+): readonly Problem[] {
+  return partsIn(data).flatMap(({ segments, options }) => {
+    const place = segments.join('.');
+    if (known.some(({ path }) => isWithin(path, place))) return [];
+    const definitions: readonly Checking[] = segments[0] === 'sources' ? parts.sources : parts.sinks;
+    const definition = definitions.find(({ type }) => type === options['type']);
+    const found = definition?.validate?.(options as never) ?? [];
+    return found.map(({ path, problem }) => {
+      const below = [...segments, ...path.split(/[./]/).filter((key) => key !== '')];
+      return { at: positionOf(root, below, 'value'), path: pathOf(root, below), text: problem };
+    });
+  });
+}
+
+/** Secrets that stand in the file itself: allowed, and said at each start. */
+export function literalSecrets(data: unknown, root: TreeNode): Problem[] {
+  return secretsIn(data, []).flatMap((segments) => {
+    const node = find(root, segments)?.node;
+    const literal = node?.kind === 'scalar' && (node.template === null || !isInterpolated(node.template));
+    if (!literal) return [];
+    const text = 'the secret stands in the file itself; better ${NAME} or ${file:/path}';
+    return [{ at: node.at, path: pathOf(root, segments), text }];
+  });
+}
+
+/** Allowed but unwise: certificates that are not checked, and credentials sent in the clear. */
+export function cautions(data: unknown, root: TreeNode): Problem[] {
+  return partsIn(data).flatMap(({ segments, options }) => {
+    const found: Problem[] = [];
+    const add = (keys: readonly string[], text: string): void => {
+      const below = [...segments, ...keys];
+      found.push({ at: positionOf(root, below, 'value'), path: pathOf(root, below), text });
+    };
+    const tls = options['tls'];
+    if (isMapping(tls) && tls['verify'] === false) {
+      add(
+        ['tls', 'verify'],
+        'the certificate is not verified: whoever sits between can read and change everything',
+      );
+    }
+    if (secretsIn(options, []).length === 0) return found;
+    for (const [key, value] of Object.entries(options)) {
+      for (const address of Array.isArray(value) ? value : [value]) {
+        if (isClearAddress(address))
+          add([key], 'credentials are sent unencrypted over http://; better https://');
+      }
+    }
+    return found;
+  });
+}
+
+function isClearAddress(value: unknown): boolean {
+  if (typeof value !== 'string' || !/^http:\/\//i.test(value)) return false;
+  const host = (URL.parse(value)?.hostname ?? '').replace(/\.$/, '');
+  return !(host === 'localhost' || host.endsWith('.localhost') || host === '[::1]' || /^127\./.test(host));
+}
+
+function partsIn(data: unknown): Part[] {
+  return ['sources', 'sinks'].flatMap((section) => {
+    const named = isMapping(data) ? data[section] : undefined;
+    if (!isMapping(named)) return [];
+    return Object.entries(named).flatMap(([name, options]) =>
+      isMapping(options) ? [{ segments: [section, name], options }] : [],
+    );
+  });
+}
+
+function secretsIn(value: unknown, segments: readonly string[]): (readonly string[])[] {
+  if (value instanceof Secret) return [segments];
+  if (Array.isArray(value))
+    return value.flatMap((item, index) => secretsIn(item, [...segments, String(index)]));
+  if (!isMapping(value)) return [];
+  return Object.entries(value).flatMap(([key, below]) => secretsIn(below, [...segments, key]));
+}
+
+function isMapping(value: unknown): value is Mapping {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Secret);
+}

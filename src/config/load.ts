@@ -1,0 +1,144 @@
+import { readFileSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+
+import type { ErrorObject } from 'ajv/dist/2020.js';
+
+import { describe, oneLine } from '../model/errors.ts';
+import { buildConfig } from './build.ts';
+import type { Config } from './config.ts';
+import { cautions, literalSecrets, partProblems } from './cross-checks.ts';
+import { explainErrors } from './explain.ts';
+import type { Environment } from './interpolate.ts';
+import { evaluate } from './interpolate.ts';
+import { configError, problemLines } from './problems.ts';
+import type { Problem } from './problems.ts';
+import { assembleSchema } from './schema.ts';
+import type { Parts } from './schema.ts';
+import { readTree } from './tree.ts';
+import type { TreeNode } from './tree.ts';
+import { compileSchema } from './validate.ts';
+import type { Surroundings, Validate } from './validate.ts';
+import { evaluateAll, find, isUnder, segmentsOf, settle, toData } from './values.ts';
+import type { Evaluated, ScalarNode } from './values.ts';
+
+const FILE_LIMIT_BYTES = 2 ** 20;
+
+/** A value that is turned into a number can uncover the next fault below it only a few times. */
+const CONVERSION_ROUNDS_MAX = 4;
+
+/**
+ * Reads a configuration file. Throws a `config` error with one line for each thing that is wrong, in the file's order:
+ * `name.yaml:9:5: sinks.splunk.formt: unknown key; expected …; did you mean "format"?`. No line holds a secret.
+ */
+export function loadConfig(path: string, env: Environment, parts: Parts): Config {
+  return parseConfig(readText(path), path, env, parts);
+}
+
+/** The same from a text that is at hand; `path` is what messages name and what relative paths start from. */
+export function parseConfig(text: string, path: string, env: Environment, parts: Parts): Config {
+  const file = oneLine(path);
+  const folder = dirname(resolve(path));
+  const tree = readTree(text);
+  const { root, locate } = tree;
+  if (root === null || tree.problems.length > 0) throw configError(problemLines(file, tree.problems, locate));
+
+  const evaluated = evaluateAll(root, env, folder);
+  const surroundings = surroundingsOf(root, env, folder);
+  const { data, errors } = validateConverting(compiled(parts), root, evaluated, surroundings);
+  const found = explainErrors(errors, root).filter(({ path: place }) => !isUnder(place, evaluated.failed));
+  const problems: Problem[] = [...evaluated.problems, ...found];
+  const settled = settle(data);
+  problems.push(...partProblems(settled, parts, root, problems));
+  if (problems.length > 0) throw configError(problemLines(file, problems, locate));
+
+  const warnings = problemLines(file, [...literalSecrets(settled, root), ...cautions(settled, root)], locate);
+  return buildConfig(settled, { file: path, folder, warnings });
+}
+
+/** Compiling takes a good part of a second; a reload brings the same parts. */
+const compiledByParts = new WeakMap<Parts, Validate>();
+
+function compiled(parts: Parts): Validate {
+  const known = compiledByParts.get(parts);
+  if (known !== undefined) return known;
+  const validate = compileSchema(assembleSchema(parts));
+  compiledByParts.set(parts, validate);
+  return validate;
+}
+
+function readText(path: string): string {
+  const shown = oneLine(path);
+  let bytes: Buffer;
+  try {
+    const { size } = statSync(path);
+    if (size > FILE_LIMIT_BYTES) {
+      throw configError([
+        `${shown}: the file is larger than ${FILE_LIMIT_BYTES} bytes; expected a configuration`,
+      ]);
+    }
+    bytes = readFileSync(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === undefined) throw error;
+    const reason = code === 'ENOENT' ? 'there is no such file' : describe(error);
+    throw configError([`${shown}: the configuration cannot be read: ${reason}; expected a YAML file`]);
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw configError([`${shown}: the file is not UTF-8; expected YAML text in UTF-8`]);
+  }
+}
+
+function surroundingsOf(root: TreeNode, env: Environment, folder: string): Surroundings {
+  const nodeAt = (pointer: string): TreeNode | undefined => find(root, segmentsOf(pointer))?.node;
+  return {
+    folder,
+    isWritten: (pointer) => {
+      const node = nodeAt(pointer);
+      return node !== undefined && !(node.kind === 'scalar' && node.value === null);
+    },
+    reader: (pointer) => {
+      const node = nodeAt(pointer);
+      const template = node?.kind === 'scalar' ? node.template : null;
+      return template === null ? null : () => evaluate(template, env, folder);
+    },
+  };
+}
+
+/**
+ * A scalar that is one interpolation, `${PORT}`, is text at first; where the schema wants a number or a boolean and the
+ * text is one, it is validated again as that.
+ */
+function validateConverting(
+  validate: Validate,
+  root: TreeNode,
+  evaluated: Evaluated,
+  surroundings: Surroundings,
+): { data: unknown; errors: readonly ErrorObject[] } {
+  const overrides = new Map<ScalarNode, unknown>();
+  for (let round = 1; ; round += 1) {
+    const data = toData(root, evaluated.texts, overrides);
+    const errors = validate(data, surroundings);
+    const before = overrides.size;
+    for (const error of errors) convert(error, root, evaluated.texts, overrides);
+    if (overrides.size === before || round === CONVERSION_ROUNDS_MAX) return { data, errors };
+  }
+}
+
+function convert(
+  error: ErrorObject,
+  root: TreeNode,
+  texts: ReadonlyMap<ScalarNode, string>,
+  overrides: Map<ScalarNode, unknown>,
+): void {
+  if (error.keyword !== 'type') return;
+  const node = find(root, segmentsOf(error.instancePath))?.node;
+  if (node?.kind !== 'scalar' || node.template?.whole !== true || overrides.has(node)) return;
+  const text = (texts.get(node) ?? '').trim();
+  const wanted: unknown = error.params['type'];
+  const types = Array.isArray(wanted) ? wanted : [wanted];
+  const numeric = types.includes('integer') || types.includes('number');
+  if (numeric && /^-?\d{1,15}(?:\.\d{1,15})?$/.test(text)) overrides.set(node, Number(text));
+  if (types.includes('boolean') && /^(?:true|false)$/.test(text)) overrides.set(node, text === 'true');
+}

@@ -1,0 +1,46 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+import { expect, test } from 'vitest';
+
+import { loadConfig } from '../../src/config/config.ts';
+import { parseConfig } from '../../src/config/load.ts';
+import { allParts } from '../../src/config/parts.ts';
+
+const folder = fileURLToPath(new URL('../../config/', import.meta.url));
+const env = {
+  CLOUDQUERY_API_KEY: 'a-key',
+  CLOUDQUERY_URL: 'https://acme.mycloudquery.com',
+  SPLUNK_HEC_TOKEN: 'a-token',
+  ELASTICSEARCH_API_KEY: 'another-key',
+};
+
+const examples = readdirSync(folder).filter((name) => name.endsWith('.yaml'));
+
+test('there are examples', () => {
+  expect(examples).toEqual(
+    expect.arrayContaining([
+      'demo.yaml',
+      'elasticsearch.yaml',
+      'full.yaml',
+      'minimal.yaml',
+      'splunk.yaml',
+      'syslog.yaml',
+    ]),
+  );
+});
+
+test.each(examples)('config/%s loads without a warning', (name) => {
+  // The one file that an example names is not there on a machine that only runs the tests.
+  const text = readFileSync(`${folder}${name}`, 'utf8').replace(/\$\{file:[^}]*\}/, '${CLOUDQUERY_API_KEY}');
+  const config = parseConfig(text, `${folder}${name}`, env, allParts);
+  expect(config.warnings).toEqual([]);
+  expect(text.split('\n', 1)).toEqual(['# yaml-language-server: $schema=./config.schema.json']);
+});
+
+test('the demo runs on this machine alone', () => {
+  const config = loadConfig(`${folder}demo.yaml`, {}, allParts);
+  expect(config.simulator).toMatchObject({ listen: '127.0.0.1:9465', api_key: 'demo-key', seed: 7, rate: 6 });
+  expect(config.sources.get('platform')).toMatchObject({ type: 'cloudquery', schedule: { everyMs: 5000 } });
+  expect(config.sinks.get('file')).toMatchObject({ type: 'file', format: 'raw' });
+});
