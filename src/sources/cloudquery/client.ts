@@ -1,0 +1,188 @@
+import Bottleneck from 'bottleneck';
+import pRetry from 'p-retry';
+
+import type { Clock } from '../../model/clock.ts';
+import { ForwardError, oneLine } from '../../model/errors.ts';
+import type { Window } from '../../model/event.ts';
+import type { Secret } from '../../model/secret.ts';
+import { formatTime } from '../../model/time.ts';
+import { isTimeout, mediaType, retryAfterMs } from '../../net/http.ts';
+import type { HttpClient, HttpResponse } from '../../net/http.ts';
+import type { ServerClock } from './server-clock.ts';
+import { isObject, parseObject, readPage } from './wire.ts';
+import type { Page } from './wire.ts';
+
+export interface ClientOptions {
+  /** The API's base, ending in /api. */
+  readonly base: URL;
+  readonly apiKey: Secret;
+  readonly requestTimeoutMs: number;
+  readonly maxResponseBytes: number;
+  readonly requestsPerSecond: number;
+  readonly concurrent: number;
+  readonly userAgent: string;
+}
+
+/** How a request that failed for a passing reason is tried again before the poll as a whole gives up. */
+const RETRIES = { retries: 4, minTimeout: 500, factor: 2, maxTimeout: 10_000, randomize: true };
+/** A server that asks for a longer pause is not waited for inside a poll: the daemon schedules that. */
+const RETRY_AFTER_INSIDE_MS = 30_000;
+const ERROR_TEXT_LIMIT = 200;
+
+/** The requests that auditferry makes of a Platform: read-only, one key, rate-limited, never redirected. */
+export interface Client {
+  /** One page of the audit log in a window, both ends inclusive. Every page carries every parameter. */
+  page(window: Window, page: number, perPage: number, signal: AbortSignal): Promise<Page>;
+  /** Any other GET of the API: any status resolves, only an unreachable server throws. Not tried again. */
+  get(path: string, options: { readonly withKey: boolean }, signal: AbortSignal): Promise<HttpResponse>;
+  /** Requests sent so far, tries again included. */
+  requests(): number;
+  close(): Promise<void>;
+}
+
+export function createClient(
+  http: HttpClient,
+  options: ClientOptions,
+  serverClock: ServerClock,
+  clock: Clock,
+): Client {
+  const limiter = new Bottleneck({
+    maxConcurrent: options.concurrent,
+    minTime: Math.ceil(1000 / options.requestsPerSecond),
+  });
+  let requests = 0;
+
+  const once = async (url: URL, withKey: boolean, signal: AbortSignal): Promise<HttpResponse> => {
+    const headers: Record<string, string> = { accept: 'application/json', 'user-agent': options.userAgent };
+    if (withKey) headers['authorization'] = `Bearer ${options.apiKey.reveal()}`;
+    const sentMs = clock.now();
+    requests += 1;
+    const response = await http.exchange(
+      {
+        method: 'GET',
+        url,
+        headers,
+        timeoutMs: options.requestTimeoutMs,
+        maxResponseBytes: options.maxResponseBytes,
+      },
+      signal,
+    );
+    serverClock.observe(response.headers, sentMs, clock.now());
+    return response;
+  };
+
+  return {
+    page: (window, page, perPage, signal) => {
+      const url = endpoint(options.base, 'audit-logs');
+      url.searchParams.set('start_time', formatTime(window.startNs));
+      url.searchParams.set('end_time', formatTime(window.endNs));
+      url.searchParams.set('per_page', String(perPage));
+      url.searchParams.set('page', String(page));
+      const where = `${url.origin}${url.pathname}`;
+      return pRetry(
+        async () => {
+          const response = await limiter.schedule(() => once(url, true, signal));
+          assertUsable(response, where, clock.now());
+          return readPage(response.body, where);
+        },
+        {
+          ...RETRIES,
+          signal,
+          shouldRetry: ({ error }) => isWorthAnotherTry(error),
+          onFailedAttempt: async ({ error, retriesLeft }) => {
+            const floor = error instanceof ForwardError ? (error.retryAfterMs ?? 0) : 0;
+            if (floor > 0 && retriesLeft > 0 && isWorthAnotherTry(error)) await clock.sleep(floor, signal);
+          },
+        },
+      );
+    },
+    get: (path, { withKey }, signal) =>
+      limiter.schedule(() => once(endpoint(options.base, path), withKey, signal)),
+    requests: () => requests,
+    close: () => http.close(),
+  };
+}
+
+function isWorthAnotherTry(error: unknown): boolean {
+  // A request that ran into its deadline is too large rather than unlucky: the window is split instead.
+  if (!(error instanceof ForwardError) || error.kind !== 'transient' || isTimeout(error)) return false;
+  return (error.retryAfterMs ?? 0) <= RETRY_AFTER_INSIDE_MS;
+}
+
+function endpoint(base: URL, path: string): URL {
+  return new URL(path, `${base.href.replace(/\/+$/, '')}/`);
+}
+
+/**
+ * The base of the API for a configured URL: /api is appended when missing, as the vendor's own command line does.
+ * A query or fragment is dropped.
+ */
+export function apiBase(url: string): URL {
+  const base = new URL(url);
+  base.search = '';
+  base.hash = '';
+  const path = base.pathname.replace(/\/+$/, '');
+  base.pathname = path.endsWith('/api') ? path : `${path}/api`;
+  return base;
+}
+
+/** Throws unless the answer is a 200 with JSON. Says what the status most likely means and what mends it. */
+export function assertUsable(response: HttpResponse, where: string, nowMs: number): void {
+  const { status } = response;
+  if (status === 200) {
+    const type = mediaType(response.headers);
+    if (type === 'application/json' || type.endsWith('+json')) return;
+    throw new ForwardError(
+      'denied',
+      `${where} answered with ${type === '' ? 'no content type' : oneLine(type, 60)} instead of JSON`,
+      {
+        mend: 'the URL may be that of the web interface, or a sign-in gateway stands in front of the API',
+      },
+    );
+  }
+  throw statusError(response, where, nowMs);
+}
+
+function statusError(response: HttpResponse, where: string, nowMs: number): ForwardError {
+  const { status } = response;
+  const said = messageOf(response);
+  const what = `${where} answered ${status}${said === '' ? '' : ` (${said})`}`;
+  const options = { retryAfterMs: retryAfterMs(response.headers, nowMs) };
+  if (status === 408 || status === 425 || status === 429 || (status >= 500 && status !== 501)) {
+    return new ForwardError('transient', what, options);
+  }
+  return new ForwardError('denied', what, { ...options, mend: mendFor(status) });
+}
+
+function mendFor(status: number): string {
+  if (status === 401)
+    return 'the key is wrong, deleted or expired (every key expires): create one and replace it; a key file is read again by itself';
+  if (status === 403)
+    return 'the key may not read the audit log: it needs an admin:read role, and the plan must include API access and audit log exports; `auditferry check` tells which';
+  if (status === 404) return 'no audit log at this URL: check the host, or the Platform is too old';
+  if (status >= 300 && status < 400)
+    return 'the URL redirects, and a key is never sent along: configure the address it redirects to';
+  return 'the request was not accepted: the API may have changed; see whether a newer auditferry is out';
+}
+
+/** The server's own words from a BasicError or FieldError, safe to show. */
+function messageOf(response: HttpResponse): string {
+  if (mediaType(response.headers) !== 'application/json') return '';
+  try {
+    const body = parseObject(response.body, '');
+    return typeof body['message'] === 'string' ? oneLine(body['message'], ERROR_TEXT_LIMIT) : '';
+  } catch {
+    return ''; // an error answer without readable JSON has nothing to quote
+  }
+}
+
+/** The JSON object of an answer, or null where there is none: for the calls whose answers are optional. */
+export function optionalObject(response: HttpResponse): Record<string, unknown> | null {
+  if (response.status !== 200) return null;
+  try {
+    const parsed: unknown = JSON.parse(response.body.toString('utf8'));
+    return isObject(parsed) ? parsed : null;
+  } catch {
+    return null; // optional: whoever asked treats it as not answered
+  }
+}

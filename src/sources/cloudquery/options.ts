@@ -1,0 +1,198 @@
+import { validateCronExpression } from 'cron';
+
+import { parseMoment } from '../../config/moment.ts';
+import type { PartSchema } from '../../model/part.ts';
+import type { Secret } from '../../model/secret.ts';
+import { tlsSchema } from '../../net/tls.ts';
+import type { TlsOptions } from '../../net/tls.ts';
+import { wrongHostHint, wrongKeyHint } from './hints.ts';
+
+/** What stands under a source of type `cloudquery`, read: durations in milliseconds, sizes in bytes. */
+export interface CloudqueryOptions {
+  /** As written: the client appends /api where it is missing. */
+  readonly url: string;
+  readonly api_key: Secret;
+  /** The key's name in the Platform, to warn before it expires. */
+  readonly api_key_name?: string;
+  /** A moment as config/moment.ts reads it; a duration counts back from the first run. */
+  readonly start: string;
+  /** Absent when `schedule` is given, or left to the default. */
+  readonly poll_interval?: number;
+  /** A cron expression. Excludes poll_interval. */
+  readonly schedule?: string;
+  readonly overlap: number;
+  readonly audit_horizon: number;
+  readonly rate_limit: { readonly requests_per_second: number; readonly concurrent: number };
+  readonly filters: CloudqueryFilters;
+  /** For one request, its answer included. */
+  readonly request_timeout: number;
+  /** Of one answer. */
+  readonly max_response_size: number;
+  readonly api: 'auto' | 'v1' | 'v2';
+  readonly tls?: TlsOptions;
+}
+
+/** Which events are journaled; an empty list, or an empty text, takes all. */
+export interface CloudqueryFilters {
+  readonly event_type: readonly string[];
+  readonly user: readonly string[];
+  readonly team: readonly string[];
+  readonly entity: readonly string[];
+  readonly ip_address: readonly string[];
+  readonly search: string;
+}
+
+/** Polling faster than this only costs requests: the Platform shows events with a delay of its own. */
+const POLL_INTERVAL_MIN_MS = 1000;
+
+export const cloudquerySchema: PartSchema = {
+  description: 'The audit log of a CloudQuery Platform installation.',
+  required: ['url', 'api_key'],
+  properties: {
+    url: {
+      type: 'string',
+      format: 'uri',
+      maxLength: 2048,
+      description:
+        'Address of the Platform, such as https://acme.mycloudquery.com; /api is appended when missing.',
+    },
+    api_key: {
+      type: 'string',
+      secret: true,
+      description: 'A Platform API key whose role may read the audit log; read again when its file changes.',
+    },
+    api_key_name: {
+      type: 'string',
+      minLength: 1,
+      maxLength: 255,
+      description: "The key's name in the Platform, so that we can warn before the key expires.",
+    },
+    start: {
+      type: 'string',
+      default: '30d',
+      description: 'How far back the first run reaches: a duration, a time, "now" or "beginning".',
+    },
+    poll_interval: {
+      type: 'string',
+      duration: true,
+      minimum: POLL_INTERVAL_MIN_MS,
+      description: 'Pause between two polls; 15s unless schedule is given.',
+    },
+    schedule: {
+      type: 'string',
+      description: 'When to poll, as a cron expression such as "*/5 * * * *", instead of poll_interval.',
+    },
+    overlap: {
+      type: 'string',
+      duration: true,
+      default: '10m',
+      description: 'How much of the recent past each poll reads again, for events that become visible late.',
+    },
+    audit_horizon: {
+      type: 'string',
+      duration: true,
+      default: '30d',
+      description: 'How long closed windows are counted again, for events that become visible very late.',
+    },
+    rate_limit: {
+      type: 'object',
+      additionalProperties: false,
+      default: {},
+      description: 'How hard the Platform may be asked.',
+      properties: {
+        requests_per_second: {
+          type: 'number',
+          exclusiveMinimum: 0,
+          maximum: 100,
+          default: 5,
+          description: 'Requests a second, at most.',
+        },
+        concurrent: {
+          type: 'integer',
+          minimum: 1,
+          maximum: 16,
+          default: 1,
+          description: 'Requests in flight at once, at most.',
+        },
+      },
+    },
+    filters: filtersSchema(),
+    request_timeout: {
+      type: 'string',
+      duration: true,
+      minimum: 1000,
+      default: '30s',
+      description: 'Deadline of one request, its whole answer included.',
+    },
+    max_response_size: {
+      type: 'string',
+      size: true,
+      minimum: 65_536,
+      maximum: 512 * 2 ** 20,
+      default: '64MiB',
+      description: 'An answer larger than this is refused, never cut.',
+    },
+    api: {
+      enum: ['auto', 'v1', 'v2'],
+      default: 'auto',
+      description: 'Version of the Platform API; auto asks the installation.',
+    },
+    tls: tlsSchema,
+  },
+};
+
+function filtersSchema(): object {
+  const list = (description: string): object => ({
+    type: 'array',
+    items: { type: 'string', minLength: 1, maxLength: 512 },
+    maxItems: 1000,
+    default: [],
+    description,
+  });
+  return {
+    type: 'object',
+    additionalProperties: false,
+    default: {},
+    description:
+      'Which events are journaled at all; everything when empty. What a filter leaves out reaches no sink.',
+    properties: {
+      event_type: list('Event types, as globs.'),
+      user: list('Users, by id, e-mail address or name.'),
+      team: list('Teams, by name (API v1 only).'),
+      entity: list('Entities, by display name.'),
+      ip_address: list('Addresses of users, as text or as a CIDR range.'),
+      search: {
+        type: 'string',
+        maxLength: 512,
+        default: '',
+        description: 'Text to be found in any of these fields.',
+      },
+    },
+  };
+}
+
+/** What the schema cannot say. Paths are keys under the source; no problem quotes a secret. */
+export function validateCloudquery(options: CloudqueryOptions): readonly { path: string; problem: string }[] {
+  const problems: { path: string; problem: string }[] = [];
+  const add = (path: string, problem: string | null): void => {
+    if (problem !== null) problems.push({ path, problem });
+  };
+  add('url', wrongHostHint(options.url));
+  add('api_key', wrongKeyHint(options.api_key.reveal()));
+  if (parseMoment(options.start, Date.UTC(2000, 0, 1)) === null) {
+    add(
+      'start',
+      'is no point in time; expected a duration such as 30d, an RFC 3339 time, "now" or "beginning"',
+    );
+  }
+  if (options.schedule !== undefined) {
+    if (options.poll_interval !== undefined)
+      add('schedule', 'schedule and poll_interval exclude one another; keep one');
+    if (!validateCronExpression(options.schedule).valid) {
+      add('schedule', 'is no cron expression; expected five fields such as "*/5 * * * *"');
+    }
+  }
+  if (options.overlap > options.audit_horizon)
+    add('overlap', 'is longer than audit_horizon; expected a shorter one');
+  return problems;
+}

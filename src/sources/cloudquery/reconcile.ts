@@ -1,0 +1,123 @@
+import type { Json, Window } from '../../model/event.ts';
+import { floorTo, msToNs } from '../../model/time.ts';
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
+
+/** One row of the widening schedule: buckets of an age are counted again at an interval. Ages are of a bucket's start. */
+interface Tier {
+  readonly fromAgeMs: number;
+  readonly toAgeMs: number;
+  readonly bucketMs: number;
+  readonly everyMs: number;
+}
+
+/**
+ * Every 15 minutes for the last six hours, hourly for a day, daily up to the horizon. Buckets lie on a fixed grid that gets
+ * coarser with age, so they merge by themselves. Cost with a server that counts: 7 x 96 + 7 x 24 + one per day of horizon,
+ * about 870 requests a day at 30 days.
+ */
+function tiersFor(horizonMs: number): readonly Tier[] {
+  const tiers = [
+    { fromAgeMs: 0, toAgeMs: 6 * HOUR_MS, bucketMs: HOUR_MS, everyMs: 15 * MINUTE_MS },
+    { fromAgeMs: 6 * HOUR_MS, toAgeMs: DAY_MS, bucketMs: 3 * HOUR_MS, everyMs: HOUR_MS },
+    { fromAgeMs: DAY_MS, toAgeMs: horizonMs, bucketMs: DAY_MS, everyMs: DAY_MS },
+  ];
+  return tiers
+    .filter((tier) => tier.fromAgeMs < horizonMs)
+    .map((tier) => ({ ...tier, toAgeMs: Math.min(tier.toAgeMs, horizonMs) }));
+}
+
+/** A bucket whose counts differ for a reason that reading it again did not change: not read again until a count moves. */
+interface Explained {
+  readonly server: number;
+  readonly held: number;
+}
+
+/** What the schedule has to remember. Buckets themselves follow from the clock. */
+export interface ReconcileState {
+  /** When each tier was last put on the list, milliseconds since 1970. */
+  readonly lastMs: readonly number[];
+  /** Buckets due and not counted yet. */
+  readonly pending: readonly Window[];
+  readonly explained: ReadonlyMap<string, Explained>;
+}
+
+export function readReconcile(json: Json): ReconcileState | null {
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) return null;
+  const { last, pending, explained } = json as {
+    last?: number[];
+    pending?: [string, string][];
+    explained?: [string, number, number][];
+  };
+  if (!Array.isArray(last) || !Array.isArray(pending) || !Array.isArray(explained)) return null;
+  return {
+    lastMs: last,
+    pending: pending.map(([start, end]) => ({ startNs: BigInt(start), endNs: BigInt(end) })),
+    explained: new Map(explained.map(([key, server, held]) => [key, { server, held }])),
+  };
+}
+
+export function writeReconcile(state: ReconcileState): Json {
+  return {
+    last: state.lastMs,
+    pending: state.pending.map((window) => [window.startNs.toString(), window.endNs.toString()]),
+    explained: [...state.explained].map(([key, { server, held }]) => [key, server, held]),
+  };
+}
+
+/** A schedule on which nothing is due yet: everything has just been read. */
+export function freshReconcile(nowMs: number): ReconcileState {
+  return { lastMs: [nowMs, nowMs, nowMs], pending: [], explained: new Map() };
+}
+
+/** Puts what has become due on the list. `all`: every tier, as after a restart. Newest buckets first: late rows are young. */
+export function schedule(
+  state: ReconcileState,
+  nowMs: number,
+  endNs: bigint,
+  startNs: bigint,
+  horizonMs: number,
+  all: boolean,
+): ReconcileState {
+  const listed = new Map(state.pending.map((window) => [keyOf(window), window]));
+  const lastMs = [...state.lastMs];
+  tiersFor(horizonMs).forEach((tier, index) => {
+    const last = lastMs[index] ?? 0;
+    if (!all && nowMs - last < tier.everyMs && nowMs >= last) return;
+    lastMs[index] = nowMs;
+    for (const bucket of bucketsOf(tier, nowMs)) {
+      const window = clip(bucket, startNs, endNs);
+      if (window !== null) listed.set(keyOf(window), window);
+    }
+  });
+  const pending = [...listed.values()].toSorted((a, b) =>
+    a.startNs > b.startNs ? -1 : a.startNs < b.startNs ? 1 : 0,
+  );
+  const known = new Set(pending.map(keyOf));
+  const horizonNs = msToNs(nowMs - horizonMs);
+  const explained = [...state.explained].filter(
+    ([key]) => known.has(key) || BigInt(key.split(' ')[0] ?? 0) > horizonNs,
+  );
+  return { lastMs, pending, explained: new Map(explained) };
+}
+
+export function keyOf(window: Window): string {
+  return `${window.startNs} ${window.endNs}`;
+}
+
+function bucketsOf(tier: Tier, nowMs: number): Window[] {
+  const widthNs = msToNs(tier.bucketMs);
+  const buckets: Window[] = [];
+  let startNs = floorTo(msToNs(nowMs - tier.toAgeMs), widthNs);
+  const untilNs = msToNs(nowMs - tier.fromAgeMs);
+  for (; startNs < untilNs; startNs += widthNs) buckets.push({ startNs, endNs: startNs + widthNs });
+  return buckets;
+}
+
+function clip(window: Window, startNs: bigint, endNs: bigint): Window | null {
+  const start = window.startNs > startNs ? window.startNs : startNs;
+  const end = window.endNs < endNs ? window.endNs : endNs;
+  return start < end ? { startNs: start, endNs: end } : null;
+}

@@ -1,0 +1,210 @@
+import { isUtf8 } from 'node:buffer';
+import { createHash } from 'node:crypto';
+
+import { ForwardError } from '../../model/errors.ts';
+import type { MalformedItem, NewEvent } from '../../model/event.ts';
+import { parseTime } from '../../model/time.ts';
+
+/** An item of a page that can be an event: the event, and the parsed fields that the filters look at. */
+export interface ReadItem {
+  readonly event: Omit<NewEvent, 'wanted'>;
+  readonly parsed: Readonly<Record<string, unknown>>;
+}
+
+/** One answer of GET /audit-logs. */
+export interface Page {
+  readonly items: readonly ReadItem[];
+  readonly malformed: readonly MalformedItem[];
+  /** Items in the answer, malformed ones included. */
+  readonly rows: number;
+  /** The page size that the server says it used; null where it does not. */
+  readonly pageSize: number | null;
+  /** The server's count over all pages; null where it does not say. */
+  readonly totalCount: number | null;
+}
+
+/** Longer ids are hashed: an id is a key in every receiver (Elasticsearch takes 512 bytes). */
+const ID_LIMIT = 256;
+
+/**
+ * Reads the body of a list answer. Every item keeps the very bytes it came in. Anything but an object with `items` and
+ * `metadata` is an error: an odd answer must never pass for "no events".
+ */
+export function readPage(body: Buffer, where: string): Page {
+  const page = parseObject(body, where);
+  const items = page['items'];
+  const metadata = page['metadata'];
+  if (!Array.isArray(items) || !isObject(metadata)) {
+    throw oddAnswer(where, 'the answer has no "items" list with its "metadata"');
+  }
+  const slices = sliceItems(body);
+  if (slices.length !== items.length)
+    throw oddAnswer(where, 'the "items" of the answer cannot be told apart');
+  const events: ReadItem[] = [];
+  const malformed: MalformedItem[] = [];
+  items.forEach((item: unknown, index) => {
+    const bytes = slices[index] ?? Buffer.alloc(0);
+    const read = readItem(item, bytes);
+    if ('reason' in read) malformed.push(read);
+    else events.push(read);
+  });
+  return {
+    items: events,
+    malformed,
+    rows: items.length,
+    pageSize: count(metadata['page_size']) || null,
+    totalCount: count(metadata['total_count']),
+  };
+}
+
+/** The body as a JSON object, or a `transient` error that says what came instead. */
+export function parseObject(body: Buffer, where: string): Record<string, unknown> {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(body.toString('utf8'));
+  } catch (error) {
+    throw oddAnswer(where, 'the answer is no complete JSON', error);
+  }
+  if (!isObject(parsed)) throw oddAnswer(where, 'the answer is no JSON object');
+  return parsed;
+}
+
+function readItem(item: unknown, bytes: Buffer): ReadItem | MalformedItem {
+  const refuse = (reason: string): MalformedItem => ({ reason, bytes: Buffer.from(bytes) });
+  if (!isUtf8(bytes)) return refuse('the item is not valid UTF-8');
+  if (!isObject(item)) return refuse('the item is no JSON object');
+  const createdAt = item['created_at'];
+  if (typeof createdAt !== 'string') return refuse('the item has no created_at');
+  const createdNs = parseTime(createdAt);
+  if (createdNs === null) return refuse('the created_at of the item is no RFC 3339 time');
+  const eventType = item['event_type'];
+  return {
+    event: {
+      id: idOf(item['id'], bytes),
+      createdAt,
+      createdNs,
+      original: bytes.toString('utf8'),
+      eventType: typeof eventType === 'string' ? eventType : '',
+    },
+    parsed: item,
+  };
+}
+
+function idOf(id: unknown, bytes: Buffer): string {
+  if (typeof id === 'string' && id !== '' && id.length <= ID_LIMIT) return id;
+  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+}
+
+function count(value: unknown): number | null {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : null;
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function oddAnswer(where: string, what: string, cause?: unknown): ForwardError {
+  return new ForwardError('transient', `${where}: ${what}`, {
+    cause,
+    mend: 'see whether a proxy or a gateway stands between, and whether the URL is that of the Platform',
+  });
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const OPEN_LIST = 0x5b;
+const CLOSE_LIST = 0x5d;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+
+/**
+ * The byte ranges of the elements of the top-level "items" list. The text is known to be valid JSON, which is what keeps
+ * this scan so small: it only has to tell strings from structure. Where the key stands twice the last one counts, as in
+ * JSON.parse.
+ */
+export function sliceItems(text: Buffer): Buffer[] {
+  let slices: Buffer[] = [];
+  let at = skipSpace(text, 0) + 1;
+  for (;;) {
+    at = skipSpace(text, at);
+    if (text[at] !== QUOTE) return slices;
+    const keyEnd = skipString(text, at);
+    const key: unknown = JSON.parse(text.toString('utf8', at, keyEnd));
+    at = skipSpace(text, skipSpace(text, keyEnd) + 1);
+    if (key === 'items' && text[at] === OPEN_LIST) {
+      slices = [];
+      at = sliceList(text, at, slices);
+    } else {
+      if (key === 'items') slices = [];
+      at = skipValue(text, at);
+    }
+    at = skipSpace(text, at);
+    if (text[at] !== COMMA) return slices;
+    at += 1;
+  }
+}
+
+function sliceList(text: Buffer, open: number, into: Buffer[]): number {
+  let at = skipSpace(text, open + 1);
+  while (at < text.length && text[at] !== CLOSE_LIST) {
+    const end = skipValue(text, at);
+    into.push(text.subarray(at, end));
+    at = skipSpace(text, end);
+    if (text[at] === COMMA) at = skipSpace(text, at + 1);
+  }
+  return at + 1;
+}
+
+function skipValue(text: Buffer, start: number): number {
+  const first = text[start];
+  if (first === QUOTE) return skipString(text, start);
+  if (first !== OPEN_OBJECT && first !== OPEN_LIST) return skipScalar(text, start);
+  let depth = 0;
+  let at = start;
+  while (at < text.length) {
+    const byte = text[at];
+    if (byte === QUOTE) {
+      at = skipString(text, at);
+      continue;
+    }
+    if (byte === OPEN_OBJECT || byte === OPEN_LIST) depth += 1;
+    else if (byte === CLOSE_OBJECT || byte === CLOSE_LIST) depth -= 1;
+    at += 1;
+    if (depth === 0) return at;
+  }
+  return at;
+}
+
+function skipScalar(text: Buffer, start: number): number {
+  let at = start;
+  while (at < text.length) {
+    const byte = text[at];
+    if (byte === COMMA || byte === CLOSE_LIST || byte === CLOSE_OBJECT || byte === COLON || isSpace(byte))
+      return at;
+    at += 1;
+  }
+  return at;
+}
+
+function skipString(text: Buffer, open: number): number {
+  let at = open;
+  for (;;) {
+    at = text.indexOf(QUOTE, at + 1);
+    if (at < 0) return text.length;
+    let slashes = 0;
+    while (text[at - 1 - slashes] === BACKSLASH) slashes += 1;
+    if (slashes % 2 === 0) return at + 1;
+  }
+}
+
+function skipSpace(text: Buffer, start: number): number {
+  let at = start;
+  while (isSpace(text[at])) at += 1;
+  return at;
+}
+
+function isSpace(byte: number | undefined): boolean {
+  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
+}
