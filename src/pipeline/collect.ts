@@ -1,0 +1,187 @@
+import type { Appended, Journal } from '../checkpoint/journal.ts';
+import type { Clock } from '../model/clock.ts';
+import { ForwardError } from '../model/errors.ts';
+import type { Log } from '../model/log.ts';
+import { formatTime, nsToMs } from '../model/time.ts';
+import type { Harvest, Source } from '../sources/source.ts';
+import { describeRevisions } from './revisions.ts';
+import { backoffFor, createFaultLog, waitMs } from './retry.ts';
+import type { FaultLog } from './retry.ts';
+import { untilNextPollMs } from './schedule.ts';
+import type { PollSchedule } from './schedule.ts';
+import { enterState } from './status.ts';
+import type { SourceStatus } from './status.ts';
+
+export interface CollectContext {
+  readonly name: string;
+  readonly source: Source;
+  readonly journal: Journal;
+  readonly schedule: PollSchedule;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly status: SourceStatus;
+  /** Null: poll for ever. Otherwise catch up once and return; a failure that lasts longer is thrown. Milliseconds. */
+  readonly patienceMs: number | null;
+}
+
+/** While the journal is full, how often to look whether a sink has made room. */
+const SPACE_CHECK_MS = 2_000;
+/** While a hold lasts, how often to look whether its secret was replaced. */
+const SECRET_CHECK_MS = 2_000;
+const PROGRESS_LINE_MS = 2_000;
+
+/**
+ * The first of the two loops: source to journal. Every harvest is one transaction; after any failure the next poll starts
+ * from what the journal holds. Returns when `signal` aborts, or when `patienceMs` is set and everything is read. Throws what
+ * no waiting can mend: `corrupt`, `config`, and anything that is no ForwardError.
+ */
+export async function collect(context: CollectContext, signal: AbortSignal): Promise<void> {
+  const { clock, source, status } = context;
+  const faults = createFaultLog(context.log, clock, (kind) =>
+    kind === 'denied' ? 'the Platform is probed again' : 'the poll is repeated',
+  );
+  let failures = 0;
+  try {
+    for (;;) {
+      try {
+        await waitForSpace(context, signal);
+        enterState(status, 'working', clock.now());
+        await pollOnce(context, signal);
+        faults.recovered();
+        failures = 0;
+        enterState(status, 'idle', clock.now());
+        const { openWindows, pendingReconcile } = source.state();
+        const finished = openWindows === 0 && pendingReconcile === 0;
+        if (finished && context.patienceMs !== null) return;
+        if (finished) await clock.sleep(untilNextPollMs(context.schedule, clock), signal);
+        source.refreshSecrets();
+      } catch (error) {
+        signal.throwIfAborted();
+        failures += 1;
+        await react(context, error, failures, faults, signal);
+      }
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  } finally {
+    enterState(status, 'stopped', clock.now());
+  }
+}
+
+/** One poll, committed harvest by harvest. */
+async function pollOnce(context: CollectContext, signal: AbortSignal): Promise<void> {
+  const { source, journal, name, clock, log, status } = context;
+  const progress = await journal.progress(name);
+  let appended = 0;
+  let spokenMs = clock.monotonic();
+  let spokenAppended = 0;
+  for await (const harvest of source.poll(journal.held(name), progress, signal)) {
+    const result = await journal.append(name, harvest);
+    count(status, harvest, result, clock.now());
+    await noteRevisions(context, result);
+    for (const finding of harvest.findings) log.warn({ finding: finding.kind }, finding.summary);
+    appended += result.appended;
+    if (harvest.purpose === 'reconcile' && result.appended > 0) {
+      log.info({ events: result.appended }, 'found events that had become visible late');
+    }
+    if (clock.monotonic() - spokenMs >= PROGRESS_LINE_MS && appended > spokenAppended) {
+      const { frontierNs, openWindows } = source.state();
+      log.info(
+        {
+          events: appended,
+          read_up_to: frontierNs === null ? null : formatTime(frontierNs),
+          open_windows: openWindows,
+        },
+        'catching up',
+      );
+      spokenMs = clock.monotonic();
+      spokenAppended = appended;
+    }
+    await waitForSpace(context, signal);
+  }
+  status.polls += 1;
+  status.lastPollMs = clock.now();
+  if (appended > 0) log.info({ events: appended }, 'read new events');
+}
+
+function count(status: SourceStatus, harvest: Harvest, result: Appended, nowMs: number): void {
+  status.turnedMs = nowMs;
+  status.appended += result.appended;
+  status.repeated += result.repeated;
+  status.filtered += result.filtered;
+  status.malformed += result.malformed;
+  status.revised += result.revised.length;
+  status.findings += harvest.findings.length;
+  if (harvest.purpose === 'reconcile') status.reconciled += result.appended;
+  const newest = harvest.events.reduce(
+    (latest, event) => (event.createdNs > latest ? event.createdNs : latest),
+    0n,
+  );
+  if (result.appended > 0 && harvest.purpose === 'live')
+    status.visibilityLagMs = Math.max(nowMs - nsToMs(newest), 0);
+}
+
+async function noteRevisions(context: CollectContext, result: Appended): Promise<void> {
+  const findings = describeRevisions(result.revised);
+  if (findings.length > 0) await context.journal.addFindings(context.name, findings);
+}
+
+/** Backpressure: while the journal is full nothing is asked for. The Platform keeps the events meanwhile. */
+async function waitForSpace(context: CollectContext, signal: AbortSignal): Promise<void> {
+  const { journal, clock, log, status } = context;
+  let said = false;
+  for (;;) {
+    const { usedBytes, limitBytes } = await journal.size();
+    if (usedBytes < limitBytes) {
+      if (said) log.info({}, 'the journal has room again; polling goes on');
+      return;
+    }
+    const reason = `the journal is full (${usedBytes} of ${limitBytes} bytes): polling waits until the sinks have caught up, the Platform keeps the events`;
+    if (!said) log.warn({ used_bytes: usedBytes, limit_bytes: limitBytes }, reason);
+    said = true;
+    enterState(status, 'waiting_for_space', clock.now(), {
+      reason,
+      mend: 'mend the sink that is behind, or raise state.max_size',
+    });
+    await clock.sleep(SPACE_CHECK_MS, signal);
+  }
+}
+
+/** One reaction per kind of error; see model/errors.ts. */
+async function react(
+  context: CollectContext,
+  error: unknown,
+  failures: number,
+  faults: FaultLog,
+  signal: AbortSignal,
+): Promise<void> {
+  const { clock, status } = context;
+  if (!(error instanceof ForwardError) || error.kind === 'corrupt' || error.kind === 'config') throw error;
+  const wait = waitMs(backoffFor(error.kind), failures, error.retryAfterMs, clock.random());
+  faults.failed(error, wait);
+  if (context.patienceMs !== null && faults.failingForMs() + wait > context.patienceMs) throw error;
+  const held = error.kind === 'denied';
+  status.retries[held ? 'denied' : 'transient'] += 1;
+  const nextTryMs = clock.now() + wait;
+  enterState(status, held ? 'held' : 'retrying', clock.now(), {
+    reason: error.message,
+    mend: error.mend,
+    nextTryMs,
+  });
+  await sleepUnlessRefreshed(wait, held, () => context.source.refreshSecrets(), clock, signal);
+}
+
+/** Sleeps; a hold ends at once when its secret was replaced. */
+export async function sleepUnlessRefreshed(
+  ms: number,
+  held: boolean,
+  refresh: () => boolean,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<void> {
+  const until = clock.monotonic() + ms;
+  while (clock.monotonic() < until) {
+    await clock.sleep(Math.min(held ? SECRET_CHECK_MS : ms, until - clock.monotonic()), signal);
+    if (refresh()) return;
+  }
+}

@@ -1,0 +1,222 @@
+import type { DeadLetter, Journal, RejectedEvent } from '../checkpoint/journal.ts';
+import type { Clock } from '../model/clock.ts';
+import { ForwardError } from '../model/errors.ts';
+import type { AuditEvent } from '../model/event.ts';
+import type { Log } from '../model/log.ts';
+import type { Item } from '../sinks/sink.ts';
+import type { Outlet, Refusal } from './outlet.ts';
+import type { Prepare } from './prepare.ts';
+import { createFaultLog, TRANSIENT, waitMs } from './retry.ts';
+import { enterState } from './status.ts';
+import type { SinkStatus } from './status.ts';
+
+export interface DeliverContext {
+  readonly name: string;
+  readonly journal: Journal;
+  readonly outlet: Outlet;
+  /** Event to item: filter, canonical form, format. */
+  readonly prepare: Prepare;
+  readonly batch: { readonly maxEvents: number; readonly maxBytes: number; readonly maxWaitMs: number };
+  /** Batches in flight at once. */
+  readonly concurrent: number;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly status: SinkStatus;
+  /** True once no more events will come: the loop returns when the journal is drained. */
+  readonly finishing: () => boolean;
+}
+
+/** How long to wait for new events before looking at dead letters to retry and at `finishing`. */
+const IDLE_MS = 500;
+const RETRY_BATCH = 200;
+
+/** A span of the journal on its way through one lane. */
+interface Flight {
+  readonly upTo: bigint;
+  done: boolean;
+  rejected: readonly RejectedEvent[];
+  readonly landed: Promise<void>;
+}
+
+/**
+ * The second of the two loops: journal to one sink. Lanes send in parallel; the cursor moves over a settled prefix only, so
+ * that a crash sends again what was in flight and never skips. Returns when `signal` aborts or, once `finishing`, when the
+ * journal is drained. Throws what no waiting can mend.
+ */
+export async function deliver(context: DeliverContext, signal: AbortSignal): Promise<void> {
+  const { journal, name, clock, status } = context;
+  const stop = new AbortController();
+  const either = AbortSignal.any([signal, stop.signal]);
+  const flights: Flight[] = [];
+  try {
+    let position = await journal.cursor(name);
+    status.cursor = position;
+    for (;;) {
+      either.throwIfAborted();
+      while (flights.length < context.concurrent) {
+        const next = await takeOff(context, position, flights.length === 0, either);
+        if (next === null) break;
+        flights.push(next);
+        position = next.upTo;
+      }
+      status.inFlight = flights.length;
+      if (flights.length === 0) {
+        enterState(status, 'idle', clock.now());
+        await retryDeadLetters(context, either);
+        if (context.finishing() && (await journal.size()).headSeq <= position) return;
+        await journal.waitForEvents(position, IDLE_MS, either);
+        continue;
+      }
+      await Promise.race(flights.filter((flight) => !flight.done).map((flight) => flight.landed));
+      await settlePrefix(context, flights, either);
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  } finally {
+    stop.abort(new Error('given up'));
+    await Promise.allSettled(flights.map((flight) => flight.landed));
+    status.inFlight = 0;
+    enterState(status, 'stopped', clock.now());
+  }
+}
+
+/** Starts a lane on the next events after `position`; null when there are none. */
+async function takeOff(
+  context: DeliverContext,
+  position: bigint,
+  waitForMore: boolean,
+  signal: AbortSignal,
+): Promise<Flight | null> {
+  const events = await readBatch(context, position, waitForMore, signal);
+  const last = events.at(-1);
+  if (last === undefined) return null;
+  const items: Item[] = [];
+  const unrendered: RejectedEvent[] = [];
+  let bytes = 0;
+  let upTo = position;
+  for (const event of events) {
+    const prepared = context.prepare(event);
+    const size = prepared.kind === 'item' ? Buffer.byteLength(prepared.item.body) : 0;
+    if (items.length > 0 && bytes + size > context.batch.maxBytes * context.outlet.share()) break;
+    bytes += size;
+    upTo = event.seq;
+    if (prepared.kind === 'item') items.push(prepared.item);
+    else if (prepared.kind === 'filtered') context.status.filtered += 1;
+    else unrendered.push({ event, reason: prepared.reason, attempts: 1 });
+  }
+  const byId = new Map(events.map((event) => [event.seq, event]));
+  enterState(context.status, 'working', context.clock.now());
+  const flight: Flight = { upTo, done: false, rejected: unrendered, landed: land() };
+  flight.landed.catch(() => {}); // the loop looks at it when its turn comes; until then it must not count as unhandled
+  return flight;
+
+  async function land(): Promise<void> {
+    const refusals = await context.outlet.settle(items, signal);
+    flight.rejected = [...unrendered, ...toRejected(refusals, byId)];
+    flight.done = true;
+  }
+}
+
+/** Events for one batch; when a lone lane finds only a few, waits up to `maxWaitMs` for more to come. */
+async function readBatch(
+  context: DeliverContext,
+  position: bigint,
+  waitForMore: boolean,
+  signal: AbortSignal,
+): Promise<readonly AuditEvent[]> {
+  const { journal, batch, clock } = context;
+  const maxEvents = Math.max(Math.floor(batch.maxEvents * context.outlet.share()), 1);
+  const limit = { maxEvents, maxBytes: batch.maxBytes };
+  let events = await journal.read(position, limit);
+  const until = clock.monotonic() + batch.maxWaitMs;
+  while (waitForMore && events.length > 0 && events.length < maxEvents && !context.finishing()) {
+    const left = until - clock.monotonic();
+    if (left <= 0) break;
+    await journal.waitForEvents(events.at(-1)?.seq ?? position, left, signal);
+    const more = await journal.read(position, limit);
+    if (more.length === events.length && clock.monotonic() < until) break; // the byte limit, not the count, ended the batch
+    events = more;
+  }
+  return events;
+}
+
+async function settlePrefix(context: DeliverContext, flights: Flight[], signal: AbortSignal): Promise<void> {
+  const { status, clock } = context;
+  let upTo: bigint | null = null;
+  const rejected: RejectedEvent[] = [];
+  while (flights[0]?.done === true) {
+    const flight = flights.shift();
+    if (flight === undefined) break;
+    upTo = flight.upTo;
+    rejected.push(...flight.rejected);
+  }
+  if (upTo === null) return;
+  await commit(context, upTo, rejected, signal);
+  status.cursor = upTo;
+  status.rejected += rejected.length;
+  status.lastDeliveredMs = clock.now();
+}
+
+/** Moves the cursor. What was sent is sent: while the disk is full only the commit is repeated, never the sending. */
+async function commit(
+  context: DeliverContext,
+  upTo: bigint,
+  rejected: readonly RejectedEvent[],
+  signal: AbortSignal,
+): Promise<void> {
+  const { journal, name, clock, log, status } = context;
+  const faults = createFaultLog(log, clock, () => 'the cursor is saved again');
+  for (const { event, reason } of rejected)
+    log.warn({ event_id: event.id, reason }, 'an event became a dead letter');
+  for (let failures = 1; ; failures += 1) {
+    try {
+      await journal.settle(name, upTo, rejected);
+      return faults.recovered();
+    } catch (error) {
+      if (!(error instanceof ForwardError) || error.kind !== 'transient') throw error;
+      const wait = waitMs(TRANSIENT, failures, error.retryAfterMs, clock.random());
+      faults.failed(error, wait);
+      enterState(status, 'retrying', clock.now(), {
+        reason: error.message,
+        mend: error.mend,
+        nextTryMs: clock.now() + wait,
+      });
+      await clock.sleep(wait, signal);
+    }
+  }
+}
+
+/** Dead letters that an operator asked to try again: through today's mapping, and past the filter that let them through. */
+async function retryDeadLetters(context: DeliverContext, signal: AbortSignal): Promise<void> {
+  const { journal, name } = context;
+  const letters = await journal.deadLetters({ owner: name, states: ['retrying'], limit: RETRY_BATCH });
+  const byId = new Map<string, DeadLetter>();
+  const items: Item[] = [];
+  const refused: { id: bigint; reason: string }[] = [];
+  for (const letter of letters) {
+    if (letter.event === null) continue;
+    const prepared = context.prepare(letter.event, { evenFiltered: true });
+    if (prepared.kind === 'item') {
+      items.push(prepared.item);
+      byId.set(`${letter.event.source}\n${letter.event.id}`, letter);
+    } else if (prepared.kind === 'unrendered') refused.push({ id: letter.id, reason: prepared.reason });
+  }
+  if (items.length === 0 && refused.length === 0) return;
+  const refusals = items.length === 0 ? [] : await context.outlet.settle(items, signal);
+  for (const { item, reason } of refusals) {
+    const letter = byId.get(`${item.canonical.source}\n${item.canonical.id}`);
+    if (letter === undefined) continue;
+    refused.push({ id: letter.id, reason });
+    byId.delete(`${item.canonical.source}\n${item.canonical.id}`);
+  }
+  const delivered = [...byId.values()].map((letter) => letter.id);
+  await journal.settleRetried(delivered, refused);
+  context.log.info({ delivered: delivered.length, refused: refused.length }, 'retried dead letters');
+}
+
+function toRejected(refusals: readonly Refusal[], events: ReadonlyMap<bigint, AuditEvent>): RejectedEvent[] {
+  return refusals.flatMap(({ item, reason, attempts }) => {
+    const event = events.get(item.canonical.seq);
+    return event === undefined ? [] : [{ event, reason, attempts }];
+  });
+}

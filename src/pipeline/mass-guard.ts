@@ -1,0 +1,42 @@
+import type { Fate } from '../sinks/sink.ts';
+
+/** More refusals in a row for one reason than this, with nothing accepted between, are no accident. */
+const ROW_LIMIT = 5;
+/** A smaller batch says nothing about a share. */
+const SHARE_BATCH_MIN = 10;
+
+/**
+ * Tells a poisonous event from a receiver that refuses everything for one reason, which is a fault of the configuration:
+ * then nothing becomes a dead letter and the sink holds.
+ */
+export interface MassGuard {
+  /** The reason, when these fates look like a fault of the configuration; null when the refusals may stand. */
+  judge(fates: readonly Fate[]): string | null;
+}
+
+export function createMassGuard(): MassGuard {
+  let reason: string | null = null;
+  let row = 0;
+  return {
+    judge(fates) {
+      const counts = new Map<string, number>();
+      for (const fate of fates) {
+        if (fate.outcome === 'delivered' || fate.outcome === 'duplicate') row = 0;
+        if (fate.outcome !== 'rejected') continue;
+        const kind = kindOf(fate.reason);
+        counts.set(kind, (counts.get(kind) ?? 0) + 1);
+        row = kind === reason ? row + 1 : 1;
+        reason = kind;
+        if (row > ROW_LIMIT) return fate.reason;
+      }
+      if (fates.length < SHARE_BATCH_MIN) return null;
+      for (const [kind, count] of counts) if (count * 2 > fates.length) return kind;
+      return null;
+    },
+  };
+}
+
+/** Reasons quote positions, ids and sizes: without digits and quoted parts the same fault reads the same. */
+function kindOf(reason: string): string {
+  return reason.replace(/"[^"]*"|'[^']*'|\[[^\]]*\]/g, '…').replace(/[0-9a-f]{8}-[0-9a-f-]{27}|\d+/gi, '#');
+}

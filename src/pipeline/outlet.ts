@@ -1,0 +1,215 @@
+import type { Clock } from '../model/clock.ts';
+import { ForwardError, oneLine } from '../model/errors.ts';
+import type { Log } from '../model/log.ts';
+import type { Batch, Fate, Item, Receipt, Sink } from '../sinks/sink.ts';
+import { createGate } from './gate.ts';
+import { createMassGuard } from './mass-guard.ts';
+import { backoffFor, createFaultLog, waitMs } from './retry.ts';
+import type { FaultLog } from './retry.ts';
+import { enterState } from './status.ts';
+import type { SinkStatus } from './status.ts';
+
+/** An item that its receiver will never take. */
+export interface Refusal {
+  readonly item: Item;
+  readonly reason: string;
+  readonly attempts: number;
+}
+
+export interface OutletOptions {
+  readonly sink: Sink;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly status: SinkStatus;
+  /** Runs a request within the configured rate. */
+  readonly limit: <T>(work: () => Promise<T>) => Promise<T>;
+  /** Null: try for ever. Otherwise a failure that lasts longer is thrown. Milliseconds. */
+  readonly patienceMs: number | null;
+  /** What to do when a receiver refuses nearly everything for one reason. */
+  readonly onMassRejection: 'hold' | 'dead_letter';
+}
+
+/** Sends items until every one of them is settled, whatever it takes. All retries and holds of a sink happen here. */
+export interface Outlet {
+  /** Resolves once every item is delivered or refused. Rejects only when `signal` aborts, patience ends, or on a fault of our own. */
+  settle(items: readonly Item[], signal: AbortSignal): Promise<readonly Refusal[]>;
+  /** The receiver asked for less at a time: halves what a batch may hold; recovers by itself. In (0, 1]. */
+  share(): number;
+}
+
+const SHARE_MIN = 1 / 64;
+const SHARE_RECOVERY_MS = 60_000;
+
+export function createOutlet(options: OutletOptions): Outlet {
+  const { sink, clock, status, log } = options;
+  const gate = createGate(clock);
+  const guard = createMassGuard();
+  const faults = createFaultLog(log, clock, (kind) =>
+    kind === 'denied' ? 'the receiver is probed again' : 'the same events are sent again',
+  );
+  let share = 1;
+  let shareMs = 0;
+
+  async function attempt(batch: Batch, signal: AbortSignal): Promise<Receipt | ForwardError> {
+    try {
+      const receipt = await options.limit(() => sink.send(batch, signal));
+      if (receipt.fates.length !== batch.items.length) {
+        throw new Error(
+          `${receipt.fates.length} fates for ${batch.items.length} events: a fault of the sink`,
+        );
+      }
+      return judged(receipt);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof ForwardError) return error;
+      throw error;
+    }
+  }
+
+  /** Refusals of nearly everything for one reason are turned into a hold, before any of them becomes a dead letter. */
+  function judged(receipt: Receipt): Receipt | ForwardError {
+    const reason = guard.judge(receipt.fates);
+    if (reason === null || options.onMassRejection === 'dead_letter') return receipt;
+    const settled = receipt.fates.some(
+      (fate) => fate.outcome === 'delivered' || fate.outcome === 'duplicate',
+    );
+    const error = massRejection(reason);
+    if (!settled) return error;
+    // Some of the batch was taken: its fates must not be thrown away with the others.
+    const fates = receipt.fates.map((fate): Fate =>
+      fate.outcome === 'rejected' ? { outcome: 'retry', reason: error.message } : fate,
+    );
+    return { ...receipt, fates };
+  }
+
+  async function failed(error: ForwardError, signal: AbortSignal): Promise<void> {
+    const held = error.kind === 'denied';
+    const wait = waitMs(backoffFor(error.kind), gate.failures() + 1, error.retryAfterMs, clock.random());
+    gate.failed(clock.monotonic() + wait);
+    report(error, wait, held, faults);
+    if (options.patienceMs !== null && faults.failingForMs() + wait > options.patienceMs) throw error;
+    if (held) await probeSecret(wait, signal);
+  }
+
+  function report(error: ForwardError, wait: number, held: boolean, said: FaultLog): void {
+    said.failed(error, wait);
+    status.retries[held ? 'denied' : 'transient'] += 1;
+    if (error.ambiguous) status.possibleRepeats += 1;
+    const nextTryMs = clock.now() + wait;
+    enterState(status, held ? 'held' : 'retrying', clock.now(), {
+      reason: error.message,
+      mend: error.mend,
+      nextTryMs,
+    });
+  }
+
+  /** During a hold the secret is read again now and then: a replaced one ends the hold at once. */
+  async function probeSecret(wait: number, signal: AbortSignal): Promise<void> {
+    const until = clock.monotonic() + wait;
+    while (clock.monotonic() < until) {
+      if (sink.refreshSecrets()) return gate.reopen();
+      await clock.sleep(Math.min(SECRET_CHECK_MS, until - clock.monotonic()), signal);
+    }
+  }
+
+  function accept(receipt: Receipt): void {
+    if (receipt.slowDown === true) {
+      share = Math.max(share / 2, SHARE_MIN);
+      shareMs = clock.monotonic();
+    }
+    if (receipt.notice !== undefined && receipt.notice !== status.notice)
+      log.warn({}, oneLine(receipt.notice));
+    status.notice = receipt.notice ?? status.notice;
+  }
+
+  async function settle(items: readonly Item[], signal: AbortSignal): Promise<readonly Refusal[]> {
+    let pending = items;
+    const refusals: Refusal[] = [];
+    for (let attempts = 1; pending.length > 0; attempts += 1) {
+      await gate.enter(signal);
+      let result: Receipt | ForwardError;
+      try {
+        result = await attempt({ items: pending, attempt: attempts }, signal);
+      } catch (error) {
+        gate.left();
+        throw error;
+      }
+      if (result instanceof ForwardError) {
+        await failed(result, signal);
+        continue;
+      }
+      accept(result);
+      const left = sortFates(pending, result.fates, attempts, refusals, status);
+      if (left.length > 0) await failed(retryError(result, left), signal);
+      else {
+        gate.succeeded();
+        faults.recovered();
+      }
+      pending = left.map(({ item }) => item);
+    }
+    enterState(status, 'working', clock.now());
+    status.batches += 1;
+    return refusals;
+  }
+
+  return {
+    settle,
+    share() {
+      if (share < 1 && clock.monotonic() - shareMs >= SHARE_RECOVERY_MS) {
+        share = Math.min(share * 2, 1);
+        shareMs = clock.monotonic();
+      }
+      return share;
+    },
+  };
+}
+
+const SECRET_CHECK_MS = 2_000;
+
+interface Left {
+  readonly item: Item;
+  readonly reason: string;
+}
+
+/** Counts what is settled, collects what is refused, returns what has to go again. */
+function sortFates(
+  items: readonly Item[],
+  fates: readonly Fate[],
+  attempts: number,
+  refusals: Refusal[],
+  status: SinkStatus,
+): Left[] {
+  const left: Left[] = [];
+  items.forEach((item, index) => {
+    const fate = fates[index];
+    if (fate === undefined || fate.outcome === 'retry')
+      left.push({ item, reason: fate?.reason ?? 'no fate' });
+    else if (fate.outcome === 'rejected') refusals.push({ item, reason: fate.reason, attempts });
+    else if (fate.outcome === 'duplicate') status.duplicates += 1;
+    else {
+      status.delivered += 1;
+      status.bytes += item.body.length;
+    }
+  });
+  return left;
+}
+
+function retryError(receipt: Receipt, left: readonly Left[]): ForwardError {
+  const reason = left[0]?.reason ?? '';
+  const denied = reason.startsWith(MASS_REJECTION);
+  return new ForwardError(
+    denied ? 'denied' : 'transient',
+    denied || left.length === 1 ? reason : `${left.length} events: ${reason}`,
+    {
+      retryAfterMs: receipt.retryAfterMs,
+    },
+  );
+}
+
+const MASS_REJECTION = 'the receiver refuses nearly everything for one reason';
+
+function massRejection(reason: string): ForwardError {
+  return new ForwardError('denied', `${MASS_REJECTION}: ${oneLine(reason)}`, {
+    mend: 'this looks like the configuration of the sink or the receiver, not like bad events; nothing became a dead letter. Set on_mass_rejection: dead_letter to let them go',
+  });
+}

@@ -1,0 +1,66 @@
+import type { CanonicalEvent, Canonicalize, Format, Origin, Outcome, Severity } from '../formats/format.ts';
+import { describe } from '../model/errors.ts';
+import type { AuditEvent } from '../model/event.ts';
+import type { Item } from '../sinks/sink.ts';
+
+/** Which events a sink takes; an empty list takes all. */
+export interface Where {
+  /** Globs over the event type. */
+  readonly eventType: readonly string[];
+  readonly status: readonly Outcome[];
+  /** The least severity. */
+  readonly severity: Severity;
+}
+
+export type Prepared =
+  | { readonly kind: 'item'; readonly item: Item }
+  /** The sink's `where` leaves it out: settled, and counted. */
+  | { readonly kind: 'filtered' }
+  /** A fault of ours: it must cost this one event its way, not the others theirs. */
+  | { readonly kind: 'unrendered'; readonly reason: string };
+
+export type Prepare = (event: AuditEvent, options?: { readonly evenFiltered: boolean }) => Prepared;
+
+export function createPrepare(
+  canonicalize: Canonicalize,
+  format: Format,
+  where: Where,
+  originOf: (source: string) => Origin,
+): Prepare {
+  const wanted = compileWhere(where);
+  return (event, options) => {
+    try {
+      const canonical = canonicalize(event);
+      if (options?.evenFiltered !== true && !wanted(canonical)) return { kind: 'filtered' };
+      const origin = originOf(event.source);
+      const body = format.render(canonical, origin);
+      return { kind: 'item', item: { canonical, origin, body, kind: format.kind } };
+    } catch (error) {
+      return {
+        kind: 'unrendered',
+        reason: `the event cannot be rendered as ${format.name}: ${describe(error)}`,
+      };
+    }
+  };
+}
+
+const SEVERITIES: readonly Severity[] = ['informational', 'low', 'medium', 'high', 'critical'];
+
+function compileWhere(where: Where): (event: CanonicalEvent) => boolean {
+  const types = where.eventType.map(globToRegExp);
+  const statuses = new Set<Outcome>(where.status);
+  const least = SEVERITIES.indexOf(where.severity);
+  return (event) =>
+    (types.length === 0 || types.some((type) => type.test(event.classification.eventType))) &&
+    (statuses.size === 0 || statuses.has(event.outcome)) &&
+    SEVERITIES.indexOf(event.severity) >= least;
+}
+
+/** `*` any characters, `?` one; case does not matter. */
+function globToRegExp(glob: string): RegExp {
+  const source = glob
+    .replace(/[\\^$.|+()[\]{}]/g, '\\$&')
+    .replaceAll('*', '.*')
+    .replaceAll('?', '.');
+  return new RegExp(`^${source}$`, 'is');
+}

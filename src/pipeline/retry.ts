@@ -1,0 +1,82 @@
+import { formatDuration } from '../config/units.ts';
+import type { Clock } from '../model/clock.ts';
+import { describe } from '../model/errors.ts';
+import type { ErrorKind, ForwardError } from '../model/errors.ts';
+import type { Log } from '../model/log.ts';
+
+/** How long to wait after the nth failure in a row. Milliseconds. */
+export interface Backoff {
+  readonly baseMs: number;
+  readonly capMs: number;
+  /** The least share of the wait: 0 is full jitter. */
+  readonly floorShare: number;
+}
+
+/** Full jitter without end: everyone who waits for the same receiver comes back at another moment. */
+export const TRANSIENT: Backoff = { baseMs: 1_000, capMs: 60_000, floorShare: 0 };
+/** A hold: nothing will change by itself soon, so a slow probe. */
+export const HOLD: Backoff = { baseMs: 5_000, capMs: 300_000, floorShare: 0.5 };
+
+/** Jitter over a Retry-After goes upwards only: coming back early is what was asked not to happen. */
+const RETRY_AFTER_JITTER = 0.2;
+
+/** The wait before the next try, milliseconds. `failures` counts from 1; `floorMs` is the receiver's Retry-After. */
+export function waitMs(
+  backoff: Backoff,
+  failures: number,
+  floorMs: number | undefined,
+  random: number,
+): number {
+  const most = Math.min(backoff.capMs, backoff.baseMs * 2 ** Math.min(failures - 1, 30));
+  const jittered = most * (backoff.floorShare + (1 - backoff.floorShare) * random);
+  const floor = (floorMs ?? 0) * (1 + RETRY_AFTER_JITTER * random);
+  return Math.ceil(Math.max(jittered, floor));
+}
+
+export function backoffFor(kind: ErrorKind): Backoff {
+  return kind === 'denied' ? HOLD : TRANSIENT;
+}
+
+const REMIND_AFTER_MS = 300_000;
+
+/** Says the same failure once, then at most every five minutes how often, then one line when it is over. */
+export interface FaultLog {
+  failed(error: ForwardError, nextTryMs: number): void;
+  recovered(): void;
+  /** Milliseconds since the first failure in a row; 0 when there is none. */
+  failingForMs(): number;
+}
+
+export function createFaultLog(log: Log, clock: Clock, whatNext: (kind: ErrorKind) => string): FaultLog {
+  let text = '';
+  let firstMs: number | null = null;
+  let saidMs = 0;
+  let failures = 0;
+  return {
+    failed(error, nextTryMs) {
+      const now = clock.monotonic();
+      firstMs ??= now;
+      failures += 1;
+      const said = describe(error);
+      if (said === text && now - saidMs < REMIND_AFTER_MS) return;
+      const fields = {
+        kind: error.kind,
+        error: said,
+        ...(error.mend === undefined ? {} : { mend: error.mend }),
+        ...(said === text ? { failures, for: formatDuration(Math.round(now - firstMs)) } : {}),
+        next: `${whatNext(error.kind)} in ${formatDuration(Math.max(Math.round(nextTryMs / 1000), 1) * 1000)}`,
+      };
+      log.warn(fields, said === text ? 'still failing' : error.kind === 'denied' ? 'held' : 'failing');
+      text = said;
+      saidMs = now;
+    },
+    recovered() {
+      if (firstMs === null) return;
+      log.info({ failures, after: formatDuration(Math.round(clock.monotonic() - firstMs)) }, 'works again');
+      text = '';
+      firstMs = null;
+      failures = 0;
+    },
+    failingForMs: () => (firstMs === null ? 0 : clock.monotonic() - firstMs),
+  };
+}

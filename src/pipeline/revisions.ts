@@ -1,0 +1,54 @@
+import type { Revision } from '../checkpoint/journal.ts';
+import type { Finding, Json } from '../model/event.ts';
+
+const FIELDS_LIMIT = 20;
+
+/**
+ * Findings for ids that came again with other bytes. The Platform joins the user into the event when it is read, so a
+ * change below `user` alone is expected; any other field should never change.
+ */
+export function describeRevisions(revisions: readonly Revision[]): Finding[] {
+  return revisions.map((revision) => {
+    const fields = revision.held === null ? null : changedFields(revision.held, revision.seen);
+    const userOnly =
+      fields !== null &&
+      fields.length > 0 &&
+      fields.every((field) => field === 'user' || field.startsWith('user.'));
+    const what =
+      fields === null
+        ? 'fields unknown, the held bytes are pruned'
+        : fields.slice(0, FIELDS_LIMIT).join(', ');
+    return {
+      kind: userOnly ? 'user_changed' : 'altered_event',
+      eventId: revision.id,
+      summary: userOnly
+        ? `event ${revision.id} came again with another user part (${what}): the Platform joins the user when it is read; the first bytes stay`
+        : `event ${revision.id} came again with other bytes (${what}): somebody or something changed it; the first bytes stay`,
+      detail: {
+        held_sha256: revision.heldHash,
+        seen_sha256: revision.seenHash,
+        fields: fields?.slice(0, FIELDS_LIMIT) ?? null,
+      },
+    };
+  });
+}
+
+/** Paths (`user.email`) at which two JSON texts differ, two levels deep. Empty when only the spelling differs. */
+function changedFields(held: string, seen: string): string[] {
+  const before = JSON.parse(held) as Json;
+  const after = JSON.parse(seen) as Json;
+  return compare(before, after, '', 2);
+}
+
+function compare(before: Json | undefined, after: Json | undefined, path: string, depth: number): string[] {
+  if (JSON.stringify(before) === JSON.stringify(after)) return [];
+  if (depth === 0 || !isRecord(before) || !isRecord(after)) return [path];
+  const keys = new Set([...Object.keys(before), ...Object.keys(after)]);
+  return [...keys].flatMap((key) =>
+    compare(before[key], after[key], path === '' ? key : `${path}.${key}`, depth - 1),
+  );
+}
+
+function isRecord(value: Json | undefined): value is { readonly [key: string]: Json } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

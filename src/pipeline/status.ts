@@ -1,0 +1,135 @@
+import type { DeliveryClass } from '../sinks/sink.ts';
+
+/** What a loop is doing. `held`: retrying slowly, unhealthy, until somebody mends what is denied. */
+export type LoopState =
+  'starting' | 'idle' | 'working' | 'retrying' | 'held' | 'waiting_for_space' | 'stopped';
+
+interface LoopStatus {
+  state: LoopState;
+  /** Why it is retrying, held or waiting: one sentence. */
+  reason: string | null;
+  mend: string | null;
+  /** When the state began, and when the next try is due. Milliseconds since 1970. */
+  sinceMs: number;
+  nextTryMs: number | null;
+  /** Last time the loop went round, whatever came of it: what the watchdog looks at. */
+  turnedMs: number;
+  retries: { transient: number; denied: number };
+  heldMs: number;
+}
+
+/** Counters grow from the start of the process; the journal keeps what must survive it. */
+export interface SourceStatus extends LoopStatus {
+  readonly name: string;
+  polls: number;
+  appended: number;
+  repeated: number;
+  filtered: number;
+  malformed: number;
+  /** New events that a count of closed windows brought to light. */
+  reconciled: number;
+  /** Ids that came again with other bytes. */
+  revised: number;
+  findings: number;
+  lastPollMs: number | null;
+  /** created_at to first seen, of the newest events, milliseconds. */
+  visibilityLagMs: number | null;
+}
+
+export interface SinkStatus extends LoopStatus {
+  readonly name: string;
+  readonly delivery: DeliveryClass;
+  delivered: number;
+  duplicates: number;
+  rejected: number;
+  filtered: number;
+  batches: number;
+  bytes: number;
+  /** Sent again although the receiver may have had it. */
+  possibleRepeats: number;
+  inFlight: number;
+  cursor: bigint;
+  lastDeliveredMs: number | null;
+  notice: string | null;
+}
+
+/** What the two loops say of themselves, for health, metrics, the status page and `status`: they write, others read. */
+export interface Status {
+  readonly startedMs: number;
+  readonly sources: Map<string, SourceStatus>;
+  readonly sinks: Map<string, SinkStatus>;
+  stopping: boolean;
+}
+
+export function createStatus(nowMs: number): Status {
+  return { startedMs: nowMs, sources: new Map(), sinks: new Map(), stopping: false };
+}
+
+function loopStatus(nowMs: number): LoopStatus {
+  return {
+    state: 'starting',
+    reason: null,
+    mend: null,
+    sinceMs: nowMs,
+    nextTryMs: null,
+    turnedMs: nowMs,
+    retries: { transient: 0, denied: 0 },
+    heldMs: 0,
+  };
+}
+
+export function sourceStatus(name: string, nowMs: number): SourceStatus {
+  const counters = {
+    polls: 0,
+    appended: 0,
+    repeated: 0,
+    filtered: 0,
+    malformed: 0,
+    reconciled: 0,
+    revised: 0,
+    findings: 0,
+  };
+  return { name, ...loopStatus(nowMs), ...counters, lastPollMs: null, visibilityLagMs: null };
+}
+
+export function sinkStatus(name: string, delivery: DeliveryClass, nowMs: number): SinkStatus {
+  const counters = {
+    delivered: 0,
+    duplicates: 0,
+    rejected: 0,
+    filtered: 0,
+    batches: 0,
+    bytes: 0,
+    possibleRepeats: 0,
+    inFlight: 0,
+  };
+  return {
+    name,
+    delivery,
+    ...loopStatus(nowMs),
+    ...counters,
+    cursor: 0n,
+    lastDeliveredMs: null,
+    notice: null,
+  };
+}
+
+/** Moves a loop into a state. `why` belongs to states that wait for something to get better. */
+export function enterState(
+  status: LoopStatus,
+  state: LoopState,
+  nowMs: number,
+  why: {
+    readonly reason: string;
+    readonly mend?: string | undefined;
+    readonly nextTryMs?: number;
+  } | null = null,
+): void {
+  if (status.state === 'held') status.heldMs += Math.max(nowMs - status.turnedMs, 0);
+  status.turnedMs = nowMs;
+  if (status.state !== state) status.sinceMs = nowMs;
+  status.state = state;
+  status.reason = why?.reason ?? null;
+  status.mend = why?.mend ?? null;
+  status.nextTryMs = why?.nextTryMs ?? null;
+}
