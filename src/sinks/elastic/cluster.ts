@@ -1,0 +1,126 @@
+import { ForwardError } from '../../model/errors.ts';
+import { isRecord } from './json.ts';
+import { openHttpClient } from '../../net/http.ts';
+import type { HttpClient, HttpResponse } from '../../net/http.ts';
+import type { TlsOptions } from '../../net/tls.ts';
+
+/** One question to the cluster. */
+export interface ClusterRequest {
+  readonly method: 'GET' | 'POST' | 'PUT';
+  /** Starts with a slash; may hold a query. */
+  readonly path: string;
+  readonly body?: string | Buffer;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface ClusterAnswer extends HttpResponse {
+  /** Origin and path that answered, for messages. */
+  readonly where: string;
+  /** The body read as JSON; undefined when it is none. */
+  readonly json: unknown;
+}
+
+/** The nodes behind a sink, asked in turn. */
+export interface Cluster {
+  /**
+   * Any status resolves. A node that cannot be reached before a byte of the body left is passed over for the next one;
+   * what may have been taken throws at once, and the next call starts at another node.
+   */
+  ask(request: ClusterRequest, signal: AbortSignal): Promise<ClusterAnswer>;
+  close(): Promise<void>;
+}
+
+export interface ClusterOptions {
+  readonly urls: readonly URL[];
+  /** Called for each request, so that a credential read again is used at once. */
+  readonly authorization: () => string | undefined;
+  readonly timeoutMs: number;
+  readonly tls?: TlsOptions | undefined;
+  readonly forwarderVersion: string;
+}
+
+/** An answer names each item, and a mapping error may quote its document. */
+const ANSWER_LIMIT_BYTES = 64 * 1024 * 1024;
+
+export function openCluster(options: ClusterOptions): Cluster {
+  const client = openHttpClient({ tls: options.tls });
+  let turn = 0;
+  return {
+    ask: async (request, signal) => {
+      const first = turn;
+      turn = (turn + 1) % options.urls.length;
+      return askInTurn(client, options, request, first, signal);
+    },
+    close: () => client.close(),
+  };
+}
+
+async function askInTurn(
+  client: HttpClient,
+  options: ClusterOptions,
+  request: ClusterRequest,
+  first: number,
+  signal: AbortSignal,
+): Promise<ClusterAnswer> {
+  let last: unknown;
+  for (let step = 0; step < options.urls.length; step += 1) {
+    const base = options.urls[(first + step) % options.urls.length];
+    if (base === undefined) continue;
+    const url = new URL(`${base.pathname.replace(/\/+$/, '')}${request.path}`, base);
+    try {
+      return await askNode(client, options, request, url, signal);
+    } catch (error) {
+      const passable = error instanceof ForwardError && error.kind === 'transient' && !error.ambiguous;
+      if (!passable) throw error;
+      last = error;
+    }
+  }
+  throw last;
+}
+
+async function askNode(
+  client: HttpClient,
+  options: ClusterOptions,
+  request: ClusterRequest,
+  url: URL,
+  signal: AbortSignal,
+): Promise<ClusterAnswer> {
+  const authorization = options.authorization();
+  const response = await client.exchange(
+    {
+      method: request.method,
+      url,
+      headers: {
+        accept: 'application/json',
+        'user-agent': `auditferry/${options.forwarderVersion}`,
+        ...(request.body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...request.headers,
+        ...(authorization === undefined ? {} : { authorization }),
+      },
+      ...(request.body === undefined ? {} : { body: request.body }),
+      timeoutMs: options.timeoutMs,
+      maxResponseBytes: ANSWER_LIMIT_BYTES,
+    },
+    signal,
+  );
+  return { ...response, where: `${url.origin}${url.pathname}`, json: readJson(response.body) };
+}
+
+function readJson(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8')) as unknown;
+  } catch {
+    return undefined; // a proxy's page: whoever asked decides what that means
+  }
+}
+
+/** `type` and `reason` of a whole request's error, empty where it names none. */
+export function errorOf(answer: ClusterAnswer): { readonly type: string; readonly reason: string } {
+  const error = isRecord(answer.json) ? answer.json.error : undefined;
+  if (typeof error === 'string') return { type: '', reason: error };
+  if (!isRecord(error)) return { type: '', reason: '' };
+  return {
+    type: typeof error.type === 'string' ? error.type : '',
+    reason: typeof error.reason === 'string' ? error.reason : '',
+  };
+}

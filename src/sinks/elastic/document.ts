@@ -1,0 +1,76 @@
+import { createHash } from 'node:crypto';
+
+import { formatTime } from '../../model/time.ts';
+import type { Item } from '../sink.ts';
+import { indexOf } from './target.ts';
+import type { Target } from './target.ts';
+
+/** One item as two lines of a bulk request. */
+export interface BulkDocument {
+  /** Place in the batch. */
+  readonly place: number;
+  /** The `_id` it is stored under. */
+  readonly id: string;
+  readonly lines: string;
+  /** Bytes of both lines with their line feeds, uncompressed. */
+  readonly bytes: number;
+}
+
+const ID_LIMIT_BYTES = 512;
+
+export function bulkDocument(item: Item, place: number, target: Target): BulkDocument {
+  const id = documentId(item.canonical.id);
+  const index = indexOf(target, item.canonical.createdNs);
+  const action = { create: index === null ? { _id: id } : { _index: index, _id: id } };
+  const lines = `${JSON.stringify(action)}\n${documentSource(item)}\n`;
+  return { place, id, lines, bytes: Buffer.byteLength(lines) };
+}
+
+/** The event id, or its SHA-256 in hex where Elasticsearch's 512 bytes do not hold it. */
+export function documentId(eventId: string): string {
+  const id = eventId.toWellFormed();
+  return Buffer.byteLength(id) <= ID_LIMIT_BYTES && id !== ''
+    ? id
+    : createHash('sha256').update(id).digest('hex');
+}
+
+/**
+ * The item's document with an `@timestamp`. It is put in by joining text, never by parsing and writing again, so that
+ * numbers a double cannot hold stay as they are.
+ */
+export function documentSource(item: Item): string {
+  const time = formatTime(item.canonical.createdNs);
+  const body = item.body.trim();
+  if (item.kind === 'text' || !body.startsWith('{') || !body.endsWith('}')) {
+    const text = { '@timestamp': time, message: item.body.toWellFormed(), event: { id: item.canonical.id } };
+    return JSON.stringify(text);
+  }
+  // A raw line break cannot stand inside a JSON string, so one that is there is only white space between tokens.
+  const line = replaceLoneSurrogates(body.replace(/[\r\n]+/g, ' '));
+  if (hasTimestamp(line)) return line;
+  const rest = line.slice(1).trimStart();
+  return `{"@timestamp":"${time}"${rest === '}' ? '' : ','}${rest}`;
+}
+
+function hasTimestamp(line: string): boolean {
+  if (line.startsWith('{"@timestamp":')) return true;
+  if (!line.includes('"@timestamp"')) return false;
+  try {
+    return Object.hasOwn(JSON.parse(line) as object, '@timestamp');
+  } catch {
+    return false; // not JSON: the receiver says so about this one document, and it becomes a dead letter
+  }
+}
+
+/** One escape of a JSON string: a surrogate pair, a lone surrogate, or any other, so that `\\ud800` is not taken for one. */
+const ESCAPE =
+  /\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|[^])/g;
+
+/** Elasticsearch refuses a document with half of a surrogate pair: such a half becomes U+FFFD, written or escaped. */
+function replaceLoneSurrogates(json: string): string {
+  const text = json.toWellFormed();
+  if (!/\\u[dD][89a-fA-F]/.test(text)) return text;
+  return text.replace(ESCAPE, (escape: string, lone: string | undefined) =>
+    lone === undefined ? escape : '\\ufffd',
+  );
+}

@@ -1,0 +1,113 @@
+import { ForwardError } from '../../model/errors.ts';
+import { statusFailure } from '../http-fates.ts';
+import { errorOf } from './cluster.ts';
+import type { Cluster, ClusterAnswer } from './cluster.ts';
+import { at, listAt, textAt } from './json.ts';
+import type { Target } from './target.ts';
+
+/** `index.max_result_window`: a search cannot return more. */
+const HITS_LIMIT = 10_000;
+
+export interface Present {
+  /** How many copies of each document id the target holds; absent ids are held nowhere that could be asked. */
+  readonly copies: ReadonlyMap<string, number>;
+  /** False when a shard did not answer: an id that is missing may still be there. */
+  readonly complete: boolean;
+}
+
+/**
+ * Asks the target, all backing indices together, for these document ids. Returns the answer itself when the cluster
+ * refuses to be asked. `_id` cannot be aggregated on by default, so copies are counted from the hits.
+ */
+export async function askPresent(
+  cluster: Cluster,
+  target: Target,
+  ids: readonly string[],
+  signal: AbortSignal,
+): Promise<Present | ClusterAnswer> {
+  const query = new URLSearchParams({
+    ignore_unavailable: 'true',
+    allow_no_indices: 'true',
+    filter_path: 'timed_out,_shards.failed,hits.total,hits.hits._id,error.type,error.reason,status',
+  });
+  const path = `/${encodeURIComponent(target.searched)}/_search?${query.toString()}`;
+  const question = {
+    query: { ids: { values: ids } },
+    size: HITS_LIMIT,
+    _source: false,
+    track_total_hits: true,
+  };
+  const answer = await cluster.ask({ method: 'POST', path, body: JSON.stringify(question) }, signal);
+  if (answer.status === 404) return { copies: new Map(), complete: true };
+  if (answer.status !== 200) return answer;
+  const total = at(answer.json, 'hits', 'total', 'value');
+  if (typeof total !== 'number') {
+    throw new ForwardError(
+      'transient',
+      `${answer.where} answered a search with something that is no search result`,
+    );
+  }
+  const complete = at(answer.json, '_shards', 'failed') === 0 && at(answer.json, 'timed_out') === false;
+  if (total > HITS_LIMIT && ids.length > 1) return askHalves(cluster, target, ids, signal);
+  if (total > HITS_LIMIT) return { copies: new Map([[ids[0] ?? '', total]]), complete };
+  return { copies: countHits(answer.json), complete };
+}
+
+async function askHalves(
+  cluster: Cluster,
+  target: Target,
+  ids: readonly string[],
+  signal: AbortSignal,
+): Promise<Present | ClusterAnswer> {
+  const middle = Math.ceil(ids.length / 2);
+  const left = await askPresent(cluster, target, ids.slice(0, middle), signal);
+  if ('status' in left) return left;
+  const right = await askPresent(cluster, target, ids.slice(middle), signal);
+  if ('status' in right) return right;
+  return { copies: new Map([...left.copies, ...right.copies]), complete: left.complete && right.complete };
+}
+
+function countHits(answer: unknown): ReadonlyMap<string, number> {
+  const copies = new Map<string, number>();
+  for (const hit of listAt(answer, 'hits', 'hits')) {
+    const id = textAt(hit, '_id');
+    copies.set(id, (copies.get(id) ?? 0) + 1);
+  }
+  return copies;
+}
+
+/**
+ * Copies of each id, for someone who concludes from a missing one that it is not there: throws `transient` while a
+ * shard does not answer, `denied` when the credentials may not search.
+ */
+export async function copiesOf(
+  cluster: Cluster,
+  target: Target,
+  ids: readonly string[],
+  nowMs: number,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, number>> {
+  if (ids.length === 0) return new Map();
+  await refresh(cluster, target, signal);
+  const present = await askPresent(cluster, target, ids, signal);
+  if ('status' in present) {
+    throw statusFailure(present.where, present, nowMs, {
+      said: errorOf(present).type,
+      mend: 'give these credentials `read` on the target to be able to verify',
+    });
+  }
+  if (!present.complete) {
+    throw new ForwardError(
+      'transient',
+      `not every shard of ${target.searched} answered: what is missing cannot be told yet`,
+    );
+  }
+  return present.copies;
+}
+
+/** Makes what was indexed visible to a search. Returns false when this credential may not (`maintenance`). */
+export async function refresh(cluster: Cluster, target: Target, signal: AbortSignal): Promise<boolean> {
+  const path = `/${encodeURIComponent(target.searched)}/_refresh?ignore_unavailable=true&allow_no_indices=true`;
+  const answer = await cluster.ask({ method: 'POST', path }, signal);
+  return answer.status !== 401 && answer.status !== 403;
+}

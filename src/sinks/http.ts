@@ -1,0 +1,241 @@
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+
+import type { CheckItem, CheckReport } from '../model/check.ts';
+import { describe, ForwardError, oneLine } from '../model/errors.ts';
+import { mediaType, openHttpClient } from '../net/http.ts';
+import type { HttpClient, HttpResponse } from '../net/http.ts';
+import { placeOf, reactionTo, statusFailure, unreadableAnswer } from './http-fates.ts';
+import { contentType, encodeBody, weighItem } from './http/body.ts';
+import { httpSchema, operatorHeaders, successRanges } from './http/options.ts';
+import type { HttpSinkOptions } from './http/options.ts';
+import { deliveryId, signatureHeaders, signingKey } from './http/signature.ts';
+import { OpenFates } from './open-fates.ts';
+import { halves, runsWithin, SizeLimit } from './size-limit.ts';
+import type { Batch, Item, Receipt, Sink, SinkContext, SinkDefinition } from './sink.ts';
+
+/**
+ * Any HTTP endpoint. One request per batch; a status from `success` settles it whole. A batch that is too large is
+ * split, one that is refused with 400 or 422 is bisected until the refused events stand alone.
+ * Sources: Standard Webhooks; RFC 9110.
+ */
+export const httpSink: SinkDefinition<HttpSinkOptions> = {
+  type: 'http',
+  schema: httpSchema,
+  defaultFormat: 'raw',
+  defaultBatch: { maxEvents: 500, maxBytes: 1024 * 1024, maxWaitMs: 1000 },
+  create: (options, context) => new HttpSink(options, context),
+};
+
+const MAX_RESPONSE_BYTES = 1024 * 1024;
+/** Of a refusal's body in the reason of a dead letter. Characters. */
+const EXCERPT_CHARACTERS = 200;
+
+const compress = promisify(gzip);
+
+interface Placed {
+  readonly item: Item;
+  /** Index in the batch. */
+  readonly place: number;
+}
+
+class HttpSink implements Sink {
+  readonly delivery = 'confirmed';
+  readonly #options: HttpSinkOptions;
+  readonly #context: SinkContext;
+  readonly #client: HttpClient;
+  readonly #url: URL;
+  readonly #success: readonly (readonly [number, number])[];
+  readonly #limit: SizeLimit;
+
+  constructor(options: HttpSinkOptions, context: SinkContext) {
+    this.#options = options;
+    this.#context = context;
+    this.#url = new URL(options.url);
+    this.#success = successRanges(options.success);
+    this.#limit = new SizeLimit(Number.MAX_SAFE_INTEGER, context.clock);
+    operatorHeaders(options);
+    for (const secret of options.signing_secrets) signingKey(secret);
+    this.#client = openHttpClient({ tls: options.tls });
+  }
+
+  async send(batch: Batch, signal: AbortSignal): Promise<Receipt> {
+    signal.throwIfAborted();
+    const open = new OpenFates(batch.items.length);
+    const placed = batch.items.map((item, place) => ({ item, place }));
+    // A stack with the first run on top: whatever is cut goes back in order, so that events leave in the journal's.
+    const runs: (readonly Placed[])[] = placed.length === 0 ? [] : [placed];
+    try {
+      for (let run = runs.pop(); run !== undefined && !open.hopeless; run = runs.pop()) {
+        const fitting = runsWithin(run, this.#limit.bytes(), weigh);
+        const parts = fitting.length > 1 ? fitting : await this.#sendRun(run, open, signal);
+        runs.push(...parts.toReversed());
+      }
+    } catch (error) {
+      signal.throwIfAborted();
+      return open.interrupted(error);
+    }
+    return open.receipt(`${placeOf(this.#url)} refuses one event after the other for the same reason`);
+  }
+
+  /** Settles a run, or returns the parts that it has to be sent in. */
+  async #sendRun(
+    run: readonly Placed[],
+    open: OpenFates,
+    signal: AbortSignal,
+  ): Promise<readonly (readonly Placed[])[]> {
+    const response = await this.#exchange(
+      run.map((placed) => placed.item),
+      signal,
+    );
+    if (this.#isSuccess(response.status)) {
+      if (!this.#options.html_is_success && isHtmlPage(response))
+        throw unreadableAnswer(placeOf(this.#url), response);
+      for (const { place } of run) open.settle(place, { outcome: 'delivered' });
+      open.progress();
+      return [];
+    }
+    const reaction = reactionTo(response.status);
+    const isolates = reaction === 'isolate' && this.#options.isolate;
+    if (reaction !== 'split' && !isolates) throw this.#failure(response);
+    const bytes = run.reduce((sum, placed) => sum + weigh(placed), 0);
+    if (reaction === 'split') this.#limit.refused(bytes);
+    if (run.length > 1) return halves(run, weigh);
+    for (const { place } of run) {
+      const reason =
+        reaction === 'split'
+          ? `refused with 413: the event alone makes a request of ${bytes} bytes`
+          : `refused with ${response.status}${this.#excerpt(response)}`;
+      open.reject(place, reason, String(response.status));
+    }
+    return [];
+  }
+
+  async #exchange(items: readonly Item[], signal: AbortSignal): Promise<HttpResponse> {
+    const { encoding, method, request_timeout, signing_secrets } = this.#options;
+    const text = encodeBody(items, encoding);
+    const id = deliveryId(items.map((item) => item.canonical.id));
+    const zipped = this.#options.compress === 'gzip';
+    const body = zipped ? await compress(text) : Buffer.from(text);
+    const headers = {
+      'content-type': contentType(items, encoding),
+      ...this.#ownHeaders(),
+      ...signatureHeaders(signing_secrets, id, this.#context.clock.now(), text),
+      ...(zipped ? { 'content-encoding': 'gzip' } : {}),
+    };
+    const limits = { timeoutMs: request_timeout, maxResponseBytes: MAX_RESPONSE_BYTES };
+    return this.#client.exchange({ method, url: this.#url, headers, body, ...limits }, signal);
+  }
+
+  #ownHeaders(): Readonly<Record<string, string>> {
+    const { bearer, username, password } = this.#options;
+    const headers = {
+      'user-agent': `auditferry/${this.#context.forwarderVersion}`,
+      ...operatorHeaders(this.#options),
+    };
+    if (bearer !== undefined) return { ...headers, authorization: `Bearer ${bearer.reveal()}` };
+    if (username === undefined || password === undefined) return headers;
+    const pair = Buffer.from(`${username}:${password.reveal()}`).toString('base64');
+    return { ...headers, authorization: `Basic ${pair}` };
+  }
+
+  #isSuccess(status: number): boolean {
+    return this.#success.some(([first, last]) => status >= first && status <= last);
+  }
+
+  #failure(response: HttpResponse): ForwardError {
+    const where = placeOf(this.#url);
+    const reaction = reactionTo(response.status);
+    if (reaction === 'taken') {
+      return new ForwardError('denied', `${where} answered ${response.status}, which is not in success`, {
+        mend: 'add the status to success if it means that the batch was taken',
+      });
+    }
+    if (reaction === 'isolate') {
+      return new ForwardError('denied', `${where} answered ${response.status} and isolate is off`, {
+        mend: 'look at what the receiver refuses, or set isolate: true where a failed request takes nothing',
+      });
+    }
+    return statusFailure(where, response, this.#context.clock.now());
+  }
+
+  /** The receiver's own words, with every credential taken out: some receivers echo the request. */
+  #excerpt(response: HttpResponse): string {
+    const text = oneLine(response.body.subarray(0, 4096).toString('utf8'), 4096);
+    if (text === '' || isHtmlPage(response)) return '';
+    const bare = this.#secretTexts().reduce((rest, secret) => rest.replaceAll(secret, '[secret]'), text);
+    return `: ${oneLine(bare, EXCERPT_CHARACTERS)}`;
+  }
+
+  #secretTexts(): readonly string[] {
+    const { authorization = '' } = this.#ownHeaders();
+    const texts = this.#secrets().map((secret) => secret.reveal());
+    return [...texts, authorization.replace(/^\S+ /, '')].filter((text) => text !== '');
+  }
+
+  #secrets() {
+    const { headers, bearer, password, signing_secrets } = this.#options;
+    return [...Object.values(headers), ...signing_secrets, bearer, password].filter(
+      (one) => one !== undefined,
+    );
+  }
+
+  async check(signal: AbortSignal): Promise<CheckReport> {
+    const items: CheckItem[] = [];
+    try {
+      items.push(...(await this.#probe(signal)));
+    } catch (error) {
+      signal.throwIfAborted();
+      const mend = error instanceof ForwardError ? error.mend : undefined;
+      items.push({
+        name: 'reachable',
+        outcome: 'fail',
+        finding: describe(error),
+        ...(mend === undefined ? {} : { mend }),
+      });
+    }
+    return { items };
+  }
+
+  /** HEAD carries the credentials and no event; what it cannot prove is said. */
+  async #probe(signal: AbortSignal): Promise<readonly CheckItem[]> {
+    const limits = { timeoutMs: this.#options.request_timeout, maxResponseBytes: MAX_RESPONSE_BYTES };
+    const request = { method: 'HEAD', url: this.#url, headers: this.#ownHeaders(), ...limits } as const;
+    const { status } = await this.#client.exchange(request, signal);
+    const reachable: CheckItem = {
+      name: 'reachable',
+      outcome: 'ok',
+      finding: `${placeOf(this.#url)} answered HEAD with ${status}`,
+    };
+    const refused = status === 401 || status === 403;
+    const finding = refused
+      ? `the receiver answered HEAD with ${status}: the credentials are wrong, or it refuses HEAD to everyone`
+      : 'a webhook cannot be asked whether it takes events without sending one';
+    return [
+      reachable,
+      {
+        name: 'accepts',
+        outcome: 'warn',
+        finding,
+        mend: 'run check with --send to send one marked test event',
+      },
+    ];
+  }
+
+  refreshSecrets(): boolean {
+    return this.#secrets().filter((secret) => secret.refresh()).length > 0;
+  }
+
+  async close(): Promise<void> {
+    await this.#client.close();
+  }
+}
+
+function weigh(placed: Placed): number {
+  return weighItem(placed.item);
+}
+
+function isHtmlPage(response: HttpResponse): boolean {
+  const start = response.body.subarray(0, 200).toString('latin1').trimStart().toLowerCase();
+  return mediaType(response.headers) === 'text/html' && /^<(!doctype|html|head|body)/.test(start);
+}

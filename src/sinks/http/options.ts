@@ -1,0 +1,140 @@
+import { ForwardError } from '../../model/errors.ts';
+import type { PartSchema } from '../../model/part.ts';
+import type { Secret } from '../../model/secret.ts';
+import { tlsSchema } from '../../net/tls.ts';
+import type { TlsOptions } from '../../net/tls.ts';
+import type { Encoding } from './body.ts';
+
+export interface HttpSinkOptions {
+  readonly url: string;
+  readonly method: 'POST' | 'PUT';
+  readonly encoding: Encoding;
+  readonly headers: Readonly<Record<string, Secret>>;
+  readonly bearer?: Secret;
+  readonly username?: string;
+  readonly password?: Secret;
+  readonly signing_secrets: readonly Secret[];
+  readonly success: readonly (number | string)[];
+  readonly html_is_success: boolean;
+  readonly isolate: boolean;
+  readonly compress: 'gzip' | 'none';
+  /** Milliseconds. */
+  readonly request_timeout: number;
+  readonly tls?: TlsOptions;
+}
+
+const STATUS = '[1-5][0-9]{2}';
+
+export const httpSchema: PartSchema = {
+  description: 'Any HTTP endpoint (a webhook): one request per batch.',
+  required: ['url'],
+  properties: {
+    url: {
+      type: 'string',
+      pattern: '^https?://[^\\s@]+$',
+      description: 'Where to send. Credentials go into their own keys, never into the address.',
+    },
+    method: { enum: ['POST', 'PUT'], default: 'POST', description: 'Request method.' },
+    encoding: {
+      enum: ['ndjson', 'json_array'],
+      default: 'ndjson',
+      description: 'One document per line, or one JSON array per request.',
+    },
+    headers: {
+      type: 'object',
+      default: {},
+      propertyNames: { pattern: "^[A-Za-z0-9!#$%&'*+.^_|~-]+$" },
+      additionalProperties: { type: 'string', secret: true },
+      description: 'Further request headers; every value is treated as a secret.',
+    },
+    bearer: { type: 'string', secret: true, description: 'Token for `Authorization: Bearer`.' },
+    username: { type: 'string', minLength: 1, pattern: '^[^:]+$', description: 'User for HTTP Basic.' },
+    password: { type: 'string', secret: true, description: 'Password for HTTP Basic.' },
+    signing_secrets: {
+      type: 'array',
+      maxItems: 5,
+      default: [],
+      items: { type: 'string', secret: true },
+      description: 'Secrets `whsec_<base64>` to sign with after Standard Webhooks; two while you rotate.',
+    },
+    success: {
+      type: 'array',
+      minItems: 1,
+      default: ['200-299'],
+      items: {
+        oneOf: [
+          { type: 'integer', minimum: 100, maximum: 599 },
+          { type: 'string', pattern: `^${STATUS}(-${STATUS})?$` },
+        ],
+      },
+      description: 'Status codes, or ranges of them, that mean the batch was taken.',
+    },
+    html_is_success: {
+      type: 'boolean',
+      default: false,
+      description: 'Believe a success status whose body is an HTML page, as proxies and login pages send.',
+    },
+    isolate: {
+      type: 'boolean',
+      default: true,
+      description:
+        'On 400 or 422 send halves to find the refused event; only where a failed request takes nothing.',
+    },
+    compress: {
+      enum: ['gzip', 'none'],
+      default: 'none',
+      description: 'Compression of the request body.',
+    },
+    request_timeout: {
+      type: 'string',
+      duration: true,
+      default: '30s',
+      description: 'Longest wait for a whole answer.',
+    },
+    tls: tlsSchema,
+  },
+  rules: {
+    dependentRequired: { username: ['password'], password: ['username'] },
+    not: { required: ['bearer', 'username'] },
+  },
+};
+
+/** Headers that the sink itself decides. */
+const OWN_HEADERS = new Set([
+  'connection',
+  'content-encoding',
+  'content-length',
+  'host',
+  'transfer-encoding',
+  'webhook-id',
+  'webhook-signature',
+  'webhook-timestamp',
+]);
+
+/** The operator's headers with lower-case names. Throws `config` for one that cannot be sent. */
+export function operatorHeaders(options: HttpSinkOptions): Readonly<Record<string, string>> {
+  const credentials = options.bearer !== undefined || options.username !== undefined;
+  const entries = Object.entries(options.headers).map(([name, value]): [string, string] => {
+    const lower = name.toLowerCase();
+    if (OWN_HEADERS.has(lower) || (lower === 'authorization' && credentials)) {
+      throw new ForwardError('config', `headers.${name} is set by the sink itself and cannot be given`);
+    }
+    const text = value.reveal();
+    if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(text)) {
+      throw new ForwardError('config', `headers.${name} holds a character that no header can carry`);
+    }
+    return [lower, text];
+  });
+  return Object.fromEntries(entries);
+}
+
+/** `[first, last]` pairs, both inclusive. Throws `config` for a range that runs backwards. */
+export function successRanges(success: HttpSinkOptions['success']): readonly (readonly [number, number])[] {
+  return success.map((entry) => {
+    const [first = '', last = first] = String(entry).split('-');
+    if (Number(first) > Number(last)) {
+      throw new ForwardError('config', `success: the range ${entry} runs backwards`);
+    }
+    return [Number(first), Number(last)] as const;
+  });
+}

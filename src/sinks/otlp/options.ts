@@ -1,0 +1,100 @@
+import { ForwardError } from '../../model/errors.ts';
+import type { PartSchema } from '../../model/part.ts';
+import type { Secret } from '../../model/secret.ts';
+import { tlsSchema } from '../../net/tls.ts';
+import type { TlsOptions } from '../../net/tls.ts';
+import type { OtlpEncoding } from './request.ts';
+
+export interface OtlpOptions {
+  readonly url: string;
+  readonly encoding: OtlpEncoding;
+  readonly headers: Readonly<Record<string, Secret>>;
+  readonly compress: 'gzip' | 'none';
+  /** Milliseconds. */
+  readonly request_timeout: number;
+  readonly resource: Readonly<Record<string, string>>;
+  readonly include_original: boolean;
+  readonly tls?: TlsOptions;
+}
+
+export const otlpSchema: PartSchema = {
+  description: 'OpenTelemetry logs over HTTP (OTLP), one log record per event.',
+  required: ['url'],
+  properties: {
+    url: {
+      type: 'string',
+      pattern: '^https?://[^\\s@]+$',
+      description: 'The receiver, port 4318 as a rule; /v1/logs is appended when the address has no path.',
+    },
+    encoding: {
+      enum: ['protobuf', 'json'],
+      default: 'protobuf',
+      description: 'How requests are written. Every receiver reads protobuf, most read JSON.',
+    },
+    headers: {
+      type: 'object',
+      default: {},
+      propertyNames: { pattern: "^[A-Za-z0-9!#$%&'*+.^_|~-]+$" },
+      additionalProperties: { type: 'string', secret: true },
+      description: 'Further request headers, such as Authorization; every value is treated as a secret.',
+    },
+    compress: { enum: ['gzip', 'none'], default: 'gzip', description: 'Compression of the request body.' },
+    request_timeout: {
+      type: 'string',
+      duration: true,
+      default: '30s',
+      description: 'Longest wait for a whole answer.',
+    },
+    resource: {
+      type: 'object',
+      default: {},
+      propertyNames: { minLength: 1, maxLength: 200 },
+      additionalProperties: { type: 'string' },
+      description: 'Further resource attributes; one of the same name replaces ours.',
+    },
+    include_original: {
+      type: 'boolean',
+      default: false,
+      description: 'Put the event in the format of this sink into the attribute log.record.original.',
+    },
+    tls: tlsSchema,
+  },
+};
+
+/** The endpoint of the logs signal. Throws `config` for what is no http address. */
+export function logsUrl(text: string): URL {
+  const url = URL.parse(text);
+  if (url === null || url.username !== '' || url.password !== '') {
+    throw new ForwardError('config', 'url is not an http or https address without a user name', {
+      mend: 'write it like https://collector.example.com:4318, and put credentials into `headers`',
+    });
+  }
+  if (url.pathname === '' || url.pathname === '/') url.pathname = '/v1/logs';
+  return url;
+}
+
+/** Headers that the sink itself decides. */
+const OWN_HEADERS = new Set([
+  'connection',
+  'content-encoding',
+  'content-length',
+  'content-type',
+  'host',
+  'transfer-encoding',
+]);
+
+/** The operator's headers with lower-case names. Throws `config` for one that cannot be sent. */
+export function operatorHeaders(headers: OtlpOptions['headers']): Readonly<Record<string, string>> {
+  const entries = Object.entries(headers).map(([name, value]): [string, string] => {
+    const lower = name.toLowerCase();
+    if (OWN_HEADERS.has(lower)) {
+      throw new ForwardError('config', `headers.${name} is set by the sink itself and cannot be given`);
+    }
+    const text = value.reveal().trim();
+    if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(text)) {
+      throw new ForwardError('config', `headers.${name} holds a character that no header can carry`);
+    }
+    return [lower, text];
+  });
+  return Object.fromEntries(entries);
+}

@@ -1,0 +1,123 @@
+import type { CanonicalEvent } from '../../formats/format.ts';
+import { otlpSeverity } from '../../formats/severity.ts';
+import { displayMessage } from '../../formats/title.ts';
+import { parseTime } from '../../model/time.ts';
+import type { Item } from '../sink.ts';
+
+/** A value that both encodings of OTLP can carry. */
+export type AttributeValue = string | boolean | readonly string[];
+
+export interface Attribute {
+  readonly key: string;
+  readonly value: AttributeValue;
+}
+
+/** One log record, before it is written as JSON or protobuf. Every string is well-formed. */
+export interface LogRecord {
+  /** Nanoseconds since 1970. */
+  readonly timeUnixNano: bigint;
+  readonly observedTimeUnixNano: bigint;
+  readonly severityNumber: number;
+  readonly severityText: string;
+  readonly eventName: string;
+  readonly body: string;
+  readonly attributes: readonly Attribute[];
+}
+
+/** One name for one structure; what kind of event it is stands in `cloudquery.audit.event_type`. */
+export const EVENT_NAME = 'cloudquery.platform.audit';
+
+/**
+ * An audit event as a log record: the body is a sentence for people, everything structured is a flat attribute, and
+ * `log.record.uid` is the event id, by which repeats can be dropped. Semantic conventions 1.44.0.
+ */
+export function logRecord(item: Item, includeOriginal: boolean): LogRecord {
+  const event = item.canonical;
+  const severity = otlpSeverity(event);
+  return {
+    timeUnixNano: positive(event.createdNs),
+    observedTimeUnixNano: positive(parseTime(event.receivedAt) ?? event.createdNs),
+    severityNumber: severity.number,
+    severityText: severity.text,
+    eventName: EVENT_NAME,
+    body: displayMessage(event).toWellFormed(),
+    attributes: present([
+      ['log.record.uid', event.id],
+      ...actorAttributes(event),
+      ['server.address', item.origin.instance],
+      ...outcomeAttributes(event),
+      ...classAttributes(event),
+      ...subjectAttributes(event),
+      ['log.record.original', includeOriginal ? item.body : undefined],
+    ]),
+  };
+}
+
+type Pair = readonly [key: string, value: AttributeValue | undefined];
+
+function actorAttributes({ actor, address }: CanonicalEvent): readonly Pair[] {
+  return [
+    ['client.address', address],
+    ['user.id', actor.id],
+    ['user.name', actor.email ?? actor.name],
+    ['user.email', actor.email],
+    ['user.full_name', actor.name],
+    ['user.roles', actor.roles.flatMap((role) => role.name ?? [])],
+    ['cloudquery.audit.user.provider', actor.provider],
+    ['cloudquery.audit.user.mfa_configured', actor.mfaConfigured],
+  ];
+}
+
+function outcomeAttributes(event: CanonicalEvent): readonly Pair[] {
+  return [
+    ['error.type', event.outcome === 'failure' ? errorType(event.reason) : undefined],
+    ['cloudquery.audit.outcome', event.outcome],
+    ['cloudquery.audit.reason', event.reason],
+    ['cloudquery.audit.severity', event.severity],
+  ];
+}
+
+function classAttributes({ classification }: CanonicalEvent): readonly Pair[] {
+  return [
+    ['cloudquery.audit.event_type', classification.eventType],
+    ['cloudquery.audit.domain', classification.domain],
+    ['cloudquery.audit.object_type', classification.object],
+    ['cloudquery.audit.verb', classification.verb],
+  ];
+}
+
+function subjectAttributes(event: CanonicalEvent): readonly Pair[] {
+  return [
+    ['cloudquery.audit.entity.display_name', event.entityName],
+    ['cloudquery.audit.entity.id', event.entityId],
+    ['cloudquery.audit.target_user.id', event.target?.id],
+    ['cloudquery.audit.target_user.email', event.target?.email],
+    ['cloudquery.audit.target_user.name', event.target?.name],
+    ['cloudquery.audit.changed_attributes', event.changedAttributes],
+    ['cloudquery.audit.team.name', event.team],
+    ['cloudquery.audit.event_details', event.details === null ? undefined : JSON.stringify(event.details)],
+  ];
+}
+
+/** What is not stated is left out: OTLP has no null, and an empty value says nothing. */
+function present(pairs: readonly Pair[]): readonly Attribute[] {
+  return pairs.flatMap(([key, value]): readonly Attribute[] => {
+    if (value === undefined || value === '') return [];
+    if (typeof value === 'boolean') return [{ key, value }];
+    if (typeof value === 'string') return [{ key, value: value.toWellFormed() }];
+    return value.length === 0 ? [] : [{ key, value: value.map((text) => text.toWellFormed()) }];
+  });
+}
+
+/** A few plain words make a name of low cardinality; anything else could be one name per event. */
+function errorType(reason: string | undefined): string {
+  const words = (reason ?? '').trim().toLowerCase();
+  return words.length <= 40 && /^[a-z]+([ _-][a-z]+){0,3}$/.test(words)
+    ? words.replace(/[ -]/g, '_')
+    : '_OTHER';
+}
+
+/** The protocol's times are unsigned; 1970 stands for anything before it. */
+function positive(ns: bigint): bigint {
+  return ns < 0n ? 0n : ns;
+}

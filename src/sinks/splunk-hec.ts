@@ -1,0 +1,266 @@
+import type { CheckReport } from '../model/check.ts';
+import { ForwardError } from '../model/errors.ts';
+import { openHttpClient } from '../net/http.ts';
+import type { HttpClient } from '../net/http.ts';
+import { placeOf } from './http-fates.ts';
+import { OpenFates } from './open-fates.ts';
+import { halves, runsWithin, SizeLimit } from './size-limit.ts';
+import type { Batch, Item, Receipt, Sink, SinkContext, SinkDefinition } from './sink.ts';
+import { awaitAcks, pollFailure } from './splunk/ack.ts';
+import { checkHec } from './splunk/check.ts';
+import { verdictOn } from './splunk/codes.ts';
+import { HecConnection } from './splunk/connection.ts';
+import { Endpoints } from './splunk/endpoints.ts';
+import type { Channel, Endpoint } from './splunk/endpoints.ts';
+import { envelope } from './splunk/envelope.ts';
+import { checkedAddresses, splunkSchema } from './splunk/options.ts';
+import type { SplunkOptions } from './splunk/options.ts';
+import { countCopies } from './splunk/search.ts';
+
+/**
+ * Splunk's HTTP Event Collector. Events are posted in requests of many; HEC indexes as it parses, so that an answer
+ * which names a bad event also says that everything before it is in. With acknowledgement the events count as delivered
+ * only once the indexer says so. Sources: Splunk's HEC documentation and table of codes; others' measurements.
+ */
+export const splunkHecSink: SinkDefinition<SplunkOptions> = {
+  type: 'splunk_hec',
+  schema: splunkSchema,
+  defaultFormat: 'cim',
+  defaultBatch: { maxEvents: 1000, maxBytes: 1024 * 1024, maxWaitMs: 1000 },
+  create: (options, context) => new SplunkHecSink(options, context),
+};
+
+/** Splunk Cloud refuses bodies somewhere between 5,242,881 and 6,000,000 bytes before compression. */
+const REQUEST_BYTES_LIMIT = 5_000_000;
+
+/** One event on its way: its envelope and its index in the batch. */
+interface Placed {
+  readonly place: number;
+  readonly text: string;
+  /** In the request, line break included. */
+  readonly bytes: number;
+}
+
+/** What one `send` knows while it goes on. */
+interface Sending {
+  readonly endpoint: Endpoint;
+  readonly channel: Channel;
+  readonly open: OpenFates;
+  readonly attempt: number;
+  readonly signal: AbortSignal;
+  /** Places that wait for the acknowledgement with this id. */
+  readonly queued: Map<number, readonly number[]>;
+}
+
+class SplunkHecSink implements Sink {
+  readonly delivery = 'confirmed';
+  readonly holds?: NonNullable<Sink['holds']>;
+  readonly #options: SplunkOptions;
+  readonly #context: SinkContext;
+  readonly #client: HttpClient;
+  readonly #searchClient: HttpClient | null;
+  readonly #connection: HecConnection;
+  readonly #endpoints: Endpoints;
+  readonly #limit: SizeLimit;
+  readonly #userAgent: string;
+
+  constructor(options: SplunkOptions, context: SinkContext) {
+    this.#options = options;
+    this.#context = context;
+    this.#userAgent = `auditferry/${context.forwarderVersion}`;
+    this.#endpoints = new Endpoints(checkedAddresses(options), context.clock);
+    this.#limit = new SizeLimit(REQUEST_BYTES_LIMIT, context.clock);
+    this.#client = openHttpClient({ tls: options.tls });
+    this.#connection = new HecConnection({
+      client: this.#client,
+      token: options.token,
+      userAgent: this.#userAgent,
+      gzip: options.compress === 'gzip',
+      timeoutMs: options.request_timeout,
+    });
+    const { search } = options;
+    this.#searchClient = search === undefined ? null : openHttpClient({ tls: search.tls, connections: 1 });
+    if (this.#searchClient !== null && search !== undefined) {
+      const around = { client: this.#searchClient, clock: context.clock, userAgent: this.#userAgent };
+      this.holds = (ids, signal) => countCopies(search, options.index, ids, around, signal);
+    }
+  }
+
+  async send(batch: Batch, signal: AbortSignal): Promise<Receipt> {
+    signal.throwIfAborted();
+    const open = new OpenFates(batch.items.length);
+    const placed = this.#placed(batch.items, open);
+    if (placed.length === 0) return open.receipt('');
+    const now = this.#context.clock.monotonic();
+    const endpoint = this.#endpoints.next();
+    const channel = endpoint.takeChannel(now, this.#options.channel_cookie);
+    const sending = { endpoint, channel, open, signal, attempt: batch.attempt, queued: new Map() };
+    const failure = await this.#postAll(placed, sending);
+    const unacknowledged = await this.#settleQueued(sending);
+    signal.throwIfAborted();
+    const fault = failure ?? unacknowledged;
+    if (fault === null) {
+      endpoint.giveBack(channel);
+      const where = placeOf(endpoint.event);
+      return open.receipt(`${where} has not acknowledged it, or refuses one event after the other`);
+    }
+    return open.interrupted(this.#endpoints.failed(endpoint, fault));
+  }
+
+  /** Envelopes of what can be sent at all; an event over the limit is refused here, before compression. */
+  #placed(items: readonly Item[], open: OpenFates): readonly Placed[] {
+    const { index, host, source, sourcetype, max_event_size: limit } = this.#options;
+    const settings = { index, host, source, sourcetype };
+    const placed = items.map((item, place) => {
+      const text = envelope(item, settings);
+      return { place, text, bytes: Buffer.byteLength(text) + 1 };
+    });
+    for (const { place, bytes } of placed.filter((one) => one.bytes > limit)) {
+      const reason = `the event takes ${bytes} bytes, max_event_size allows ${limit}`;
+      open.settle(place, { outcome: 'rejected', reason });
+    }
+    return placed.filter((one) => one.bytes <= limit);
+  }
+
+  /** Posts everything; returns the failure that ended it early. What was queued until then still has to be asked for. */
+  async #postAll(placed: readonly Placed[], sending: Sending): Promise<ForwardError | null> {
+    // A stack with the first run on top: whatever is cut goes back in order, so that events leave in the journal's.
+    const runs: (readonly Placed[])[] = [placed];
+    try {
+      await this.#proveAck(sending);
+      for (let run = runs.pop(); run !== undefined && !sending.open.hopeless; run = runs.pop()) {
+        const fitting = runsWithin(run, this.#limit.bytes(), weigh);
+        const parts = fitting.length > 1 ? fitting : await this.#postRun(run, sending);
+        runs.push(...parts.toReversed());
+      }
+      return null;
+    } catch (error) {
+      sending.signal.throwIfAborted();
+      if (error instanceof ForwardError) return error;
+      throw error;
+    }
+  }
+
+  /** Settles or queues a run, and returns the parts that still have to be sent. */
+  async #postRun(run: readonly Placed[], sending: Sending): Promise<readonly (readonly Placed[])[]> {
+    const { endpoint, channel, open } = sending;
+    const { clock } = this.#context;
+    const text = run.map((one) => one.text).join('\n');
+    const response = await this.#connection.postEvents(endpoint.event, channel, text, sending.signal);
+    channel.lastUsedMs = clock.monotonic();
+    const bytes = Buffer.byteLength(text);
+    const where = placeOf(endpoint.event);
+    const verdict = verdictOn(response, { where, events: run.length, bytes, nowMs: clock.now() });
+    switch (verdict.kind) {
+      case 'taken':
+        endpoint.works();
+        if (verdict.slowDown) open.slowDown();
+        this.#accept(run, verdict.ackId, sending);
+        return [];
+      case 'bad_event': {
+        endpoint.works();
+        // Without an id, from an endpoint that gives them, the prefix stays open and is sent again.
+        if (verdict.ackId !== undefined || !endpoint.ackProven) {
+          this.#accept(run.slice(0, verdict.index), verdict.ackId, sending);
+        }
+        for (const { place } of run.slice(verdict.index, verdict.index + 1))
+          open.reject(place, verdict.reason);
+        const rest = run.slice(verdict.index + 1);
+        return rest.length > 0 ? [rest] : [];
+      }
+      case 'too_large':
+        this.#limit.refused(bytes);
+        return this.#isolate(
+          run,
+          `${verdict.reason}: the event alone makes a request of ${bytes} bytes`,
+          open,
+        );
+      case 'damaged':
+        // Perhaps it was damaged on the way: the loop sends it once more, and only then is it taken apart.
+        if (sending.attempt > 1) return this.#isolate(run, verdict.reason, open);
+        throw new ForwardError('transient', `${where} could not read a request: ${verdict.reason}`);
+      case 'failed':
+        throw endpoint.soften(verdict.error, response.status, clock.monotonic());
+    }
+  }
+
+  #isolate(run: readonly Placed[], reason: string, open: OpenFates): readonly (readonly Placed[])[] {
+    if (run.length > 1) return halves(run, weigh);
+    for (const { place } of run) open.reject(place, reason, reason.replace(/\d+/g, 'n'));
+    return [];
+  }
+
+  /** What HEC has taken: delivered, or queued until its id is acknowledged. */
+  #accept(run: readonly Placed[], ackId: number | undefined, sending: Sending): void {
+    if (run.length === 0) return;
+    const { endpoint, open, queued } = sending;
+    open.progress();
+    const places = run.map((one) => one.place);
+    const { ack } = this.#options;
+    if (ack === 'off' || (ack === 'auto' && ackId === undefined)) {
+      for (const place of places) open.settle(place, { outcome: 'delivered' });
+      return;
+    }
+    if (ackId === undefined) {
+      throw new ForwardError(
+        'denied',
+        `${placeOf(endpoint.event)} took events without an acknowledgement id`,
+        {
+          ambiguous: true,
+          mend: 'turn on indexer acknowledgement for the token, or set ack: auto',
+        },
+      );
+    }
+    endpoint.ackProven = true;
+    // Ids start again when an indexer restarts: what waited under the same one stays open, and is sent again.
+    queued.set(ackId, places);
+  }
+
+  /** Waits for what is queued; returns the failure after which the channel is not to be used again. */
+  async #settleQueued(sending: Sending): Promise<ForwardError | null> {
+    const { endpoint, channel, open, queued, signal } = sending;
+    const { ack_timeout: timeoutMs, ack_poll: longestPauseMs } = this.#options;
+    const settle = (id: number): void => {
+      for (const place of queued.get(id) ?? []) open.settle(place, { outcome: 'delivered' });
+    };
+    try {
+      const settings = { clock: this.#context.clock, timeoutMs, longestPauseMs };
+      await awaitAcks(this.#connection, endpoint, channel, [...queued.keys()], settings, settle, signal);
+      return null;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof ForwardError) return error;
+      throw error;
+    }
+  }
+
+  /** With `ack: on` nothing is sent before the endpoint has shown that it acknowledges: a refusal would repeat events. */
+  async #proveAck(sending: Sending): Promise<void> {
+    const { endpoint, channel, signal } = sending;
+    if (this.#options.ack !== 'on' || endpoint.ackProven) return;
+    const response = await this.#connection.postPoll(endpoint.ack, channel, [0], signal);
+    if (response.status !== 200) throw pollFailure(endpoint, response, this.#context.clock.now());
+    endpoint.ackProven = true;
+  }
+
+  async check(signal: AbortSignal): Promise<CheckReport> {
+    const { clock } = this.#context;
+    const search = this.#searchClient;
+    const around = search === null ? null : { client: search, clock, userAgent: this.#userAgent };
+    return checkHec(this.#connection, this.#endpoints.all, this.#options, around, clock, signal);
+  }
+
+  refreshSecrets(): boolean {
+    const secrets = [this.#options.token, this.#options.search?.token].filter((one) => one !== undefined);
+    return secrets.filter((secret) => secret.refresh()).length > 0;
+  }
+
+  async close(): Promise<void> {
+    await this.#client.close();
+    await this.#searchClient?.close();
+  }
+}
+
+function weigh(placed: Placed): number {
+  return placed.bytes;
+}

@@ -1,0 +1,162 @@
+import type { CheckItem, CheckReport } from '../../model/check.ts';
+import type { Clock } from '../../model/clock.ts';
+import { describe, ForwardError } from '../../model/errors.ts';
+import { placeOf, statusFailure } from '../http-fates.ts';
+import { failureOf, readAnswer } from './codes.ts';
+import type { HecConnection } from './connection.ts';
+import { Channel } from './endpoints.ts';
+import type { Endpoint } from './endpoints.ts';
+import type { SplunkOptions } from './options.ts';
+import { runSearch, searchFor } from './search.ts';
+import type { SearchContext } from './search.ts';
+
+const NO_DATA = 5;
+const HEALTHY = 17;
+const ACK_DISABLED = 14;
+
+/**
+ * Health, token and acknowledgement of every endpoint, and the search. No event is sent: an empty request is answered
+ * with "no data" only after the token was accepted. The index is named in events alone, so nothing can be said about it.
+ */
+export async function checkHec(
+  connection: HecConnection,
+  endpoints: readonly Endpoint[],
+  options: SplunkOptions,
+  search: SearchContext | null,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<CheckReport> {
+  const items: CheckItem[] = [];
+  for (const endpoint of endpoints) {
+    const channel = new Channel(clock.monotonic(), options.channel_cookie);
+    const health = await guarded('health', signal, () => checkHealth(connection, endpoint, clock, signal));
+    items.push(health);
+    if (endpoint.base.protocol === 'http:' && !isLoopback(endpoint.base)) items.push(clearText(endpoint));
+    const token = await guarded('token', signal, () =>
+      checkToken(connection, endpoint, channel, clock, signal),
+    );
+    items.push(token);
+    if (token.outcome === 'fail' || options.ack === 'off') continue;
+    items.push(
+      await guarded('ack', signal, () => checkAck(connection, endpoint, channel, options, clock, signal)),
+    );
+  }
+  items.push(unprovenIndex(options));
+  if (search !== null && options.search !== undefined) {
+    const { search: settings, index } = options;
+    items.push(await guarded('search', signal, () => checkSearch(settings, index, search, signal)));
+  }
+  return { items };
+}
+
+async function checkHealth(
+  connection: HecConnection,
+  endpoint: Endpoint,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<CheckItem> {
+  const response = await connection.getHealth(endpoint.health, signal);
+  const where = placeOf(endpoint.health);
+  const answer = readAnswer(response);
+  if (response.status === 200 && (answer === null || answer.code === HEALTHY)) {
+    return { name: 'health', outcome: 'ok', finding: `${where} says it is healthy` };
+  }
+  // A receiver that only resembles Splunk may have no health endpoint: the token tells more.
+  if (response.status === 404) return { name: 'health', outcome: 'warn', finding: `${where} does not exist` };
+  if (answer === null) throw statusFailure(where, response, clock.now());
+  throw failureOf(answer, response, { where, nowMs: clock.now() });
+}
+
+async function checkToken(
+  connection: HecConnection,
+  endpoint: Endpoint,
+  channel: Channel,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<CheckItem> {
+  const response = await connection.postEvents(endpoint.event, channel, '', signal);
+  const where = placeOf(endpoint.event);
+  const answer = readAnswer(response);
+  if (answer?.code === NO_DATA) {
+    return {
+      name: 'token',
+      outcome: 'ok',
+      finding: `${where} accepts the token (asked with an empty request)`,
+    };
+  }
+  if (answer === null) throw statusFailure(where, response, clock.now());
+  throw failureOf(answer, response, { where, nowMs: clock.now() });
+}
+
+async function checkAck(
+  connection: HecConnection,
+  endpoint: Endpoint,
+  channel: Channel,
+  options: SplunkOptions,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<CheckItem> {
+  const response = await connection.postPoll(endpoint.ack, channel, [0], signal);
+  const where = placeOf(endpoint.ack);
+  if (response.status === 200) {
+    return {
+      name: 'ack',
+      outcome: 'ok',
+      finding: `${where} answers; events count once the indexer acknowledges`,
+    };
+  }
+  const answer = readAnswer(response);
+  if (options.ack === 'auto' && (answer?.code === ACK_DISABLED || response.status === 404)) {
+    return {
+      name: 'ack',
+      outcome: 'warn',
+      finding: 'the token has no indexer acknowledgement: what an indexer has queued is lost if it crashes',
+      mend: 'turn on indexer acknowledgement for the token, or set ack: off to accept this',
+    };
+  }
+  if (answer === null) throw statusFailure(where, response, clock.now());
+  throw failureOf(answer, response, { where, nowMs: clock.now() });
+}
+
+async function checkSearch(
+  settings: NonNullable<SplunkOptions['search']>,
+  index: string | undefined,
+  context: SearchContext,
+  signal: AbortSignal,
+): Promise<CheckItem> {
+  await runSearch(settings, searchFor(index, ['auditferry-check']), context, signal);
+  return { name: 'search', outcome: 'ok', finding: 'the search user may search' };
+}
+
+function unprovenIndex(options: SplunkOptions): CheckItem {
+  const index = options.index === undefined ? 'the token’s default index' : `index ${options.index}`;
+  return {
+    name: 'index',
+    outcome: 'warn',
+    finding: `${index} cannot be proven without sending an event`,
+    mend: 'run check with --send to send one marked test event',
+  };
+}
+
+function clearText(endpoint: Endpoint): CheckItem {
+  const finding = `${endpoint.base.origin} is plain HTTP: the token and every event can be read on the way`;
+  return { name: 'tls', outcome: 'warn', finding, mend: 'use https' };
+}
+
+function isLoopback(url: URL): boolean {
+  return /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname);
+}
+
+async function guarded(
+  name: string,
+  signal: AbortSignal,
+  look: () => Promise<CheckItem>,
+): Promise<CheckItem> {
+  try {
+    return await look();
+  } catch (error) {
+    signal.throwIfAborted();
+    const mend = error instanceof ForwardError ? error.mend : undefined;
+    return { name, outcome: 'fail', finding: describe(error), ...(mend === undefined ? {} : { mend }) };
+  }
+}

@@ -1,0 +1,161 @@
+import { ForwardError, oneLine } from '../../model/errors.ts';
+import { retryAfterMs } from '../../net/http.ts';
+import type { HttpResponse } from '../../net/http.ts';
+import { reactionTo, statusFailure, unreadableAnswer } from '../http-fates.ts';
+
+/** HEC's own answer, where the body is one. */
+export interface HecAnswer {
+  readonly code: number;
+  readonly text: string;
+  readonly invalidEventNumber: number | undefined;
+  readonly ackId: number | undefined;
+}
+
+/**
+ * What an answer to a request with events means.
+ * - taken      all of it; with an ackId it is queued, not yet indexed
+ * - bad_event  everything before `index` is taken, `index` is refused, nothing after it was looked at
+ * - too_large  nothing taken, send less at a time
+ * - damaged    nothing taken, and no event named
+ */
+export type Verdict =
+  | { readonly kind: 'taken'; readonly ackId: number | undefined; readonly slowDown: boolean }
+  | {
+      readonly kind: 'bad_event';
+      readonly index: number;
+      readonly ackId: number | undefined;
+      readonly reason: string;
+    }
+  | { readonly kind: 'too_large'; readonly reason: string }
+  | { readonly kind: 'damaged'; readonly reason: string }
+  | { readonly kind: 'failed'; readonly error: ForwardError };
+
+export interface Question {
+  /** Origin and path of the request, for messages. */
+  readonly where: string;
+  readonly events: number;
+  /** Size of the body before compression. */
+  readonly bytes: number;
+  readonly nowMs: number;
+}
+
+/** Splunk Cloud says "invalid data format" at event 0 instead of 413 when a body is too large. Measured by others. */
+const SUSPICIOUS_BYTES = 1_000_000;
+
+const TAKEN = new Set([0, 24, 25]);
+const NEAR_CAPACITY = new Set([24, 25]);
+const BAD_EVENT = new Set([6, 12, 13, 15]);
+const BUSY = new Set([9, 18, 19, 20, 23, 26, 27]);
+const INTERNAL_ERROR = 8;
+
+/** Codes that every request would meet, each with what a person can do. */
+const DENIED: ReadonlyMap<number, string> = new Map([
+  [1, 'enable the token in Splunk, or set another one'],
+  [2, 'check that no proxy removes the Authorization header'],
+  [3, 'check the token'],
+  [4, 'check the token: this Splunk does not know it'],
+  [5, 'report this: a request with events was read as empty'],
+  [7, 'add the index to the token’s allowed indexes, or correct index'],
+  [10, 'check that no proxy removes the header X-Splunk-Request-Channel'],
+  [11, 'check that no proxy changes the header X-Splunk-Request-Channel'],
+  [14, 'turn on indexer acknowledgement for the token, or set ack: off'],
+  [16, 'check that no proxy moves the token into the address'],
+  [21, 'check the token'],
+  [22, 'enable the token in Splunk, or set another one'],
+  [28, 'give the load balancer sticky sessions, or list the indexers under urls'],
+]);
+
+/** Decides by `code`, never by `text`; without a code by the HTTP status. Source: Splunk's table of HEC codes. */
+export function verdictOn(response: HttpResponse, question: Question): Verdict {
+  const answer = readAnswer(response);
+  const reaction = reactionTo(response.status);
+  if (reaction === 'split') return { kind: 'too_large', reason: 'refused with 413' };
+  if (answer === null) return failed(withoutCode(response, question));
+  if (reaction === 'taken' && TAKEN.has(answer.code)) {
+    return { kind: 'taken', ackId: answer.ackId, slowDown: NEAR_CAPACITY.has(answer.code) };
+  }
+  if (reaction === 'isolate' && BAD_EVENT.has(answer.code)) return refusedEvent(answer, question);
+  if (reaction === 'taken') return failed(unreadableAnswer(question.where, response));
+  return failed(failureOf(answer, response, question));
+}
+
+/** The error for a code that settles no event. */
+export function failureOf(
+  answer: HecAnswer,
+  response: HttpResponse,
+  question: Pick<Question, 'where' | 'nowMs'>,
+): ForwardError {
+  const message = `${question.where} answered code ${answer.code} (${answer.text})`;
+  const floor = retryAfterMs(response.headers, question.nowMs);
+  const mend = DENIED.get(answer.code);
+  if (mend !== undefined) return new ForwardError('denied', message, { mend, retryAfterMs: floor });
+  if (BUSY.has(answer.code)) return new ForwardError('transient', message, { retryAfterMs: floor });
+  if (answer.code === INTERNAL_ERROR) {
+    return new ForwardError('transient', message, { retryAfterMs: floor, ambiguous: true });
+  }
+  return withoutCode(response, question, answer.text);
+}
+
+/** Null unless the body is a JSON object with a whole number as `code`. */
+export function readAnswer(response: HttpResponse): HecAnswer | null {
+  const parsed = readObject(response);
+  if (parsed === null || !isCount(parsed['code'])) return null;
+  const text = typeof parsed['text'] === 'string' ? oneLine(parsed['text'], 200) : '';
+  return {
+    code: parsed['code'],
+    text,
+    invalidEventNumber: countOf(parsed['invalid-event-number']),
+    ackId: countOf(parsed['ackId']),
+  };
+}
+
+/** The body as a JSON object, or null. Keys are only looked up, never merged. */
+export function readObject(response: HttpResponse): Readonly<Record<string, unknown>> | null {
+  try {
+    const parsed: unknown = JSON.parse(response.body.toString('utf8'));
+    if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return null;
+    return parsed as Readonly<Record<string, unknown>>;
+  } catch {
+    return null; // not JSON: the caller decides by the HTTP status
+  }
+}
+
+/** HEC indexes as it parses: what stands before the named event is in, what stands behind it is not. */
+function refusedEvent(answer: HecAnswer, question: Question): Verdict {
+  const reason = `refused with code ${answer.code} (${answer.text})`;
+  const index = answer.invalidEventNumber;
+  if (index === undefined) return { kind: 'damaged', reason };
+  if (index >= question.events) {
+    const message = `${question.where} refuses event ${index} of a request of ${question.events}`;
+    return failed(new ForwardError('transient', message, { ambiguous: true }));
+  }
+  const maybeSize = answer.code === 6 && index === 0 && question.bytes > SUSPICIOUS_BYTES;
+  if (maybeSize && question.events > 1) return { kind: 'too_large', reason };
+  return { kind: 'bad_event', index, ackId: answer.ackId, reason };
+}
+
+/** A 400 that HEC did not number may have taken a part: bisecting could repeat it, so the sink holds. */
+function withoutCode(
+  response: HttpResponse,
+  question: Pick<Question, 'where' | 'nowMs'>,
+  said?: string,
+): ForwardError {
+  if (reactionTo(response.status) !== 'isolate') {
+    return statusFailure(question.where, response, question.nowMs, { said });
+  }
+  return new ForwardError('denied', `${question.where} answered ${response.status} without a HEC code`, {
+    mend: 'check that the address leads to the HTTP Event Collector, with the right scheme, and what stands between',
+  });
+}
+
+function failed(error: ForwardError): Verdict {
+  return { kind: 'failed', error };
+}
+
+function countOf(value: unknown): number | undefined {
+  return isCount(value) ? value : undefined;
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}

@@ -1,0 +1,84 @@
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+
+import type { Secret } from '../../model/secret.ts';
+import type { HttpClient, HttpResponse } from '../../net/http.ts';
+import type { Channel } from './endpoints.ts';
+
+const MAX_RESPONSE_BYTES = 1024 * 1024;
+/** Of an acknowledgement poll, which is small by nature. */
+const POLL_TIMEOUT_MS = 30_000;
+
+const compress = promisify(gzip);
+
+export interface ConnectionSettings {
+  readonly client: HttpClient;
+  readonly token: Secret;
+  readonly userAgent: string;
+  readonly gzip: boolean;
+  readonly timeoutMs: number;
+}
+
+/** The three requests of HEC, with the channel and its cookies on every one of them. */
+export class HecConnection {
+  readonly #settings: ConnectionSettings;
+
+  constructor(settings: ConnectionSettings) {
+    this.#settings = settings;
+  }
+
+  async postEvents(url: URL, channel: Channel, text: string, signal: AbortSignal): Promise<HttpResponse> {
+    const zipped = this.#settings.gzip && text !== '';
+    const body = zipped ? await compress(text) : Buffer.from(text);
+    const headers = { 'content-type': 'application/json', ...(zipped ? { 'content-encoding': 'gzip' } : {}) };
+    return this.#exchange(url, channel, headers, body, this.#settings.timeoutMs, signal);
+  }
+
+  /** Never compressed. */
+  async postPoll(
+    url: URL,
+    channel: Channel,
+    acks: readonly number[],
+    signal: AbortSignal,
+  ): Promise<HttpResponse> {
+    const body = Buffer.from(JSON.stringify({ acks }));
+    const timeoutMs = Math.min(POLL_TIMEOUT_MS, this.#settings.timeoutMs);
+    return this.#exchange(url, channel, { 'content-type': 'application/json' }, body, timeoutMs, signal);
+  }
+
+  /** Needs no token, and gets none. */
+  async getHealth(url: URL, signal: AbortSignal): Promise<HttpResponse> {
+    const headers = { 'user-agent': this.#settings.userAgent };
+    const limits = { timeoutMs: this.#settings.timeoutMs, maxResponseBytes: MAX_RESPONSE_BYTES };
+    return this.#settings.client.exchange({ method: 'GET', url, headers, ...limits }, signal);
+  }
+
+  async #exchange(
+    url: URL,
+    channel: Channel,
+    more: Readonly<Record<string, string>>,
+    body: Buffer,
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): Promise<HttpResponse> {
+    const cookie = channel.cookieHeader();
+    const headers = {
+      authorization: `Splunk ${this.#settings.token.reveal()}`,
+      'user-agent': this.#settings.userAgent,
+      'x-splunk-request-channel': channel.id,
+      ...(cookie === undefined ? {} : { cookie }),
+      ...more,
+    };
+    const request = {
+      method: 'POST',
+      url,
+      headers,
+      body,
+      timeoutMs,
+      maxResponseBytes: MAX_RESPONSE_BYTES,
+    } as const;
+    const response = await this.#settings.client.exchange(request, signal);
+    channel.keepCookies(response);
+    return response;
+  }
+}

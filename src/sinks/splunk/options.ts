@@ -1,0 +1,135 @@
+import { ForwardError } from '../../model/errors.ts';
+import type { PartSchema } from '../../model/part.ts';
+import type { Secret } from '../../model/secret.ts';
+import { tlsSchema } from '../../net/tls.ts';
+import type { TlsOptions } from '../../net/tls.ts';
+
+export interface SplunkSearchOptions {
+  readonly url: string;
+  readonly token: Secret;
+  readonly tls?: TlsOptions;
+}
+
+export interface SplunkOptions {
+  readonly url?: string;
+  readonly urls?: readonly string[];
+  readonly token: Secret;
+  readonly index?: string;
+  readonly host?: string;
+  readonly source?: string;
+  readonly sourcetype: string;
+  readonly ack: 'auto' | 'on' | 'off';
+  /** Milliseconds, as all times below. */
+  readonly ack_timeout: number;
+  readonly ack_poll: number;
+  readonly compress: 'gzip' | 'none';
+  /** Bytes of one envelope. */
+  readonly max_event_size: number;
+  readonly request_timeout: number;
+  readonly channel_cookie?: string;
+  readonly search?: SplunkSearchOptions;
+  readonly tls?: TlsOptions;
+}
+
+const address = {
+  type: 'string',
+  pattern: '^https?://[^\\s@?#]+$',
+} as const;
+
+export const splunkSchema: PartSchema = {
+  description: 'Splunk’s HTTP Event Collector (HEC), Enterprise or Cloud.',
+  required: ['token'],
+  properties: {
+    url: { ...address, description: 'HEC address, for example https://splunk.example.com:8088.' },
+    urls: {
+      type: 'array',
+      items: address,
+      minItems: 1,
+      maxItems: 64,
+      uniqueItems: true,
+      description: 'Several HEC addresses, one per indexer, used in turn.',
+    },
+    token: { type: 'string', secret: true, description: 'HEC token.' },
+    index: {
+      type: 'string',
+      pattern: '^[a-z0-9_][a-z0-9_-]*$',
+      description: 'Index for every event; without it the token’s default index is used.',
+    },
+    host: { type: 'string', minLength: 1, description: 'Value of host; by default the Platform’s host.' },
+    source: {
+      type: 'string',
+      minLength: 1,
+      description: 'Value of source; by default cloudquery:audit-logs:<api version>.',
+    },
+    sourcetype: {
+      type: 'string',
+      minLength: 1,
+      default: 'cloudquery:platform:audit',
+      description: 'Value of sourcetype.',
+    },
+    ack: {
+      enum: ['auto', 'on', 'off'],
+      default: 'auto',
+      description: 'Wait for the indexer’s acknowledgement: when the token offers it, always, or never.',
+    },
+    ack_timeout: {
+      type: 'string',
+      duration: true,
+      default: '5m',
+      description: 'Without acknowledgement after this long, the events are sent again on a new channel.',
+    },
+    ack_poll: {
+      type: 'string',
+      duration: true,
+      default: '10s',
+      description: 'Longest pause between two questions for acknowledgements; the first ones come sooner.',
+    },
+    compress: { enum: ['gzip', 'none'], default: 'gzip', description: 'Compression of requests.' },
+    max_event_size: {
+      type: 'string',
+      size: true,
+      default: '5MB',
+      description: 'An event that is larger becomes a dead letter; set it to Splunk’s maxEventSize.',
+    },
+    request_timeout: {
+      type: 'string',
+      duration: true,
+      default: '30s',
+      description: 'Longest wait for a whole answer.',
+    },
+    channel_cookie: {
+      type: 'string',
+      pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$",
+      description: 'Cookie that carries the channel, where the load balancer keeps to one indexer by it.',
+    },
+    search: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['url', 'token'],
+      description: 'Splunk’s management port, to ask which events are there (verify).',
+      properties: {
+        url: { ...address, description: 'For example https://splunk.example.com:8089.' },
+        token: { type: 'string', secret: true, description: 'Token of a user who may search the index.' },
+        tls: tlsSchema,
+      },
+    },
+    tls: tlsSchema,
+  },
+  rules: { oneOf: [{ required: ['url'] }, { required: ['urls'] }] },
+};
+
+/** Splunk forgets a silent channel after 600 s. */
+const ACK_POLL_LIMIT_MS = 300_000;
+
+/** The addresses, once what a schema cannot say is checked. Throws `config`. */
+export function checkedAddresses(options: SplunkOptions): readonly string[] {
+  if (options.ack_poll < 1 || options.ack_poll > ACK_POLL_LIMIT_MS) {
+    throw new ForwardError('config', 'ack_poll must be between 1ms and 5m: Splunk forgets a silent channel');
+  }
+  if (/[\u0000-\u0020\u007f-\uffff]/.test(options.token.reveal())) {
+    throw new ForwardError('config', 'token holds a space or a character that no header can carry', {
+      mend: 'copy the token again; a file must hold nothing else',
+    });
+  }
+  return options.urls ?? (options.url === undefined ? [] : [options.url]);
+}

@@ -1,0 +1,246 @@
+import { createHash } from 'node:crypto';
+
+import type { CheckItem } from '../model/check.ts';
+import { ForwardError } from '../model/errors.ts';
+import { connectOptions } from '../net/tls.ts';
+import type { TlsOptions } from '../net/tls.ts';
+import type { Batch, Fate, Receipt, Sink, SinkContext, SinkDefinition } from './sink.ts';
+import { parseAddress } from './syslog/address.ts';
+import type { Address } from './syslog/address.ts';
+import { createIsolation } from './syslog/isolate.ts';
+import type { Piece } from './syslog/isolate.ts';
+import { renderMessage } from './syslog/message.ts';
+import type { MessageOptions } from './syslog/message.ts';
+import { facilityNumber } from './syslog/priority.ts';
+import { createRelpTransport } from './syslog/relp.ts';
+import { MAX_RELP_DATA_BYTES } from './syslog/relp-frame.ts';
+import { SYSLOG_DEFAULTS, syslogSchema } from './syslog/schema.ts';
+import type { SyslogOptions } from './syslog/schema.ts';
+import { createStreamTransport } from './syslog/stream.ts';
+import type { Transport, TransportOptions } from './syslog/transport.ts';
+import { createUdpTransport, MAX_DATAGRAM_BYTES } from './syslog/udp.ts';
+
+/** sequenceId starts again at 1 after this. Source: RFC 5424 section 7.3.1. */
+const SEQUENCE_LIMIT = 2_147_483_647;
+
+export const syslogSink: SinkDefinition<SyslogOptions> = {
+  type: 'syslog',
+  schema: syslogSchema,
+  defaultFormat: 'raw',
+  defaultBatch: { maxEvents: 500, maxBytes: 1024 * 1024, maxWaitMs: 5_000 },
+  create: createSyslogSink,
+};
+
+function createSyslogSink(options: SyslogOptions, context: SinkContext): Sink {
+  const address = parseAddress(options.address);
+  refuseContradictions(options, address);
+  const tls = tlsOf(options, address);
+  if (tls !== undefined) connectOptions(tls); // an unreadable file is a configuration error, said at start
+  if (tls?.verify === false) context.warn(`${address.where}: tls.verify is off, any certificate is accepted`);
+  const transport = openTransport(transportOptions(options, address, tls, context));
+  const deliver = createIsolation(address.where);
+  const messages = messageOptions(options, address);
+  const nextSequence = counter();
+  let credentials = fingerprintOf(tls);
+  return {
+    delivery: transport.delivery,
+    send: async (batch, signal) => {
+      signal.throwIfAborted();
+      const prepared = prepare(batch, messages, nextSequence);
+      const pieces = prepared.filter((one) => 'message' in one);
+      const fates =
+        pieces.length === 0 ? [] : await deliver(pieces, (...sending) => transport.send(...sending), signal);
+      return receipt(prepared, pieces, fates, messages);
+    },
+    check: async (signal) => ({
+      items: [...(await transport.check(signal)), ...settingsCheck(options, address, messages)],
+    }),
+    refreshSecrets: () => {
+      const before = credentials;
+      credentials = fingerprintOf(tls) ?? before;
+      return credentials !== before;
+    },
+    close: () => transport.close(),
+  };
+}
+
+// --- options ---
+
+function refuseContradictions(options: SyslogOptions, address: Address): void {
+  const { protocol, where } = address;
+  const encrypted = protocol === 'tls' || protocol === 'relp+tls';
+  const faults: readonly (readonly [boolean, string, string])[] = [
+    [
+      protocol === 'udp' && options.allow_lossy !== true,
+      `${where} would lose events unseen`,
+      'use tls:// or relp://, or set allow_lossy: true',
+    ],
+    [
+      options.framing === 'lf' && protocol !== 'tcp',
+      `framing lf does not exist for ${protocol}`,
+      'leave framing out',
+    ],
+    [
+      options.tls !== undefined && !encrypted,
+      `${where} has a tls block but no TLS`,
+      'write tls:// or relp+tls://, or take the block away',
+    ],
+    [
+      options.rfc === 3164 && (options.structured_data !== undefined || options.bom === true),
+      'structured_data and bom belong to RFC 5424',
+      'leave rfc at 5424, or take them away',
+    ],
+  ];
+  for (const [wrong, message, mend] of faults) {
+    if (wrong) throw new ForwardError('config', message, { mend });
+  }
+}
+
+function tlsOf(options: SyslogOptions, address: Address): TlsOptions | undefined {
+  return address.protocol === 'tls' || address.protocol === 'relp+tls' ? (options.tls ?? {}) : undefined;
+}
+
+function transportOptions(
+  options: SyslogOptions,
+  address: Address,
+  tls: TlsOptions | undefined,
+  context: SinkContext,
+): TransportOptions {
+  return {
+    address,
+    tls,
+    framing: options.framing ?? SYSLOG_DEFAULTS.framing,
+    connectTimeoutMs: options.connect_timeout ?? SYSLOG_DEFAULTS.connect_timeout,
+    timeoutMs: options.timeout ?? SYSLOG_DEFAULTS.timeout,
+    closeTimeoutMs: options.close_timeout ?? SYSLOG_DEFAULTS.close_timeout,
+    requireClose: options.require_close ?? true,
+    keepAliveMs: options.keep_alive ?? SYSLOG_DEFAULTS.keep_alive,
+    window: options.window ?? SYSLOG_DEFAULTS.window,
+    clock: context.clock,
+    forwarderVersion: context.forwarderVersion,
+    warn: (message) => context.warn(message),
+  };
+}
+
+function openTransport(options: TransportOptions): Transport {
+  switch (options.address.protocol) {
+    case 'tcp':
+    case 'tls':
+      return createStreamTransport(options);
+    case 'udp':
+      return createUdpTransport(options);
+    case 'relp':
+    case 'relp+tls':
+      return createRelpTransport(options);
+  }
+}
+
+function messageOptions(options: SyslogOptions, address: Address): MessageOptions {
+  const { structured_data: data } = options;
+  const wanted = options.max_message_bytes ?? SYSLOG_DEFAULTS.max_message_bytes;
+  return {
+    rfc: options.rfc ?? SYSLOG_DEFAULTS.rfc,
+    facility: facilityNumber(options.facility ?? SYSLOG_DEFAULTS.facility),
+    appName: options.app_name ?? SYSLOG_DEFAULTS.app_name,
+    hostname: options.hostname,
+    procId: options.procid ?? SYSLOG_DEFAULTS.procid,
+    maxMessageBytes: Math.min(wanted, protocolLimit(address)),
+    oversize: options.oversize ?? SYSLOG_DEFAULTS.oversize,
+    ascii: options.ascii ?? true,
+    bom: options.bom ?? false,
+    structuredData:
+      data === undefined
+        ? undefined
+        : {
+            sdId: `${data.name ?? SYSLOG_DEFAULTS.sd_name}@${data.enterprise_id}`,
+            sequence: data.sequence_id ?? false,
+          },
+  };
+}
+
+/** Bytes of the largest message that the protocol itself can carry. */
+function protocolLimit(address: Address): number {
+  if (address.protocol === 'udp') return MAX_DATAGRAM_BYTES;
+  return address.protocol.startsWith('relp') ? MAX_RELP_DATA_BYTES : Infinity;
+}
+
+function counter(): () => number {
+  let last = 0;
+  return () => {
+    last = (last % SEQUENCE_LIMIT) + 1;
+    return last;
+  };
+}
+
+/** Changes when a certificate file does; null while one cannot be read, as when it is just being replaced. */
+function fingerprintOf(tls: TlsOptions | undefined): string | null {
+  try {
+    const { ca, cert, key } = connectOptions(tls);
+    const hash = createHash('sha256');
+    for (const file of [ca, cert, key]) hash.update(`${file?.length ?? 0} `).update(file ?? '');
+    return hash.digest('hex');
+  } catch {
+    return null;
+  }
+}
+
+// --- a batch ---
+
+type Prepared = (Piece & { readonly trimmed: boolean }) | { readonly refused: string };
+
+function prepare(batch: Batch, options: MessageOptions, next: () => number): readonly Prepared[] {
+  return batch.items.map((item) => {
+    const rendered = renderMessage(item, options, next());
+    return 'refused' in rendered ? rendered : { id: item.canonical.id, ...rendered };
+  });
+}
+
+function receipt(
+  prepared: readonly Prepared[],
+  pieces: readonly Prepared[],
+  answered: readonly Fate[],
+  options: MessageOptions,
+): Receipt {
+  const byPiece = new Map(pieces.map((piece, index) => [piece, answered[index]]));
+  const fates = prepared.map((one): Fate => {
+    if ('refused' in one) return { outcome: 'rejected', reason: one.refused };
+    return byPiece.get(one) ?? { outcome: 'retry', reason: 'the transport gave no fate' };
+  });
+  const trimmed = prepared.filter((one) => 'trimmed' in one && one.trimmed).length;
+  if (trimmed === 0) return { fates };
+  const notice = `${trimmed} events were larger than max_message_bytes (${options.maxMessageBytes}) and went without their bulky fields`;
+  return { fates, notice };
+}
+
+// --- check ---
+
+function settingsCheck(
+  options: SyslogOptions,
+  address: Address,
+  messages: MessageOptions,
+): readonly CheckItem[] {
+  const confirmed = address.protocol.startsWith('relp');
+  const items: CheckItem[] = [
+    {
+      name: 'receipt',
+      outcome: 'ok',
+      finding: confirmed
+        ? 'the receiver answers every message: events count as confirmed'
+        : 'the protocol knows no receipt: events count as sent',
+    },
+    {
+      name: 'size',
+      outcome: 'ok',
+      finding: `messages up to ${messages.maxMessageBytes} bytes; the receiver's own limit must not be lower`,
+    },
+  ];
+  if (options.tls?.verify === false) {
+    items.push({
+      name: 'tls',
+      outcome: 'warn',
+      finding: 'tls.verify is off: any certificate is accepted',
+      mend: 'name the receiver’s authority in tls.ca_file, or pin tls.fingerprint',
+    });
+  }
+  return items;
+}

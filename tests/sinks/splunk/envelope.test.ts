@@ -1,0 +1,109 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+
+import { envelope, epochSeconds, indexedFields } from '../../../src/sinks/splunk/envelope.ts';
+import { HOSTILE_STRINGS, makeItem } from '../../contract/items.ts';
+import { readConcatenated } from '../../fakes/concatenated-json.ts';
+
+const SETTINGS = {
+  index: 'audit',
+  host: undefined,
+  source: undefined,
+  sourcetype: 'cloudquery:platform:audit',
+};
+
+describe('an envelope', () => {
+  it('carries the metadata, the document as it is, and the id as an indexed field', () => {
+    const body = '{"n":9007199254740993,"e":1e400,"s":"\\ud83d\\ude00"}';
+    const item = makeItem(7, { id: 'id-7', body, createdAt: '2026-01-02T03:04:05.123456Z' });
+    expect(envelope(item, SETTINGS)).toBe(
+      '{"time":1767323045.123,"host":"acme.mycloudquery.com","source":"cloudquery:audit-logs:v2",' +
+        `"sourcetype":"cloudquery:platform:audit","index":"audit","event":${body},` +
+        '"fields":{"event_id":"id-7","cloudquery_instance":"acme.mycloudquery.com",' +
+        '"cloudquery_event_type":"user_login","cloudquery_severity":"informational"}}',
+    );
+  });
+
+  it('leaves the index out where none is set, and takes the operator’s words', () => {
+    const settings = { index: undefined, host: 'h "1"', source: 's', sourcetype: 't' };
+    const parsed = JSON.parse(envelope(makeItem(1), settings)) as Record<string, unknown>;
+    expect(Object.keys(parsed)).toEqual(['time', 'host', 'source', 'sourcetype', 'event', 'fields']);
+    expect(parsed).toMatchObject({ host: 'h "1"', source: 's', sourcetype: 't' });
+  });
+
+  it('replaces half a surrogate pair in a document, which UTF-8 cannot carry', () => {
+    const line = envelope(makeItem(1, { body: '{"text":"\ud800"}' }), SETTINGS);
+    expect(line).toContain('"event":{"text":"\ufffd"}');
+  });
+
+  it('is one well-formed line with nothing but the seven keys, whatever the text holds', () => {
+    const hostile = fc.oneof(fc.constantFrom(...HOSTILE_STRINGS), fc.string({ unit: 'binary' }));
+    const property = fc.property(hostile, hostile, hostile, (text, id, label) => {
+      const item = makeItem(1, { id, body: text, kind: 'text', labels: { [label]: text } });
+      const line = envelope(item, SETTINGS);
+      expect(line.isWellFormed()).toBe(true);
+      expect(line).not.toMatch(/[\n\r]/);
+      const [object, ...rest] = readConcatenated(line);
+      expect(rest).toEqual([]);
+      expect(Object.keys(object?.value ?? {})).toEqual([
+        'time',
+        'host',
+        'source',
+        'sourcetype',
+        'index',
+        'event',
+        'fields',
+      ]);
+      expect(object?.value['event']).toBe(text.toWellFormed());
+    });
+    fc.assert(property, { numRuns: 300 });
+  });
+});
+
+describe('indexed fields', () => {
+  it('are flat strings with allowed names; labels never replace ours', () => {
+    const labels = {
+      env: 'prod',
+      'cost center': 'x',
+      '1st': 'y',
+      _raw: 'z',
+      event_id: 'forged',
+      empty: '',
+      __proto__x: 'p',
+    };
+    const item = makeItem(1, { id: 'the-id', labels });
+    expect(indexedFields(item.canonical, item.origin)).toEqual({
+      env: 'prod',
+      cost_center: 'x',
+      label_1st: 'y',
+      label__raw: 'z',
+      label_event_id: 'forged',
+      label___proto__x: 'p',
+      event_id: 'the-id',
+      cloudquery_instance: 'acme.mycloudquery.com',
+      cloudquery_event_type: 'user_login',
+      cloudquery_severity: 'informational',
+    });
+  });
+});
+
+describe('time', () => {
+  it.each([
+    [1767323045123456789n, '1767323045.123'],
+    [1767323045000000000n, '1767323045.000'],
+    [9_999_999n, '0.009'],
+    [0n, '0.000'],
+    [-1_500_000_000n, '-1.500'],
+  ])('of %s ns is %s', (ns, text) => {
+    expect(epochSeconds(ns)).toBe(text);
+  });
+
+  it('never lies by more than a millisecond', () => {
+    const property = fc.property(fc.bigInt({ min: 0n, max: 9_000_000_000_000_000_000n }), (ns) => {
+      const [seconds = '', fraction = ''] = epochSeconds(ns).split('.');
+      const back = BigInt(seconds) * 1_000_000_000n + BigInt(fraction) * 1_000_000n;
+      expect(ns - back >= 0n && ns - back < 1_000_000n).toBe(true);
+    });
+    fc.assert(property);
+  });
+});
