@@ -1,0 +1,41 @@
+import { Command, CommanderError } from 'commander';
+
+import { describe, ForwardError } from '../model/errors.ts';
+import { EXIT } from './exit.ts';
+import { registerRun } from './run.ts';
+import { registerSchema } from './schema.ts';
+import { registerSimulate } from './simulate.ts';
+import { version } from './version.ts';
+
+/** Reads the command line, runs the command, sets the exit code. The one place where an error becomes text and a code. */
+export async function main(argv: readonly string[]): Promise<void> {
+  const program = new Command('auditferry')
+    .description(
+      'Carries the audit log of a CloudQuery Platform into a SIEM, loses nothing, and can prove it.',
+    )
+    .version(version)
+    .showHelpAfterError('(see auditferry --help)')
+    .configureHelp({ showGlobalOptions: true })
+    .exitOverride();
+  for (const register of [registerRun, registerSimulate, registerSchema]) register(program);
+  for (const command of program.commands) command.exitOverride();
+  try {
+    await program.parseAsync([...argv]);
+  } catch (error) {
+    process.exitCode = report(error);
+  }
+}
+
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+  if (error instanceof ForwardError) {
+    // A configuration error holds one line per fault, made safe where it was written; others are one line.
+    const text = error.kind === 'config' ? error.message : describe(error);
+    process.stderr.write(`${text}\n${error.mend === undefined ? '' : `  ${error.mend}\n`}`);
+    return error.kind === 'config' ? EXIT.usage : EXIT.failed;
+  }
+  process.stderr.write(
+    `auditferry failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+  );
+  return EXIT.failed;
+}
