@@ -1,0 +1,124 @@
+#!/usr/bin/env bash
+# Installs the real receivers that tests/receivers/ sends to, on Debian 12 as root. Every step is left out when its result
+# is there already. What apt does not install goes to RECEIVERS_DIR (./.receivers unless set), which may be kept as a cache.
+# Expected on the machine: Go 1.24 or later, Java 17 or later, Maven, Node.js. docs/testing-receivers.md tells more.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+RECEIVERS_DIR=$(realpath -m "${RECEIVERS_DIR:-.receivers}")
+SETUP=$PWD/tests/receivers/setup
+OPENSEARCH=2.19.1
+ELASTICSEARCH=8.19.0
+COLLECTOR_BUILDER=0.145.0
+SYSLOG_NG_PACKAGES=(syslog-ng-core libivykis0 libnet1 libpcre3 libwrap0)
+APT_PACKAGES=(rsyslog rsyslog-gnutls rsyslog-openssl rsyslog-relp haproxy nginx-light openssl unzip util-linux)
+
+main() {
+  require_tools
+  mkdir -p "$RECEIVERS_DIR/downloads"
+  step 'Debian packages' install_packages
+  step 'syslog-ng, unpacked' unpack_syslog_ng
+  step "OpenSearch $OPENSEARCH" unpack_server org.opensearch.distribution.integ-test-zip opensearch "$OPENSEARCH"
+  step "Elasticsearch $ELASTICSEARCH" unpack_server org.elasticsearch.distribution.integ-test-zip elasticsearch "$ELASTICSEARCH"
+  step "OpenTelemetry Collector $COLLECTOR_BUILDER" build_collector
+}
+
+require_tools() {
+  local tool missing=()
+  for tool in go java mvn node; do
+    command -v "$tool" > /dev/null || missing+=("$tool")
+  done
+  if ((${#missing[@]} > 0)); then
+    echo "receivers: these tools must be on the machine first: ${missing[*]}" >&2
+    exit 1
+  fi
+  if [[ $(id -u) != 0 ]]; then
+    echo 'receivers: run this as root, it installs Debian packages' >&2
+    exit 1
+  fi
+}
+
+# step TITLE COMMAND...: runs the command and prints how long it took.
+step() {
+  local title=$1 started=$SECONDS
+  shift
+  "$@"
+  echo "receivers: $title: $((SECONDS - started)) s"
+}
+
+install_packages() {
+  local package wanted=()
+  for package in "${APT_PACKAGES[@]}"; do
+    dpkg-query -W -f '${Status}' "$package" 2> /dev/null | grep -q 'install ok installed' || wanted+=("$package")
+  done
+  ((${#wanted[@]} > 0)) || return 0
+  apt-get -qq update
+  # No service may start on the way: the tests start their own, with their own configuration.
+  with_services_denied apt-get -qq install -y --no-install-recommends "${wanted[@]}" > /dev/null
+}
+
+with_services_denied() {
+  local policy=/usr/sbin/policy-rc.d made=no
+  if [[ ! -e $policy ]]; then
+    printf '#!/bin/sh\nexit 101\n' > "$policy"
+    chmod 755 "$policy"
+    made=yes
+  fi
+  local outcome=0
+  DEBIAN_FRONTEND=noninteractive "$@" || outcome=$?
+  [[ $made == no ]] || rm -f "$policy"
+  return "$outcome"
+}
+
+# apt refuses syslog-ng beside rsyslog, so its packages are unpacked into a folder, libraries and modules side by side.
+unpack_syslog_ng() {
+  local target=$RECEIVERS_DIR/syslog-ng fresh=$RECEIVERS_DIR/syslog-ng.new
+  [[ ! -e $target/complete ]] || return 0
+  rm -rf "$target" "$fresh"
+  mkdir -p "$fresh" "$RECEIVERS_DIR/downloads/debian"
+  apt-cache show syslog-ng-core > /dev/null 2>&1 || apt-get -qq update
+  (
+    cd "$RECEIVERS_DIR/downloads/debian"
+    rm -f ./*.deb
+    apt-get -qq download "${SYSLOG_NG_PACKAGES[@]}" 2> /dev/null
+    for package in *.deb; do dpkg-deb -x "$package" "$fresh"; done
+  )
+  mkdir -p "$fresh/libraries" "$fresh/modules"
+  find "$fresh/lib" "$fresh/usr/lib" -name 'lib*.so.*' -exec cp -P -t "$fresh/libraries" {} +
+  cp "$fresh"/usr/lib/syslog-ng/*/*.so "$fresh/modules"
+  LD_LIBRARY_PATH=$fresh/libraries "$fresh/usr/sbin/syslog-ng" --version > /dev/null
+  touch "$fresh/complete"
+  mv "$fresh" "$target"
+}
+
+# unpack_server GROUP NAME VERSION: the server's own zip from Maven Central.
+unpack_server() {
+  local group=$1 name=$2 version=$3 target=$RECEIVERS_DIR/$2-$3
+  [[ ! -e $target/complete ]] || return 0
+  rm -rf "$target"
+  # Outside the checkout, so that Maven looks for no project.
+  (cd / && mvn -B -q -Dstyle.color=never dependency:copy "-Dartifact=$group:$name:$version:zip" \
+    "-DoutputDirectory=$RECEIVERS_DIR/downloads")
+  unzip -q -o "$RECEIVERS_DIR/downloads/$name-$version.zip" -d "$RECEIVERS_DIR"
+  rm -f "$RECEIVERS_DIR/downloads/$name-$version.zip"
+  touch "$target/complete"
+}
+
+build_collector() {
+  local target=$RECEIVERS_DIR/collector manifest=$SETUP/collector/manifest.yaml
+  ! cmp -s "$manifest" "$target/manifest.yaml" || return 0
+  rm -rf "$target"
+  mkdir -p "$target"
+  export GOFLAGS="${GOFLAGS:-} -p=2"
+  GOBIN=$target nice -n 10 go install "go.opentelemetry.io/collector/cmd/builder@v$COLLECTOR_BUILDER" 2> "$target/build.log" &&
+    (cd "$target" && nice -n 10 ./builder --config "$manifest" >> build.log 2>&1) || {
+    echo 'receivers: the collector could not be built:' >&2
+    tail -n 40 "$target/build.log" >&2
+    exit 1
+  }
+  mv "$target/source/hec-receiver" "$target/hec-receiver"
+  rm -rf "$target/source" "$target/builder"
+  cp "$manifest" "$target/manifest.yaml"
+}
+
+main
