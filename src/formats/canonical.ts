@@ -1,0 +1,111 @@
+import type { AuditEvent, Json } from '../model/event.ts';
+import { msToNs, parseTime } from '../model/time.ts';
+import { readActor } from './actor.ts';
+import { readAddress } from './address.ts';
+import { baseSeverity } from './base-severity.ts';
+import { createClassify, type Classify } from './classify.ts';
+import { follow, readDetails, userOf } from './details.ts';
+import type { Canonicalize, CanonicalEvent, Classification, Outcome } from './format.ts';
+import { isObject, jsonLine, parseExact, safeLine, textAt } from './json.ts';
+import type { NormalizeOptions } from './options.ts';
+import { createRedact, type Redact } from './redact.ts';
+import { titleOf } from './title.ts';
+import { UNKNOWN } from './vocabulary.ts';
+
+type Item = { readonly [key: string]: Json };
+
+/**
+ * Reads events of the journal into the canonical form, once for all formats. Never throws: whatever is missing or of another shape is
+ * absent. `options` is the validated `normalize:` section.
+ */
+export function createCanonicalize(options: NormalizeOptions = {}): Canonicalize {
+  const classify = createClassify(options.event_types);
+  const redact = createRedact(options.redact, options.trim_user ?? true);
+  return (event) => canonical(event, options, classify, redact);
+}
+
+function canonical(
+  event: AuditEvent,
+  options: NormalizeOptions,
+  classify: Classify,
+  redact: Redact,
+): CanonicalEvent {
+  const parsed = parseExact(event.original);
+  const item: Item = isObject(parsed) ? parsed : {};
+  const { redactions, trimmed, changed } = redact(item);
+  const { classification, row, words } = classify(stringOf(item['event_type']));
+  const address = readAddress(stringOf(item['user_ip_address']));
+  const details = readDetails(item, classification.object, classification.domain, options.pointers ?? {});
+  const refined = refine(classification, details.addedRoles, details.removedRoles);
+  const outcome = outcomeOf(item, refined);
+  const entityName = textAt(item, 'entity_display_name');
+  const target = details.target ?? targetByName(refined, entityName);
+  const team = teamOf(item, options);
+  return {
+    id: event.id.toWellFormed(),
+    source: event.source,
+    seq: event.seq,
+    createdNs: parseTime(event.createdAt) ?? receivedNs(event),
+    createdAt: event.createdAt,
+    receivedAt: event.receivedAt,
+    classification: refined,
+    title: titleOf(words),
+    outcome,
+    severity: row?.severity ?? baseSeverity(refined, outcome, details.addedRoles),
+    actor: readActor(item['user'], options.system_actors ?? {}, refined.domain === 'auth'),
+    ...address,
+    ...(entityName !== undefined && { entityName }),
+    ...details,
+    ...(target !== undefined && { target }),
+    ...(team !== undefined && { team }),
+    details: item['event_details'] ?? null,
+    originalText: originalText(event.original, parsed, changed),
+    redactions,
+    trimmed,
+    verbatim: event.original,
+  };
+}
+
+/** The very bytes where nothing had to go; else the item written anew. Text that is no JSON could hide anything and stays behind. */
+function originalText(original: string, parsed: Json | undefined, changed: boolean): string {
+  if (parsed === undefined) return jsonLine({ unreadable: `${original.length} characters that are no JSON` });
+  if (!isObject(parsed)) return safeLine(original.trim());
+  return changed ? jsonLine(parsed) : safeLine(original);
+}
+
+/** Roles that were only added or only removed say more than "updated". */
+function refine(given: Classification, added: readonly string[], removed: readonly string[]): Classification {
+  if (given.overridden || given.object !== 'role_assignment' || given.verb !== 'update') return given;
+  if (added.length > 0 && removed.length === 0) return { ...given, verb: 'grant' };
+  return removed.length > 0 && added.length === 0 ? { ...given, verb: 'revoke' } : given;
+}
+
+/** What the event states, else what its name says, else unknown: never success by default. */
+function outcomeOf(item: Item, classification: Classification): Outcome {
+  const stated = item['is_success'];
+  if (typeof stated === 'boolean') return stated ? 'success' : 'failure';
+  return classification.outcomeHint ?? 'unknown';
+}
+
+/** An event about a user whose details name nobody: the entity shown is that user. */
+function targetByName(
+  { domain, object, verb }: Classification,
+  entityName: string | undefined,
+): CanonicalEvent['target'] {
+  if (entityName === undefined || verb === UNKNOWN) return undefined;
+  return domain === 'user' && object !== 'role' ? userOf(entityName) : undefined;
+}
+
+function teamOf(item: Item, options: NormalizeOptions): string | undefined {
+  const pointed = options.pointers?.team === undefined ? undefined : follow(item, options.pointers.team);
+  return typeof pointed === 'string' && pointed !== '' ? pointed.toWellFormed() : textAt(item, 'team_name');
+}
+
+function receivedNs(event: AuditEvent): bigint {
+  const ms = Date.parse(event.receivedAt);
+  return Number.isNaN(ms) ? 0n : msToNs(ms);
+}
+
+function stringOf(value: Json | undefined): string {
+  return typeof value === 'string' ? value.toWellFormed() : '';
+}

@@ -1,0 +1,201 @@
+import type { Json } from '../model/event.ts';
+import { readRoles, roleNames } from './actor.ts';
+import type { CanonicalUser } from './format.ts';
+import { isObject, textAt } from './json.ts';
+import type { Pointers } from './options.ts';
+
+/** Most attributes that are named as changed, and the longest name, in UTF-16 units. */
+const MAX_ATTRIBUTES = 100;
+const MAX_ATTRIBUTE_UNITS = 256;
+/** Longest reason, in UTF-16 units: CEF takes 1023. */
+const MAX_REASON_UNITS = 1000;
+
+type Item = { readonly [key: string]: Json };
+
+/** What `event_details` says beyond the contract, as far as well-known keys or the operator's pointers find it. */
+export interface Details {
+  readonly target?: CanonicalUser;
+  readonly entityId?: string;
+  readonly reason?: string;
+  readonly changedAttributes: readonly string[];
+  readonly addedRoles: readonly string[];
+  readonly removedRoles: readonly string[];
+}
+
+/** Probes the details of an event about `object`. Whatever is not there, or not of the expected shape, is left out. */
+export function readDetails(item: Item, object: string, domain: string, pointers: Pointers): Details {
+  const details = isObject(item['event_details']) ? item['event_details'] : {};
+  const at = (pointer: string | undefined): Json | undefined =>
+    pointer === undefined ? undefined : follow(item, pointer);
+  const target =
+    userOf(at(pointers.target_user)) ?? (aboutUsers(domain, object) ? findTarget(details) : undefined);
+  const entityId = identifier(at(pointers.entity_id)) ?? findEntityId(details, object);
+  const reason = sentence(at(pointers.reason)) ?? findReason(details);
+  return {
+    ...(target !== undefined && { target }),
+    ...(entityId !== undefined && { entityId }),
+    ...(reason !== undefined && { reason }),
+    changedAttributes: attributesOf(at(pointers.changes)) ?? findAttributes(details),
+    ...findRoles(details, at(pointers.old_roles), at(pointers.new_roles)),
+  };
+}
+
+/** The value a JSON pointer (RFC 6901) leads to; undefined where it leads nowhere. */
+export function follow(root: Json, pointer: string): Json | undefined {
+  let here: Json | undefined = root;
+  for (const step of pointer.split('/').slice(1)) {
+    const key = step.replaceAll('~1', '/').replaceAll('~0', '~');
+    if (Array.isArray(here)) here = (here as readonly Json[])[/^\d{1,6}$/.test(key) ? Number(key) : -1];
+    else if (isObject(here) && Object.hasOwn(here, key)) here = here[key];
+    else return undefined;
+  }
+  return here;
+}
+
+function aboutUsers(domain: string, object: string): boolean {
+  return domain === 'user' || domain === 'privilege' || object === 'team_member';
+}
+
+const TARGET_KEYS = ['target_user', 'affected_user', 'member', 'target', 'user', 'invitee'];
+const TARGET_PREFIXES = ['target_user', 'affected_user', 'member', 'target', 'user'];
+
+function findTarget(details: Item): CanonicalUser | undefined {
+  for (const key of TARGET_KEYS) {
+    const found = userOf(details[key]);
+    if (found !== undefined) return found;
+  }
+  for (const prefix of TARGET_PREFIXES) {
+    const found = userOf({
+      id: details[`${prefix}_id`] ?? null,
+      email: details[`${prefix}_email`] ?? null,
+      name: details[`${prefix}_name`] ?? null,
+    });
+    if (found !== undefined) return found;
+  }
+  const email = textAt(details, 'email');
+  return email === undefined ? undefined : { email };
+}
+
+/** A user from an object with id, email and name, or from an e-mail, an id or a name as text. */
+export function userOf(value: Json | undefined): CanonicalUser | undefined {
+  if (typeof value === 'string' && value.trim() !== '') return namedUser(value.trim().toWellFormed());
+  if (!isObject(value)) return undefined;
+  const [id, email, name] = [identifier(value['id']), textAt(value, 'email'), textAt(value, 'name')];
+  if (id === undefined && email === undefined && name === undefined) return undefined;
+  return {
+    ...(id !== undefined && { id }),
+    ...(email !== undefined && { email }),
+    ...(name !== undefined && { name }),
+  };
+}
+
+const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
+
+function namedUser(text: string): CanonicalUser {
+  if (UUID.test(text)) return { id: text };
+  return text.includes('@') ? { email: text } : { name: text };
+}
+
+function findEntityId(details: Item, object: string): string | undefined {
+  for (const key of [`${object}_id`, 'entity_id', 'resource_id', 'object_id', 'id']) {
+    const id = Object.hasOwn(details, key) ? identifier(details[key]) : undefined;
+    if (id !== undefined) return id;
+  }
+  return undefined;
+}
+
+function identifier(value: Json | undefined): string | undefined {
+  if (typeof value === 'number') return String(value);
+  return typeof value === 'string' && value !== '' ? value.toWellFormed() : undefined;
+}
+
+const REASON_KEYS = ['reason', 'failure_reason', 'error', 'error_message'];
+
+function findReason(details: Item): string | undefined {
+  for (const key of REASON_KEYS) {
+    const reason = sentence(details[key]);
+    if (reason !== undefined) return reason;
+  }
+  return undefined;
+}
+
+function sentence(value: Json | undefined): string | undefined {
+  const text = isObject(value) ? value['message'] : value;
+  return typeof text === 'string' && text.trim() !== ''
+    ? text.trim().slice(0, MAX_REASON_UNITS).toWellFormed()
+    : undefined;
+}
+
+function findAttributes(details: Item): string[] {
+  for (const key of [
+    'changed_attributes',
+    'changes',
+    'changed_fields',
+    'changed',
+    'diff',
+    'updated_fields',
+  ]) {
+    const found = attributesOf(details[key]);
+    if (found !== undefined) return found;
+  }
+  for (const [before, after] of BEFORE_AND_AFTER) {
+    const [old, now] = [details[before], details[after]];
+    if (isObject(old) && isObject(now)) return differing(old, now);
+  }
+  return [];
+}
+
+const BEFORE_AND_AFTER = [
+  ['old', 'new'],
+  ['before', 'after'],
+  ['from', 'to'],
+  ['old_values', 'new_values'],
+  ['previous', 'current'],
+] as const;
+
+/** Names from `{"name": …}`, `["name"]` or `[{"field": "name", …}]`. */
+function attributesOf(value: Json | undefined): string[] | undefined {
+  if (isObject(value)) return limited(Object.keys(value));
+  if (!Array.isArray(value)) return undefined;
+  return limited(
+    (value as readonly Json[]).flatMap((entry) => {
+      const name = isObject(entry)
+        ? (entry['field'] ?? entry['attribute'] ?? entry['path'] ?? entry['key'])
+        : entry;
+      return typeof name === 'string' && name !== '' ? [name] : [];
+    }),
+  );
+}
+
+function differing(old: Item, now: Item): string[] {
+  const keys = [...new Set([...Object.keys(old), ...Object.keys(now)])];
+  return limited(keys.filter((key) => JSON.stringify(old[key]) !== JSON.stringify(now[key])));
+}
+
+function limited(names: readonly string[]): string[] {
+  return names
+    .filter((name) => name !== '')
+    .slice(0, MAX_ATTRIBUTES)
+    .map((name) => name.slice(0, MAX_ATTRIBUTE_UNITS).toWellFormed());
+}
+
+function findRoles(
+  details: Item,
+  pointedOld: Json | undefined,
+  pointedNew: Json | undefined,
+): Pick<Details, 'addedRoles' | 'removedRoles'> {
+  const old = pointedOld ?? details['old_roles'] ?? details['previous_roles'];
+  const now = pointedNew ?? details['new_roles'] ?? details['current_roles'];
+  if (Array.isArray(old) && Array.isArray(now)) {
+    const [before, after] = [names(old), names(now)];
+    return {
+      addedRoles: after.filter((name) => !before.includes(name)),
+      removedRoles: before.filter((name) => !after.includes(name)),
+    };
+  }
+  return { addedRoles: names(details['added_roles']), removedRoles: names(details['removed_roles']) };
+}
+
+function names(value: Json | undefined): string[] {
+  return roleNames(readRoles(value));
+}

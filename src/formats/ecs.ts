@@ -1,0 +1,203 @@
+import type { Json } from '../model/event.ts';
+import { formatTime } from '../model/time.ts';
+import { roleNames } from './actor.ts';
+import { isUnclassified } from './classify.ts';
+import { ecsCategories } from './ecs-categories.ts';
+import type { CanonicalEvent, Format, FormatDefinition, Origin } from './format.ts';
+import { isObject, isRawNumber, jsonLine } from './json.ts';
+import { displayMessage } from './title.ts';
+
+export interface EcsOptions {
+  readonly version?: string;
+  readonly dataset?: string;
+  readonly namespace?: string;
+  readonly original?: boolean;
+}
+
+const DEFAULT_VERSION = '9.4.0';
+const DEFAULT_DATASET = 'cloudquery.audit';
+const DATASET_PATTERN = '^[^-A-Z\\\\/*?"<>|,# :]{1,100}$';
+
+/** Elastic Common Schema 9.x; every field exists unchanged since 8.11. Own fields stand under `cloudquery.audit`. */
+export const ecsFormat: FormatDefinition<EcsOptions> = {
+  name: 'ecs',
+  kind: 'json',
+  schema: {
+    description: 'Elastic Common Schema.',
+    properties: {
+      version: {
+        type: 'string',
+        pattern: '^[89]\\.[0-9]{1,2}\\.[0-9]{1,2}$',
+        default: DEFAULT_VERSION,
+        description: 'The value of ecs.version; the fields are the same from 8.11 on.',
+      },
+      dataset: {
+        type: 'string',
+        pattern: DATASET_PATTERN,
+        default: DEFAULT_DATASET,
+        description:
+          'The data set in data_stream.dataset and event.dataset; must be the one in the data stream’s name.',
+      },
+      namespace: {
+        type: 'string',
+        pattern: DATASET_PATTERN,
+        default: 'default',
+        description: 'The namespace in data_stream.namespace; must be the one in the data stream’s name.',
+      },
+      original: {
+        type: 'boolean',
+        default: true,
+        description: 'Whether event.original carries the whole event as text.',
+      },
+    },
+  },
+  create: (options): Format => ({
+    name: 'ecs',
+    kind: 'json',
+    render: (event, origin) => jsonLine(ecsDocument(event, origin, options)),
+  }),
+};
+
+/** Undefined fields do not appear in the JSON. */
+function ecsDocument(event: CanonicalEvent, origin: Origin, options: EcsOptions): Record<string, unknown> {
+  const {
+    version = DEFAULT_VERSION,
+    namespace = 'default',
+    dataset = DEFAULT_DATASET,
+    original = true,
+  } = options;
+  const team = event.classification.domain === 'group' && event.classification.object === 'team';
+  return {
+    '@timestamp': formatTime(event.createdNs),
+    ecs: { version },
+    message: displayMessage(event),
+    data_stream: { type: 'logs', dataset, namespace },
+    event: eventFields(event, dataset, original),
+    agent: { type: 'auditferry', name: 'auditferry', version: origin.forwarderVersion },
+    observer: {
+      vendor: 'CloudQuery',
+      product: 'CloudQuery Platform',
+      type: 'saas',
+      version: origin.platformVersion,
+    },
+    organization: filled({ id: origin.tenantId, name: event.team }),
+    user: userFields(event),
+    group: team && event.entityName !== undefined ? { name: event.entityName } : undefined,
+    source: event.address === undefined ? undefined : { address: event.address, ip: event.ip },
+    related: {
+      user: relatedUsers(event),
+      ip: event.ip === undefined ? undefined : [event.ip],
+      hosts: [origin.instance],
+    },
+    tags: [
+      'cloudquery-audit',
+      'forwarded',
+      ...(original ? ['preserve_original_event'] : []),
+      ...(isUnclassified(event.classification) ? ['cloudquery_unclassified'] : []),
+    ],
+    labels: filled(origin.labels),
+    cloudquery: { audit: auditFields(event, origin) },
+  };
+}
+
+function eventFields(event: CanonicalEvent, dataset: string, original: boolean): Record<string, unknown> {
+  const { category, type } = ecsCategories(event);
+  return {
+    kind: 'event',
+    category: list(category),
+    type: list(type),
+    outcome: event.outcome,
+    action: event.classification.slug,
+    id: event.id,
+    code: event.classification.eventType === '' ? undefined : event.classification.eventType,
+    module: 'cloudquery',
+    dataset,
+    provider: 'cloudquery-platform',
+    created: event.receivedAt,
+    reason: event.reason,
+    original: original ? event.originalText : undefined,
+  };
+}
+
+function userFields(event: CanonicalEvent): Record<string, unknown> | undefined {
+  const { id, email, name, roles } = event.actor;
+  const { target, addedRoles } = event;
+  return filled({
+    id,
+    name: email ?? name,
+    email,
+    full_name: name,
+    roles: list(roleNames(roles)),
+    target:
+      target === undefined
+        ? undefined
+        : { id: target.id, name: target.email ?? target.name, email: target.email, full_name: target.name },
+    changes: addedRoles.length === 0 ? undefined : { roles: addedRoles },
+  });
+}
+
+function relatedUsers(event: CanonicalEvent): readonly string[] | undefined {
+  const { actor, target } = event;
+  const names = [actor.id, actor.email, actor.name, target?.id, target?.email, target?.name];
+  return list([...new Set(names.filter((name) => name !== undefined))]);
+}
+
+function auditFields(event: CanonicalEvent, origin: Origin): Record<string, unknown> {
+  const { classification: c, actor } = event;
+  return {
+    event_type: c.eventType === '' ? undefined : c.eventType,
+    object_type: c.object,
+    verb: c.verb,
+    domain: c.domain,
+    classification_confidence: c.confidence,
+    severity: event.severity,
+    entity_display_name: event.entityName,
+    entity_id: event.entityId,
+    changed_attributes: list(event.changedAttributes),
+    added_roles: list(event.addedRoles),
+    removed_roles: list(event.removedRoles),
+    team_name: event.team,
+    instance: origin.instance,
+    api_version: origin.apiVersion,
+    user: {
+      provider: actor.provider,
+      enabled: actor.enabled,
+      mfa_configured: actor.mfaConfigured,
+      type: actor.type,
+      role_types: list(actor.roles.map((role) => role.type).filter((type) => type !== undefined)),
+      last_login_at: actor.lastLoginAt,
+    },
+    event_details: fitFlattened(event.details),
+  };
+}
+
+/** Elasticsearch refuses a document with more nesting than this in a `flattened` field (`depth_limit`, 20 by default). */
+const MAX_FLATTENED_DEPTH = 16;
+
+/**
+ * `event_details` as the `flattened` field takes it: an object, not too deep, no NUL in a key. What would make Elasticsearch refuse the whole
+ * document is carried as JSON text instead.
+ */
+function fitFlattened(details: Json): unknown {
+  if (details === null) return undefined;
+  const object = isObject(details) ? details : { value: details };
+  return fits(object, MAX_FLATTENED_DEPTH) ? object : { text: JSON.stringify(object) };
+}
+
+function fits(value: Json, depth: number): boolean {
+  if (typeof value !== 'object' || value === null || isRawNumber(value)) return true;
+  if (depth === 0) return false;
+  if (Array.isArray(value)) return (value as readonly Json[]).every((item) => fits(item, depth - 1));
+  return Object.entries(value).every(
+    ([key, inner]) => key !== '' && !key.includes('\0') && fits(inner, depth - 1),
+  );
+}
+
+function list<T>(items: readonly T[]): readonly T[] | undefined {
+  return items.length === 0 ? undefined : items;
+}
+
+/** The object, unless nothing in it is defined. */
+function filled<T extends object>(object: T): T | undefined {
+  return Object.values(object).some((value) => value !== undefined) ? object : undefined;
+}

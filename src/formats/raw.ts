@@ -1,0 +1,28 @@
+import type { Format, FormatDefinition } from './format.ts';
+import { safeLine } from './json.ts';
+
+export interface RawOptions {
+  readonly redact?: boolean;
+}
+
+/** The event as the Platform sent it, on one line. Its own bytes, but for what redaction took out. */
+export const rawFormat: FormatDefinition<RawOptions> = {
+  name: 'raw',
+  kind: 'json',
+  schema: {
+    description: 'The event as the Platform sent it.',
+    properties: {
+      redact: {
+        type: 'boolean',
+        default: true,
+        description: 'false carries the very bytes, secrets and role SQL included.',
+      },
+    },
+  },
+  create: ({ redact = true }): Format => ({
+    name: 'raw',
+    kind: 'json',
+    render: (event) =>
+      redact || event.verbatim === undefined ? event.originalText : safeLine(event.verbatim),
+  }),
+};

@@ -1,0 +1,22 @@
+/** Longest part of an event type that is read, in UTF-16 units: longer ones are not names. */
+const MAX_EVENT_TYPE_UNITS = 512;
+
+/**
+ * The words of a name in any convention: `user_login`, `sync.created`, `policy updated`, `DeleteAPIKey`. Lower case, in order.
+ */
+export function wordsOf(name: string): string[] {
+  return name
+    .slice(0, MAX_EVENT_TYPE_UNITS)
+    .toWellFormed()
+    .normalize('NFKC')
+    .replace(/([\p{Ll}\p{N}])(\p{Lu})/gu, '$1 $2')
+    .replace(/(\p{Lu})(\p{Lu}\p{Ll})/gu, '$1 $2')
+    .toLowerCase()
+    .split(/[^\p{L}\p{M}\p{N}]+/u)
+    .filter((word) => word !== '');
+}
+
+/** The words joined by `_`: the form in which event types are compared and shown as an action. Never empty. */
+export function slugOf(words: readonly string[]): string {
+  return words.length === 0 ? 'unnamed_event' : words.join('_');
+}

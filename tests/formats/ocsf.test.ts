@@ -1,0 +1,74 @@
+import { describe, expect, it } from 'vitest';
+import { ocsfFormat, type OcsfOptions } from '../../src/formats/ocsf.ts';
+import { canonicalOf, ORIGIN } from './events.ts';
+import { ocsfFaults, type Document } from './validators.ts';
+
+function documentOf(item: object, options: OcsfOptions = {}): Document {
+  return JSON.parse(
+    ocsfFormat.create(options).render(canonicalOf({ id: 'e', is_success: true, ...item }), ORIGIN),
+  ) as Document;
+}
+
+const bob = { target_user: { id: 'u2', email: 'bob@acme.example' } };
+
+describe('the class of an event', () => {
+  it.each([
+    ['user_login', {}, 300201],
+    ['user_logout', {}, 300202],
+    ['user_created', bob, 300101],
+    ['user_disabled', bob, 300105],
+    ['user_created', {}, 300401],
+    ['password_reset', bob, 300104],
+    ['mfa_disabled', {}, 300111],
+    ['role_assigned', { ...bob, added_roles: ['Admin'] }, 300501],
+    ['role_revoked', { ...bob, removed_roles: ['Admin'] }, 300502],
+    ['role_assigned', bob, 300199],
+    ['role_assigned', {}, 300403],
+    ['role_updated', {}, 300403],
+    ['team_created', {}, 300606],
+    ['team member added', bob, 300603],
+    ['api_key_deleted', {}, 300404],
+    ['policy_enabled', {}, 300408],
+    ['sync.created', {}, 300401],
+    ['query executed', {}, 600399],
+    ['data viewed', {}, 600302],
+    ['sync_run_started', {}, 600399],
+    ['quantum.flux', {}, 600399],
+    ['other', {}, 600399],
+  ])('%s with %j is %i', (eventType, details, typeUid) => {
+    const document = documentOf({ event_type: eventType, event_details: details });
+    expect(document['type_uid']).toBe(typeUid);
+    expect(ocsfFaults(document, '1.8.0')).toEqual([]);
+  });
+
+  it('is API Activity for all but signing in, before identity classes had actors', () => {
+    for (const version of ['1.1.0', '1.3.0'] as const) {
+      const document = documentOf(
+        {
+          event_type: 'user_created',
+          event_details: bob,
+          user: { id: 'u', email: 'a@b.example', mfa_configured: true },
+        },
+        { version },
+      );
+      expect(document).toMatchObject({ class_uid: 6003, activity_id: 1, metadata: { version } });
+      for (const newer of ['raw_data_size', 'raw_data_hash']) expect(document).not.toHaveProperty(newer);
+      expect(JSON.stringify(document)).not.toMatch(/has_mfa|loggers/);
+      expect(documentOf({ event_type: 'user_login' }, { version })).toMatchObject({ class_uid: 3002 });
+    }
+  });
+
+  it('is refused by the validator when it is wrong, so that the checks above mean something', () => {
+    const good = documentOf({ event_type: 'sync.created' });
+    for (const wrong of [
+      { type_uid: 1 },
+      { status_id: 77 },
+      { entity: {} },
+      { nonsense: 1 },
+      { activity_name: 'Update' },
+      { time: '1' },
+    ]) {
+      expect(ocsfFaults({ ...good, ...wrong }, '1.8.0')).not.toEqual([]);
+    }
+  });
+});
