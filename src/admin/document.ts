@@ -1,0 +1,313 @@
+import type { JournalSize, StoredFinding } from '../checkpoint/journal.ts';
+import { formatTime, nsToMs, parseTime } from '../model/time.ts';
+import type { LoopState, SinkStatus, SourceStatus } from '../pipeline/status.ts';
+import type { SourceState } from '../sources/source.ts';
+import { liveness, readiness } from './health.ts';
+import type { Health } from './health.ts';
+import type { AdminView, SinkView, SourceView, StatusOptions } from './options.ts';
+import type { Series } from './series.ts';
+
+/** Everything that the status page shows at a glance, and what `auditferry status --json` prints. Times are RFC 3339, ages in seconds. */
+export interface StatusDocument {
+  readonly version: string;
+  readonly installation_id: string;
+  readonly now: string;
+  /** Null when no daemon is running. */
+  readonly started_at: string | null;
+  readonly stopping: boolean;
+  /** Do the loops turn? */
+  readonly healthy: Health;
+  /** Is everything carried as it should be? */
+  readonly ready: Health;
+  readonly sources: readonly SourceDocument[];
+  readonly journal: JournalDocument;
+  readonly sinks: readonly SinkDocument[];
+  /** Open and retrying ones, by owner. */
+  readonly dead_letters: Readonly<Record<string, number>>;
+  /** Unacknowledged ones, newest first, at most FINDINGS_LIMIT. */
+  readonly findings: readonly FindingDocument[];
+}
+
+export interface LoopDocument {
+  readonly name: string;
+  readonly state: LoopState | 'not_running';
+  readonly since: string | null;
+  readonly reason: string | null;
+  readonly mend: string | null;
+  readonly next_try: string | null;
+  readonly retries: { readonly transient: number; readonly denied: number };
+  readonly held_seconds: number;
+  readonly events_per_minute: number;
+}
+
+export interface SourceDocument extends LoopDocument {
+  readonly instance: string;
+  readonly api_version: string;
+  readonly platform_version: string | null;
+  /** Before it every window is finished. */
+  readonly frontier: string | null;
+  readonly frontier_age_seconds: number | null;
+  readonly target: string | null;
+  readonly open_windows: number;
+  readonly pending_reconcile: number;
+  readonly clock_skew_seconds: number | null;
+  readonly overlap_seconds: number;
+  readonly requests: number;
+  readonly polls: number;
+  readonly appended: number;
+  readonly repeated: number;
+  readonly filtered: number;
+  readonly malformed: number;
+  readonly reconciled: number;
+  readonly revised: number;
+  readonly findings: number;
+  readonly last_poll: string | null;
+  readonly visibility_lag_seconds: number | null;
+}
+
+export interface SinkDocument extends LoopDocument {
+  readonly type: string;
+  readonly format: string;
+  readonly delivery: string;
+  readonly limits: LimitsDocument;
+  readonly undelivered: number;
+  /** How long ago the oldest undelivered event happened, and how long it has been in the journal; null when there is none. */
+  readonly oldest_undelivered_age_seconds: number | null;
+  readonly oldest_undelivered_waiting_seconds: number | null;
+  readonly cursor: number;
+  readonly delivered: number;
+  readonly duplicates: number;
+  readonly rejected: number;
+  readonly filtered: number;
+  readonly batches: number;
+  readonly bytes: number;
+  readonly possible_repeats: number;
+  readonly in_flight: number;
+  readonly dead_letters: number;
+  readonly last_delivered: string | null;
+  readonly notice: string | null;
+}
+
+/** What a batch may hold and how fast batches may follow; null requests per second: no limit. */
+interface LimitsDocument {
+  readonly max_events: number;
+  readonly max_bytes: number;
+  readonly max_wait_seconds: number;
+  readonly concurrent: number;
+  readonly requests_per_second: number | null;
+}
+
+interface JournalDocument {
+  readonly used_bytes: number;
+  readonly limit_bytes: number;
+  readonly events: number;
+  readonly oldest_seq: number;
+  readonly head_seq: number;
+}
+
+interface FindingDocument {
+  readonly id: string;
+  readonly source: string;
+  readonly kind: string;
+  readonly summary: string;
+  readonly first_at: string;
+  readonly last_at: string;
+  readonly seen: number;
+}
+
+const FINDINGS_LIMIT = 100;
+
+/**
+ * The state of everything, from the two loops and the journal. Reads one event per sink. Works for a guest too: then
+ * `view().status` is null, loops are `not_running`, and cursors come from the journal.
+ */
+export async function buildStatus(options: StatusOptions, series?: Series): Promise<StatusDocument> {
+  const { journal, clock } = options;
+  const view = options.view();
+  const nowMs = clock.now();
+  const [size, counts, findings] = await Promise.all([
+    journal.size(),
+    journal.deadLetterCounts(),
+    journal.findings({ unacknowledgedOnly: true, limit: FINDINGS_LIMIT }),
+  ]);
+  const sinks = [...view.sinks].map(([name, sink]) =>
+    sinkDocument(options, view, name, sink, size, counts.get(name) ?? 0, nowMs, series),
+  );
+  return {
+    version: options.version,
+    installation_id: journal.installationId,
+    now: iso(nowMs),
+    started_at: view.status === null ? null : iso(view.status.startedMs),
+    stopping: view.status?.stopping ?? false,
+    healthy: liveness(view, nowMs),
+    ready: readiness(view, size, options.limits, nowMs),
+    sources: [...view.sources].map(([name, source]) =>
+      sourceDocument(name, source, view.status?.sources.get(name), nowMs, series),
+    ),
+    journal: journalDocument(size),
+    sinks: await Promise.all(sinks),
+    dead_letters: Object.fromEntries(counts),
+    findings: findings.map(findingDocument),
+  };
+}
+
+function findingDocument(finding: StoredFinding): FindingDocument {
+  const { id, source, kind, summary, firstAt, lastAt, seen } = finding;
+  return { id: id.toString(), source, kind, summary, first_at: firstAt, last_at: lastAt, seen };
+}
+
+/** How long the oldest event after a cursor has been waiting, seconds; nulls when there is none. */
+export async function oldestUndelivered(
+  journal: StatusOptions['journal'],
+  cursor: bigint,
+  nowMs: number,
+): Promise<{ readonly ageSeconds: number | null; readonly waitingSeconds: number | null }> {
+  const [oldest] = await journal.read(cursor, { maxEvents: 1, maxBytes: 1 });
+  if (oldest === undefined) return { ageSeconds: null, waitingSeconds: null };
+  return {
+    ageSeconds: ageSeconds(parseTime(oldest.createdAt), nowMs),
+    waitingSeconds: ageSeconds(parseTime(oldest.receivedAt), nowMs),
+  };
+}
+
+/** Seconds since a moment given in nanoseconds since 1970; never negative, because two clocks may differ. */
+export function ageSeconds(ns: bigint | null, nowMs: number): number | null {
+  return ns === null ? null : Math.max(nowMs - nsToMs(ns), 0) / 1000;
+}
+
+/**
+ * The lag as far as it means anything: while a source is catching up, an event is seen late because we were away, not because
+ * the Platform showed it late.
+ */
+export function visibilityLagMs(loop: SourceStatus, state: SourceState | null): number | null {
+  const current = loop.polls > 0 && (state?.openWindows ?? 0) === 0;
+  return current ? loop.visibilityLagMs : null;
+}
+
+/** Held time including a hold that still lasts, seconds. */
+export function heldSeconds(loop: SourceStatus | SinkStatus, nowMs: number): number {
+  const running = loop.state === 'held' ? Math.max(nowMs - loop.turnedMs, 0) : 0;
+  return (loop.heldMs + running) / 1000;
+}
+
+function loopDocument(
+  kind: 'source' | 'sink',
+  name: string,
+  loop: SourceStatus | SinkStatus | undefined,
+  nowMs: number,
+  series: Series | undefined,
+): LoopDocument {
+  return {
+    name,
+    state: loop?.state ?? 'not_running',
+    since: loop === undefined ? null : iso(loop.sinceMs),
+    reason: loop?.reason ?? null,
+    mend: loop?.mend ?? null,
+    next_try: isoOrNull(loop?.nextTryMs ?? null),
+    retries: { transient: loop?.retries.transient ?? 0, denied: loop?.retries.denied ?? 0 },
+    held_seconds: loop === undefined ? 0 : heldSeconds(loop, nowMs),
+    events_per_minute: series?.rate(kind, name) ?? 0,
+  };
+}
+
+function sourceDocument(
+  name: string,
+  view: SourceView,
+  loop: SourceStatus | undefined,
+  nowMs: number,
+  series: Series | undefined,
+): SourceDocument {
+  const state = view.source.state();
+  const origin = view.source.origin();
+  return {
+    ...loopDocument('source', name, loop, nowMs, series),
+    instance: origin.instance,
+    api_version: origin.apiVersion,
+    platform_version: origin.platformVersion ?? null,
+    frontier: state.frontierNs === null ? null : formatTime(state.frontierNs),
+    frontier_age_seconds: ageSeconds(state.frontierNs, nowMs),
+    target: state.targetNs === null ? null : formatTime(state.targetNs),
+    open_windows: state.openWindows,
+    pending_reconcile: state.pendingReconcile,
+    clock_skew_seconds: secondsOrNull(state.clockSkewMs),
+    overlap_seconds: state.overlapMs / 1000,
+    requests: state.requests,
+    polls: loop?.polls ?? 0,
+    appended: loop?.appended ?? 0,
+    repeated: loop?.repeated ?? 0,
+    filtered: loop?.filtered ?? 0,
+    malformed: loop?.malformed ?? 0,
+    reconciled: loop?.reconciled ?? 0,
+    revised: loop?.revised ?? 0,
+    findings: loop?.findings ?? 0,
+    last_poll: isoOrNull(loop?.lastPollMs ?? null),
+    visibility_lag_seconds: secondsOrNull(loop === undefined ? null : visibilityLagMs(loop, state)),
+  };
+}
+
+async function sinkDocument(
+  options: StatusOptions,
+  view: AdminView,
+  name: string,
+  sink: SinkView,
+  size: JournalSize,
+  deadLetters: number,
+  nowMs: number,
+  series: Series | undefined,
+): Promise<SinkDocument> {
+  const loop = view.status?.sinks.get(name);
+  const cursor = loop?.cursor ?? (await options.journal.cursor(name));
+  const oldest = await oldestUndelivered(options.journal, cursor, nowMs);
+  return {
+    ...loopDocument('sink', name, loop, nowMs, series),
+    type: sink.type,
+    format: sink.format,
+    delivery: sink.delivery,
+    limits: limitsDocument(sink),
+    undelivered: undelivered(size, cursor),
+    oldest_undelivered_age_seconds: oldest.ageSeconds,
+    oldest_undelivered_waiting_seconds: oldest.waitingSeconds,
+    cursor: Number(cursor),
+    delivered: loop?.delivered ?? 0,
+    duplicates: loop?.duplicates ?? 0,
+    rejected: loop?.rejected ?? 0,
+    filtered: loop?.filtered ?? 0,
+    batches: loop?.batches ?? 0,
+    bytes: loop?.bytes ?? 0,
+    possible_repeats: loop?.possibleRepeats ?? 0,
+    in_flight: loop?.inFlight ?? 0,
+    dead_letters: deadLetters,
+    last_delivered: isoOrNull(loop?.lastDeliveredMs ?? null),
+    notice: loop?.notice ?? null,
+  };
+}
+
+function limitsDocument({ batch, concurrent, rateLimit }: SinkView): LimitsDocument {
+  return {
+    max_events: batch.maxEvents,
+    max_bytes: batch.maxBytes,
+    max_wait_seconds: batch.maxWaitMs / 1000,
+    concurrent,
+    requests_per_second: rateLimit,
+  };
+}
+
+/** Events between a cursor and the head; what was pruned before a new sink came does not count. */
+export function undelivered(size: JournalSize, cursor: bigint): number {
+  const from = size.oldestSeq > 0n && cursor < size.oldestSeq ? size.oldestSeq - 1n : cursor;
+  return Math.max(Number(size.headSeq - from), 0);
+}
+
+function journalDocument(size: JournalSize): JournalDocument {
+  return {
+    used_bytes: size.usedBytes,
+    limit_bytes: size.limitBytes,
+    events: size.events,
+    oldest_seq: Number(size.oldestSeq),
+    head_seq: Number(size.headSeq),
+  };
+}
+
+const iso = (ms: number): string => new Date(ms).toISOString();
+const isoOrNull = (ms: number | null): string | null => (ms === null ? null : iso(ms));
+const secondsOrNull = (ms: number | null): number | null => (ms === null ? null : ms / 1000);

@@ -1,0 +1,347 @@
+import type { JournalSize } from '../checkpoint/journal.ts';
+import type { LoopState, SinkStatus, SourceStatus } from '../pipeline/status.ts';
+import type { SourceState } from '../sources/source.ts';
+import { ageSeconds, heldSeconds, oldestUndelivered, undelivered, visibilityLagMs } from './document.ts';
+import type { AdminView, SinkView, StatusOptions } from './options.ts';
+
+/**
+ * One metric. The name is that of the family: a counter's samples get `_total` behind it. Labels are names from the
+ * configuration and fixed words, never an event's type, user or id.
+ */
+interface Instrument {
+  readonly name: string;
+  readonly kind: 'gauge' | 'counter';
+  /** As OpenMetrics wants it: the end of the name. */
+  readonly unit?: 'seconds' | 'bytes';
+  readonly help: string;
+  values(read: Scrape): Iterable<Value>;
+}
+
+/** Null leaves the sample out: unknown is not zero. */
+type Value = readonly [value: number | null, labels: Readonly<Record<string, string>>];
+
+/** Everything read for one scrape. */
+interface Scrape {
+  readonly nowMs: number;
+  readonly version: string;
+  readonly startedMs: number;
+  readonly stopping: boolean;
+  readonly sources: readonly { readonly loop: SourceStatus; readonly state: SourceState | null }[];
+  readonly sinks: readonly SinkScrape[];
+  readonly size: JournalSize;
+  readonly deadLetters: ReadonlyMap<string, number>;
+  readonly unacknowledged: number;
+}
+
+interface SinkScrape {
+  readonly loop: SinkStatus;
+  readonly view: SinkView | undefined;
+  readonly ageSeconds: number | null;
+  readonly waitingSeconds: number | null;
+  readonly undelivered: number;
+}
+
+/** Findings beyond this many are not counted one by one. */
+const FINDINGS_COUNTED_LIMIT = 1_000;
+
+export async function scrape(options: StatusOptions): Promise<Scrape> {
+  const { journal, clock } = options;
+  const view: AdminView = options.view();
+  const nowMs = clock.now();
+  const [size, deadLetters, findings] = await Promise.all([
+    journal.size(),
+    journal.deadLetterCounts(),
+    journal.findings({ unacknowledgedOnly: true, limit: FINDINGS_COUNTED_LIMIT }),
+  ]);
+  const sinks = [...(view.status?.sinks.values() ?? [])].map(async (loop): Promise<SinkScrape> => ({
+    loop,
+    view: view.sinks.get(loop.name),
+    ...(await oldestUndelivered(journal, loop.cursor, nowMs)),
+    undelivered: undelivered(size, loop.cursor),
+  }));
+  return {
+    nowMs,
+    version: options.version,
+    startedMs: view.status?.startedMs ?? nowMs,
+    stopping: view.status?.stopping ?? false,
+    sources: [...(view.status?.sources.values() ?? [])].map((loop) => ({
+      loop,
+      state: view.sources.get(loop.name)?.source.state() ?? null,
+    })),
+    sinks: await Promise.all(sinks),
+    size,
+    deadLetters,
+    unacknowledged: findings.length,
+  };
+}
+
+const STATES: readonly LoopState[] = [
+  'starting',
+  'idle',
+  'working',
+  'retrying',
+  'held',
+  'waiting_for_space',
+  'stopped',
+];
+
+type Kind = Pick<Instrument, 'kind' | 'unit'>;
+const GAUGE: Kind = { kind: 'gauge' };
+const GAUGE_SECONDS: Kind = { kind: 'gauge', unit: 'seconds' };
+const GAUGE_BYTES: Kind = { kind: 'gauge', unit: 'bytes' };
+const COUNTER: Kind = { kind: 'counter' };
+const COUNTER_SECONDS: Kind = { kind: 'counter', unit: 'seconds' };
+const COUNTER_BYTES: Kind = { kind: 'counter', unit: 'bytes' };
+
+function perSource(
+  name: string,
+  kind: Kind,
+  help: string,
+  value: (loop: SourceStatus, state: SourceState | null, nowMs: number) => number | null,
+): Instrument {
+  return {
+    name: `auditferry_source_${name}`,
+    ...kind,
+    help,
+    values: (read) =>
+      read.sources.map(({ loop, state }) => [value(loop, state, read.nowMs), { source: loop.name }]),
+  };
+}
+
+function perSink(
+  name: string,
+  kind: Kind,
+  help: string,
+  value: (sink: SinkScrape, nowMs: number) => number | null,
+): Instrument {
+  return {
+    name: `auditferry_sink_${name}`,
+    ...kind,
+    help,
+    values: (read) => read.sinks.map((sink) => [value(sink, read.nowMs), { sink: sink.loop.name }]),
+  };
+}
+
+function single(name: string, kind: Kind, help: string, value: (read: Scrape) => number): Instrument {
+  return { name, ...kind, help, values: (read) => [[value(read), {}]] };
+}
+
+function byKey(
+  label: 'source' | 'sink',
+  key: string,
+  loop: SourceStatus | SinkStatus,
+  values: Readonly<Record<string, number>>,
+): Value[] {
+  return Object.entries(values).map(([word, value]) => [value, { [label]: loop.name, [key]: word }]);
+}
+
+function oneHot(label: 'source' | 'sink', loop: SourceStatus | SinkStatus): Value[] {
+  return STATES.map((state) => [loop.state === state ? 1 : 0, { [label]: loop.name, state }]);
+}
+
+function toSeconds(ms: number | null | undefined): number | null {
+  return ms === null || ms === undefined ? null : ms / 1000;
+}
+
+const SOURCE_INSTRUMENTS: readonly Instrument[] = [
+  {
+    name: 'auditferry_source_state',
+    ...GAUGE,
+    help: 'What the loop of a source is doing: 1 for the state it is in, 0 for the others.',
+    values: ({ sources }) => sources.flatMap(({ loop }) => oneHot('source', loop)),
+  },
+  perSource(
+    'frontier_age_seconds',
+    GAUGE_SECONDS,
+    'Age of the moment before which every window is read.',
+    (_, state, nowMs) => ageSeconds(state?.frontierNs ?? null, nowMs),
+  ),
+  perSource(
+    'visibility_lag_seconds',
+    GAUGE_SECONDS,
+    'From an event happening to the Platform showing it, of the newest events.',
+    (loop, state) => toSeconds(visibilityLagMs(loop, state)),
+  ),
+  perSource('overlap_seconds', GAUGE_SECONDS, 'How much of the past each poll reads again.', (_, state) =>
+    toSeconds(state?.overlapMs),
+  ),
+  perSource('clock_skew_seconds', GAUGE_SECONDS, 'Clock of the Platform minus our own.', (_, state) =>
+    toSeconds(state?.clockSkewMs),
+  ),
+  perSource(
+    'open_windows',
+    GAUGE,
+    'Windows that are not read to their end yet.',
+    (_, state) => state?.openWindows ?? null,
+  ),
+  perSource(
+    'pending_reconcile_windows',
+    GAUGE,
+    'Closed windows that are due to be counted again.',
+    (_, state) => state?.pendingReconcile ?? null,
+  ),
+  perSource(
+    'last_poll_timestamp_seconds',
+    GAUGE_SECONDS,
+    'When the last whole poll ended, as Unix time.',
+    (loop) => toSeconds(loop.lastPollMs),
+  ),
+  perSource('requests', COUNTER, 'Requests sent to the Platform.', (_, state) => state?.requests ?? null),
+  perSource('polls', COUNTER, 'Whole polls.', (loop) => loop.polls),
+  {
+    name: 'auditferry_source_events',
+    ...COUNTER,
+    help: 'Events read, by what became of them: appended to the journal, repeated, or filtered out.',
+    values: ({ sources }) =>
+      sources.flatMap(({ loop }) => {
+        const { appended, repeated, filtered, malformed } = loop;
+        return byKey('source', 'result', loop, { appended, repeated, filtered, malformed });
+      }),
+  },
+  perSource(
+    'reconciled_events',
+    COUNTER,
+    'Late events: those that only a later count of closed windows brought to light.',
+    (loop) => loop.reconciled,
+  ),
+  perSource('revised_events', COUNTER, 'Ids that came again with other bytes.', (loop) => loop.revised),
+  perSource('findings', COUNTER, 'Findings made.', (loop) => loop.findings),
+  {
+    name: 'auditferry_source_retries',
+    ...COUNTER,
+    help: 'Polls repeated, by the kind of failure: transient or denied.',
+    values: ({ sources }) => sources.flatMap(({ loop }) => byKey('source', 'kind', loop, loop.retries)),
+  },
+  perSource('held_seconds', COUNTER_SECONDS, 'Time spent held.', (loop, _, nowMs) =>
+    heldSeconds(loop, nowMs),
+  ),
+];
+
+const SINK_INSTRUMENTS: readonly Instrument[] = [
+  {
+    name: 'auditferry_sink_info',
+    ...GAUGE,
+    help: 'Always 1; the labels describe the sink.',
+    values: ({ sinks }) =>
+      sinks.flatMap(({ loop, view }): Value[] => {
+        if (view === undefined) return [];
+        const { type, format, delivery } = view;
+        return [[1, { sink: loop.name, type, format, delivery }]];
+      }),
+  },
+  {
+    name: 'auditferry_sink_state',
+    ...GAUGE,
+    help: 'What the loop of a sink is doing: 1 for the state it is in, 0 for the others.',
+    values: ({ sinks }) => sinks.flatMap(({ loop }) => oneHot('sink', loop)),
+  },
+  perSink(
+    'undelivered_events',
+    GAUGE,
+    'Events in the journal that the sink has not settled.',
+    (sink) => sink.undelivered,
+  ),
+  perSink(
+    'oldest_undelivered_age_seconds',
+    GAUGE_SECONDS,
+    'How long ago the oldest undelivered event happened; 0 when there is none.',
+    (sink) => sink.ageSeconds ?? 0,
+  ),
+  perSink(
+    'oldest_undelivered_waiting_seconds',
+    GAUGE_SECONDS,
+    'How long the oldest undelivered event has been in the journal; 0 when there is none.',
+    (sink) => sink.waitingSeconds ?? 0,
+  ),
+  perSink('in_flight_batches', GAUGE, 'Batches that are being sent.', ({ loop }) => loop.inFlight),
+  perSink(
+    'last_delivered_timestamp_seconds',
+    GAUGE_SECONDS,
+    'When a batch was last settled, as Unix time.',
+    ({ loop }) => toSeconds(loop.lastDeliveredMs),
+  ),
+  {
+    name: 'auditferry_sink_events',
+    ...COUNTER,
+    help: 'Events settled, by outcome: delivered, duplicate (the receiver had it), rejected (dead letter), filtered (not wanted).',
+    values: ({ sinks }) =>
+      sinks.flatMap(({ loop }) => {
+        const { delivered, duplicates, rejected, filtered } = loop;
+        return byKey('sink', 'outcome', loop, { delivered, duplicate: duplicates, rejected, filtered });
+      }),
+  },
+  perSink('batches', COUNTER, 'Batches settled.', ({ loop }) => loop.batches),
+  perSink(
+    'sent_bytes',
+    COUNTER_BYTES,
+    'Size of the events delivered, as rendered.',
+    ({ loop }) => loop.bytes,
+  ),
+  perSink(
+    'possible_repeats',
+    COUNTER,
+    'Batches sent again although the receiver may have had them.',
+    ({ loop }) => loop.possibleRepeats,
+  ),
+  {
+    name: 'auditferry_sink_retries',
+    ...COUNTER,
+    help: 'Batches sent again, by the kind of failure: transient or denied.',
+    values: ({ sinks }) => sinks.flatMap(({ loop }) => byKey('sink', 'kind', loop, loop.retries)),
+  },
+  perSink('held_seconds', COUNTER_SECONDS, 'Time spent held.', ({ loop }, nowMs) => heldSeconds(loop, nowMs)),
+];
+
+const DAEMON_INSTRUMENTS: readonly Instrument[] = [
+  single('auditferry_journal_used_bytes', GAUGE_BYTES, 'Size of the journal.', ({ size }) => size.usedBytes),
+  single(
+    'auditferry_journal_limit_bytes',
+    GAUGE_BYTES,
+    'Size at which polling waits.',
+    ({ size }) => size.limitBytes,
+  ),
+  single('auditferry_journal_events', GAUGE, 'Events kept in the journal.', ({ size }) => size.events),
+  {
+    name: 'auditferry_dead_letters',
+    ...GAUGE,
+    help: 'Dead letters that are open or being retried, by the source or sink they belong to.',
+    values: (read) => {
+      const owners = new Map([...read.sources, ...read.sinks].map(({ loop }) => [loop.name, 0]));
+      for (const [owner, count] of read.deadLetters) owners.set(owner, count);
+      return [...owners].map(([owner, count]): Value => [count, { owner }]);
+    },
+  },
+  single(
+    'auditferry_unacknowledged_findings',
+    GAUGE,
+    'Findings that nobody has acknowledged.',
+    (read) => read.unacknowledged,
+  ),
+  single('auditferry_stopping', GAUGE, '1 while the daemon drains before it ends.', ({ stopping }) =>
+    Number(stopping),
+  ),
+  {
+    name: 'auditferry_build_info',
+    ...GAUGE,
+    help: 'Always 1; the labels tell the version.',
+    values: ({ version }) => [[1, { version, node_version: process.versions.node }]],
+  },
+  single(
+    'process_start_time_seconds',
+    GAUGE_SECONDS,
+    'When the daemon started, as Unix time.',
+    ({ startedMs }) => startedMs / 1000,
+  ),
+  single('process_cpu_seconds', COUNTER_SECONDS, 'Processor time used, user and system.', () => {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1_000_000;
+  }),
+  single('process_resident_memory_bytes', GAUGE_BYTES, 'Resident memory.', () => process.memoryUsage.rss()),
+  single('nodejs_heap_used_bytes', GAUGE_BYTES, 'Heap in use.', () => process.memoryUsage().heapUsed),
+];
+
+export const INSTRUMENTS: readonly Instrument[] = [
+  ...SOURCE_INSTRUMENTS,
+  ...SINK_INSTRUMENTS,
+  ...DAEMON_INSTRUMENTS,
+];

@@ -1,0 +1,85 @@
+import type { Journal } from '../checkpoint/journal.ts';
+import type { Clock } from '../model/clock.ts';
+import type { AuditEvent, Json } from '../model/event.ts';
+import type { Log } from '../model/log.ts';
+import type { Secret } from '../model/secret.ts';
+import type { Status } from '../pipeline/status.ts';
+import type { Source } from '../sources/source.ts';
+
+/** A source as the listener needs to know it. */
+export interface SourceView {
+  readonly source: Pick<Source, 'state' | 'origin'>;
+  /** When the poll after a moment is due; both in milliseconds since 1970. A cron expression may leave days between two. */
+  nextPollMs(fromMs: number): number;
+}
+
+/** A sink as its configuration describes it. */
+export interface SinkView {
+  readonly type: string;
+  readonly delivery: 'confirmed' | 'sent';
+  readonly format: string;
+  readonly batch: { readonly maxEvents: number; readonly maxBytes: number; readonly maxWaitMs: number };
+  readonly concurrent: number;
+  /** Requests per second; null: no limit. */
+  readonly rateLimit: number | null;
+}
+
+/** One event as a format renders it. */
+export interface Rendered {
+  readonly text: string;
+  readonly kind: 'json' | 'text';
+}
+
+/** What the daemon is made of now: asked for anew at each request, so that a reload may change it. */
+export interface AdminView {
+  /** Null when no daemon runs: a guest looks at the journal. */
+  readonly status: Status | null;
+  readonly sources: ReadonlyMap<string, SourceView>;
+  readonly sinks: ReadonlyMap<string, SinkView>;
+  /** With defaults filled in, and every secret masked. */
+  readonly effectiveConfig: Json;
+  /** Names that `preview` takes. */
+  readonly formats: readonly string[];
+  /** Renders an event of the journal; `format` is one of `formats`. May throw. */
+  preview(event: AuditEvent, format: string): Rendered;
+}
+
+/** From when on the readiness check says no. */
+export interface ReadinessLimits {
+  /** How much older than its schedule asks for the frontier may be. Milliseconds. */
+  readonly freshWithinMs: number;
+  /** How long a loop may go on retrying. Milliseconds. */
+  readonly retryingWithinMs: number;
+  /** The share of its limit that the journal may fill, in (0, 1]. */
+  readonly journalShare: number;
+}
+
+export const READINESS_LIMITS: ReadinessLimits = {
+  freshWithinMs: 600_000,
+  retryingWithinMs: 300_000,
+  journalShare: 1,
+};
+
+export interface StatusOptions {
+  readonly journal: Journal;
+  readonly clock: Clock;
+  readonly version: string;
+  readonly limits: ReadinessLimits;
+  view(): AdminView;
+}
+
+export interface AdminOptions extends StatusOptions {
+  readonly listen: { readonly host: string; readonly port: number };
+  /** Without it the listener changes nothing. */
+  readonly token?: Secret | undefined;
+  /** Host names, beside the address listened on, that a request may be addressed to. */
+  readonly allowedHosts: readonly string[];
+  readonly log: Log;
+  /** Reads the configuration again; a bad one is refused with the lines that say why. */
+  readonly reload?: (() => Promise<ReloadOutcome>) | undefined;
+}
+
+export interface ReloadOutcome {
+  readonly ok: boolean;
+  readonly lines: readonly string[];
+}

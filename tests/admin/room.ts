@@ -1,0 +1,227 @@
+import type { DeadLetter, Journal, StoredCoverage, StoredFinding } from '../../src/checkpoint/journal.ts';
+import type { Clock } from '../../src/model/clock.ts';
+import type { AuditEvent } from '../../src/model/event.ts';
+import { silentLog } from '../../src/model/log.ts';
+import { Secret } from '../../src/model/secret.ts';
+import { msToNs } from '../../src/model/time.ts';
+import { createStatus, sinkStatus, sourceStatus } from '../../src/pipeline/status.ts';
+import type { SinkStatus, SourceStatus, Status } from '../../src/pipeline/status.ts';
+import type { SourceState } from '../../src/sources/source.ts';
+import { READINESS_LIMITS } from '../../src/admin/options.ts';
+import type { AdminOptions, AdminView } from '../../src/admin/options.ts';
+
+export const START_MS = Date.parse('2026-01-02T04:00:00Z');
+export const TOKEN = 'a-token-nobody-guesses';
+/** Stands for every secret that must never show. */
+export const API_KEY = 'cq_secret_value_0123456789';
+
+/** A daemon of one source and two sinks, as the listener sees it; everything in it can be changed. */
+export interface Room {
+  nowMs: number;
+  readonly status: Status;
+  readonly source: SourceStatus;
+  readonly splunk: SinkStatus;
+  readonly elastic: SinkStatus;
+  state: SourceState;
+  usedBytes: number;
+  readonly events: AuditEvent[];
+  readonly letters: DeadLetter[];
+  readonly findings: StoredFinding[];
+  coverage: StoredCoverage[];
+  /** What was asked of the journal: retry, discard, acknowledge. */
+  readonly asked: { readonly what: string; readonly with: unknown }[];
+  readonly options: AdminOptions;
+}
+
+export interface RoomOptions {
+  readonly token?: boolean;
+  readonly host?: string;
+  readonly allowedHosts?: readonly string[];
+  readonly now?: number;
+  readonly reload?: AdminOptions['reload'];
+}
+
+export function createRoom(given: RoomOptions = {}): Room {
+  const startMs = given.now ?? START_MS;
+  const status = createStatus(startMs - 3_600_000);
+  const source = sourceStatus('platform', startMs);
+  const splunk = sinkStatus('splunk', 'confirmed', startMs);
+  const elastic = sinkStatus('elastic', 'confirmed', startMs);
+  status.sources.set('platform', source);
+  status.sinks.set('splunk', splunk);
+  status.sinks.set('elastic', elastic);
+  for (const loop of [source, splunk, elastic]) loop.state = 'idle';
+  source.polls = 1;
+  const room: Room = {
+    nowMs: startMs,
+    status,
+    source,
+    splunk,
+    elastic,
+    state: {
+      frontierNs: msToNs(startMs - 4_000),
+      targetNs: msToNs(startMs - 4_000),
+      openWindows: 0,
+      pendingReconcile: 0,
+      clockSkewMs: 120,
+      requests: 42,
+      overlapMs: 600_000,
+    },
+    usedBytes: 1_000_000,
+    events: [],
+    letters: [],
+    findings: [],
+    coverage: [],
+    asked: [],
+    options: {
+      listen: { host: given.host ?? '127.0.0.1', port: 0 },
+      token: given.token === true ? Secret.of(TOKEN) : undefined,
+      allowedHosts: given.allowedHosts ?? [],
+      journal: journalOf(() => room),
+      clock: clockOf(() => room),
+      log: silentLog,
+      version: '1.2.3',
+      limits: READINESS_LIMITS,
+      view: () => viewOf(room),
+      reload: given.reload,
+    },
+  };
+  return room;
+}
+
+function viewOf(room: Room): AdminView {
+  const sink = {
+    delivery: 'confirmed' as const,
+    batch: { maxEvents: 1000, maxBytes: 1_048_576, maxWaitMs: 1000 },
+    concurrent: 1,
+    rateLimit: null,
+  };
+  return {
+    status: room.status,
+    sources: new Map([
+      [
+        'platform',
+        {
+          source: {
+            state: () => room.state,
+            origin: () => ({ instance: 'acme.example.com', apiVersion: 'v2' as const }),
+          },
+          nextPollMs: (fromMs) => fromMs + 15_000,
+        },
+      ],
+    ]),
+    sinks: new Map([
+      ['splunk', { ...sink, type: 'splunk_hec', format: 'cim' }],
+      ['elastic', { ...sink, type: 'elasticsearch', format: 'ecs' }],
+    ]),
+    // A Secret in the wrong place must still not show.
+    effectiveConfig: { sources: { platform: { api_key: Secret.of(API_KEY) as unknown as string } } },
+    formats: ['raw', 'cef'],
+    preview: (event, format) =>
+      format === 'raw'
+        ? { text: event.original, kind: 'json' }
+        : { text: `CEF:0|auditferry|${event.id}`, kind: 'text' },
+  };
+}
+
+/** Sleeps until it is aborted, so that nothing happens by itself. */
+function clockOf(room: () => Room): Clock {
+  return {
+    now: () => room().nowMs,
+    monotonic: () => room().nowMs,
+    random: () => 0.5,
+    sleep: (_, signal) =>
+      new Promise((_resolve, reject) => {
+        signal?.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+      }),
+  };
+}
+
+function journalOf(room: () => Room): Journal {
+  const used: Partial<Journal> = {
+    installationId: 'installation-1',
+    cursor: async (sink) => room().status.sinks.get(sink)?.cursor ?? 0n,
+    read: async (after, { maxEvents }) =>
+      room()
+        .events.filter((event) => event.seq > after)
+        .slice(0, maxEvents),
+    newest: async (limit) => room().events.toReversed().slice(0, limit),
+    size: async () => ({
+      usedBytes: room().usedBytes,
+      limitBytes: 2_000_000,
+      events: room().events.length,
+      oldestSeq: room().events[0]?.seq ?? 0n,
+      headSeq: room().events.at(-1)?.seq ?? 0n,
+    }),
+    deadLetters: async (filter) =>
+      room().letters.filter((letter) => filter.owner === undefined || letter.owner === filter.owner),
+    deadLetterCounts: async () => {
+      const counts = new Map<string, number>();
+      for (const { owner } of room().letters) counts.set(owner, (counts.get(owner) ?? 0) + 1);
+      return counts;
+    },
+    retryDeadLetters: async (filter) => {
+      room().asked.push({ what: 'retry', with: filter });
+      return filter.ids?.length ?? room().letters.length;
+    },
+    discardDeadLetters: async (filter, reason) => {
+      room().asked.push({ what: 'discard', with: { filter, reason } });
+      const kept = room().letters.filter((letter) => filter.ids?.includes(letter.id) !== true);
+      const gone = room().letters.length - kept.length;
+      room().letters.splice(0, room().letters.length, ...kept);
+      return gone;
+    },
+    findings: async () => room().findings,
+    acknowledge: async (ids, note) => {
+      room().asked.push({ what: 'acknowledge', with: { ids, note } });
+      return ids.length;
+    },
+    coverage: async (_, window) =>
+      room().coverage.filter((span) => span.startNs <= window.endNs && span.endNs >= window.startNs),
+  };
+  return used as Journal;
+}
+
+export function anEvent(seq: number, createdMs: number, fields: Record<string, unknown> = {}): AuditEvent {
+  const id = `00000000-0000-4000-8000-${String(seq).padStart(12, '0')}`;
+  const createdAt = new Date(createdMs).toISOString();
+  return {
+    seq: BigInt(seq),
+    source: 'platform',
+    id,
+    createdAt,
+    original: JSON.stringify({ id, created_at: createdAt, event_type: 'user_login', ...fields }),
+    receivedAt: new Date(createdMs + 3_000).toISOString(),
+  };
+}
+
+export function aLetter(id: number, event: AuditEvent, reason: string): DeadLetter {
+  return {
+    id: BigInt(id),
+    owner: 'splunk',
+    side: 'sink',
+    event,
+    bytes: Buffer.from(event.original),
+    reason,
+    attempts: 3,
+    firstAt: event.receivedAt,
+    lastAt: event.receivedAt,
+    state: 'open',
+    discardReason: null,
+  };
+}
+
+export function aFinding(id: number, summary: string): StoredFinding {
+  const at = new Date(START_MS).toISOString();
+  return {
+    id: BigInt(id),
+    source: 'platform',
+    kind: 'fewer_on_server',
+    summary,
+    firstAt: at,
+    lastAt: at,
+    seen: 2,
+    acknowledgedAt: null,
+    acknowledgement: null,
+  };
+}
