@@ -1,5 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
+import { sabotagePlugin } from './tests/simulation/sabotage-plugin.ts';
+
 export default defineConfig({
   test: {
     projects: [
@@ -21,6 +23,7 @@ export default defineConfig({
         },
       },
       {
+        plugins: [sabotagePlugin()],
         test: {
           name: 'simulation',
           include: ['tests/simulation/**/*.test.ts'],

@@ -105,6 +105,28 @@ export interface JournalSize {
   readonly headSeq: bigint;
 }
 
+/** An id of a window, with what the journal remembers of it also after its event was pruned. */
+export interface KnownId {
+  readonly id: string;
+  /** Appended as an event; false when the source's filters left it out. */
+  readonly kept: boolean;
+  readonly createdNs: bigint;
+  /** Null when it was left out. */
+  readonly seq: bigint | null;
+  /** SHA-256 in hex of the bytes first seen. */
+  readonly hash: string;
+}
+
+/** One event that the walk along the chain found lost or changed. */
+export interface ChainFault {
+  readonly kind: 'lost' | 'changed';
+  readonly seq: bigint;
+  /** Null when nothing in the journal tells any more which event it was. */
+  readonly source: string | null;
+  readonly id: string | null;
+  readonly reason: string;
+}
+
 export interface ChainReport {
   readonly intact: boolean;
   readonly checked: number;
@@ -114,6 +136,8 @@ export interface ChainReport {
   readonly brokenAt: { readonly seq: bigint; readonly id: string; readonly reason: string } | null;
   /** Events between oldest and head that are not there although nothing pruned them. */
   readonly missing: readonly bigint[];
+  /** Every place where the chain does not hold, in order, each event by name; at most 10,000. */
+  readonly faults: readonly ChainFault[];
 }
 
 /**
@@ -152,13 +176,10 @@ export interface Journal {
     maxEvents: number,
   ): Promise<readonly AuditEvent[]>;
   /** All known ids in a window (wanted or filtered), ascending, greater than `afterId`. */
-  idsInWindow(
-    source: string,
-    window: Window,
-    afterId: string,
-    limit: number,
-  ): Promise<readonly { readonly id: string; readonly kept: boolean }[]>;
+  idsInWindow(source: string, window: Window, afterId: string, limit: number): Promise<readonly KnownId[]>;
 
+  /** Records what a sink refused while old events were sent to it again. Its cursor stays where it is. */
+  addDeadLetters(sink: string, rejected: readonly RejectedEvent[]): Promise<void>;
   deadLetters(filter: DeadLetterFilter): Promise<readonly DeadLetter[]>;
   /** Open and retrying ones, per owner. */
   deadLetterCounts(): Promise<ReadonlyMap<string, number>>;

@@ -1,7 +1,7 @@
-import type { Config } from '../config/config.ts';
+import type { Config, SinkConfig } from '../config/config.ts';
 import { createCanonicalize } from '../formats/canonical.ts';
 import type { NormalizeOptions } from '../formats/options.ts';
-import type { Canonicalize } from '../formats/format.ts';
+import type { Canonicalize, OriginConstants } from '../formats/format.ts';
 import { formats } from '../formats/registry.ts';
 import { wallClock } from '../model/clock.ts';
 import type { Log } from '../model/log.ts';
@@ -14,7 +14,7 @@ export interface BuiltParts {
   readonly sources: ReadonlyMap<string, SourcePart>;
   readonly sinks: ReadonlyMap<string, SinkPart>;
   readonly canonicalize: Canonicalize;
-  readonly labels: Readonly<Record<string, string>>;
+  readonly constants: OriginConstants;
   close(): Promise<void>;
 }
 
@@ -46,7 +46,7 @@ export function buildParts(config: Config, log: Log): BuiltParts {
       forwarderVersion: version,
     });
     const format = find(formats, (entry) => entry.name === sinkConfig.format).create(
-      sinkConfig.formatOptions as never,
+      formatOptionsOf(sinkConfig) as never,
     );
     builtSinks.set(name, { ...sinkConfig, sink, format });
   }
@@ -54,12 +54,24 @@ export function buildParts(config: Config, log: Log): BuiltParts {
     sources: builtSources,
     sinks: builtSinks,
     canonicalize: createCanonicalize(normalize),
-    labels: normalize.labels ?? {},
+    constants: {
+      forwarderVersion: version,
+      labels: normalize.labels ?? {},
+      ...(normalize.instance === undefined ? {} : { instance: normalize.instance }),
+    },
     async close() {
       for (const { source } of builtSources.values()) await source.close();
       for (const { sink } of builtSinks.values()) await sink.close();
     },
   };
+}
+
+/** A document must name the data stream that it goes to: the stream's own name decides. */
+function formatOptionsOf({ format, formatOptions, options }: SinkConfig): unknown {
+  const { data_stream: stream } = options as { data_stream?: string };
+  const named = /^logs-([^-]+)-([^-].*)$/.exec(stream ?? '');
+  if (format !== 'ecs' || named === null) return formatOptions;
+  return { ...(formatOptions as object), dataset: named[1], namespace: named[2] };
 }
 
 function find<T>(list: readonly T[], matches: (entry: T) => boolean): T {

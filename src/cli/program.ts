@@ -1,10 +1,21 @@
 import { Command, CommanderError } from 'commander';
 
 import { describe, ForwardError } from '../model/errors.ts';
+import { registerBackfill } from './backfill.ts';
+import { registerCheck } from './check.ts';
+import { registerCompletion } from './completion.ts';
+import { registerDeadLetters } from './dead-letters.ts';
+import { registerEventTypes } from './event-types.ts';
 import { EXIT } from './exit.ts';
+import { registerFindings } from './findings.ts';
+import { registerInit } from './init.ts';
+import { registerPreview } from './preview.ts';
+import { registerReplay } from './replay.ts';
 import { registerRun } from './run.ts';
 import { registerSchema } from './schema.ts';
 import { registerSimulate } from './simulate.ts';
+import { registerStatus } from './status.ts';
+import { registerVerify } from './verify.ts';
 import { version } from './version.ts';
 
 /** Reads the command line, runs the command, sets the exit code. The one place where an error becomes text and a code. */
@@ -17,13 +28,35 @@ export async function main(argv: readonly string[]): Promise<void> {
     .showHelpAfterError('(see auditferry --help)')
     .configureHelp({ showGlobalOptions: true })
     .exitOverride();
-  for (const register of [registerRun, registerSimulate, registerSchema]) register(program);
-  for (const command of program.commands) command.exitOverride();
+  for (const register of [
+    registerInit,
+    registerCheck,
+    registerPreview,
+    registerRun,
+    registerVerify,
+    registerBackfill,
+    registerReplay,
+    registerStatus,
+    registerDeadLetters,
+    registerFindings,
+    registerEventTypes,
+    registerSimulate,
+    registerSchema,
+    registerCompletion,
+  ])
+    register(program);
+  overrideExit(program);
   try {
     await program.parseAsync([...argv]);
   } catch (error) {
     process.exitCode = report(error);
   }
+}
+
+/** A command at any depth throws instead of ending the process: the exit code is decided below. */
+function overrideExit(command: Command): void {
+  command.exitOverride();
+  command.commands.forEach(overrideExit);
 }
 
 function report(error: unknown): number {

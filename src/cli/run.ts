@@ -1,5 +1,8 @@
 import type { Command } from 'commander';
 
+import { READINESS_LIMITS } from '../admin/options.ts';
+import { startAdmin } from '../admin/server.ts';
+import { startTelemetry } from '../admin/telemetry.ts';
 import { openJournal } from '../checkpoint/sqlite/index.ts';
 import type { Journal } from '../checkpoint/journal.ts';
 import type { Config } from '../config/config.ts';
@@ -7,14 +10,14 @@ import { loadConfig } from '../config/config.ts';
 import { allParts } from '../config/parts.ts';
 import { formatDuration, parseDuration } from '../config/units.ts';
 import { wallClock } from '../model/clock.ts';
-import { ForwardError } from '../model/errors.ts';
+import { describe, ForwardError, oneLine } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
-import { startDaemon } from '../pipeline/daemon.ts';
-import type { Daemon, DaemonEnd } from '../pipeline/daemon.ts';
+import type { DaemonEnd } from '../pipeline/daemon.ts';
 import { startSimulator } from '../simulator/server.ts';
-import { buildParts } from './build-parts.ts';
 import { EXIT } from './exit.ts';
 import { openLog } from './log.ts';
+import { startService } from './service.ts';
+import type { Service } from './service.ts';
 import { version } from './version.ts';
 
 interface RunOptions {
@@ -44,39 +47,33 @@ export function registerRun(program: Command): void {
 
 async function run(options: RunOptions): Promise<number> {
   const patienceMs = parseDuration(options.patience);
-  if (patienceMs === null)
-    throw new ForwardError('config', `--patience ${options.patience}: expected a duration such as 5m`);
+  if (patienceMs === null) {
+    throw new ForwardError(
+      'config',
+      `--patience ${oneLine(options.patience)}: expected a duration such as 5m`,
+    );
+  }
   const config = loadConfig(options.config, process.env, allParts);
   const log = openLog(config.log);
   for (const warning of config.warnings) log.warn({}, warning);
   const releasers: (() => Promise<void>)[] = [];
   try {
-    const journal = await openJournal({
-      dir: config.state.dir,
-      maxBytes: config.state.max_size,
-      clock: wallClock,
-      access: 'writer',
-      onWarn: (text: string) => log.warn({}, text),
-    });
+    const { dir, max_size: maxBytes } = config.state;
+    const onWarn = (text: string): void => log.warn({}, text);
+    const journal = await openJournal({ dir, maxBytes, clock: wallClock, access: 'writer', onWarn });
     releasers.push(() => journal.close());
+    const telemetry = await startTelemetry(process.env, { version, warn: onWarn });
+    releasers.push(() => telemetry.shutdown());
     if (config.simulator !== null) {
       const simulator = await startSimulator(config.simulator);
       releasers.push(() => simulator.close());
       log.info({ url: simulator.url }, 'the simulated Platform answers');
     }
-    const parts = buildParts(config, log);
-    releasers.push(() => parts.close());
-    const daemon = startDaemon({
-      ...parts,
-      journal,
-      retentionMs: config.state.retention,
-      forwarderVersion: version,
-      clock: wallClock,
-      log,
-      patienceMs: options.once === true ? patienceMs : null,
-    });
-    const unlisten = listenForSignals(daemon, config.shutdown_timeout, log);
-    const end = await daemon.done;
+    const service = startService(config, journal, log, options.once === true ? patienceMs : null);
+    const unlisten = listenForSignals(service, config.shutdown_timeout, log);
+    const close = await listenForAdmin(config, journal, service, log);
+    releasers.push(close);
+    const end = await service.done;
     unlisten();
     return await conclude(end, journal, log, options);
   } finally {
@@ -113,34 +110,57 @@ async function conclude(end: DaemonEnd, journal: Journal, log: Log, options: Run
   return dead === 0 ? EXIT.done : EXIT.incomplete;
 }
 
-/** The first signal drains within the timeout, the second ends at once. Returns what takes the listeners away again. */
-function listenForSignals(daemon: Daemon, timeoutMs: Config['shutdown_timeout'], log: Log): () => void {
-  let timer: NodeJS.Timeout | null = null;
-  const onSignal = (signal: NodeJS.Signals): void => {
-    if (timer !== null) {
+/** The status page and its neighbours, for as long as the daemon runs. Returns what closes them. */
+async function listenForAdmin(
+  config: Config,
+  journal: Journal,
+  service: Service,
+  log: Log,
+): Promise<() => Promise<void>> {
+  const { listen, token, allowed_hosts: allowedHosts } = config.admin;
+  if (listen === null) return async () => {};
+  const admin = await startAdmin({
+    listen,
+    token,
+    allowedHosts,
+    journal,
+    clock: wallClock,
+    log,
+    version,
+    limits: READINESS_LIMITS,
+    view: () => service.view(),
+    reload: () => service.reload(),
+  });
+  log.info({ url: admin.url }, 'the status page');
+  return () => admin.close();
+}
+
+/** The first signal drains within the timeout, the second ends at once; SIGHUP reloads. Returns what takes the listeners away. */
+function listenForSignals(service: Service, timeoutMs: number, log: Log): () => void {
+  let stopping = false;
+  const onStop = (signal: NodeJS.Signals): void => {
+    if (stopping) {
       // The exit status must tell the truth: the process dies of the signal itself.
-      process.removeListener(signal, onSignal);
+      process.removeListener(signal, onStop);
       process.kill(process.pid, signal);
       return;
     }
+    stopping = true;
     log.info(
       { signal, within: formatDuration(timeoutMs) },
       'stopping: reads no more, delivers what is at hand',
     );
-    daemon.stop();
-    timer = setTimeout(() => {
-      log.warn(
-        {},
-        'the sinks did not take everything in time; what is left is in the journal for the next start',
-      );
-      daemon.abort();
-    }, timeoutMs);
+    service.stop();
   };
-  process.on('SIGTERM', onSignal);
-  process.on('SIGINT', onSignal);
+  const onReload = (): void => {
+    service.reload().catch((error: unknown) => log.error({ error: describe(error) }, 'the reload failed'));
+  };
+  process.on('SIGTERM', onStop);
+  process.on('SIGINT', onStop);
+  process.on('SIGHUP', onReload);
   return () => {
-    if (timer !== null) clearTimeout(timer);
-    process.removeListener('SIGTERM', onSignal);
-    process.removeListener('SIGINT', onSignal);
+    process.removeListener('SIGTERM', onStop);
+    process.removeListener('SIGINT', onStop);
+    process.removeListener('SIGHUP', onReload);
   };
 }

@@ -81,16 +81,22 @@ export interface CanonicalEvent {
   readonly verbatim?: string;
 }
 
+/** What the configuration says of every event's origin. */
+export interface OriginConstants {
+  readonly forwarderVersion: string;
+  /** The operator's own labels. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** The operator's own name for the installation, instead of its host. */
+  readonly instance?: string;
+}
+
 /** Where an event comes from and who carries it: constant for a source, put in each format's proper place. */
-export interface Origin {
+export interface Origin extends OriginConstants {
   /** Host of the Platform installation: "acme.mycloudquery.com". */
   readonly instance: string;
   readonly apiVersion: 'v1' | 'v2';
   readonly platformVersion?: string;
   readonly tenantId?: string;
-  readonly forwarderVersion: string;
-  /** The operator's own labels. */
-  readonly labels: Readonly<Record<string, string>>;
 }
 
 /** Event to wire document: a pure function that never throws, whatever the event holds. */

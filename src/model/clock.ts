@@ -17,10 +17,16 @@ export const wallClock: Clock = {
   monotonic: () => performance.now(),
   sleep: async (ms, signal) => {
     signal?.throwIfAborted();
-    await delay(ms, undefined, { signal }).catch((error: unknown) => {
-      signal?.throwIfAborted();
-      throw error;
-    });
+    for (let left = ms; ; left -= TIMER_LIMIT_MS) {
+      await delay(Math.min(left, TIMER_LIMIT_MS), undefined, { signal }).catch((error: unknown) => {
+        signal?.throwIfAborted();
+        throw error;
+      });
+      if (left <= TIMER_LIMIT_MS) return;
+    }
   },
   random: () => Math.random(),
 };
+
+/** A timer set for longer than 25 days fires at once: such sleeps are cut into pieces. */
+const TIMER_LIMIT_MS = 2 ** 31 - 1;

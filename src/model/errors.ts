@@ -40,8 +40,14 @@ export class ForwardError extends Error {
 
 /** The text of anything thrown, on one line, control characters replaced: safe for a log line and a terminal. */
 export function describe(error: unknown): string {
-  const text = error instanceof Error ? error.message || error.name : String(error);
-  return oneLine(text, 600);
+  return oneLine(textOf(error), 600);
+}
+
+/** A connection tried over several addresses fails with a list of errors and no words of its own. */
+function textOf(error: unknown): string {
+  if (error instanceof AggregateError && error.message === '')
+    return error.errors.map(textOf).join('; ') || error.name;
+  return error instanceof Error ? error.message || error.name : String(error);
 }
 
 /** Untrusted text made safe to show: one line, no control characters, at most `limit` characters. */

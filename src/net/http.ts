@@ -71,7 +71,12 @@ function openDispatcher(options: HttpClientOptions): Dispatcher {
 }
 
 function pinningConnector(tls: TlsOptions | undefined): buildConnector.connector {
-  const connect = buildConnector({ ...connectOptions(tls), timeout: CONNECT_TIMEOUT_MS });
+  const connect = buildConnector({
+    ...connectOptions(tls),
+    timeout: CONNECT_TIMEOUT_MS,
+    // On a resumed session the server shows no certificate that a pin could be compared with.
+    ...(tls?.fingerprint === undefined ? {} : { maxCachedSessions: 0 }),
+  });
   return (target, done) => {
     connect(target, (...[error, socket]) => {
       if (error !== null) return done(error, null);
@@ -82,6 +87,8 @@ function pinningConnector(tls: TlsOptions | undefined): buildConnector.connector
         socket.destroy();
         return done(refused as Error, null);
       }
+      // With TLS 1.3 a refused client certificate shows only now, as an alert that undici would cover with its own words.
+      socket.prependOnceListener('error', (alert: Error) => socket.destroy(alert));
       return done(null, socket);
     });
   };
@@ -128,7 +135,11 @@ async function readBody(stream: Dispatcher.ResponseData['body'], request: HttpRe
       throw new ForwardError(
         'transient',
         `${where(request)} answered with more than ${request.maxResponseBytes} bytes; the answer was not used`,
-        { ambiguous: true },
+        {
+          cause: new DOMException('too large', 'QuotaExceededError'),
+          ambiguous: true,
+          mend: 'raise the limit of one answer if the peer may send this much',
+        },
       );
     }
     parts.push(part);
@@ -161,6 +172,12 @@ function failure(error: unknown, request: HttpRequest, timedOut: boolean): Forwa
       mend: 'check tls.ca_file, the name in the certificate and its dates, and tls.cert_file if the peer asks for one',
     });
   }
+  if (code === 'UND_ERR_INVALID_ARG') {
+    return new ForwardError('denied', `${where(request)} was not asked: ${describe(error)}`, {
+      cause: error,
+      mend: 'see whether a key or token holds a line break or another character that no header may carry',
+    });
+  }
   const ambiguous = !CLEAN_CODES.has(code);
   return new ForwardError('transient', `${where(request)} cannot be reached: ${describe(error)}`, {
     cause: error,
@@ -174,6 +191,15 @@ export function isTimeout(error: unknown): boolean {
     error instanceof ForwardError &&
     error.cause instanceof DOMException &&
     error.cause.name === 'TimeoutError'
+  );
+}
+
+/** True when an exchange failed because the answer was larger than `maxResponseBytes`. */
+export function isTooLarge(error: unknown): boolean {
+  return (
+    error instanceof ForwardError &&
+    error.cause instanceof DOMException &&
+    error.cause.name === 'QuotaExceededError'
   );
 }
 

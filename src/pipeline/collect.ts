@@ -130,18 +130,22 @@ async function noteRevisions(context: CollectContext, result: Appended): Promise
 async function waitForSpace(context: CollectContext, signal: AbortSignal): Promise<void> {
   const { journal, clock, log, status } = context;
   let said = false;
+  const sinceMs = clock.monotonic();
   for (;;) {
     const { usedBytes, limitBytes } = await journal.size();
     if (usedBytes < limitBytes) {
       if (said) log.info({}, 'the journal has room again; polling goes on');
       return;
     }
+    const mend = 'mend the sink that is behind, or raise state.max_size';
     const reason = `the journal is full (${usedBytes} of ${limitBytes} bytes): polling waits until the sinks have caught up, the Platform keeps the events`;
     if (!said) log.warn({ used_bytes: usedBytes, limit_bytes: limitBytes }, reason);
     said = true;
+    if (context.patienceMs !== null && clock.monotonic() - sinceMs >= context.patienceMs)
+      throw new ForwardError('transient', reason, { mend });
     enterState(status, 'waiting_for_space', clock.now(), {
       reason,
-      mend: 'mend the sink that is behind, or raise state.max_size',
+      mend,
     });
     await clock.sleep(SPACE_CHECK_MS, signal);
   }

@@ -1,22 +1,24 @@
 import Bottleneck from 'bottleneck';
 
 import type { Journal } from '../checkpoint/journal.ts';
-import type { Canonicalize, Format, Origin } from '../formats/format.ts';
+import type { Canonicalize, Format, Origin, OriginConstants } from '../formats/format.ts';
 import type { Clock } from '../model/clock.ts';
 import { describe, ForwardError } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
-import { msToNs } from '../model/time.ts';
 import type { Sink } from '../sinks/sink.ts';
 import type { Source } from '../sources/source.ts';
 import { collect } from './collect.ts';
 import { deliver } from './deliver.ts';
+import { workOff } from './jobs.ts';
 import { createOutlet } from './outlet.ts';
-import type { Outlet } from './outlet.ts';
 import { createPrepare } from './prepare.ts';
-import type { Prepare, Where } from './prepare.ts';
+import type { Where } from './prepare.ts';
+import type { ReplaySink } from './replay.ts';
 import type { PollSchedule } from './schedule.ts';
 import { createStatus, sinkStatus, sourceStatus } from './status.ts';
 import type { Status } from './status.ts';
+import { keepUp } from './upkeep.ts';
+import type { UpkeepParts } from './upkeep.ts';
 
 export interface SourcePart {
   readonly source: Source;
@@ -40,8 +42,8 @@ export interface DaemonParts {
   readonly sources: ReadonlyMap<string, SourcePart>;
   readonly sinks: ReadonlyMap<string, SinkPart>;
   readonly canonicalize: Canonicalize;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly forwarderVersion: string;
+  /** What every event's origin says beside what its source knows. */
+  readonly constants: OriginConstants;
   /** How long events stay in the journal after every sink is past them. Milliseconds. */
   readonly retentionMs: number;
   readonly clock: Clock;
@@ -63,13 +65,11 @@ export interface Daemon {
   readonly done: Promise<DaemonEnd>;
   /** Reads no more, drains what the journal holds into the sinks, then ends. */
   stop(): void;
+  /** Reads no more and sends nothing new, but waits for what is in flight: for a successor over the same journal. */
+  halt(): void;
   /** Ends at once: what is in flight is sent again by the next run. */
   abort(): void;
 }
-
-const UPKEEP_EVERY_MS = 600_000;
-/** Ids outlive their horizon by this much, for windows that begin before it. */
-const ID_MARGIN_MS = 86_400_000;
 
 /** Starts a collect loop per source and a deliver loop per sink over one journal. Neither kind knows the other. */
 export function startDaemon(parts: DaemonParts): Daemon {
@@ -79,6 +79,7 @@ export function startDaemon(parts: DaemonParts): Daemon {
   const running = new AbortController();
   const failures: { name: string; error: Error }[] = [];
   let finishing = false;
+  let halting = false;
 
   const guarded = async (name: string, work: Promise<void>): Promise<void> => {
     try {
@@ -113,10 +114,7 @@ export function startDaemon(parts: DaemonParts): Daemon {
     };
     return guarded(name, collect(context, collecting.signal));
   });
-  const collected = Promise.all(collectors).then(() => {
-    finishing = true;
-  });
-  const outlets = new Map<string, { outlet: Outlet; prepare: Prepare }>();
+  const outlets = new Map<string, ReplaySink>();
   const deliverers = [...parts.sinks].map(([name, part]) => {
     const its = sinkStatus(name, part.sink.delivery, clock.now());
     status.sinks.set(name, its);
@@ -132,7 +130,7 @@ export function startDaemon(parts: DaemonParts): Daemon {
     const prepare = createPrepare(parts.canonicalize, part.format, part.where, (source) =>
       originOf(parts, source),
     );
-    outlets.set(name, { outlet, prepare });
+    outlets.set(name, { sink: part.sink, outlet, prepare, batch: part.batch });
     const context = {
       name,
       journal,
@@ -144,20 +142,36 @@ export function startDaemon(parts: DaemonParts): Daemon {
       log: sinkLog,
       status: its,
     };
-    return guarded(name, deliver({ ...context, finishing: () => finishing }, running.signal));
+    return guarded(
+      name,
+      deliver({ ...context, finishing: () => finishing, halting: () => halting }, running.signal),
+    );
+  });
+  const jobs = {
+    journal,
+    sources: new Map([...parts.sources].map(([name, { source }]) => [name, source])),
+    sinks: outlets,
+    clock,
+    log,
+    patienceMs: parts.patienceMs,
+  };
+  const once = parts.patienceMs !== null;
+  const working = guarded('jobs', workOff(jobs, { untilNone: once }, collecting.signal));
+  // What jobs append has to be delivered as well: nothing is finished before they are.
+  const collected = Promise.all([...collectors, working]).then(() => {
+    finishing = true;
   });
   const upkeepEnd = new AbortController();
-  const upkeep = guarded('journal', keepUp(parts, AbortSignal.any([running.signal, upkeepEnd.signal])));
+  const upkeep = guarded(
+    'journal',
+    keepUp(upkeepOf(parts), AbortSignal.any([running.signal, upkeepEnd.signal])),
+  );
 
   const done = (async (): Promise<DaemonEnd> => {
     await Promise.all([collected, ...deliverers]);
     upkeepEnd.abort(new Error('ended'));
     await upkeep;
-    const { headSeq } = await journal.size();
-    const undelivered = [...parts.sinks.keys()].map(
-      async (name) => [name, headSeq - (await journal.cursor(name))] as const,
-    );
-    return { failures, undelivered: new Map(await Promise.all(undelivered)) };
+    return { failures, undelivered: await countUndelivered(parts, failures) };
   })();
 
   return {
@@ -165,6 +179,11 @@ export function startDaemon(parts: DaemonParts): Daemon {
     done,
     stop() {
       status.stopping = true;
+      finishing = true;
+      collecting.abort(new Error('stopped'));
+    },
+    halt() {
+      halting = true;
       finishing = true;
       collecting.abort(new Error('stopped'));
     },
@@ -187,35 +206,42 @@ function originOf(parts: DaemonParts, source: string): Origin {
     instance: source,
     apiVersion: 'v2' as const,
   };
-  return { ...origin, forwarderVersion: parts.forwarderVersion, labels: parts.labels };
+  return { ...origin, ...parts.constants };
 }
 
-function limiter(requestsPerSecond: number | null): <T>(work: () => Promise<T>) => Promise<T> {
+/** Runs requests within a rate; null: no limit. */
+export function limiter(requestsPerSecond: number | null): <T>(work: () => Promise<T>) => Promise<T> {
   if (requestsPerSecond === null) return (work) => work();
-  const bottleneck = new Bottleneck({ minTime: Math.ceil(1000 / requestsPerSecond) });
-  return (work) => bottleneck.schedule(work);
+  const fresh = (): Bottleneck => new Bottleneck({ minTime: Math.ceil(1000 / requestsPerSecond) });
+  let bottleneck = fresh();
+  let limitedMs = Date.now();
+  return (work) => {
+    // Bottleneck waits by Date.now: where that is set back by an hour, an old one would hold requests for an hour.
+    if (Date.now() < limitedMs) bottleneck = fresh();
+    limitedMs = Date.now();
+    return bottleneck.schedule(work);
+  };
 }
 
-/** Lets go of events that every sink is past and that are older than the retention. */
-async function keepUp(parts: DaemonParts, signal: AbortSignal): Promise<void> {
-  const { journal, clock, log } = parts;
-  const horizonMs = Math.max(
-    parts.retentionMs,
-    ...[...parts.sources.values()].map((part) => part.auditHorizonMs),
-  );
-  while (!signal.aborted) {
-    const before = new Date(clock.now() - parts.retentionMs).toISOString();
-    try {
-      const pruned = await journal.prune(
-        [...parts.sinks.keys()],
-        before,
-        msToNs(clock.now() - horizonMs - ID_MARGIN_MS),
-      );
-      if (pruned > 0) log.info({ events: pruned }, 'pruned events that every sink has');
-    } catch (error) {
-      if (!(error instanceof ForwardError) || error.kind !== 'transient') throw error;
-      log.warn({ error: describe(error) }, 'the journal could not be pruned; it is tried again later');
-    }
-    await clock.sleep(UPKEEP_EVERY_MS, signal).catch(() => {});
+/** A journal that cannot tell any more has its own failure, which must not hide the one that ended the run. */
+async function countUndelivered(
+  { journal, sinks }: DaemonParts,
+  failures: { name: string; error: Error }[],
+): Promise<ReadonlyMap<string, bigint>> {
+  try {
+    const { headSeq } = await journal.size();
+    const counts = [...sinks.keys()].map(
+      async (name) => [name, headSeq - (await journal.cursor(name))] as const,
+    );
+    return new Map(await Promise.all(counts));
+  } catch (error) {
+    if (!(error instanceof ForwardError)) throw error;
+    failures.push({ name: 'journal', error });
+    return new Map();
   }
+}
+
+function upkeepOf(parts: DaemonParts): UpkeepParts {
+  const horizons = [...parts.sources.values()].map((part) => part.auditHorizonMs);
+  return { ...parts, sinks: [...parts.sinks.keys()], horizonMs: Math.max(parts.retentionMs, ...horizons) };
 }

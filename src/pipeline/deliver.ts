@@ -24,6 +24,8 @@ export interface DeliverContext {
   readonly status: SinkStatus;
   /** True once no more events will come: the loop returns when the journal is drained. */
   readonly finishing: () => boolean;
+  /** True once nothing new may be sent: the loop returns when what is in flight has landed. */
+  readonly halting: () => boolean;
 }
 
 /** How long to wait for new events before looking at dead letters to retry and at `finishing`. */
@@ -53,7 +55,7 @@ export async function deliver(context: DeliverContext, signal: AbortSignal): Pro
     status.cursor = position;
     for (;;) {
       either.throwIfAborted();
-      while (flights.length < context.concurrent) {
+      while (flights.length < context.concurrent && !context.halting()) {
         const next = await takeOff(context, position, flights.length === 0, either);
         if (next === null) break;
         flights.push(next);
@@ -61,13 +63,17 @@ export async function deliver(context: DeliverContext, signal: AbortSignal): Pro
       }
       status.inFlight = flights.length;
       if (flights.length === 0) {
+        if (context.halting()) return;
         enterState(status, 'idle', clock.now());
         await retryDeadLetters(context, either);
         if (context.finishing() && (await journal.size()).headSeq <= position) return;
         await journal.waitForEvents(position, IDLE_MS, either);
         continue;
       }
-      await Promise.race(flights.filter((flight) => !flight.done).map((flight) => flight.landed));
+      // The first may have landed while the lanes were filled; a race among none that is still under way would never end.
+      if (flights[0]?.done !== true) {
+        await Promise.race(flights.filter((flight) => !flight.done).map((flight) => flight.landed));
+      }
       await settlePrefix(context, flights, either);
     }
   } catch (error) {
@@ -164,13 +170,21 @@ async function commit(
   rejected: readonly RejectedEvent[],
   signal: AbortSignal,
 ): Promise<void> {
-  const { journal, name, clock, log, status } = context;
-  const faults = createFaultLog(log, clock, () => 'the cursor is saved again');
   for (const { event, reason } of rejected)
-    log.warn({ event_id: event.id, reason }, 'an event became a dead letter');
+    context.log.warn({ event_id: event.id, reason }, 'an event became a dead letter');
+  await untilSaved(context, () => context.journal.settle(context.name, upTo, rejected), signal);
+}
+
+/** Repeats a write to the journal for as long as the disk refuses it. */
+async function untilSaved(
+  { clock, log, status }: DeliverContext,
+  save: () => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  const faults = createFaultLog(log, clock, () => 'it is saved again');
   for (let failures = 1; ; failures += 1) {
     try {
-      await journal.settle(name, upTo, rejected);
+      await save();
       return faults.recovered();
     } catch (error) {
       if (!(error instanceof ForwardError) || error.kind !== 'transient') throw error;
@@ -189,7 +203,9 @@ async function commit(
 /** Dead letters that an operator asked to try again: through today's mapping, and past the filter that let them through. */
 async function retryDeadLetters(context: DeliverContext, signal: AbortSignal): Promise<void> {
   const { journal, name } = context;
-  const letters = await journal.deadLetters({ owner: name, states: ['retrying'], limit: RETRY_BATCH });
+  const limit = Math.min(RETRY_BATCH, context.batch.maxEvents);
+  const letters = await journal.deadLetters({ owner: name, states: ['retrying'], limit });
+  let bytes = 0;
   const byId = new Map<string, DeadLetter>();
   const items: Item[] = [];
   const refused: { id: bigint; reason: string }[] = [];
@@ -197,12 +213,15 @@ async function retryDeadLetters(context: DeliverContext, signal: AbortSignal): P
     if (letter.event === null) continue;
     const prepared = context.prepare(letter.event, { evenFiltered: true });
     if (prepared.kind === 'item') {
+      bytes += Buffer.byteLength(prepared.item.body);
+      if (items.length > 0 && bytes > context.batch.maxBytes) break; // the rest has its turn next time
       items.push(prepared.item);
       byId.set(`${letter.event.source}\n${letter.event.id}`, letter);
     } else if (prepared.kind === 'unrendered') refused.push({ id: letter.id, reason: prepared.reason });
   }
   if (items.length === 0 && refused.length === 0) return;
-  const refusals = items.length === 0 ? [] : await context.outlet.settle(items, signal);
+  const refusals =
+    items.length === 0 ? [] : await context.outlet.settle(items, signal, { refusedBefore: true });
   for (const { item, reason } of refusals) {
     const letter = byId.get(`${item.canonical.source}\n${item.canonical.id}`);
     if (letter === undefined) continue;
@@ -210,7 +229,7 @@ async function retryDeadLetters(context: DeliverContext, signal: AbortSignal): P
     byId.delete(`${item.canonical.source}\n${item.canonical.id}`);
   }
   const delivered = [...byId.values()].map((letter) => letter.id);
-  await journal.settleRetried(delivered, refused);
+  await untilSaved(context, () => journal.settleRetried(delivered, refused), signal);
   context.log.info({ delivered: delivered.length, refused: refused.length }, 'retried dead letters');
 }
 

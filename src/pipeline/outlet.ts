@@ -1,3 +1,4 @@
+import { untilAborted } from '../model/abort.ts';
 import type { Clock } from '../model/clock.ts';
 import { ForwardError, oneLine } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
@@ -32,7 +33,14 @@ export interface OutletOptions {
 /** Sends items until every one of them is settled, whatever it takes. All retries and holds of a sink happen here. */
 export interface Outlet {
   /** Resolves once every item is delivered or refused. Rejects only when `signal` aborts, patience ends, or on a fault of our own. */
-  settle(items: readonly Item[], signal: AbortSignal): Promise<readonly Refusal[]>;
+  settle(
+    items: readonly Item[],
+    signal: AbortSignal,
+    options?: {
+      /** Refusals stand, however many: for events that were refused before, which say nothing about the configuration. */
+      readonly refusedBefore: boolean;
+    },
+  ): Promise<readonly Refusal[]>;
   /** The receiver asked for less at a time: halves what a batch may hold; recovers by itself. In (0, 1]. */
   share(): number;
 }
@@ -50,15 +58,35 @@ export function createOutlet(options: OutletOptions): Outlet {
   let share = 1;
   let shareMs = 0;
 
-  async function attempt(batch: Batch, signal: AbortSignal): Promise<Receipt | ForwardError> {
+  /** An abort ends the wait for the rate limit at once; a send that has begun ends by itself. */
+  async function send(batch: Batch, signal: AbortSignal): Promise<Receipt> {
+    let begun = false;
+    const sending = options.limit(async () => {
+      signal.throwIfAborted();
+      begun = true;
+      return sink.send(batch, signal);
+    });
     try {
-      const receipt = await options.limit(() => sink.send(batch, signal));
+      return await untilAborted(sending, signal);
+    } catch (error) {
+      if (begun) return await sending;
+      throw error;
+    }
+  }
+
+  async function attempt(
+    batch: Batch,
+    refusedBefore: boolean,
+    signal: AbortSignal,
+  ): Promise<Receipt | ForwardError> {
+    try {
+      const receipt = await send(batch, signal);
       if (receipt.fates.length !== batch.items.length) {
         throw new Error(
           `${receipt.fates.length} fates for ${batch.items.length} events: a fault of the sink`,
         );
       }
-      return judged(receipt);
+      return refusedBefore ? receipt : judged(receipt);
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof ForwardError) return error;
@@ -122,14 +150,18 @@ export function createOutlet(options: OutletOptions): Outlet {
     status.notice = receipt.notice ?? status.notice;
   }
 
-  async function settle(items: readonly Item[], signal: AbortSignal): Promise<readonly Refusal[]> {
+  async function settle(
+    items: readonly Item[],
+    signal: AbortSignal,
+    { refusedBefore } = { refusedBefore: false },
+  ): Promise<readonly Refusal[]> {
     let pending = items;
     const refusals: Refusal[] = [];
     for (let attempts = 1; pending.length > 0; attempts += 1) {
       await gate.enter(signal);
       let result: Receipt | ForwardError;
       try {
-        result = await attempt({ items: pending, attempt: attempts }, signal);
+        result = await attempt({ items: pending, attempt: attempts }, refusedBefore, signal);
       } catch (error) {
         gate.left();
         throw error;
@@ -202,14 +234,17 @@ function retryError(receipt: Receipt, left: readonly Left[]): ForwardError {
     denied || left.length === 1 ? reason : `${left.length} events: ${reason}`,
     {
       retryAfterMs: receipt.retryAfterMs,
+      mend: denied ? MASS_REJECTION_MEND : undefined,
     },
   );
 }
 
 const MASS_REJECTION = 'the receiver refuses nearly everything for one reason';
+const MASS_REJECTION_MEND =
+  'this looks like the configuration of the sink or the receiver, not like bad events; nothing became a dead letter. Set on_mass_rejection: dead_letter to let them go';
 
 function massRejection(reason: string): ForwardError {
   return new ForwardError('denied', `${MASS_REJECTION}: ${oneLine(reason)}`, {
-    mend: 'this looks like the configuration of the sink or the receiver, not like bad events; nothing became a dead letter. Set on_mass_rejection: dead_letter to let them go',
+    mend: MASS_REJECTION_MEND,
   });
 }

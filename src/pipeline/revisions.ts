@@ -1,7 +1,10 @@
 import type { Revision } from '../checkpoint/journal.ts';
+import { oneLine } from '../model/errors.ts';
 import type { Finding, Json } from '../model/event.ts';
 
 const FIELDS_LIMIT = 20;
+/** Characters of one path. */
+const FIELD_LENGTH_LIMIT = 100;
 
 /**
  * Findings for ids that came again with other bytes. The Platform joins the user into the event when it is read, so a
@@ -16,14 +19,15 @@ export function describeRevisions(revisions: readonly Revision[]): Finding[] {
       fields.every((field) => field === 'user' || field.startsWith('user.'));
     const what =
       fields === null
-        ? 'fields unknown, the held bytes are pruned'
+        ? 'which fields is unknown: the held bytes are pruned, or cannot be compared'
         : fields.slice(0, FIELDS_LIMIT).join(', ');
+    const id = oneLine(revision.id);
     return {
       kind: userOnly ? 'user_changed' : 'altered_event',
       eventId: revision.id,
       summary: userOnly
-        ? `event ${revision.id} came again with another user part (${what}): the Platform joins the user when it is read; the first bytes stay`
-        : `event ${revision.id} came again with other bytes (${what}): somebody or something changed it; the first bytes stay`,
+        ? `event ${id} came again with another user part (${what}): the Platform joins the user when it is read; the first bytes stay`
+        : `event ${id} came again with other bytes (${what}): somebody or something changed it; the first bytes stay`,
       detail: {
         held_sha256: revision.heldHash,
         seen_sha256: revision.seenHash,
@@ -33,11 +37,19 @@ export function describeRevisions(revisions: readonly Revision[]): Finding[] {
   });
 }
 
-/** Paths (`user.email`) at which two JSON texts differ, two levels deep. Empty when only the spelling differs. */
-function changedFields(held: string, seen: string): string[] {
-  const before = JSON.parse(held) as Json;
-  const after = JSON.parse(seen) as Json;
-  return compare(before, after, '', 2);
+/**
+ * Paths (`user.email`) at which two JSON texts differ, two levels deep. Empty when only the spelling differs; null when they
+ * cannot be compared, such as where one is nested too deeply: what a server sends must not stop the program.
+ */
+function changedFields(held: string, seen: string): string[] | null {
+  try {
+    return compare(JSON.parse(held) as Json, JSON.parse(seen) as Json, '', 2).map((path) =>
+      oneLine(path, FIELD_LENGTH_LIMIT),
+    );
+  } catch (error) {
+    if (error instanceof RangeError || error instanceof SyntaxError) return null;
+    throw error;
+  }
 }
 
 function compare(before: Json | undefined, after: Json | undefined, path: string, depth: number): string[] {

@@ -14,3 +14,11 @@ export function untilNextPollMs(schedule: PollSchedule, clock: Clock): number {
   const next = new CronTime(schedule.cron, 'UTC').getNextDateFrom(new Date(clock.now()), 'UTC');
   return Math.max(next.toMillis() - clock.now(), 0);
 }
+
+/** How long one poll follows the other, in milliseconds: of a cron expression, the distance between its next two times. */
+export function pollEveryMs(schedule: PollSchedule, clock: Clock): number {
+  if ('everyMs' in schedule) return schedule.everyMs;
+  const cron = new CronTime(schedule.cron, 'UTC');
+  const next = cron.getNextDateFrom(new Date(clock.now()), 'UTC');
+  return cron.getNextDateFrom(next.toJSDate(), 'UTC').toMillis() - next.toMillis();
+}

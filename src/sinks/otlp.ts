@@ -3,7 +3,7 @@ import { gzip } from 'node:zlib';
 
 import type { CheckReport } from '../model/check.ts';
 import { describe, ForwardError } from '../model/errors.ts';
-import { openHttpClient, retryAfterMs } from '../net/http.ts';
+import { mediaType, openHttpClient, retryAfterMs } from '../net/http.ts';
 import type { HttpClient, HttpResponse } from '../net/http.ts';
 import { placeOf, statusFailure, unreadableAnswer } from './http-fates.ts';
 import { OpenFates } from './open-fates.ts';
@@ -100,6 +100,8 @@ class OtlpSink implements Sink {
     const bytes = run.reduce((sum, encoded) => sum + weigh(encoded), 0);
     // OTLP takes nothing of a request that it answers with 400 or 413, so parts of it can be sent again.
     if (response.status !== 400 && response.status !== 413) throw this.#failure(response);
+    // A page is no word of a receiver of OTLP: something before it refuses every request alike.
+    if (response.status === 400 && mediaType(response.headers) === 'text/html') throw this.#failure(response);
     if (run.length > 1) {
       if (response.status === 413) this.#limit.refused(bytes);
       return halves(run, weigh);

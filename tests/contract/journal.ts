@@ -293,9 +293,16 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
           newEvent(5).id,
         ]);
         expect(await held.missing(seconds(3, 4), new Set([newEvent(3).id, newEvent(4).id]), 9)).toEqual([]);
+        const known = (n: number, seq: bigint | null): object => ({
+          id: newEvent(n).id,
+          kept: seq !== null,
+          createdNs: newEvent(n).createdNs,
+          seq,
+          hash: sha256(newEvent(n).original),
+        });
         expect(await journal.idsInWindow('platform', seconds(8, 10), newEvent(8).id, 10)).toEqual([
-          { id: newEvent(9).id, kept: true },
-          { id: newEvent(10).id, kept: false },
+          known(9, 9n),
+          known(10, null),
         ]);
         expect(await journal.idsInWindow('platform', EVERYTHING, '', 3)).toHaveLength(3);
       });
@@ -405,6 +412,18 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
         });
         expect(letter?.bytes.toString()).toBe(newEvent(1).original);
         expect(await journal.cursor('splunk')).toBe(1n);
+      });
+
+      it('are added beside the cursor, which stays', async () => {
+        await journal.append('platform', harvest(newEvents(1, 3)));
+        await journal.settle('splunk', 3n, []);
+        const [event] = await journal.read(0n, FULL_READ);
+        if (event === undefined) throw new Error('nothing to refuse');
+        await journal.addDeadLetters('splunk', [{ event, reason: 'too old', attempts: 2 }]);
+        expect(await journal.cursor('splunk')).toBe(3n);
+        expect(await journal.deadLetters(every({ owner: 'splunk' }))).toMatchObject([
+          { event: { id: event.id }, reason: 'too old', attempts: 2, state: 'open' },
+        ]);
       });
 
       it('hold one row per sink and event', async () => {

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-import type { ChainReport, Journal } from '../journal.ts';
+import type { ChainFault, ChainReport, Journal } from '../journal.ts';
 import { bytes, EVENT_COLUMNS, integer, text, type Row } from './columns.ts';
 import { corrupt } from './faults.ts';
 import { chainHash, sha256 } from './hash.ts';
@@ -8,7 +8,7 @@ import type { Store } from './store.ts';
 
 /** Events looked at between two turns of the event loop: about ten milliseconds of work. */
 const SLICE_EVENTS = 500;
-/** Missing events that a report names one by one. */
+/** Missing events, and faults, that a report names one by one. */
 const MISSING_MAX = 10_000;
 
 interface ChainState {
@@ -26,6 +26,7 @@ interface Walk {
   checked: number;
   brokenAt: ChainReport['brokenAt'];
   readonly missing: bigint[];
+  readonly faults: ChainFault[];
 }
 
 /**
@@ -40,8 +41,23 @@ export function chain(store: Store): Pick<Journal, 'verifyChain'> {
      WHERE events.seq > ? AND events.seq <= ? ORDER BY events.seq LIMIT ${SLICE_EVENTS}`,
   );
   const readStray = store.prepare(
-    'SELECT seq, id FROM events WHERE seq <= (SELECT anchor_seq FROM chain) OR seq > (SELECT head_seq FROM chain) LIMIT 1',
+    'SELECT seq, source, id FROM events WHERE seq <= (SELECT anchor_seq FROM chain) OR seq > (SELECT head_seq FROM chain) LIMIT 1',
   );
+  // The list of known ids has no index by seq: only asked when something is lost.
+  const findLost = store.prepare(
+    'SELECT seq, source, id FROM ids WHERE seq IN (SELECT value FROM json_each(?))',
+  );
+
+  /** Lost events that the list of known ids still names. */
+  function named(walk: Walk): readonly ChainFault[] {
+    if (walk.missing.length === 0) return walk.faults;
+    const rows = findLost.all(`[${walk.missing.join(',')}]`);
+    const bySeq = new Map(rows.map((row) => [integer(row, 'seq'), row]));
+    return walk.faults.map((fault) => {
+      const row = fault.kind === 'lost' ? bySeq.get(fault.seq) : undefined;
+      return row === undefined ? fault : { ...fault, source: text(row, 'source'), id: text(row, 'id') };
+    });
+  }
 
   /** Returns false when the walk has reached `head`. */
   function walkSlice(walk: Walk, head: ChainState): boolean {
@@ -73,19 +89,28 @@ export function chain(store: Store): Pick<Journal, 'verifyChain'> {
         checked: 0,
         brokenAt: null,
         missing: [],
+        faults: [],
       };
       if (stray !== undefined) {
-        note(walk, integer(stray, 'seq'), text(stray, 'id'), 'this event lies outside the chain');
+        note(walk, integer(stray, 'seq'), stray, 'this event lies outside the chain');
       }
       while (store.read(() => walkSlice(walk, head))) {
         await nextTurn();
         signal.throwIfAborted();
       }
       if (walk.seq === head.headSeq && walk.hash !== null && !walk.hash.equals(head.headHash)) {
-        note(walk, head.headSeq, '', 'the newest event is not the one that was appended last');
+        note(walk, head.headSeq, null, 'the newest event is not the one that was appended last');
       }
       const { brokenAt, checked, missing } = walk;
-      return { intact: brokenAt === null, checked, head: head.headHash.toString('hex'), brokenAt, missing };
+      const faults = store.read(() => named(walk));
+      return {
+        intact: brokenAt === null,
+        checked,
+        head: head.headHash.toString('hex'),
+        brokenAt,
+        missing,
+        faults,
+      };
     },
   };
 }
@@ -106,13 +131,13 @@ function checkEvent(walk: Walk, row: Row): void {
       receivedAt: text(row, 'received_at'),
     };
     if (!chainHash(walk.hash, fields).equals(stored)) {
-      note(walk, seq, id, 'the event, or its place in the order, was changed after it was appended');
+      note(walk, seq, row, 'the event, or its place in the order, was changed after it was appended');
     }
   }
   if (row['id_seq'] !== seq) {
-    note(walk, seq, id, 'the list of known ids does not name this event');
+    note(walk, seq, row, 'the list of known ids does not name this event');
   } else if (!bytes(row, 'body_hash').equals(sha256(original))) {
-    note(walk, seq, id, 'the list of known ids holds another hash of this event');
+    note(walk, seq, row, 'the list of known ids holds another hash of this event');
   }
   walk.seq = seq;
   walk.hash = stored;
@@ -121,16 +146,26 @@ function checkEvent(walk: Walk, row: Row): void {
 
 /** Everything after the walk's place up to `last` is not there. */
 function noteMissing(walk: Walk, last: bigint): void {
-  note(walk, walk.seq + 1n, '', 'the event is missing although it was not pruned');
-  for (let seq = walk.seq + 1n; seq <= last && walk.missing.length < MISSING_MAX; seq++)
+  const reason = 'the event is missing although it was not pruned';
+  walk.brokenAt ??= { seq: walk.seq + 1n, id: '', reason };
+  for (let seq = walk.seq + 1n; seq <= last && walk.missing.length < MISSING_MAX; seq++) {
     walk.missing.push(seq);
+    addFault(walk, { kind: 'lost', seq, source: null, id: null, reason });
+  }
   walk.seq = last;
   walk.hash = null;
 }
 
-/** A report names where the chain breaks first. */
-function note(walk: Walk, seq: bigint, id: string, reason: string): void {
-  walk.brokenAt ??= { seq, id, reason };
+/** `brokenAt` is where the chain breaks first; a row that fails in several ways is one fault. */
+function note(walk: Walk, seq: bigint, row: Row | null, reason: string): void {
+  const id = row === null ? null : text(row, 'id');
+  walk.brokenAt ??= { seq, id: id ?? '', reason };
+  if (walk.faults.at(-1)?.seq === seq) return;
+  addFault(walk, { kind: 'changed', seq, source: row === null ? null : text(row, 'source'), id, reason });
+}
+
+function addFault(walk: Walk, fault: ChainFault): void {
+  if (walk.faults.length < MISSING_MAX) walk.faults.push(fault);
 }
 
 function chainState(row: Row | undefined): ChainState {

@@ -13,7 +13,12 @@ const STATES: readonly DeadLetter['state'][] = ['open', 'retrying', 'discarded']
 
 type DeadLetterMethods = Pick<
   Journal,
-  'deadLetters' | 'deadLetterCounts' | 'retryDeadLetters' | 'settleRetried' | 'discardDeadLetters'
+  | 'addDeadLetters'
+  | 'deadLetters'
+  | 'deadLetterCounts'
+  | 'retryDeadLetters'
+  | 'settleRetried'
+  | 'discardDeadLetters'
 >;
 
 export function deadLetters(store: Store): {
@@ -46,6 +51,13 @@ export function deadLetters(store: Store): {
   return {
     ...writers,
     methods: {
+      addDeadLetters: async (sink, rejected) => {
+        store.writerOnly('record dead letters');
+        store.write(() => {
+          const at = store.timestamp();
+          for (const one of rejected) writers.reject(sink, one, at);
+        });
+      },
       deadLetters: async (filter) => store.read(() => list.all(...parameters(filter)).map(deadLetter)),
       deadLetterCounts: async () =>
         store.read(() => new Map(counts.all().map((row) => [text(row, 'owner'), count(row, 'count')]))),

@@ -1,6 +1,6 @@
 import type { Window } from '../../model/event.ts';
 import type { Journal } from '../journal.ts';
-import { count, int64, text } from './columns.ts';
+import { bytes, count, int64, integer, text } from './columns.ts';
 import type { Store } from './store.ts';
 
 /** What a source and `verify` ask about ids. An id is `kept` when its event was appended, also after it was pruned. */
@@ -10,7 +10,7 @@ export function ids(store: Store): Pick<Journal, 'held' | 'idsInWindow'> {
   );
   const findId = store.prepare('SELECT 1 FROM ids WHERE source = ? AND id = ?');
   const listWindow = store.prepare(
-    `SELECT id, seq IS NOT NULL AS kept FROM ids INDEXED BY ids_by_time
+    `SELECT id, created_ns, seq, body_hash FROM ids INDEXED BY ids_by_time
      WHERE source = ? AND created_ns BETWEEN ? AND ? AND id > ? ORDER BY id LIMIT ?`,
   );
   const scanWindow = store.prepare(
@@ -42,9 +42,17 @@ export function ids(store: Store): Pick<Journal, 'held' | 'idsInWindow'> {
     }),
     idsInWindow: async (source, { startNs, endNs }, afterId, limit) =>
       store.read(() =>
-        listWindow
-          .all(source, int64(startNs), int64(endNs), afterId, Math.max(0, limit))
-          .map((row) => ({ id: text(row, 'id'), kept: count(row, 'kept') === 1 })),
+        listWindow.all(source, int64(startNs), int64(endNs), afterId, Math.max(0, limit)).map((row) => {
+          const seq = row['seq'] === null ? null : integer(row, 'seq');
+          const hash = bytes(row, 'body_hash').toString('hex');
+          return {
+            id: text(row, 'id'),
+            kept: seq !== null,
+            createdNs: integer(row, 'created_ns'),
+            seq,
+            hash,
+          };
+        }),
       ),
   };
 }

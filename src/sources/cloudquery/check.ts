@@ -1,5 +1,6 @@
 import type { CheckItem, CheckReport } from '../../model/check.ts';
 import { describe, ForwardError, oneLine } from '../../model/errors.ts';
+import type { Secret } from '../../model/secret.ts';
 import { assertUsable, optionalObject } from './client.ts';
 import type { Client } from './client.ts';
 import type { CloudqueryOptions } from './options.ts';
@@ -31,7 +32,7 @@ export async function checkPlatform(
   items.push(await checkApi(client, signal));
   const key = await checkKey(client, signal);
   items.push(key);
-  if (key.outcome !== 'fail') items.push(await checkPermission(client, signal));
+  if (key.outcome !== 'fail') items.push(await checkPermission(client, options.api_key, signal));
   items.push(clockItem(serverClock.skewMs()));
   if (options.api_key_name !== undefined)
     items.push(await checkExpiry(client, options.api_key_name, serverClock.now(), signal));
@@ -90,14 +91,14 @@ async function checkKey(client: Client, signal: AbortSignal): Promise<CheckItem>
   };
 }
 
-async function checkPermission(client: Client, signal: AbortSignal): Promise<CheckItem> {
+async function checkPermission(client: Client, key: Secret, signal: AbortSignal): Promise<CheckItem> {
   const name = 'permission';
   const where = '/audit-logs';
   const answer = await attempt(() => client.get('audit-logs?per_page=1', { withKey: true }, signal));
   if (answer instanceof ForwardError) return failed(name, answer);
   if (answer.status === 403) return whyForbidden(client, signal);
   const read = await attempt(async () => {
-    assertUsable(answer, where, 0);
+    assertUsable(answer, where, 0, key);
     return readPage(answer.body, where);
   });
   if (read instanceof ForwardError) return failed(name, read);
@@ -183,7 +184,8 @@ async function checkExpiry(
       mend: 'check api_key_name, and note the date yourself',
     };
   const days = Math.floor((expires - nowMs) / DAY_MS);
-  const finding = `the key expires in ${days} days (${new Date(expires).toISOString().slice(0, 10)})`;
+  const date = new Date(expires).toISOString().slice(0, 10);
+  const finding = days < 0 ? `the key expired on ${date}` : `the key expires in ${days} days (${date})`;
   return days < EXPIRY_WARN_DAYS
     ? { name, outcome: 'warn', finding, mend: 'create a new key now and replace it' }
     : { name, outcome: 'ok', finding };

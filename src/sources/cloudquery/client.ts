@@ -2,11 +2,12 @@ import Bottleneck from 'bottleneck';
 import pRetry from 'p-retry';
 
 import type { Clock } from '../../model/clock.ts';
+import { untilAborted } from '../../model/abort.ts';
 import { ForwardError, oneLine } from '../../model/errors.ts';
 import type { Window } from '../../model/event.ts';
 import type { Secret } from '../../model/secret.ts';
 import { formatTime } from '../../model/time.ts';
-import { isTimeout, mediaType, retryAfterMs } from '../../net/http.ts';
+import { isTimeout, isTooLarge, mediaType, retryAfterMs } from '../../net/http.ts';
 import type { HttpClient, HttpResponse } from '../../net/http.ts';
 import type { ServerClock } from './server-clock.ts';
 import { isObject, parseObject, readPage } from './wire.ts';
@@ -46,15 +47,26 @@ export function createClient(
   serverClock: ServerClock,
   clock: Clock,
 ): Client {
-  const limiter = new Bottleneck({
-    maxConcurrent: options.concurrent,
-    minTime: Math.ceil(1000 / options.requestsPerSecond),
-  });
+  const freshLimiter = (): Bottleneck =>
+    new Bottleneck({
+      maxConcurrent: options.concurrent,
+      minTime: Math.ceil(1000 / options.requestsPerSecond),
+    });
+  let limiter = freshLimiter();
+  let limitedMs = clock.now();
   let requests = 0;
+
+  /** Bottleneck waits by the wall clock: where that is set back by an hour, an old one would hold requests for an hour. */
+  const limited = <T>(work: () => Promise<T>): Promise<T> => {
+    if (clock.now() < limitedMs) limiter = freshLimiter();
+    limitedMs = clock.now();
+    return limiter.schedule(work);
+  };
 
   const once = async (url: URL, withKey: boolean, signal: AbortSignal): Promise<HttpResponse> => {
     const headers: Record<string, string> = { accept: 'application/json', 'user-agent': options.userAgent };
     if (withKey) headers['authorization'] = `Bearer ${options.apiKey.reveal()}`;
+    signal.throwIfAborted(); // its turn in the rate limit may have come long after it was given up
     const sentMs = clock.now();
     requests += 1;
     const response = await http.exchange(
@@ -81,8 +93,11 @@ export function createClient(
       const where = `${url.origin}${url.pathname}`;
       return pRetry(
         async () => {
-          const response = await limiter.schedule(() => once(url, true, signal));
-          assertUsable(response, where, clock.now());
+          const response = await untilAborted(
+            limited(() => once(url, true, signal)),
+            signal,
+          );
+          assertUsable(response, where, clock.now(), options.apiKey);
           return readPage(response.body, where);
         },
         {
@@ -97,15 +112,19 @@ export function createClient(
       );
     },
     get: (path, { withKey }, signal) =>
-      limiter.schedule(() => once(endpoint(options.base, path), withKey, signal)),
+      untilAborted(
+        limited(() => once(endpoint(options.base, path), withKey, signal)),
+        signal,
+      ),
     requests: () => requests,
     close: () => http.close(),
   };
 }
 
 function isWorthAnotherTry(error: unknown): boolean {
-  // A request that ran into its deadline is too large rather than unlucky: the window is split instead.
-  if (!(error instanceof ForwardError) || error.kind !== 'transient' || isTimeout(error)) return false;
+  // A request that ran into its deadline or its size limit is too large rather than unlucky: the window is split instead.
+  if (!(error instanceof ForwardError) || error.kind !== 'transient' || isTimeout(error) || isTooLarge(error))
+    return false;
   return (error.retryAfterMs ?? 0) <= RETRY_AFTER_INSIDE_MS;
 }
 
@@ -127,7 +146,7 @@ export function apiBase(url: string): URL {
 }
 
 /** Throws unless the answer is a 200 with JSON. Says what the status most likely means and what mends it. */
-export function assertUsable(response: HttpResponse, where: string, nowMs: number): void {
+export function assertUsable(response: HttpResponse, where: string, nowMs: number, key: Secret): void {
   const { status } = response;
   if (status === 200) {
     const type = mediaType(response.headers);
@@ -140,12 +159,12 @@ export function assertUsable(response: HttpResponse, where: string, nowMs: numbe
       },
     );
   }
-  throw statusError(response, where, nowMs);
+  throw statusError(response, where, nowMs, key);
 }
 
-function statusError(response: HttpResponse, where: string, nowMs: number): ForwardError {
+function statusError(response: HttpResponse, where: string, nowMs: number, key: Secret): ForwardError {
   const { status } = response;
-  const said = messageOf(response);
+  const said = messageOf(response, key);
   const what = `${where} answered ${status}${said === '' ? '' : ` (${said})`}`;
   const options = { retryAfterMs: retryAfterMs(response.headers, nowMs) };
   if (status === 408 || status === 425 || status === 429 || (status >= 500 && status !== 501)) {
@@ -165,12 +184,13 @@ function mendFor(status: number): string {
   return 'the request was not accepted: the API may have changed; see whether a newer auditferry is out';
 }
 
-/** The server's own words from a BasicError or FieldError, safe to show. */
-function messageOf(response: HttpResponse): string {
+/** The server's own words from a BasicError or FieldError, safe to show: a gateway may quote the key that it refuses. */
+function messageOf(response: HttpResponse, key: Secret): string {
   if (mediaType(response.headers) !== 'application/json') return '';
   try {
     const body = parseObject(response.body, '');
-    return typeof body['message'] === 'string' ? oneLine(body['message'], ERROR_TEXT_LIMIT) : '';
+    const said = typeof body['message'] === 'string' ? body['message'] : '';
+    return oneLine(said.replaceAll(key.reveal() || said, String(key)), ERROR_TEXT_LIMIT);
   } catch {
     return ''; // an error answer without readable JSON has nothing to quote
   }

@@ -1,4 +1,4 @@
-import { validateCronExpression } from 'cron';
+import { CronTime, validateCronExpression } from 'cron';
 
 import { parseMoment } from '../../config/moment.ts';
 import type { PartSchema } from '../../model/part.ts';
@@ -190,9 +190,21 @@ export function validateCloudquery(options: CloudqueryOptions): readonly { path:
       add('schedule', 'schedule and poll_interval exclude one another; keep one');
     if (!validateCronExpression(options.schedule).valid) {
       add('schedule', 'is no cron expression; expected five fields such as "*/5 * * * *"');
+    } else if (!hasNext(options.schedule)) {
+      add('schedule', 'names a time that never comes; expected one such as "*/5 * * * *"');
     }
   }
   if (options.overlap > options.audit_horizon)
     add('overlap', 'is longer than audit_horizon; expected a shorter one');
   return problems;
+}
+
+/** The thirtieth of February is a valid expression: asked for its next time, the library throws. */
+function hasNext(schedule: string): boolean {
+  try {
+    new CronTime(schedule, 'UTC').getNextDateFrom(new Date(), 'UTC');
+    return true;
+  } catch {
+    return false; // nothing else is thrown here: the expression itself was looked at before
+  }
 }

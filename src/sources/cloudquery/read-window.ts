@@ -1,7 +1,7 @@
 import { ForwardError } from '../../model/errors.ts';
 import type { CoverageStatus, MalformedItem, Window } from '../../model/event.ts';
 import { formatTime, floorTo, NS_PER_SECOND } from '../../model/time.ts';
-import { isTimeout } from '../../net/http.ts';
+import { isTimeout, isTooLarge } from '../../net/http.ts';
 import type { Client } from './client.ts';
 import type { Page, ReadItem } from './wire.ts';
 import { isIndivisible, splitWindow } from './windows.ts';
@@ -52,7 +52,9 @@ export async function readWindow(
   try {
     first = await readPageOf(client, window, 1, PER_PAGE, signal);
   } catch (error) {
-    if (!isTimeout(error) || window.endNs - window.startNs <= SPLIT_ON_TIMEOUT_NS) throw error;
+    const tooSlow = isTimeout(error) && window.endNs - window.startNs > SPLIT_ON_TIMEOUT_NS;
+    const tooLarge = isTooLarge(error) && !isIndivisible(window, precision.unitNs);
+    if (!tooSlow && !tooLarge) throw error;
     return {
       items: [],
       malformed: [],
@@ -70,13 +72,16 @@ export async function readWindow(
     };
   }
   if (isIndivisible(window, precision.unitNs)) await probePrecision(client, items, precision, signal);
-  if (isIndivisible(window, precision.unitNs)) {
-    const paged = await pageThrough(client, window, signal);
-    return { ...paged, items: [...items, ...paged.items], malformed: [...malformed, ...paged.malformed] };
-  }
   const sample = items
     .map((item) => item.event.createdNs)
     .filter((ns) => ns >= window.startNs && ns <= window.endNs);
+  // Rows of the second around the window but none of the window itself: the filter is coarser than it looked, and cutting
+  // further would only show the same rows again and again.
+  const blurred = window.endNs - window.startNs <= TOLERANCE_NS && items.length > 0 && sample.length === 0;
+  if (blurred || isIndivisible(window, precision.unitNs)) {
+    const paged = await pageThrough(client, window, signal);
+    return { ...paged, items: [...items, ...paged.items], malformed: [...malformed, ...paged.malformed] };
+  }
   const parts = splitWindow(window, precision.unitNs, first.totalCount, sample);
   return { items: [], malformed: [], outcome: { kind: 'split', parts } };
 }
@@ -151,7 +156,7 @@ function samePage(window: Window): ForwardError {
 
 /**
  * Finds the finest time filter that the server honours, by asking for one row at its own instant: the first unit whose
- * window gives a row of that instant back. Called once, when seconds are too coarse.
+ * window gives a row of that instant back, and none from beside it. Called once, when seconds are too coarse.
  */
 async function probePrecision(
   client: Client,
@@ -166,9 +171,11 @@ async function probePrecision(
     const startNs = floorTo(time, unitNs);
     const window = { startNs, endNs: startNs + unitNs };
     const page = await client.page(window, 1, PER_PAGE, signal);
-    if (
-      page.items.some(({ event }) => event.createdNs >= window.startNs && event.createdNs <= window.endNs)
-    ) {
+    const times = page.items.map(({ event }) => event.createdNs);
+    const inside = times.some((ns) => ns >= window.startNs && ns <= window.endNs);
+    // A server that cuts the bounds to this very unit shows what lies in the unit of the end as well, and nothing further.
+    const beside = times.some((ns) => ns < window.startNs || ns >= window.endNs + unitNs);
+    if (inside && !beside) {
       precision.unitNs = unitNs;
       break;
     }
@@ -212,7 +219,7 @@ async function pageThrough(client: Client, window: Window, signal: AbortSignal):
       return {
         items: [...found.values()],
         malformed: [...malformed.values()],
-        outcome: { kind: 'done', status: 'read', serverCount: total },
+        outcome: { kind: 'done', status: met || total === null ? 'read' : 'suspect', serverCount: total },
       };
     }
   }
@@ -239,6 +246,7 @@ async function onePass(
     total = page.totalCount ?? total;
     if (page.rows === 0) break;
     const before = inThisPass.size;
+    for (const item of page.malformed) inThisPass.add(`malformed ${item.bytes.toString('base64')}`);
     for (const item of page.items) {
       inThisPass.add(item.event.id);
       found.set(item.event.id, item);

@@ -1,5 +1,6 @@
 import type { Json, Window } from '../../model/event.ts';
 import { floorTo, msToNs } from '../../model/time.ts';
+import { requireNs, unreadable } from './windows.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -44,19 +45,30 @@ export interface ReconcileState {
   readonly explained: ReadonlyMap<string, Explained>;
 }
 
+/** Null where none was kept yet; throws for anything that `writeReconcile` did not write. */
 export function readReconcile(json: Json): ReconcileState | null {
-  if (typeof json !== 'object' || json === null || Array.isArray(json)) return null;
-  const { last, pending, explained } = json as {
-    last?: number[];
-    pending?: [string, string][];
-    explained?: [string, number, number][];
-  };
-  if (!Array.isArray(last) || !Array.isArray(pending) || !Array.isArray(explained)) return null;
-  return {
-    lastMs: last,
-    pending: pending.map(([start, end]) => ({ startNs: BigInt(start), endNs: BigInt(end) })),
-    explained: new Map(explained.map(([key, server, held]) => [key, { server, held }])),
-  };
+  if (json === null) return null;
+  try {
+    const { last, pending, explained } = json as {
+      last: readonly number[];
+      pending: readonly [Json, Json][];
+      explained: readonly [string, number, number][];
+    };
+    if (!last.every(Number.isFinite)) throw new Error('no moment');
+    return {
+      lastMs: last,
+      pending: pending.map(([start, end]) => ({ startNs: requireNs(start), endNs: requireNs(end) })),
+      explained: new Map(
+        explained.map(([key, server, held]) => {
+          if (!/^-?\d{1,20} -?\d{1,20}$/.test(key) || typeof server !== 'number' || typeof held !== 'number')
+            throw new Error('no explanation');
+          return [key, { server, held }];
+        }),
+      ),
+    };
+  } catch (error) {
+    throw unreadable(error);
+  }
 }
 
 export function writeReconcile(state: ReconcileState): Json {

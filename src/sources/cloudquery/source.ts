@@ -104,11 +104,12 @@ export function createCloudquery(
     tail = createTail(savedTail);
     if (!learned) {
       origin = await learnOrigin(client, options.api, origin, signal);
-      learned = true;
     }
     const nowMs = serverClock.now();
     assertPlausible(nowMs);
     const before = progress.endNs;
+    // Only what lies before every open window has been read, so only there can an event be late.
+    const finishedNs = frontierOf(progress);
     const startNs = progress.startNs ?? parseMoment(options.start, nowMs) ?? 0n;
     reconcile = readReconcile(savedSchedule) ?? freshReconcile(nowMs);
     const gap = gapFinding(before, nowMs, options.audit_horizon);
@@ -122,9 +123,10 @@ export function createCloudquery(
       options.rate_limit.concurrent,
       signal,
     )) {
+      learned = true; // an installation that did not answer at first is asked again with the next poll
       progress = { startNs, endNs: live.endNs, open: step.open };
       const part = harvest('live', step.window, step.read);
-      if (before !== null) await observeTail(part.events, before, nowMs, held);
+      if (finishedNs !== null) await observeTail(part.events, finishedNs, nowMs, held);
       yield { ...part, findings: [...findings, ...part.findings], progress: write() };
       findings = [];
     }

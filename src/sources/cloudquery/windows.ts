@@ -38,21 +38,34 @@ export function readProgress(json: Json | null): { readonly progress: Progress; 
     const { version, start, end, open, reconcile } = json as Record<string, Json>;
     if (version !== 1 || !Array.isArray(open)) throw new Error('unknown version');
     const windows = open.map((pair: unknown) => {
-      const [start, stop] = pair as [string, string];
-      return { startNs: BigInt(start), endNs: BigInt(stop) };
+      const [start, stop] = pair as [Json, Json];
+      return { startNs: requireNs(start), endNs: requireNs(stop) };
     });
+    if (windows.some((window) => window.startNs > window.endNs))
+      throw new Error('a window ends before it starts');
     const progress = { startNs: readNs(start), endNs: readNs(end), open: sortWindows(windows) };
+    if ((progress.startNs === null) !== (progress.endNs === null)) throw new Error('half a span');
     return { progress, extra: reconcile ?? null };
   } catch (error) {
-    throw new ForwardError('corrupt', 'the progress kept in the journal cannot be read by this version', {
-      cause: error,
-      mend: 'run the version that wrote it, or restore the state directory from a copy',
-    });
+    throw unreadable(error);
   }
 }
 
+export function unreadable(cause: unknown): ForwardError {
+  return new ForwardError('corrupt', 'the progress kept in the journal cannot be read by this version', {
+    cause,
+    mend: 'run the version that wrote it, or restore the state directory from a copy',
+  });
+}
+
 function readNs(value: Json | undefined): bigint | null {
-  return value === null ? null : BigInt(value as string);
+  return value === null ? null : requireNs(value);
+}
+
+/** Only what BigInt.toString writes: BigInt itself also reads '', '0x1' and true. */
+export function requireNs(value: Json | undefined): bigint {
+  if (typeof value !== 'string' || !/^-?\d{1,20}$/.test(value)) throw new Error('no time in nanoseconds');
+  return BigInt(value);
 }
 
 export function sortWindows(windows: readonly Window[]): Window[] {
@@ -133,7 +146,8 @@ function hotCuts(window: Window, unitNs: bigint, sample: readonly bigint[]): big
   }
   let hot: bigint | null = null;
   for (const [cell, count] of counts) {
-    if (count * 2 >= sample.length && count > 1 && (hot === null || count > (counts.get(hot) ?? 0))) hot = cell;
+    if (count * 2 >= sample.length && count > 1 && (hot === null || count > (counts.get(hot) ?? 0)))
+      hot = cell;
   }
   if (hot === null) return null;
   const cuts = [hot - unitNs, hot + cellNs].filter((cut) => cut > window.startNs && cut < window.endNs);

@@ -23,7 +23,7 @@ export interface Page {
   readonly totalCount: number | null;
 }
 
-/** Longer ids are hashed: an id is a key in every receiver (Elasticsearch takes 512 bytes). */
+/** Longer ids are hashed, as are those that UTF-8 cannot hold: an id is a key in every receiver (Elasticsearch takes 512 bytes). */
 const ID_LIMIT = 256;
 
 /**
@@ -91,8 +91,13 @@ function readItem(item: unknown, bytes: Buffer): ReadItem | MalformedItem {
 }
 
 function idOf(id: unknown, bytes: Buffer): string {
-  if (typeof id === 'string' && id !== '' && id.length <= ID_LIMIT) return id;
-  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+  if (typeof id !== 'string' || id === '') return hashOf(bytes);
+  if (id.length <= ID_LIMIT && id.isWellFormed()) return id;
+  return hashOf(JSON.stringify(id)); // not of the bytes: the user part of the same event may change
+}
+
+function hashOf(data: string | Buffer): string {
+  return `sha256:${createHash('sha256').update(data).digest('hex')}`;
 }
 
 function count(value: unknown): number | null {

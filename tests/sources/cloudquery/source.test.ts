@@ -136,10 +136,14 @@ describe('events keep their bytes', () => {
 
 describe('a crash at any commit', () => {
   it('resumes inside a burst and reads every event', async () => {
-    const patch: SimulatorPatch = { burst: { every: 2 * HOUR, rows: 1500, rows_per_ms: 40 }, history: 130 * MINUTE, rate: 2 };
+    const patch: SimulatorPatch = {
+      burst: { every: 2 * HOUR, rows: 1500, rows_per_ms: 40 },
+      history: 130 * MINUTE,
+      rate: 2,
+    };
     const setup = setUp(patch);
     for (let crashAfter = 1; ; crashAfter += 1) {
-      const fresh = open(setup.http, {});
+      const fresh = open(setup.http, { audit_horizon: HOUR });
       let commits = 0;
       const work = (async () => {
         for await (const harvest of fresh.poll(
@@ -202,7 +206,7 @@ describe('late rows', () => {
   });
 
   it('later than the overlap come with the count of closed windows', async () => {
-    const setup = setUp({ late: { share: 0.02, up_to: 2 * HOUR }, history: 2 * HOUR });
+    const setup = setUp({ late: { share: 0.05, up_to: 2 * HOUR }, history: 2 * HOUR, rate: 3 });
     for (let polls = 0; polls < 30; polls += 1) {
       await setup.poll();
       await elapse(new Promise((resolve) => setTimeout(resolve, 5 * MINUTE)));

@@ -1,0 +1,49 @@
+import type { AdminView, SinkView, SourceView } from '../admin/options.ts';
+import type { Config } from '../config/config.ts';
+import { formats } from '../formats/registry.ts';
+import { wallClock } from '../model/clock.ts';
+import type { AuditEvent } from '../model/event.ts';
+import { untilNextPollMs } from '../pipeline/schedule.ts';
+import type { Status } from '../pipeline/status.ts';
+import type { BuiltParts } from './build-parts.ts';
+import { effectiveConfig } from './fingerprint.ts';
+import { originOf } from './session.ts';
+
+/** What the admin listener shows of a running configuration. */
+export function viewOf(config: Config, parts: BuiltParts, status: Status): AdminView {
+  const sources = new Map<string, SourceView>();
+  for (const [name, { source, schedule }] of parts.sources) {
+    const nextPollMs = (fromMs: number): number =>
+      'everyMs' in schedule
+        ? fromMs + schedule.everyMs
+        : fromMs + untilNextPollMs(schedule, { ...wallClock, now: () => fromMs });
+    sources.set(name, { source, nextPollMs });
+  }
+  const sinks = new Map<string, SinkView>();
+  for (const { name, type, format, batch, concurrent, rateLimit } of config.sinks.values()) {
+    const delivery = parts.sinks.get(name)?.sink.delivery ?? 'sent';
+    sinks.set(name, { type, delivery, format, batch, concurrent, rateLimit });
+  }
+  return {
+    status,
+    sources,
+    sinks,
+    effectiveConfig: effectiveConfig(config),
+    formats: formats.map((format) => format.name),
+    preview: (event, format) => preview(parts, event, format),
+  };
+}
+
+/** An event in any format, with that format's defaults. */
+function preview(
+  parts: BuiltParts,
+  event: AuditEvent,
+  name: string,
+): { text: string; kind: 'json' | 'text' } {
+  const definition = formats.find((format) => format.name === name);
+  if (definition === undefined) throw new Error(`no format ${name}`);
+  const text = definition
+    .create({} as never)
+    .render(parts.canonicalize(event), originOf(parts, event.source));
+  return { text, kind: definition.kind };
+}

@@ -1,0 +1,179 @@
+/** Where a secret is to be found: never the secret itself. */
+export type SecretPlace =
+  { readonly kind: 'variable'; readonly name: string } | { readonly kind: 'file'; readonly path: string };
+
+export interface InitAnswers {
+  readonly url: string;
+  readonly apiKey: SecretPlace;
+  readonly sink: SinkKind;
+  /** Address, URL or path, as the kind of sink takes it; null where it takes none. */
+  readonly target: string | null;
+  /** Null where the kind takes none, or the operator wants none. */
+  readonly secret: SecretPlace | null;
+  /** Splunk's index. */
+  readonly index: string | null;
+  readonly stateDir: string;
+}
+
+/** What `init` needs to know about a kind of sink. The keys are those of its schema. */
+export interface SinkKind {
+  readonly type: string;
+  readonly name: string;
+  readonly about: string;
+  readonly target: {
+    readonly key: string;
+    readonly question: string;
+    readonly example: string;
+    readonly pattern: RegExp;
+    /** Taken when nothing is said. */
+    readonly standard: string | null;
+  } | null;
+  readonly secret: { readonly key: string; readonly question: string; readonly variable: string } | null;
+  /** Further lines of the sink, with their comments. */
+  readonly lines: readonly string[];
+}
+
+const HTTP_URL = /^https?:\/\/[^\s@?#/]+(?:\/[^\s@?#]*)?$/i;
+
+/** In the order in which they are offered. */
+export const SINK_KINDS: readonly SinkKind[] = [
+  {
+    type: 'splunk_hec',
+    name: 'splunk',
+    about: 'Splunk, through the HTTP Event Collector',
+    target: target('url', 'Address of the collector', 'https://splunk.example.com:8088', HTTP_URL),
+    secret: { key: 'token', question: 'the HEC token', variable: 'SPLUNK_HEC_TOKEN' },
+    lines: [
+      'ack: auto # wait for the indexer where the token offers it',
+      'format: cim # the Common Information Model',
+    ],
+  },
+  {
+    type: 'elasticsearch',
+    name: 'elastic',
+    about: 'Elasticsearch or OpenSearch',
+    target: target('url', 'Address of the cluster', 'https://es.example.com:9200', HTTP_URL),
+    secret: { key: 'api_key', question: 'the API key of the cluster', variable: 'ELASTICSEARCH_API_KEY' },
+    lines: ['data_stream: logs-cloudquery.audit-default', 'format: ecs # the Elastic Common Schema'],
+  },
+  {
+    type: 'syslog',
+    name: 'syslog',
+    about: 'any syslog receiver (TLS, TCP or RELP)',
+    target: target(
+      'address',
+      'Address of the receiver',
+      'tls://siem.example.com:6514',
+      /^(?:tls|tcp|relp|relp\+tls):\/\/(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):\d{1,5}$/,
+    ),
+    secret: null,
+    lines: ['format: cef', 'max_message_bytes: 8192 # what the receiver takes at most'],
+  },
+  {
+    type: 'http',
+    name: 'webhook',
+    about: 'any HTTP endpoint',
+    target: target('url', 'Address of the endpoint', 'https://hooks.example.com/audit', HTTP_URL),
+    secret: { key: 'bearer', question: 'the bearer token', variable: 'WEBHOOK_TOKEN' },
+    lines: ['encoding: ndjson # or json_array'],
+  },
+  {
+    type: 'otlp',
+    name: 'otlp',
+    about: 'an OpenTelemetry collector',
+    target: target('url', 'Address of the collector', 'https://collector.example.com:4318', HTTP_URL),
+    secret: null,
+    lines: [],
+  },
+  {
+    type: 'file',
+    name: 'archive',
+    about: 'a file on this machine',
+    target: {
+      ...target('path', 'Path of the file', './out/audit.ndjson', /^[^\0{}]{1,1024}$/),
+      standard: './out/audit.ndjson',
+    },
+    secret: null,
+    lines: [
+      'format: raw # as the Platform gave it',
+      'rotate: { size: 100MiB, keep: 10 } # older files are removed',
+    ],
+  },
+  {
+    type: 'stdout',
+    name: 'out',
+    about: 'standard output, to try it',
+    target: null,
+    secret: null,
+    lines: ['format: raw'],
+  },
+];
+
+function target(
+  key: string,
+  question: string,
+  example: string,
+  pattern: RegExp,
+): NonNullable<SinkKind['target']> {
+  return { key, question, example, pattern, standard: null };
+}
+
+/** The name of an environment variable, or the path of a file; null for anything else, which may be the secret itself. */
+export function readSecretPlace(text: string): SecretPlace | null {
+  if (/^[A-Z_][A-Z0-9_]{0,99}$/.test(text)) return { kind: 'variable', name: text };
+  return /^\.{0,2}\/[^\0\n{}]{1,1024}$/.test(text) ? { kind: 'file', path: text } : null;
+}
+
+/** The configuration file as text. No secret is in it, because none was asked for. */
+export function composeConfig(answers: InitAnswers): string {
+  const { sink, secret, index } = answers;
+  const sinkLines = [
+    `type: ${sink.type}`,
+    ...(sink.target === null || answers.target === null
+      ? []
+      : [`${sink.target.key}: ${scalar(answers.target)}`]),
+    ...(sink.secret === null || secret === null ? [] : [`${sink.secret.key}: ${reference(secret)}`]),
+    ...(index === null ? [] : [`index: ${scalar(index)}`]),
+    ...sink.lines,
+  ];
+  return [
+    '# Configuration of auditferry, written by auditferry init. "auditferry schema" prints what every key takes;',
+    '# docs/configuration.md explains them. A relative path starts at this file.',
+    '',
+    '# The journal: every event read, and how far each sink is. Keep it on a disk that lasts.',
+    'state:',
+    `  dir: ${scalar(answers.stateDir)}`,
+    '  retention: 7d # how long an event stays after every sink has it',
+    '  max_size: 2GiB # above it reading waits for the sinks; nothing is dropped',
+    '',
+    '# Health, metrics and the status page.',
+    'admin:',
+    '  listen: 127.0.0.1:9464',
+    '',
+    '# The name of a source or sink is its identity: under another name it begins anew.',
+    'sources:',
+    '  platform:',
+    '    type: cloudquery',
+    `    url: ${scalar(answers.url)}`,
+    '    # Where the key is found, never the key itself. A file is read again when it changes.',
+    `    api_key: ${reference(answers.apiKey)}`,
+    '    start: 30d # how far back the first run reaches',
+    '',
+    'sinks:',
+    `  ${sink.name}:`,
+    ...sinkLines.map((line) => `    ${line}`),
+    '',
+  ].join('\n');
+}
+
+function reference(place: SecretPlace): string {
+  return place.kind === 'variable' ? `\${${place.name}}` : JSON.stringify(`\${file:${place.path}}`);
+}
+
+/** JSON text is YAML text; a dollar would begin a variable. */
+function scalar(text: string): string {
+  const doubled = text.replaceAll('$', '$$$$');
+  return /^[A-Za-z0-9./][A-Za-z0-9._/-]*$/.test(doubled) && !/^[\d.]/.test(doubled.replace(/^\.{1,2}\//, 'x'))
+    ? doubled
+    : JSON.stringify(doubled);
+}

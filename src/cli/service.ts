@@ -1,0 +1,124 @@
+import type { AdminView, ReloadOutcome } from '../admin/options.ts';
+import type { Journal } from '../checkpoint/journal.ts';
+import type { Config } from '../config/config.ts';
+import { configErrorLines, loadConfig } from '../config/config.ts';
+import { allParts } from '../config/parts.ts';
+import { wallClock } from '../model/clock.ts';
+import { describe, ForwardError } from '../model/errors.ts';
+import type { Log } from '../model/log.ts';
+import { startDaemon } from '../pipeline/daemon.ts';
+import type { Daemon, DaemonEnd } from '../pipeline/daemon.ts';
+import { viewOf } from './admin-view.ts';
+import { buildParts } from './build-parts.ts';
+import type { BuiltParts } from './build-parts.ts';
+
+/** The daemon over its whole life: a reload puts another configuration over the same journal, cursors stay. */
+export interface Service {
+  /** Resolves once the service has ended for good. */
+  readonly done: Promise<DaemonEnd>;
+  view(): AdminView;
+  /** Reads the configuration file again. A bad one is refused, and the old one goes on. */
+  reload(): Promise<ReloadOutcome>;
+  /** Reads no more, delivers what is at hand within the configured time, then ends. */
+  stop(): void;
+}
+
+interface Session {
+  readonly config: Config;
+  readonly parts: BuiltParts;
+  readonly daemon: Daemon;
+}
+
+export function startService(first: Config, journal: Journal, log: Log, patienceMs: number | null): Service {
+  let session = open(first, buildParts(first, log));
+  let successor = null as { config: Config; parts: BuiltParts } | null; // closures below set it: no narrowing to null
+  let stopping = false;
+
+  function open(config: Config, parts: BuiltParts): Session {
+    const retentionMs = config.state.retention;
+    return {
+      config,
+      parts,
+      daemon: startDaemon({ ...parts, journal, retentionMs, clock: wallClock, log, patienceMs }),
+    };
+  }
+
+  /** Whoever is still busy when the time is up is stopped; what was in flight is sent again. */
+  function endWithin(daemon: Daemon, timeoutMs: number, text: string): void {
+    const timer = setTimeout(() => {
+      log.warn({}, text);
+      daemon.abort();
+    }, timeoutMs);
+    void daemon.done.finally(() => clearTimeout(timer));
+  }
+
+  const done = (async (): Promise<DaemonEnd> => {
+    for (;;) {
+      const end = await session.daemon.done;
+      await session.parts.close();
+      if (successor === null || stopping || end.failures.length > 0) {
+        await successor?.parts.close();
+        return end;
+      }
+      session = open(successor.config, successor.parts);
+      successor = null;
+      log.info({}, 'the new configuration is in force');
+    }
+  })();
+
+  return {
+    done,
+    view: () => viewOf(session.config, session.parts, session.daemon.status),
+    stop() {
+      stopping = true;
+      session.daemon.stop();
+      endWithin(
+        session.daemon,
+        session.config.shutdown_timeout,
+        'the sinks did not take everything in time; what is left is in the journal for the next start',
+      );
+    },
+    async reload() {
+      if (stopping || successor !== null)
+        return { ok: false, lines: ['a stop or another reload is under way'] };
+      try {
+        const config = loadConfig(first.file, process.env, allParts);
+        const fixed = changesThatNeedARestart(first, config);
+        if (fixed.length > 0)
+          return refuse(fixed.map((key) => `${key} cannot change while the program runs; restart it`));
+        successor = { config, parts: buildParts(config, log) };
+      } catch (error) {
+        if (!(error instanceof ForwardError)) throw error;
+        return refuse(error.kind === 'config' ? configErrorLines(error) : [describe(error)]);
+      }
+      const { daemon, config } = session;
+      daemon.halt();
+      endWithin(
+        daemon,
+        config.shutdown_timeout,
+        'a sink was still busy at the reload; what was in flight is sent again',
+      );
+      return { ok: true, lines: [] };
+    },
+  };
+
+  function refuse(lines: readonly string[]): ReloadOutcome {
+    for (const line of lines) log.error({}, line);
+    log.error({}, 'the new configuration is refused; the old one goes on');
+    return { ok: false, lines };
+  }
+}
+
+/** Keys whose meaning is taken up once, at the start. */
+function changesThatNeedARestart(before: Config, after: Config): string[] {
+  const fixed: [string, (config: Config) => unknown][] = [
+    ['state.dir', (config) => config.state.dir],
+    ['state.max_size', (config) => config.state.max_size],
+    ['admin.listen', (config) => config.admin.listen],
+    ['log', (config) => config.log],
+    ['simulator', (config) => config.simulator],
+  ];
+  return fixed
+    .filter(([, read]) => JSON.stringify(read(before)) !== JSON.stringify(read(after)))
+    .map(([key]) => key);
+}

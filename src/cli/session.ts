@@ -1,0 +1,117 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+
+import type { Journal } from '../checkpoint/journal.ts';
+import { openJournal } from '../checkpoint/sqlite/index.ts';
+import type { Config } from '../config/config.ts';
+import { loadConfig } from '../config/config.ts';
+import { allParts } from '../config/parts.ts';
+import type { Origin } from '../formats/format.ts';
+import { ForwardError, oneLine } from '../model/errors.ts';
+import type { Log } from '../model/log.ts';
+import { startSimulator } from '../simulator/server.ts';
+import { buildParts } from './build-parts.ts';
+import type { BuiltParts } from './build-parts.ts';
+import { openLog } from './log.ts';
+import type { Terminal } from './terminal.ts';
+
+/** The configuration that a command works with. Errors as loadConfig gives them. */
+export function openConfig(file: string, terminal: Terminal): Config {
+  return loadConfig(file, terminal.env, allParts);
+}
+
+/** Runs `work` on the journal beside whatever daemon holds it, and lets go of it afterwards. */
+export async function withJournal<T>(
+  config: Config,
+  terminal: Terminal,
+  work: (journal: Journal) => Promise<T>,
+): Promise<T> {
+  const journal = await openGuestJournal(config, terminal);
+  try {
+    return await work(journal);
+  } finally {
+    await journal.close();
+  }
+}
+
+export function openGuestJournal(config: Config, terminal: Terminal): Promise<Journal> {
+  const { dir, max_size: maxBytes } = config.state;
+  return openJournal({ dir, maxBytes, clock: terminal.clock, access: 'guest' });
+}
+
+/** Runs `work` with the sources, sinks and formats of a configuration, the simulated Platform included where it names one. */
+export async function withParts<T>(
+  config: Config,
+  terminal: Terminal,
+  work: (parts: BuiltParts) => Promise<T>,
+): Promise<T> {
+  const log = openLog(config.log, terminal.err);
+  const stopSimulator = await simulate(config, terminal, log);
+  try {
+    const parts = buildParts(config, log);
+    try {
+      return await work(parts);
+    } finally {
+      await parts.close();
+    }
+  } finally {
+    await stopSimulator();
+  }
+}
+
+/** Starts the simulated Platform, unless a running daemon already does: then the address is taken, and answers. */
+async function simulate(config: Config, terminal: Terminal, log: Log): Promise<() => Promise<void>> {
+  if (config.simulator === null) return async () => {};
+  try {
+    const simulator = await startSimulator(config.simulator, terminal.clock);
+    return () => simulator.close();
+  } catch (error) {
+    const cause = error instanceof ForwardError ? error.cause : undefined;
+    if (cause instanceof Error && 'code' in cause && cause.code === 'EADDRINUSE') {
+      const { listen } = config.simulator;
+      log.info(
+        { listen },
+        'something answers at the address of the simulated Platform already: that is used',
+      );
+      return async () => {};
+    }
+    throw error;
+  }
+}
+
+/** Where events of a source come from, as each format wants to know it. */
+export function originOf(parts: BuiltParts, source: string): Origin {
+  const origin = parts.sources.get(source)?.source.origin() ?? {
+    instance: source,
+    apiVersion: 'v2' as const,
+  };
+  return { ...origin, ...parts.constants };
+}
+
+/**
+ * Who holds the state directory now, "process 12 on host since …", or null when nobody does. Only looks: the lock is an
+ * exclusive transaction on journal.lock, so reading that database fails while it is held.
+ */
+export function holderOf(dir: string): string | null {
+  const path = join(dir, 'journal.lock');
+  if (!existsSync(path)) return null;
+  let db: DatabaseSync | null = null;
+  try {
+    db = new DatabaseSync(path, { readOnly: true, timeout: 0 });
+    db.prepare('SELECT count(*) FROM sqlite_schema').get();
+    return null;
+  } catch {
+    return holderNote(dir);
+  } finally {
+    db?.close();
+  }
+}
+
+function holderNote(dir: string): string {
+  try {
+    return oneLine(readFileSync(join(dir, 'journal.holder'), 'utf8'), 200) || 'another process';
+  } catch {
+    return 'another process'; // the note is written just after the lock is taken
+  }
+}

@@ -1,0 +1,186 @@
+import { Agent } from 'undici';
+
+import { buildStatus } from '../admin/document.ts';
+import type { StatusDocument } from '../admin/document.ts';
+import { READINESS_LIMITS } from '../admin/options.ts';
+import type { AdminView, SinkView, SourceView } from '../admin/options.ts';
+import type { Journal, StoredCoverage } from '../checkpoint/journal.ts';
+import type { Config } from '../config/config.ts';
+import { describe, ForwardError } from '../model/errors.ts';
+import type { Window } from '../model/event.ts';
+import { silentLog } from '../model/log.ts';
+import { msToNs } from '../model/time.ts';
+import { openHttpClient } from '../net/http.ts';
+import { buildParts } from './build-parts.ts';
+import { coverageBar, coveredUpTo } from './coverage-bar.ts';
+import { holderOf, withJournal } from './session.ts';
+import type { Terminal } from './terminal.ts';
+import { version } from './version.ts';
+
+/** What `status` shows: the document, where it comes from, and the last day of each source as a bar. */
+export interface StatusPicture {
+  readonly from: 'daemon' | 'journal';
+  /** Why it comes from the journal. Null when the daemon itself answered. */
+  readonly note: string | null;
+  /** Whether a daemon holds the state directory, also when it does not say how it is. */
+  readonly running: boolean;
+  readonly document: StatusDocument;
+  /** By source. */
+  readonly bars: ReadonlyMap<string, string>;
+}
+
+const ANSWER_MAX_BYTES = 16 * 2 ** 20;
+const ANSWER_TIMEOUT_MS = 2_000;
+const BAR_CELLS = 48;
+export const BAR_SPAN_MS = 86_400_000;
+
+/** Asks the daemon; where none answers, reads the journal itself. */
+export async function readStatus(config: Config, terminal: Terminal): Promise<StatusPicture> {
+  const answer = await askDaemon(config, terminal);
+  if (!(answer instanceof ForwardError)) {
+    const bars = await withJournal(config, terminal, (journal) => readBars(config, journal, terminal)).catch(
+      (error: unknown) => {
+        if (error instanceof ForwardError) return new Map<string, string>(); // the daemon's own word is enough
+        throw error;
+      },
+    );
+    return { from: 'daemon', note: null, running: true, document: answer, bars };
+  }
+  const holder = holderOf(config.state.dir);
+  const note = noteOf(config, holder, answer);
+  return withJournal(config, terminal, async (journal) => ({
+    from: 'journal',
+    note,
+    running: holder !== null,
+    document: await guestDocument(config, journal, terminal),
+    bars: await readBars(config, journal, terminal),
+  }));
+}
+
+/** Where the daemon of this configuration can be asked; null when its listener is off. */
+function statusUrl(config: Config): URL | null {
+  const { listen } = config.admin;
+  if (listen === null) return null;
+  const everywhere: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
+  const host = everywhere[listen.host] ?? listen.host;
+  return new URL(`http://${host.includes(':') ? `[${host}]` : host}:${listen.port}/api/status`);
+}
+
+async function askDaemon(config: Config, terminal: Terminal): Promise<StatusDocument | ForwardError> {
+  const url = statusUrl(config);
+  if (url === null) return new ForwardError('transient', 'admin.listen is off');
+  // Never through a proxy: the daemon is on this machine.
+  const client = openHttpClient({ dispatcher: new Agent({ connections: 1 }) });
+  try {
+    const { token } = config.admin;
+    const headers = {
+      accept: 'application/json',
+      ...(token === undefined ? {} : { authorization: `Bearer ${token.reveal()}` }),
+    };
+    const request = {
+      method: 'GET',
+      url,
+      headers,
+      timeoutMs: ANSWER_TIMEOUT_MS,
+      maxResponseBytes: ANSWER_MAX_BYTES,
+    } as const;
+    const { status, body } = await client.exchange(request, terminal.signal);
+    if (status !== 200) return new ForwardError('denied', `${url.href} answered ${status}`);
+    return readDocument(body, url);
+  } catch (error) {
+    if (error instanceof ForwardError) return error;
+    throw error;
+  } finally {
+    await client.close();
+  }
+}
+
+/** Something else may listen there: only what looks like our document is believed. */
+function readDocument(body: Buffer, url: URL): StatusDocument | ForwardError {
+  try {
+    const document = JSON.parse(body.toString('utf8')) as Partial<StatusDocument> | null;
+    const lists = [document?.sources, document?.sinks, document?.findings];
+    if (lists.every(Array.isArray) && typeof document?.journal === 'object')
+      return document as StatusDocument;
+  } catch {
+    // no JSON: the same answer as for JSON of another shape
+  }
+  return new ForwardError('denied', `${url.href} is not an auditferry: it answers something else`);
+}
+
+function noteOf(config: Config, holder: string | null, error: ForwardError): string {
+  if (holder === null) return `no daemon runs on ${config.state.dir}; this is what its journal holds`;
+  return `a daemon runs (${holder}), but does not say how it is: ${describe(error)}; this is what its journal holds`;
+}
+
+/** The same document without a daemon: loops are not running, and what only a loop knows is empty. */
+async function guestDocument(config: Config, journal: Journal, terminal: Terminal): Promise<StatusDocument> {
+  const parts = buildParts(config, silentLog);
+  try {
+    const sources = new Map<string, SourceView>();
+    for (const [name, { source }] of parts.sources) {
+      const frontierNs = coveredUpTo(await coverageOf(journal, name, terminal));
+      const state = { ...source.state(), frontierNs };
+      sources.set(name, {
+        source: { state: () => state, origin: () => source.origin() },
+        nextPollMs: (fromMs) => fromMs,
+      });
+    }
+    const sinks = new Map<string, SinkView>();
+    for (const [name, { sink, format, batch, concurrent, rateLimit }] of parts.sinks) {
+      const type = config.sinks.get(name)?.type ?? '';
+      sinks.set(name, { type, delivery: sink.delivery, format: format.name, batch, concurrent, rateLimit });
+    }
+    const view: AdminView = {
+      status: null,
+      sources,
+      sinks,
+      effectiveConfig: null,
+      formats: [],
+      preview: () => ({ text: '', kind: 'text' }),
+    };
+    return await buildStatus({
+      journal,
+      clock: terminal.clock,
+      version,
+      limits: READINESS_LIMITS,
+      view: () => view,
+    });
+  } finally {
+    await parts.close();
+  }
+}
+
+async function readBars(
+  config: Config,
+  journal: Journal,
+  terminal: Terminal,
+): Promise<ReadonlyMap<string, string>> {
+  const bars = new Map<string, string>();
+  for (const name of config.sources.keys()) {
+    const spans = await coverageOf(journal, name, terminal);
+    if (spans.length > 0) bars.set(name, coverageBar(spans, barWindow(spans, terminal), BAR_CELLS));
+  }
+  return bars;
+}
+
+function coverageOf(
+  journal: Journal,
+  source: string,
+  terminal: Terminal,
+): Promise<readonly StoredCoverage[]> {
+  return journal.coverage(source, lastDay(terminal));
+}
+
+/** The seconds since the last poll are no gap: the bar ends where the reading ends, unless that is long ago. */
+function barWindow(spans: readonly StoredCoverage[], terminal: Terminal): Window {
+  const day = lastDay(terminal);
+  const readNs = coveredUpTo(spans);
+  const recent = readNs !== null && day.endNs - readNs < msToNs(BAR_SPAN_MS / BAR_CELLS);
+  return recent ? { ...day, endNs: readNs } : day;
+}
+
+function lastDay(terminal: Terminal): Window {
+  const nowMs = terminal.clock.now();
+  return { startNs: msToNs(nowMs - BAR_SPAN_MS), endNs: msToNs(nowMs) };
+}

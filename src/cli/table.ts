@@ -1,0 +1,44 @@
+/** Characters between two columns. */
+const GAP = 2;
+/** A column that is squeezed keeps this much. Characters. */
+const LEAST_LAST = 20;
+
+/**
+ * Rows as aligned lines. The last column takes what is left of `width` and is cut there with an ellipsis; with no width it
+ * is whole. Cells must be one line of safe text.
+ */
+export function alignColumns(rows: readonly (readonly string[])[], width: number | undefined): string[] {
+  const widths: number[] = [];
+  for (const row of rows) {
+    row.forEach((cell, index) => {
+      if (index < row.length - 1) widths[index] = Math.max(widths[index] ?? 0, [...cell].length);
+    });
+  }
+  return rows.map((row) => {
+    const before = row
+      .slice(0, -1)
+      .map((cell, index) => cell + ' '.repeat((widths[index] ?? 0) - [...cell].length + GAP))
+      .join('');
+    const left = width === undefined ? Infinity : Math.max(width - [...before].length, LEAST_LAST);
+    return `${before}${cut(row.at(-1) ?? '', left)}`.trimEnd();
+  });
+}
+
+/** At most `limit` characters, with an ellipsis where something is missing. */
+export function cut(text: string, limit: number): string {
+  const characters = [...text];
+  return characters.length <= limit ? text : `${characters.slice(0, Math.max(limit - 1, 0)).join('')}…`;
+}
+
+/** Breaks a sentence into lines of at most `width` characters, between words; a longer word stands alone. */
+export function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && [...line].length + 1 + [...word].length > width) {
+      lines.push(line);
+      line = word;
+    } else line = line === '' ? word : `${line} ${word}`;
+  }
+  return line === '' ? lines : [...lines, line];
+}

@@ -1,0 +1,126 @@
+import { formatTime } from '../model/time.ts';
+import type {
+  NamedEvent,
+  NameList,
+  SinkProof,
+  SourceProof,
+  VerifyResult,
+} from '../pipeline/verify/result.ts';
+import { pendingIn } from '../pipeline/verify.ts';
+import { count, markOf, shown } from './report.ts';
+import type { Mark } from './report.ts';
+import type { Output } from './terminal.ts';
+
+/** Names printed of each kind; all of them are in --json and --report. */
+const SHOWN_NAMES = 20;
+
+/** The result as lines for a person: the verdict last, where the eye is. */
+export function verifyText(result: VerifyResult, out: Output): string[] {
+  const line = (mark: Mark, text: string): string => `${markOf(mark, out)}  ${text}`;
+  const { range } = result;
+  return [
+    `${formatTime(range.startNs)} to ${formatTime(range.endNs)}`,
+    ...result.sources.flatMap((proof) => sourceLines(proof, line)),
+    ...journalLines(result, line),
+    ...result.sinks.flatMap((proof) => sinkLines(proof, line)),
+    ...verdict(result, line),
+  ];
+}
+
+type Line = (mark: Mark, text: string) => string;
+
+function sourceLines(proof: SourceProof, line: Line): string[] {
+  const platform = proof.buckets.reduce((sum, bucket) => sum + (bucket.platform ?? 0), 0);
+  const journal = proof.buckets.reduce((sum, bucket) => sum + bucket.journal, 0);
+  const agreed = proof.failure === null && proof.missing.total + proof.gone.total + proof.altered.total === 0;
+  const how = proof.counts === false ? ', which does not count: everything was read' : '';
+  return [
+    line(
+      agreed ? 'ok' : 'fail',
+      `source ${proof.name}: ${count(platform, 'event')} on the Platform${how}, ${journal.toLocaleString('en-US')} known to the journal`,
+    ),
+    ...(proof.failure === null
+      ? []
+      : [`      could not be asked about all of it: ${shown(proof.failure, 600)}`]),
+    ...names('missing in the journal', proof.missing),
+    ...names('in the journal, not on the Platform any more', proof.gone),
+    ...names('altered', proof.altered),
+    ...remark(proof.noted.total, 'changed only below user, which the Platform joins when it is read'),
+    ...remark(proof.expired, 'gone on the Platform, older than the audit horizon'),
+    ...remark(proof.explained, 'gone on the Platform, and acknowledged'),
+    ...remark(proof.leftOut, "left out by the source's filters"),
+    ...remark(proof.pruned, 'pruned from the journal after delivery; their ids are known'),
+    ...(proof.unread.length === 0
+      ? []
+      : [
+          `      ${count(proof.unread.length, 'part')} of the range no poll has read; compared with the Platform just now`,
+        ]),
+  ];
+}
+
+function journalLines({ chain }: VerifyResult, line: Line): string[] {
+  const head = `      head ${chain.head}`;
+  if (chain.intact)
+    return [line('ok', `journal: the chain holds over ${count(chain.checked, 'event')}`), head];
+  const faults = chain.faults.slice(0, SHOWN_NAMES).map(({ kind, seq, id, reason }) => {
+    return `      ${kind}  ${id === null ? 'an event nobody can name' : shown(id, 100)}  (seq ${seq}: ${reason})`;
+  });
+  return [
+    line('fail', `journal: the chain is broken in ${count(chain.faults.length, 'place')}`),
+    ...faults,
+    head,
+  ];
+}
+
+function sinkLines(proof: SinkProof, line: Line): string[] {
+  const explained = [
+    ...remark(proof.deadLetters, 'dead letters'),
+    ...remark(proof.filtered, "left out by the sink's where"),
+    ...remark(proof.pending, 'not delivered yet: the sink is behind, they are on their way'),
+  ];
+  if (!proof.canBeAsked) {
+    const what = `sink ${proof.name} cannot be asked what it holds (${proof.delivery}): ${count(proof.expected, 'event')} handed over`;
+    return [line('warn', what), ...explained];
+  }
+  const good = proof.failure === null && proof.missing.total === 0;
+  return [
+    line(
+      good ? 'ok' : 'fail',
+      `sink ${proof.name}: holds ${proof.found.toLocaleString('en-US')} of ${count(proof.expected, 'event')}`,
+    ),
+    ...(proof.failure === null
+      ? []
+      : [`      could not be asked about all of it: ${shown(proof.failure, 600)}`]),
+    ...names('missing at the receiver', proof.missing),
+    ...names('there more than once', proof.repeated),
+    ...explained,
+    ...remark(
+      proof.pruned,
+      `pruned from the journal; the receiver holds ${proof.prunedFound.toLocaleString('en-US')} of them`,
+    ),
+  ];
+}
+
+function verdict(result: VerifyResult, line: Line): string[] {
+  const pending = pendingIn(result);
+  const young = pending === 0 ? '' : ` (${count(pending, 'event')} too young to judge)`;
+  if (result.reasons.length === 0) return [line('ok', `complete${young}`)];
+  return [
+    line('fail', `not complete${young}`),
+    ...result.reasons.map((reason) => `      ${shown(reason, 800)}`),
+  ];
+}
+
+function names(what: string, { named, total }: NameList<NamedEvent>): string[] {
+  if (total === 0) return [];
+  const lines = named
+    .slice(0, SHOWN_NAMES)
+    .map((event) => `        ${shown(event.id, 100)}  ${shown(event.createdAt, 40)}`);
+  const more =
+    total > lines.length ? [`        and ${(total - lines.length).toLocaleString('en-US')} more`] : [];
+  return [`      ${what}: ${count(total, 'event')}`, ...lines, ...more];
+}
+
+function remark(number: number, what: string): string[] {
+  return number === 0 ? [] : [`      ${count(number, 'event')} ${what}`];
+}

@@ -1,0 +1,155 @@
+import type { Job } from '../checkpoint/journal.ts';
+import { describe, ForwardError } from '../model/errors.ts';
+import type { Json } from '../model/event.ts';
+import { backfill, readBackfillProgress, writeBackfillProgress } from './backfill.ts';
+import type { BackfillContext, BackfillParams } from './backfill.ts';
+import { isObject, readWindow, readWindows, unreadable } from './job-json.ts';
+import { readReplayProgress, replay, writeReplayProgress } from './replay.ts';
+import type { ReplayParams } from './replay.ts';
+import { backoffFor, createFaultLog, waitMs } from './retry.ts';
+
+/** What jobs work on. One context serves all of them, one job at a time. */
+export interface JobContext extends BackfillContext {
+  /** Null: try for ever. Otherwise a failure that lasts longer is thrown, and the job waits for the next run. Milliseconds. */
+  readonly patienceMs: number | null;
+  /** Told each progress once it is saved. */
+  readonly onProgress?: (progress: Json) => void;
+}
+
+/** How often a daemon looks for jobs. */
+const LOOK_EVERY_MS = 1_000;
+
+/**
+ * Does the jobs that commands left in the journal, one at a time, those first that a crash left running. Returns when `signal`
+ * aborts, or with `untilNone` when there are none left. A job that cannot be done is marked as failed and never stops the rest.
+ */
+export async function workOff(
+  context: JobContext,
+  { untilNone }: { readonly untilNone: boolean },
+  signal: AbortSignal,
+): Promise<void> {
+  const faults = createFaultLog(context.log, context.clock, () => 'the jobs are looked at again');
+  try {
+    for (;;) {
+      try {
+        const job = await nextJob(context);
+        if (job !== null) await runJob(context, job, signal);
+        else if (untilNone) return;
+        else await context.clock.sleep(LOOK_EVERY_MS, signal);
+        faults.recovered();
+      } catch (error) {
+        const passing = error instanceof ForwardError && error.kind === 'transient';
+        if (!passing || context.patienceMs !== null || signal.aborted) throw error;
+        faults.failed(error, LOOK_EVERY_MS);
+        await context.clock.sleep(LOOK_EVERY_MS, signal);
+      }
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
+
+async function nextJob({ journal }: JobContext): Promise<Job | null> {
+  const [running] = await journal.jobs(['running']);
+  if (running !== undefined) return running;
+  const [queued] = await journal.jobs(['queued']);
+  return queued ?? null;
+}
+
+/**
+ * Does one job from where its progress says. Returns its end state. Rejects when `signal` aborts or patience ends: then the
+ * job stays in the journal and goes on with the next run. Throws `corrupt` as it comes.
+ */
+export async function runJob(context: JobContext, job: Job, signal: AbortSignal): Promise<'done' | 'failed'> {
+  const { journal, clock } = context;
+  const log = context.log.child({ job: Number(job.id), kind: job.kind });
+  const faults = createFaultLog(log, clock, () => 'the job goes on');
+  let progress = job.progress;
+  let failures = 0;
+  const save = async (next: Json): Promise<void> => {
+    progress = next;
+    await journal.updateJob(job.id, 'running', next);
+    failures = 0;
+    faults.recovered();
+    context.onProgress?.(next);
+  };
+  log.info({}, job.state === 'queued' ? 'a job begins' : 'a job goes on where it was left');
+  for (;;) {
+    try {
+      await journal.updateJob(job.id, 'running', progress);
+      const end = await step({ ...context, log }, job, progress, save, signal);
+      await journal.updateJob(job.id, 'done', end);
+      log.info({}, 'a job is done');
+      return 'done';
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof ForwardError && error.kind === 'corrupt') throw error;
+      if (!(error instanceof ForwardError) || error.kind === 'config' || error.kind === 'rejected') {
+        await journal.updateJob(job.id, 'failed', failed(progress, error));
+        log.error({ error: describe(error) }, 'a job failed');
+        return 'failed';
+      }
+      failures += 1;
+      const wait = waitMs(backoffFor(error.kind), failures, error.retryAfterMs, clock.random());
+      faults.failed(error, wait);
+      if (context.patienceMs !== null && faults.failingForMs() + wait > context.patienceMs) throw error;
+      await clock.sleep(wait, signal);
+      for (const source of context.sources.values()) source.refreshSecrets();
+    }
+  }
+}
+
+async function step(
+  context: JobContext,
+  job: Job,
+  progress: Json,
+  save: (progress: Json) => Promise<void>,
+  signal: AbortSignal,
+): Promise<Json> {
+  switch (job.kind) {
+    case 'backfill': {
+      const params = readBackfillParams(job.params);
+      const from = readBackfillProgress(progress);
+      const keep = (next: typeof from): Promise<void> => save(writeBackfillProgress(next));
+      return writeBackfillProgress(await backfill(context, params, from, keep, signal));
+    }
+    case 'replay': {
+      const params = readReplayParams(job.params);
+      const from = readReplayProgress(progress);
+      const keep = (next: typeof from): Promise<void> => save(writeReplayProgress(next));
+      return writeReplayProgress(await replay(context, params, from, keep, signal));
+    }
+    default:
+      throw unreadable();
+  }
+}
+
+/** The progress of a job that failed keeps what was done, and why it ended: for the command that waits for it. */
+function failed(progress: Json, error: unknown): Json {
+  return { ...(isObject(progress) ? progress : {}), error: describe(error) };
+}
+
+function readBackfillParams(json: Json): BackfillParams {
+  if (!isObject(json)) throw unreadable();
+  return { source: name(json['source']), sink: name(json['sink']), windows: readWindows(json['windows']) };
+}
+
+function readReplayParams(json: Json): ReplayParams {
+  const sink = isObject(json) ? name(json['sink']) : null;
+  if (!isObject(json) || sink === null) throw unreadable();
+  const ids = json['ids'] ?? null;
+  if (ids !== null && !Array.isArray(ids)) throw unreadable();
+  return {
+    sink,
+    source: name(json['source']),
+    window: readWindow(json['window']),
+    ids: ids === null ? null : (ids as readonly Json[]).map(String),
+    force: json['force'] === true,
+  };
+}
+
+function name(json: Json | undefined): string | null {
+  if (json === null || json === undefined) return null;
+  if (typeof json !== 'string') throw unreadable();
+  return json;
+}

@@ -1,0 +1,255 @@
+import type { DeadLetter, Journal, RejectedEvent } from '../checkpoint/journal.ts';
+import type { Clock } from '../model/clock.ts';
+import type { AuditEvent, Json, Window } from '../model/event.ts';
+import type { Log } from '../model/log.ts';
+import type { Item, Sink } from '../sinks/sink.ts';
+import type { Outlet, Refusal } from './outlet.ts';
+import type { Prepare } from './prepare.ts';
+import { bucketsOf } from './verify/buckets.ts';
+import { isObject, unknownPart } from './job-json.ts';
+
+/** A sink as a job sends to it: through the same outlet as the deliver loop, so that both heed one backoff and one rate. */
+export interface ReplaySink {
+  readonly sink: Sink;
+  readonly outlet: Outlet;
+  readonly prepare: Prepare;
+  readonly batch: { readonly maxEvents: number; readonly maxBytes: number };
+}
+
+export interface ReplayContext {
+  readonly journal: Journal;
+  readonly sinks: ReadonlyMap<string, ReplaySink>;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface ReplayParams {
+  readonly sink: string;
+  /** Null: every source. */
+  readonly source: string | null;
+  readonly window: Window;
+  /** Only these; null: all. */
+  readonly ids: readonly string[] | null;
+  /** Also what the receiver proves to hold. */
+  readonly force: boolean;
+}
+
+/** What a replay has done and where it goes on: kept with the job. */
+export interface ReplayProgress {
+  /** Windows finished, buckets of the current one finished, and the last seq settled in the current bucket. */
+  readonly windows: number;
+  readonly bucket: number;
+  readonly after: bigint;
+  readonly looked: number;
+  readonly sent: number;
+  /** Not sent: the receiver holds it. */
+  readonly present: number;
+  readonly refused: number;
+  readonly filtered: number;
+  /** Not sent: the deliver loop has not come to it yet, and will. */
+  readonly pending: number;
+  /** Share of the window's time that is done, in [0, 1]. */
+  readonly share: number;
+}
+
+export const NOTHING_REPLAYED: ReplayProgress = {
+  windows: 0,
+  bucket: 0,
+  after: 0n,
+  looked: 0,
+  sent: 0,
+  present: 0,
+  refused: 0,
+  filtered: 0,
+  pending: 0,
+  share: 0,
+};
+
+/** Events read at once, and the contract's limit of ids in one question. */
+const PAGE_EVENTS = 1_000;
+const PAGE_LETTERS = 200;
+
+/**
+ * Sends events of the journal to one sink again, through today's mapping. The cursor stays where it is. What is refused becomes
+ * a dead letter, and a dead letter that is taken now is gone. After a crash at most one page is sent twice, under the same ids.
+ */
+export async function replay(
+  context: ReplayContext,
+  params: ReplayParams,
+  from: ReplayProgress,
+  save: (progress: ReplayProgress) => Promise<void>,
+  signal: AbortSignal,
+): Promise<ReplayProgress> {
+  const { journal } = context;
+  const sink = context.sinks.get(params.sink);
+  if (sink === undefined) throw unknownPart('sink', params.sink);
+  const wanted = params.ids === null ? null : new Set(params.ids);
+  const letters = await openLetters(journal, params.sink);
+  const buckets = bucketsOf(params.window);
+  let progress = from;
+  for (const bucket of buckets.slice(from.bucket)) {
+    for (;;) {
+      signal.throwIfAborted();
+      const page = await journal.readWindow(params.source, bucket, progress.after, PAGE_EVENTS);
+      const last = page.at(-1);
+      if (last === undefined) break;
+      const events = wanted === null ? page : page.filter((event) => wanted.has(event.id));
+      const done = await sendPage(context, params, sink, events, letters, signal);
+      progress = { ...added(progress, done), after: last.seq };
+      await save(progress);
+    }
+    const finished = progress.bucket + 1;
+    progress = { ...progress, bucket: finished, after: 0n, share: finished / buckets.length };
+  }
+  await save(progress);
+  return progress;
+}
+
+type Counts = Pick<ReplayProgress, 'looked' | 'sent' | 'present' | 'refused' | 'filtered' | 'pending'>;
+
+async function sendPage(
+  context: ReplayContext,
+  params: ReplayParams,
+  { sink, outlet, prepare, batch }: ReplaySink,
+  events: readonly AuditEvent[],
+  letters: ReadonlyMap<string, bigint>,
+  signal: AbortSignal,
+): Promise<Counts> {
+  const { journal } = context;
+  const cursor = await journal.cursor(params.sink);
+  const settled = events.filter((event) => event.seq <= cursor);
+  const held =
+    params.force || sink.holds === undefined || settled.length === 0
+      ? new Map<string, number>()
+      : await sink.holds(
+          settled.map((event) => event.id),
+          signal,
+        );
+  const absent = settled.filter((event) => (held.get(event.id) ?? 0) === 0);
+  const items: Item[] = [];
+  const rejected: RejectedEvent[] = [];
+  let filtered = 0;
+  for (const event of absent) {
+    const prepared = prepare(event);
+    if (prepared.kind === 'item') items.push(prepared.item);
+    else if (prepared.kind === 'filtered') filtered += 1;
+    else rejected.push({ event, reason: prepared.reason, attempts: 1 });
+  }
+  const bySeq = new Map(absent.map((event) => [event.seq, event]));
+  let sent = items.length;
+  for (const part of batchesOf(items, batch, outlet)) {
+    const refusals = await outlet.settle(part, signal);
+    sent -= refusals.length;
+    rejected.push(...toRejected(refusals, bySeq));
+  }
+  if (rejected.length > 0) await journal.addDeadLetters(params.sink, rejected);
+  for (const { event, reason } of rejected)
+    context.log.warn({ sink: params.sink, event_id: event.id, reason }, 'an event became a dead letter');
+  await settleLetters(journal, items, rejected, letters);
+  return {
+    looked: events.length,
+    sent,
+    present: settled.length - absent.length,
+    refused: rejected.length,
+    filtered,
+    pending: events.length - settled.length,
+  };
+}
+
+/** Within the sink's limits, and less while the receiver asks for it. */
+function* batchesOf(
+  items: readonly Item[],
+  limit: ReplaySink['batch'],
+  outlet: Outlet,
+): Generator<readonly Item[]> {
+  let batch: Item[] = [];
+  let bytes = 0;
+  for (const item of items) {
+    const size = Buffer.byteLength(item.body);
+    const share = outlet.share();
+    const full = batch.length >= Math.max(Math.floor(limit.maxEvents * share), 1);
+    if (batch.length > 0 && (full || bytes + size > limit.maxBytes * share)) {
+      yield batch;
+      batch = [];
+      bytes = 0;
+    }
+    batch.push(item);
+    bytes += size;
+  }
+  if (batch.length > 0) yield batch;
+}
+
+function toRejected(refusals: readonly Refusal[], events: ReadonlyMap<bigint, AuditEvent>): RejectedEvent[] {
+  return refusals.flatMap(({ item, reason, attempts }) => {
+    const event = events.get(item.canonical.seq);
+    return event === undefined ? [] : [{ event, reason, attempts }];
+  });
+}
+
+/** The sink's dead letters that wait, by event. */
+async function openLetters(journal: Journal, owner: string): Promise<ReadonlyMap<string, bigint>> {
+  const letters = new Map<string, bigint>();
+  const states: DeadLetter['state'][] = ['open', 'retrying'];
+  for (let after = 0n; ;) {
+    const page = await journal.deadLetters({ owner, states, after, limit: PAGE_LETTERS });
+    for (const { id, event } of page) if (event !== null) letters.set(keyOf(event.source, event.id), id);
+    const last = page.at(-1);
+    if (last === undefined) return letters;
+    after = last.id;
+  }
+}
+
+async function settleLetters(
+  journal: Journal,
+  items: readonly Item[],
+  rejected: readonly RejectedEvent[],
+  letters: ReadonlyMap<string, bigint>,
+): Promise<void> {
+  if (letters.size === 0) return;
+  const refused = new Set(rejected.map(({ event }) => keyOf(event.source, event.id)));
+  const delivered = items.flatMap(({ canonical }) => {
+    const key = keyOf(canonical.source, canonical.id);
+    const letter = letters.get(key);
+    return letter === undefined || refused.has(key) ? [] : [letter];
+  });
+  if (delivered.length > 0) await journal.settleRetried(delivered, []);
+}
+
+function keyOf(source: string, id: string): string {
+  return `${source}\n${id}`;
+}
+
+function added(progress: ReplayProgress, counts: Counts): ReplayProgress {
+  return {
+    ...progress,
+    looked: progress.looked + counts.looked,
+    sent: progress.sent + counts.sent,
+    present: progress.present + counts.present,
+    refused: progress.refused + counts.refused,
+    filtered: progress.filtered + counts.filtered,
+    pending: progress.pending + counts.pending,
+  };
+}
+
+export function writeReplayProgress(progress: ReplayProgress): Json {
+  return { kind: 'replay', ...progress, after: progress.after.toString() };
+}
+
+/** From nothing for a job that was never begun. */
+export function readReplayProgress(json: Json): ReplayProgress {
+  if (!isObject(json)) return NOTHING_REPLAYED;
+  const number = (key: string): number => (typeof json[key] === 'number' ? json[key] : 0);
+  const after = json['after'];
+  return {
+    windows: number('windows'),
+    bucket: number('bucket'),
+    after: typeof after === 'string' && /^\d{1,19}$/.test(after) ? BigInt(after) : 0n,
+    looked: number('looked'),
+    sent: number('sent'),
+    present: number('present'),
+    refused: number('refused'),
+    filtered: number('filtered'),
+    pending: number('pending'),
+    share: number('share'),
+  };
+}

@@ -1,0 +1,70 @@
+import type { Journal } from '../checkpoint/journal.ts';
+import type { Clock } from '../model/clock.ts';
+import { describe, ForwardError } from '../model/errors.ts';
+import type { Log } from '../model/log.ts';
+import { msToNs } from '../model/time.ts';
+
+export interface UpkeepParts {
+  readonly journal: Journal;
+  /** Names of the sinks that have to be past an event before it may go. */
+  readonly sinks: readonly string[];
+  /** How long events stay after every sink is past them, as long as there is room. Milliseconds. */
+  readonly retentionMs: number;
+  /** How long ids stay. Milliseconds. */
+  readonly horizonMs: number;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+const UPKEEP_EVERY_MS = 600_000;
+/** How often to look whether the journal is full. */
+const LOOK_EVERY_MS = 5_000;
+/** Ids outlive their horizon by this much, for windows that begin before it. */
+const ID_MARGIN_MS = 86_400_000;
+/** How far below its limit a full journal is brought, so that polling does not stop again at once. */
+const ROOM_SHARE = 0.9;
+/** A retention that is cut short is quartered until it is shorter than this; then it is none. */
+const RETENTION_STEP_MIN_MS = 60_000;
+
+/**
+ * Lets go of events that every sink is past and that are older than the retention. While the journal is full the retention
+ * gives way, oldest events first: polling must not stop for events that every sink has.
+ */
+export async function keepUp(parts: UpkeepParts, signal: AbortSignal): Promise<void> {
+  const { journal, clock, log } = parts;
+  let prunedMs = -Infinity;
+  while (!signal.aborted) {
+    try {
+      const { usedBytes, limitBytes } = await journal.size();
+      if (usedBytes >= limitBytes) await makeRoom(parts, limitBytes);
+      else if (clock.monotonic() - prunedMs >= UPKEEP_EVERY_MS) {
+        prunedMs = clock.monotonic();
+        const pruned = await prune(parts, parts.retentionMs);
+        if (pruned > 0) log.info({ events: pruned }, 'pruned events that every sink has');
+      }
+    } catch (error) {
+      if (!(error instanceof ForwardError) || error.kind !== 'transient') throw error;
+      log.warn({ error: describe(error) }, 'the journal could not be pruned; it is tried again later');
+    }
+    await clock.sleep(LOOK_EVERY_MS, signal).catch(() => {});
+  }
+}
+
+async function makeRoom(parts: UpkeepParts, limitBytes: number): Promise<void> {
+  let pruned = 0;
+  for (let keepMs = parts.retentionMs; ; keepMs = keepMs < RETENTION_STEP_MIN_MS ? 0 : keepMs / 4) {
+    pruned += await prune(parts, keepMs);
+    const { usedBytes } = await parts.journal.size();
+    if (usedBytes < limitBytes * ROOM_SHARE || keepMs === 0) break;
+  }
+  if (pruned > 0)
+    parts.log.warn(
+      { events: pruned },
+      'the journal was full: pruned events that every sink has, before their retention ended',
+    );
+}
+
+async function prune({ journal, sinks, clock, horizonMs }: UpkeepParts, keepMs: number): Promise<number> {
+  const before = new Date(clock.now() - keepMs).toISOString();
+  return journal.prune(sinks, before, msToNs(clock.now() - horizonMs - ID_MARGIN_MS));
+}

@@ -1,0 +1,308 @@
+import { hash } from 'node:crypto';
+
+import type { Journal, KnownId, Revision } from '../../checkpoint/journal.ts';
+import { describe, ForwardError } from '../../model/errors.ts';
+import type { Finding, NewEvent, Window } from '../../model/event.ts';
+import { formatTime, NS_PER_SECOND } from '../../model/time.ts';
+import type { Source } from '../../sources/source.ts';
+import { withPatience } from '../patience.ts';
+import type { Patience } from '../patience.ts';
+import { describeRevisions } from '../revisions.ts';
+import { bucketsOf, clip, cutWindow, gapsIn, overlaps } from './buckets.ts';
+import { addName, nameList } from './result.ts';
+import type { BucketProof, SourceProof } from './result.ts';
+
+export interface PlatformContext extends Patience {
+  readonly name: string;
+  readonly source: Source;
+  readonly journal: Journal;
+  /** Events created after this may still be on their way. Nanoseconds since 1970. */
+  readonly youngNs: bigint;
+  /** Before this the Platform may have let events go. Nanoseconds since 1970. */
+  readonly horizonNs: bigint;
+  /** Windows about which a finding that events are gone was acknowledged. */
+  readonly explained: readonly Window[];
+  /** Read everything, also where the counts agree. */
+  readonly deep: boolean;
+}
+
+/** Where counts differ, windows are cut until one holds no more than this, and then read. */
+const LEAF_ROWS = 5_000;
+const PARTS_LIMIT = 32;
+const PAGE_IDS = 5_000;
+const PAGE_EVENTS = 500;
+/** A server may cut bounds to whole seconds: what is read reaches this far beyond what is judged. */
+const MARGIN_NS = NS_PER_SECOND;
+
+/**
+ * Compares what the Platform shows with what the journal knows, bucket by bucket: first the counts, and where these differ (or
+ * there are none) the ids and the bytes. Never throws for a Platform that cannot be asked: `failure` says so.
+ */
+export async function provePlatform(
+  context: PlatformContext,
+  range: Window,
+  signal: AbortSignal,
+): Promise<SourceProof> {
+  const proof = emptyProof(context);
+  for (const bucket of bucketsOf(range)) {
+    const tally = await emptyBucket(context, bucket);
+    proof.buckets.push(tally);
+    if (proof.failure !== null) continue;
+    try {
+      await compare(context, bucket, tally, proof, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof ForwardError) || error.kind === 'corrupt') throw error;
+      tally.method = 'failed';
+      tally.platform = null;
+      proof.failure = describe(error);
+    }
+  }
+  await countKnown(context, proof);
+  proof.coverage = clip(await context.journal.coverage(context.name, range), range);
+  const judged = {
+    startNs: range.startNs,
+    endNs: range.endNs < context.youngNs ? range.endNs : context.youngNs,
+  };
+  proof.unread = gapsIn(proof.coverage, judged);
+  return proof;
+}
+
+function emptyProof({ name, source }: PlatformContext): SourceProof {
+  const lists = { missing: nameList, gone: nameList, altered: nameList, noted: nameList };
+  return {
+    name,
+    instance: source.origin().instance,
+    failure: null,
+    counts: null,
+    buckets: [],
+    missing: lists.missing(),
+    gone: lists.gone(),
+    altered: lists.altered(),
+    noted: lists.noted(),
+    missingIn: [],
+    unsure: [],
+    explained: 0,
+    expired: 0,
+    leftOut: 0,
+    pruned: 0,
+    coverage: [],
+    unread: [],
+  };
+}
+
+async function emptyBucket({ journal, name }: PlatformContext, bucket: Window): Promise<BucketProof> {
+  const held = await journal.held(name).count(bucket);
+  const none = { missing: 0, gone: 0, altered: 0, pending: 0 };
+  return { ...bucket, platform: null, journal: held, method: 'failed', ...none };
+}
+
+async function compare(
+  context: PlatformContext,
+  window: Window,
+  tally: BucketProof,
+  proof: SourceProof,
+  signal: AbortSignal,
+): Promise<void> {
+  signal.throwIfAborted();
+  const server = await withPatience(context, signal, () => context.source.count(window, signal));
+  const ours = await context.journal.held(context.name).count(window);
+  proof.counts = server !== null;
+  if (tally.method === 'failed') tally.method = 'counted';
+  if (!context.deep && server === ours) {
+    tally.platform = (tally.platform ?? 0) + server;
+    return;
+  }
+  const rows = Math.max(server ?? 0, ours);
+  if (rows > LEAF_ROWS && window.endNs - window.startNs > 2n * NS_PER_SECOND) {
+    const parts = Math.min(Math.ceil((2 * rows) / LEAF_ROWS), PARTS_LIMIT);
+    for (const part of cutWindow(window, parts)) await compare(context, part, tally, proof, signal);
+    return;
+  }
+  tally.method = 'read';
+  await compareIds(context, window, tally, proof, signal);
+}
+
+/** What one reading of a window came to. */
+interface Reading {
+  /** Distinct ids seen, also in the margin. */
+  readonly seen: Set<string>;
+  /** Inside the window and not known before the reading. */
+  readonly unknown: NewEvent[];
+  /** Known with other bytes. */
+  readonly changed: NewEvent[];
+  shown: number;
+  sure: boolean;
+}
+
+/**
+ * The journal is asked before the Platform for what may be gone, and after it for what may be missing, so that events which
+ * a daemon appends meanwhile are never named.
+ */
+async function compareIds(
+  context: PlatformContext,
+  window: Window,
+  tally: BucketProof,
+  proof: SourceProof,
+  signal: AbortSignal,
+): Promise<void> {
+  const held = await knownIds(context, window);
+  const reading = await withPatience(context, signal, () => readWindow(context, window, held, signal));
+  tally.platform = (tally.platform ?? 0) + reading.shown;
+  if (!reading.sure) proof.unsure.push(window);
+  await judgeMissing(context, window, reading, tally, proof);
+  if (reading.sure) judgeGone(context, held, reading, tally, proof);
+  await judgeChanged(context, window, held, reading, tally, proof);
+}
+
+async function knownIds(context: PlatformContext, window: Window): Promise<ReadonlyMap<string, KnownId>> {
+  const known = new Map<string, KnownId>();
+  for (let after = ''; ;) {
+    const page = await context.journal.idsInWindow(context.name, window, after, PAGE_IDS);
+    for (const one of page) known.set(one.id, one);
+    const last = page.at(-1);
+    if (last === undefined || page.length < PAGE_IDS) return known;
+    after = last.id;
+  }
+}
+
+async function readWindow(
+  context: PlatformContext,
+  window: Window,
+  held: ReadonlyMap<string, KnownId>,
+  signal: AbortSignal,
+): Promise<Reading> {
+  const reading: Reading = { seen: new Set(), unknown: [], changed: [], shown: 0, sure: true };
+  const wide = { startNs: window.startNs - MARGIN_NS, endNs: window.endNs + MARGIN_NS };
+  for await (const harvest of context.source.read([wide], signal)) {
+    if (harvest.coverage.some((span) => span.status === 'suspect')) reading.sure = false;
+    for (const event of harvest.events) {
+      if (reading.seen.has(event.id)) continue;
+      reading.seen.add(event.id);
+      const known = held.get(event.id);
+      const inside = event.createdNs >= window.startNs && event.createdNs <= window.endNs;
+      if (inside) reading.shown += 1;
+      if (known !== undefined && known.hash !== hash('sha256', event.original)) reading.changed.push(event);
+      if (known === undefined && inside) reading.unknown.push(event);
+    }
+  }
+  return reading;
+}
+
+async function judgeMissing(
+  context: PlatformContext,
+  window: Window,
+  reading: Reading,
+  tally: BucketProof,
+  proof: SourceProof,
+): Promise<void> {
+  const known = await context.journal.held(context.name).known(reading.unknown.map((event) => event.id));
+  const missing = reading.unknown.filter((event) => !known.has(event.id));
+  for (const event of missing) {
+    if (event.createdNs > context.youngNs) {
+      tally.pending += 1;
+      continue;
+    }
+    if (proof.missingIn.at(-1) !== window) proof.missingIn.push(window);
+    tally.missing += 1;
+    addName(proof.missing, { source: context.name, id: event.id, createdAt: event.createdAt });
+  }
+}
+
+function judgeGone(
+  context: PlatformContext,
+  held: ReadonlyMap<string, KnownId>,
+  reading: Reading,
+  tally: BucketProof,
+  proof: SourceProof,
+): void {
+  for (const { id, createdNs } of held.values()) {
+    if (reading.seen.has(id) || createdNs > context.youngNs) continue;
+    const at = { startNs: createdNs, endNs: createdNs };
+    if (createdNs < context.horizonNs) proof.expired += 1;
+    else if (context.explained.some((window) => overlaps(window, at))) proof.explained += 1;
+    else {
+      tally.gone += 1;
+      addName(proof.gone, { source: context.name, id, createdAt: formatTime(createdNs) });
+    }
+  }
+}
+
+async function judgeChanged(
+  context: PlatformContext,
+  window: Window,
+  held: ReadonlyMap<string, KnownId>,
+  reading: Reading,
+  tally: BucketProof,
+  proof: SourceProof,
+): Promise<void> {
+  if (reading.changed.length === 0) return;
+  const wanted = new Set(reading.changed.map((event) => event.id));
+  const originals = await originalsOf(context, window, wanted);
+  for (const event of reading.changed) {
+    const heldHash = held.get(event.id)?.hash ?? '';
+    const seenHash = hash('sha256', event.original);
+    const original = originals.get(event.id) ?? null;
+    const revision: Revision = {
+      id: event.id,
+      createdAt: event.createdAt,
+      heldHash,
+      seenHash,
+      held: original,
+      seen: event.original,
+    };
+    const finding = describeChange(revision);
+    const fields = (finding?.detail as { fields: string[] | null } | undefined)?.fields ?? null;
+    const named = {
+      source: context.name,
+      id: event.id,
+      createdAt: event.createdAt,
+      heldHash,
+      seenHash,
+      fields,
+    };
+    if (finding?.kind === 'user_changed' || original === null) addName(proof.noted, named);
+    else {
+      tally.altered += 1;
+      addName(proof.altered, named);
+    }
+  }
+}
+
+/** Null where the bytes held are not even JSON any more: that they differ is all there is to say. */
+function describeChange(revision: Revision): Finding | null {
+  try {
+    return describeRevisions([revision])[0] ?? null;
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
+
+/** The bytes that the journal holds of these ids, as far as they are not pruned. */
+async function originalsOf(
+  { journal, name }: PlatformContext,
+  window: Window,
+  ids: ReadonlySet<string>,
+): Promise<ReadonlyMap<string, string>> {
+  const originals = new Map<string, string>();
+  for (let after = 0n; originals.size < ids.size;) {
+    const page = await journal.readWindow(name, window, after, PAGE_EVENTS);
+    for (const event of page) if (ids.has(event.id)) originals.set(event.id, event.original);
+    const last = page.at(-1);
+    if (last === undefined) break;
+    after = last.seq;
+  }
+  return originals;
+}
+
+async function countKnown(context: PlatformContext, proof: SourceProof): Promise<void> {
+  const { oldestSeq, headSeq } = await context.journal.size();
+  const firstKept = oldestSeq === 0n ? headSeq + 1n : oldestSeq;
+  for (const bucket of proof.buckets) {
+    for (const { seq } of (await knownIds(context, bucket)).values()) {
+      if (seq === null) proof.leftOut += 1;
+      else if (seq < firstKept) proof.pruned += 1;
+    }
+  }
+}

@@ -1,0 +1,131 @@
+import { describe, expect, it } from 'vitest';
+
+import { changeLetters } from '../../src/cli/letter-changes.ts';
+import { exportLetters, listLetters, showLetter } from '../../src/cli/letter-reports.ts';
+import { append, appendRefused, FILE_SINK, fakeTerminal, rooms } from './room.ts';
+
+const room = rooms();
+
+async function withLetters() {
+  const here = room();
+  const config = here.config(FILE_SINK);
+  const journal = await here.writer();
+  await appendRefused(journal, 5, [2, 4]);
+  await append(journal, [], {
+    malformed: [{ reason: 'no created_at', bytes: Buffer.from([0x7b, 0xff, 0x1b, 0x5d]) }],
+  });
+  return { here, config, journal };
+}
+
+describe('dead-letters beside a running daemon', () => {
+  it('lists them with reason, attempts and times, safe for a terminal', async () => {
+    const { config } = await withLetters();
+    const terminal = fakeTerminal();
+    expect(await listLetters({ config }, terminal)).toBe(0);
+    const lines = terminal.printed.out.trimEnd().split('\n');
+    expect(lines).toHaveLength(4);
+    expect(lines[1]).toMatch(/^1 +sink archive +open +2 +\d{4}-.*event-2 +mapper_parsing \[2Jexception$/);
+    expect(lines[3]).toMatch(/^3 +source platform +open +1 .* - +no created_at$/);
+    expect(terminal.printed.out).not.toContain('\u001b');
+  });
+
+  it('narrows the list to a sink or a source', async () => {
+    const { config } = await withLetters();
+    const terminal = fakeTerminal();
+    await listLetters({ config, source: 'platform', json: true }, terminal);
+    expect(terminal.json()).toMatchObject({
+      dead_letters: [{ id: 3, side: 'source', event_id: null }],
+      counts: { archive: 2, platform: 1 },
+    });
+  });
+
+  it('shows one with its bytes escaped', async () => {
+    const { config } = await withLetters();
+    const terminal = fakeTerminal();
+    expect(await showLetter(3n, { config }, terminal)).toBe(0);
+    expect(terminal.printed.out).toContain('{\\xff\\x1b]');
+    await expect(showLetter(99n, { config }, terminal)).rejects.toMatchObject({
+      message: 'there is no dead letter 99',
+    });
+  });
+
+  it('marks for another try, and leaves out what cannot be sent', async () => {
+    const { config, journal } = await withLetters();
+    const terminal = fakeTerminal();
+    expect(await changeLetters('retry', [], { config, all: true }, terminal)).toBe(0);
+    expect(terminal.printed.out).toContain('2 dead letters marked to be sent again; the daemon sends them');
+    const states = (await journal.deadLetters({ limit: 10 })).map(({ id, state }) => `${id} ${state}`);
+    expect(states).toEqual(['1 retrying', '2 retrying', '3 open']);
+  });
+
+  it('exits with 1 when an id is unknown, and still does the others', async () => {
+    const { config, journal } = await withLetters();
+    const terminal = fakeTerminal();
+    expect(await changeLetters('retry', [1n, 3n, 77n], { config, json: true }, terminal)).toBe(1);
+    expect(terminal.json()).toMatchObject({
+      retrying: [1],
+      event_ids: ['event-2'],
+      refused: [{ id: 3 }, { id: 77, why: 'there is no such dead letter' }],
+      daemon_running: true,
+    });
+    expect((await journal.deadLetters({ states: ['retrying'], limit: 10 })).map(({ id }) => id)).toEqual([
+      1n,
+    ]);
+  });
+
+  it('discards with a reason, as evidence that --all still lists', async () => {
+    const { config } = await withLetters();
+    const terminal = fakeTerminal();
+    const options = { config, reason: 'a test of ours' };
+    expect(await changeLetters('discard', [2n], options, terminal)).toBe(0);
+    await expect(changeLetters('discard', [1n], { config, reason: ' ' }, terminal)).rejects.toMatchObject({
+      kind: 'config',
+    });
+    terminal.clear();
+    await listLetters({ config, json: true }, terminal);
+    expect(terminal.printed.out).not.toContain('event-4');
+    terminal.clear();
+    await listLetters({ config, json: true, all: true }, terminal);
+    expect(terminal.json()).toMatchObject({
+      dead_letters: [{}, { state: 'discarded', discard_reason: 'a test of ours' }, {}],
+    });
+  });
+
+  it('wants to know which ones are meant', async () => {
+    const { config } = await withLetters();
+    const terminal = fakeTerminal();
+    await expect(changeLetters('retry', [], { config }, terminal)).rejects.toMatchObject({ kind: 'config' });
+    await expect(changeLetters('retry', [1n], { config, all: true }, terminal)).rejects.toMatchObject({
+      kind: 'config',
+    });
+  });
+
+  it('exports NDJSON with the very bytes', async () => {
+    const { config } = await withLetters();
+    const terminal = fakeTerminal();
+    expect(await exportLetters([], { config }, terminal)).toBe(true);
+    const lines = terminal.printed.out
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(lines.map(({ id, event_id }) => [id, event_id])).toEqual([
+      [1, 'event-2'],
+      [2, 'event-4'],
+      [3, null],
+    ]);
+    expect(lines[0]?.['original']).toContain('"id":"event-2"');
+    expect(lines[2]).toMatchObject({
+      original: null,
+      bytes: Buffer.from([0x7b, 0xff, 0x1b, 0x5d]).toString('base64'),
+    });
+    expect(await exportLetters([1n, 9n], { config }, terminal)).toBe(false);
+  });
+});
+
+it('says that marked dead letters go with the next run when no daemon runs', async () => {
+  const { config, journal } = await withLetters();
+  await journal.close();
+  const terminal = fakeTerminal();
+  expect(await changeLetters('retry', [1n], { config }, terminal)).toBe(0);
+  expect(terminal.printed.out).toContain('no daemon runs: they go with the next run');
+});

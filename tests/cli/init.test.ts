@@ -1,0 +1,108 @@
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+
+import { describe, expect, it } from 'vitest';
+
+import { composeConfig, readSecretPlace, SINK_KINDS } from '../../src/cli/init-template.ts';
+import { init } from '../../src/cli/init.ts';
+import { loadConfig } from '../../src/config/config.ts';
+import { parseConfig } from '../../src/config/load.ts';
+import { allParts } from '../../src/config/parts.ts';
+import { fakeTerminal, rooms } from './room.ts';
+
+const room = rooms();
+const KEY = 'demo-key';
+
+describe('init', () => {
+  it('takes flags, tries them, and writes a configuration that loads, for its owner only', async () => {
+    const here = room();
+    const { url } = await here.platform();
+    const output = here.path('made.yaml');
+    const terminal = fakeTerminal({ env: { CLOUDQUERY_API_KEY: KEY } });
+    expect(await init({ url, output, stateDir: './data', yes: true }, terminal)).toBe(0);
+    expect(terminal.printed.err).toMatch(/ok {3}source platform {2}permission/);
+    expect(terminal.printed.out).toContain(`auditferry check -c ${output} --send`);
+    expect(statSync(output).mode & 0o777).toBe(0o600);
+    const text = readFileSync(output, 'utf8');
+    expect(text).toContain('api_key: ${CLOUDQUERY_API_KEY}');
+    expect(text).not.toContain(KEY);
+    const config = loadConfig(output, { CLOUDQUERY_API_KEY: KEY }, allParts);
+    expect([...config.sinks.values()].map(({ type }) => type)).toEqual(['file']);
+    expect(config.warnings).toEqual([]);
+  });
+
+  it('asks for what is missing, explains an answer it cannot use, and never repeats a typed secret', async () => {
+    const here = room();
+    await here.platform();
+    const output = here.path('asked.yaml');
+    const typed = 'cqp_0123456789abcdef';
+    const answers = [
+      'api.cloudquery.io',
+      'http://127.0.0.1:9',
+      typed,
+      'PLATFORM_KEY',
+      'carrier_pigeon',
+      'syslog',
+      'siem:514',
+      'tls://127.0.0.1:9',
+    ];
+    const terminal = fakeTerminal({ input: `${answers.join('\n')}\n` });
+    expect(await init({ output, stateDir: './data' }, terminal)).toBe(0);
+    const { err, out } = terminal.printed;
+    expect(err).toContain('CloudQuery Cloud, which has no audit log');
+    expect(err).toContain('expected the name of a variable in capitals');
+    expect(err).toContain('there is no sink of that type');
+    expect(err).toContain('the variable PLATFORM_KEY is not set here');
+    expect(err).toContain('the file is written all the same');
+    expect(out).toContain('export PLATFORM_KEY=…');
+    expect(err + out + readFileSync(output, 'utf8')).not.toContain(typed);
+  });
+
+  it('refuses to overwrite without --force, and ends when the answers do', async () => {
+    const here = room();
+    const output = here.path('mine.yaml');
+    writeFileSync(output, 'mine', { mode: 0o644 });
+    const flags = { url: 'http://127.0.0.1:9', output, stateDir: './data', sink: 'stdout' };
+    await expect(init({ ...flags, yes: true }, fakeTerminal())).rejects.toMatchObject({ kind: 'config' });
+    expect(readFileSync(output, 'utf8')).toBe('mine');
+    expect(await init({ ...flags, yes: true, force: true }, fakeTerminal())).toBe(0);
+    expect(readFileSync(output, 'utf8')).toContain('type: stdout');
+    expect(statSync(output).mode & 0o777).toBe(0o600);
+
+    const other = here.path('other.yaml');
+    await expect(
+      init({ output: other, stateDir: './data' }, fakeTerminal({ input: 'acme.example\n' })),
+    ).rejects.toMatchObject({
+      message: expect.stringContaining('the answers ended') as unknown,
+    });
+    expect(existsSync(other)).toBe(false);
+    await expect(
+      init({ output: other, stateDir: './data', yes: true }, fakeTerminal()),
+    ).rejects.toMatchObject({
+      message: 'with --yes --url must be given',
+    });
+  });
+});
+
+it.each(SINK_KINDS.map((kind) => [kind.type, kind] as const))('the file for %s loads', (_type, sink) => {
+  const text = composeConfig({
+    url: 'https://acme.mycloudquery.com',
+    apiKey: { kind: 'variable', name: 'KEY' },
+    sink,
+    target: sink.target?.example ?? null,
+    secret: sink.secret === null ? null : { kind: 'variable', name: 'TOKEN' },
+    index: sink.type === 'splunk_hec' ? 'audit' : null,
+    stateDir: './state $1 "x"',
+  });
+  const config = parseConfig(text, '/etc/ferry/a.yaml', { KEY: 'k', TOKEN: 't' }, allParts);
+  expect(config.warnings).toEqual([]);
+  expect(config.state.dir).toBe('/etc/ferry/state $1 "x"');
+});
+
+it.each([
+  ['CLOUDQUERY_API_KEY', { kind: 'variable', name: 'CLOUDQUERY_API_KEY' }],
+  ['/run/secrets/key', { kind: 'file', path: '/run/secrets/key' }],
+  ['./key', { kind: 'file', path: './key' }],
+  ['cqp_abc', null],
+  ['${KEY}', null],
+  ['/a}b', null],
+])('a secret is found at %s', (text, place) => expect(readSecretPlace(text)).toEqual(place));

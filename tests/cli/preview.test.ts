@@ -1,0 +1,72 @@
+import { existsSync } from 'node:fs';
+
+import { describe, expect, it } from 'vitest';
+
+import { preview } from '../../src/cli/preview.ts';
+import { FILE_SINK, fakeTerminal, rooms } from './room.ts';
+
+const room = rooms();
+
+interface Answer {
+  readonly events: readonly {
+    id: string;
+    created_at: string;
+    explanation?: { rule: string; words: string[] };
+    sinks: readonly { sink: string; outcome: string; body: string | null }[];
+  }[];
+}
+
+describe('preview', () => {
+  it('shows the newest events as each sink would send them, and keeps nothing', async () => {
+    const here = room();
+    const simulator = await here.platform();
+    const config = here.config(
+      `${FILE_SINK}\n  soc: { type: syslog, address: 'tls://127.0.0.1:9', format: cef }`,
+    );
+    const terminal = fakeTerminal();
+    expect(await preview({ config, limit: 2, json: true }, terminal)).toBe(0);
+    const { events } = terminal.json() as Answer;
+    expect(events).toHaveLength(2);
+    const visible = simulator.platform.visibleEvents().length;
+    expect(visible).toBeGreaterThan(2);
+    expect(events[0]?.created_at && events[1] && events[0].created_at > events[1].created_at).toBe(true);
+    expect(events[0]?.sinks.map(({ sink }) => sink)).toEqual(['archive', 'soc']);
+    expect(events[0]?.sinks[0]?.body).toContain(events[0]?.id);
+    expect(events[0]?.sinks[1]?.body).toMatch(/^CEF:0\|/);
+    expect(existsSync(here.path('data'))).toBe(false);
+    expect(existsSync(here.path('out'))).toBe(false);
+  });
+
+  it('goes further back until it has enough', async () => {
+    const here = room();
+    await here.platform({ rate: 0, instant: { rows: 5, ago: 20 * 3_600_000, at: '' }, history: 86_400_000 });
+    const terminal = fakeTerminal();
+    await preview({ config: here.config(FILE_SINK), limit: 3, json: true }, terminal);
+    expect((terminal.json() as Answer).events).toHaveLength(3);
+  });
+
+  it('says how few there are when the whole reach is empty', async () => {
+    const here = room();
+    await here.platform({ rate: 0 });
+    const terminal = fakeTerminal();
+    expect(await preview({ config: here.config(FILE_SINK), limit: 3 }, terminal)).toBe(0);
+    expect(terminal.printed.err).toContain('0 events in the last 30d');
+  });
+
+  it('shows what a sink leaves out, explains, and asks only for the sink that is named', async () => {
+    const here = room();
+    await here.platform();
+    const config = here.config(
+      `${FILE_SINK}\n  loud: { type: file, path: ./loud.ndjson, where: { event_type: [no_such_type] } }`,
+    );
+    const terminal = fakeTerminal();
+    await preview({ config, limit: 1, sink: 'loud', explain: true }, terminal);
+    expect(terminal.printed.out).toContain('not sent: the sink’s where leaves it out');
+    expect(terminal.printed.out).toMatch(/understood as \w+ \/ \w+ \/ \w+, confidence/);
+    expect(terminal.printed.out).not.toContain('archive');
+    await expect(preview({ config, limit: 1, sink: 'nobody' }, terminal)).rejects.toMatchObject({
+      kind: 'config',
+      mend: 'its sinks are: archive, loud',
+    });
+  });
+});

@@ -1,0 +1,97 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+
+import { wallClock } from '../../src/model/clock.ts';
+import { fakeElasticsearch } from '../fakes/elasticsearch.ts';
+import type { FakeElasticsearch } from '../fakes/elasticsearch.ts';
+import { openFaultFront } from '../fakes/faults.ts';
+import type { FaultFront } from '../fakes/faults.ts';
+import { SPLUNK_TOKEN, splunkFake } from '../fakes/splunk.ts';
+import type { SplunkFake } from '../fakes/splunk.ts';
+import { openFakeSyslog } from '../fakes/syslog.ts';
+import type { FakeSyslog } from '../fakes/syslog.ts';
+import type { Folder } from './program.ts';
+
+/** One receiver of each kind, and the configuration that reaches all of them. */
+export interface Receivers {
+  readonly elastic: FakeElasticsearch;
+  readonly elasticFront: FaultFront;
+  readonly splunk: SplunkFake;
+  readonly splunkFront: FaultFront;
+  readonly syslog: FakeSyslog;
+  /** The `sinks:` section. */
+  readonly sinks: string;
+  /** Ids as each receiver holds them, copies apart. */
+  ids(): Readonly<Record<'file' | 'elastic' | 'splunk' | 'syslog', readonly string[]>>;
+  close(): Promise<void>;
+}
+
+export async function openReceivers(folder: Folder): Promise<Receivers> {
+  const elastic = fakeElasticsearch({ builtInTemplate: true });
+  const elasticFront = await openFaultFront(elastic.receive, { clock: wallClock });
+  const splunk = splunkFake({ ack: false });
+  const splunkFront = await openFaultFront(splunk.receive, { clock: wallClock });
+  const syslog = await openFakeSyslog();
+  const file = join(folder.path, 'out', 'audit.ndjson');
+  return {
+    elastic,
+    elasticFront,
+    splunk,
+    splunkFront,
+    syslog,
+    sinks: `
+sinks:
+  file: { type: file, path: ./out/audit.ndjson, format: raw }
+  elastic: { type: elasticsearch, url: "${elasticFront.url.href}", format: ecs }
+  splunk: { type: splunk_hec, url: "${splunkFront.url.href}", token: "\${SPLUNK_TOKEN}", index: audit, format: cim }
+  syslog: { type: syslog, address: "tcp://127.0.0.1:${syslog.port}", format: raw, max_message_bytes: 65536 }
+`,
+    ids: () => ({
+      file: readNdjsonIds(file),
+      elastic: elastic.ids(),
+      splunk: splunk.indexed.map((event) => event.id),
+      syslog: syslog.messages.map(idOfMessage),
+    }),
+    async close() {
+      await Promise.all([elasticFront.close(), splunkFront.close(), syslog.close()]);
+    },
+  };
+}
+
+export const RECEIVER_ENVIRONMENT = { SPLUNK_TOKEN, PLATFORM_KEY: 'demo-key' };
+
+/** Ids in a file sink's file and the ones it rotated, in no particular order. */
+export function readNdjsonIds(path: string): string[] {
+  if (!existsSync(dirname(path))) return [];
+  return readdirSync(dirname(path))
+    .filter((name) => name.startsWith(basename(path)))
+    .map((name) => ({ name, bytes: readFileSync(join(dirname(path), name)) }))
+    .flatMap(({ name, bytes }) =>
+      (name.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString('utf8').split('\n'),
+    )
+    .filter((line) => line !== '')
+    .map((line) => (JSON.parse(line) as { id: string }).id);
+}
+
+function idOfMessage(message: Buffer): string {
+  const text = message.toString('utf8');
+  return (JSON.parse(text.slice(text.indexOf('{'))) as { id: string }).id;
+}
+
+export interface Tally {
+  readonly lost: number;
+  readonly repeated: number;
+  readonly strange: number;
+}
+
+/** What is missing, what came twice, and what came from nowhere. */
+export function tally(wanted: readonly string[], got: readonly string[]): Tally {
+  const want = new Set(wanted);
+  const have = new Set(got);
+  return {
+    lost: [...want].filter((id) => !have.has(id)).length,
+    repeated: got.length - have.size,
+    strange: [...have].filter((id) => !want.has(id)).length,
+  };
+}

@@ -1,0 +1,89 @@
+import type { Window } from '../../src/model/event.ts';
+import { formatTime } from '../../src/model/time.ts';
+import type { Client } from '../../src/sources/cloudquery/client.ts';
+import { readPage } from '../../src/sources/cloudquery/wire.ts';
+
+/** One row of the scripted server. */
+export interface Row {
+  readonly id: string;
+  readonly ns: bigint;
+  /** Sent with a created_at that nobody can read. */
+  readonly broken?: true;
+}
+
+export interface Ask {
+  readonly window: Window;
+  readonly page: number;
+  readonly perPage: number;
+  /** Which request this is, from 1. */
+  readonly number: number;
+}
+
+/** How the server differs from a well-behaved one. */
+export interface Quirks {
+  /** Times are compared in this unit, on both sides. */
+  readonly filterUnitNs?: bigint;
+  readonly ignoresPage?: true;
+  readonly ignoresTime?: true;
+  readonly clamp?: number;
+  /** Says the page size that was asked for, whatever it gives. */
+  readonly hidesClamp?: true;
+  /** Null: no count. */
+  readonly total?: (true_: number, ask: Ask) => number | null;
+  readonly order?: (rows: Row[], ask: Ask) => Row[];
+  readonly before?: (ask: Ask) => void;
+}
+
+export interface ScriptedClient extends Client {
+  readonly asked: Ask[];
+}
+
+const LIMIT = 20_000;
+
+/** A Platform's list behind the Client: rows in memory and one odd habit at a time. */
+export function scriptedClient(
+  rows: readonly Row[] | (() => readonly Row[]),
+  quirks: Quirks = {},
+): ScriptedClient {
+  const asked: Ask[] = [];
+  const unit = quirks.filterUnitNs ?? 1n;
+  return {
+    asked,
+    async page(window, page, perPage, signal) {
+      signal.throwIfAborted();
+      const ask = { window, page, perPage, number: asked.length + 1 };
+      if (asked.push(ask) > LIMIT) throw new Error(`more than ${LIMIT} requests`);
+      quirks.before?.(ask);
+      const all = typeof rows === 'function' ? rows() : rows;
+      const inside = all.filter(
+        ({ ns }) =>
+          quirks.ignoresTime === true ||
+          (ns / unit >= window.startNs / unit && ns / unit <= window.endNs / unit),
+      );
+      const size = Math.min(perPage, quirks.clamp ?? 1000);
+      const number = quirks.ignoresPage === true ? 1 : page;
+      const ordered = quirks.order?.([...inside], ask) ?? inside;
+      const total = quirks.total === undefined ? inside.length : quirks.total(inside.length, ask);
+      const body = {
+        items: ordered.slice((number - 1) * size, number * size).map(textOf),
+        metadata: { page_size: quirks.hidesClamp === true ? perPage : size, total_count: total },
+      };
+      return readPage(Buffer.from(JSON.stringify(body)), 'scripted');
+    },
+    get: async () => ({ status: 404, headers: {}, body: Buffer.alloc(0) }),
+    requests: () => asked.length,
+    close: async () => {},
+  };
+}
+
+function textOf(row: Row): object {
+  return { id: row.id, created_at: row.broken === true ? 'broken' : formatTime(row.ns) };
+}
+
+/** `count` rows from `startNs` on, `stepNs` apart. */
+export function rowsFrom(startNs: bigint, count: number, stepNs: bigint, prefix = 'row'): Row[] {
+  return Array.from({ length: count }, (_, index) => ({
+    id: `${prefix}-${index}`,
+    ns: startNs + stepNs * BigInt(index),
+  }));
+}

@@ -1,0 +1,275 @@
+import { describe, expect, it } from 'vitest';
+
+import type { Journal, JournalSize } from '../../src/checkpoint/journal.ts';
+import { ForwardError } from '../../src/model/errors.ts';
+import type { Json } from '../../src/model/event.ts';
+import { collect } from '../../src/pipeline/collect.ts';
+import type { CollectContext } from '../../src/pipeline/collect.ts';
+import { sourceStatus } from '../../src/pipeline/status.ts';
+import type { SourceStatus } from '../../src/pipeline/status.ts';
+import type { Harvest, Source, SourceState } from '../../src/sources/source.ts';
+import { harvest, newEvent, newEvents } from '../contract/journal.ts';
+import { elapse, simulatedClock } from '../fakes/simulated-time.ts';
+import { listLog, MINUTE, SECOND, stageJournal } from './pieces.ts';
+import type { Line } from './pieces.ts';
+
+const clock = simulatedClock(() => 0.5);
+const stage = stageJournal();
+
+interface FakeSource extends Source {
+  /** When each poll began, and from which progress. */
+  readonly polls: { atMs: number; progress: Json | null }[];
+  secretChanged: boolean;
+  pending: number;
+}
+
+/** A source whose nth poll yields what it is told to; the last one stays. */
+function fakeSource(...polls: readonly (() => Iterable<Harvest>)[]): FakeSource {
+  const source: FakeSource = {
+    polls: [],
+    secretChanged: false,
+    pending: 0,
+    async *poll(_held, progress, signal) {
+      signal.throwIfAborted();
+      source.polls.push({ atMs: clock.monotonic(), progress });
+      yield* polls[Math.min(source.polls.length, polls.length) - 1]?.() ?? [];
+    },
+    async *read() {},
+    count: async () => null,
+    check: async () => ({ items: [] }),
+    state: (): SourceState => ({
+      frontierNs: null,
+      targetNs: null,
+      openWindows: 0,
+      pendingReconcile: source.pending,
+      clockSkewMs: null,
+      requests: 0,
+      overlapMs: 0,
+    }),
+    origin: () => ({ instance: 'x', apiVersion: 'v2' }),
+    refreshSecrets: () => source.secretChanged,
+    close: async () => {},
+  };
+  return source;
+}
+
+interface Run {
+  readonly status: SourceStatus;
+  readonly lines: Line[];
+  readonly stop: AbortController;
+  readonly done: Promise<void>;
+}
+
+function run(source: Source, changes: Partial<CollectContext> = {}): Run {
+  const status = sourceStatus('platform', clock.now());
+  const lines: Line[] = [];
+  const stop = new AbortController();
+  const context: CollectContext = {
+    name: 'platform',
+    source,
+    journal: stage.journal,
+    schedule: { everyMs: 20 * SECOND },
+    clock,
+    log: listLog(lines),
+    status,
+    patienceMs: null,
+    ...changes,
+  };
+  const done = collect(context, stop.signal);
+  done.catch(() => {});
+  return { status, lines, stop, done };
+}
+
+const failing = (error: Error) => (): Iterable<Harvest> => {
+  throw error;
+};
+const sized = (size: () => Partial<JournalSize>): Journal => ({
+  ...stage.journal,
+  size: async () => ({ ...(await stage.journal.size()), ...size() }),
+});
+
+describe('polling', () => {
+  it('commits every harvest, hands the committed progress to the next poll, and keeps the interval', async () => {
+    const source = fakeSource(
+      () => [harvest(newEvents(1, 3), { progress: 'one' }), harvest(newEvents(3, 5), { progress: 'two' })],
+      () => [harvest([newEvent(6, { wanted: false })], { progress: 'three', purpose: 'reconcile' })],
+      () => [],
+    );
+    const { status, stop, done } = run(source);
+    await elapse(clock.sleep(65 * SECOND));
+    stop.abort(new Error('enough'));
+    await elapse(done);
+    expect(source.polls.map(({ progress }) => progress)).toEqual([null, 'two', 'three', 'three']);
+    expect(source.polls.map(({ atMs }) => atMs)).toEqual([0, 19_000, 38_000, 57_000]);
+    expect(status).toMatchObject({
+      state: 'stopped',
+      polls: 4,
+      appended: 5,
+      repeated: 1,
+      filtered: 1,
+      reconciled: 0,
+    });
+    expect(await stage.journal.size()).toMatchObject({ headSeq: 5n });
+  });
+
+  it('reports findings, and events whose bytes changed', async () => {
+    const altered = newEvent(1, { original: '{"id":"event-000001","forged":true}' });
+    const finding = { kind: 'gap', summary: 'nothing was read' };
+    const source = fakeSource(() => [harvest(newEvents(1, 1)), harvest([altered], { findings: [finding] })]);
+    const { status, lines, done } = run(source, { patienceMs: MINUTE });
+    await elapse(done);
+    expect(status).toMatchObject({ revised: 1, findings: 1 });
+    const kinds = (await stage.journal.findings({ unacknowledgedOnly: true, limit: 9 })).map(
+      ({ kind }) => kind,
+    );
+    expect(kinds.toSorted()).toEqual(['altered_event', 'gap']);
+    expect(lines.some(({ text }) => text === 'nothing was read')).toBe(true);
+  });
+
+  it('goes on without a pause while closed windows are due', async () => {
+    const source = fakeSource(() => {
+      source.pending = source.polls.length < 3 ? 1 : 0;
+      return [];
+    });
+    await elapse(run(source, { patienceMs: MINUTE }).done);
+    expect(source.polls.map(({ atMs }) => atMs)).toEqual([0, 0, 0]);
+  });
+});
+
+describe('a failure', () => {
+  it('that passes is repeated from what was committed, without end and without hurry', async () => {
+    const cut = (): Iterable<Harvest> =>
+      (function* () {
+        yield harvest(newEvents(1, 2), { progress: 'half' });
+        throw new ForwardError('transient', 'reset');
+      })();
+    const source = fakeSource(cut);
+    const { status, stop, done } = run(source);
+    await elapse(clock.sleep(60 * MINUTE));
+    expect(source.polls.length).toBeGreaterThan(100);
+    expect(source.polls.length).toBeLessThan(140);
+    expect(source.polls.slice(1).every(({ progress }) => progress === 'half')).toBe(true);
+    expect(status).toMatchObject({ state: 'retrying', reason: 'reset', appended: 2 });
+    stop.abort(new Error('enough'));
+    await elapse(done);
+  });
+
+  it('waits for as long as the Platform asked', async () => {
+    const source = fakeSource(
+      failing(new ForwardError('transient', '429', { retryAfterMs: 30 * MINUTE })),
+      () => [],
+    );
+    const { stop, done } = run(source);
+    await elapse(clock.sleep(40 * MINUTE));
+    expect(source.polls[1]?.atMs).toBeGreaterThanOrEqual(30 * MINUTE);
+    stop.abort(new Error('enough'));
+    await elapse(done);
+  });
+
+  it('denied holds with slow probes until the key is replaced, then goes on within seconds', async () => {
+    const denied = failing(new ForwardError('denied', '401', { mend: 'replace the key' }));
+    const source = fakeSource(...Array.from({ length: 50 }, () => denied));
+    const { status, stop, done } = run(source);
+    await elapse(clock.sleep(60 * MINUTE));
+    const probes = source.polls.length;
+    expect(probes).toBeGreaterThan(8);
+    expect(probes).toBeLessThan(30);
+    expect(status).toMatchObject({ state: 'held', mend: 'replace the key' });
+    expect(status.heldMs).toBeGreaterThan(50 * MINUTE);
+    source.secretChanged = true;
+    await elapse(clock.sleep(3 * SECOND));
+    expect(source.polls.length).toBeGreaterThan(probes);
+    stop.abort(new Error('enough'));
+    await elapse(done);
+  });
+
+  it.each([
+    new ForwardError('corrupt', 'broken'),
+    new ForwardError('config', 'wrong'),
+    new TypeError('a bug'),
+  ])('that no waiting can mend is thrown: %s', async (error) => {
+    const source = fakeSource(failing(error));
+    await expect(elapse(run(source).done)).rejects.toBe(error);
+    expect(source.polls).toHaveLength(1);
+  });
+
+  it('that outlasts the patience is thrown', async () => {
+    const source = fakeSource(failing(new ForwardError('transient', 'down')));
+    await expect(elapse(run(source, { patienceMs: 5 * MINUTE }).done)).rejects.toThrow('down');
+    expect(clock.monotonic()).toBeLessThanOrEqual(5 * MINUTE);
+  });
+
+  it('of the journal commits nothing, and the same is read again', async () => {
+    let full = true;
+    const journal: Journal = {
+      ...stage.journal,
+      append: async (...args) => {
+        if (!full) return stage.journal.append(...args);
+        full = false;
+        throw new ForwardError('transient', 'the disk is full');
+      },
+    };
+    const source = fakeSource(() => [harvest(newEvents(1, 3))]);
+    await elapse(run(source, { journal, patienceMs: MINUTE }).done);
+    expect(source.polls.map(({ progress }) => progress)).toEqual([null, null]);
+    expect(await stage.journal.size()).toMatchObject({ headSeq: 3n });
+  });
+});
+
+describe('a full journal', () => {
+  it('stops asking, also in the middle of a poll, and goes on when there is room', async () => {
+    let usedBytes = 0;
+    const source = fakeSource(
+      () => [harvest(newEvents(1, 1), { progress: 1 }), harvest(newEvents(2, 2), { progress: 2 })],
+      () => [],
+    );
+    const journal: Journal = {
+      ...sized(() => ({ usedBytes, limitBytes: 100 })),
+      append: async (...args) => {
+        usedBytes = 100;
+        return stage.journal.append(...args);
+      },
+    };
+    const { status, lines, stop, done } = run(source, { journal });
+    await elapse(clock.sleep(10 * MINUTE));
+    expect(await stage.journal.size()).toMatchObject({ headSeq: 1n });
+    expect(status.state).toBe('waiting_for_space');
+    expect(lines.filter(({ level }) => level === 'warn')).toHaveLength(1);
+    usedBytes = 0;
+    await elapse(clock.sleep(3 * SECOND));
+    expect(await stage.journal.size()).toMatchObject({ headSeq: 2n });
+    stop.abort(new Error('enough'));
+    await elapse(done);
+  });
+
+  it('is not waited for beyond patience: a single run must end', async () => {
+    const journal = sized(() => ({ usedBytes: 100, limitBytes: 100 }));
+    const source = fakeSource(() => []);
+    const { done } = run(source, { journal, patienceMs: 5 * MINUTE });
+    await expect(elapse(done)).rejects.toMatchObject({
+      kind: 'transient',
+      message: expect.stringContaining('journal is full') as string,
+    });
+    expect(source.polls).toEqual([]);
+    expect(clock.monotonic()).toBeLessThan(15 * MINUTE);
+  });
+});
+
+describe('an abort', () => {
+  it('ends the loop wherever it waits', async () => {
+    const waits: [string, FakeSource, Partial<CollectContext>][] = [
+      ['between polls', fakeSource(() => []), {}],
+      ['in a hold', fakeSource(failing(new ForwardError('denied', '401'))), {}],
+      ['for space', fakeSource(() => []), { journal: sized(() => ({ usedBytes: 1, limitBytes: 1 })) }],
+    ];
+    for (const [, source, changes] of waits) {
+      const { status, stop, done } = run(source, changes);
+      await elapse(clock.sleep(100));
+      stop.abort(new Error('enough'));
+      const before = clock.monotonic();
+      await elapse(done);
+      expect(clock.monotonic()).toBe(before);
+      expect(status.state).toBe('stopped');
+    }
+  });
+});

@@ -1,0 +1,217 @@
+import { describe, expect, it } from 'vitest';
+
+import type { Journal } from '../../src/checkpoint/journal.ts';
+import { ForwardError } from '../../src/model/errors.ts';
+import { startDaemon } from '../../src/pipeline/daemon.ts';
+import type { Daemon, DaemonParts, SinkPart } from '../../src/pipeline/daemon.ts';
+import type { Harvest, Source } from '../../src/sources/source.ts';
+import { makeItem } from '../contract/items.ts';
+import { harvest, newEvents } from '../contract/journal.ts';
+import { elapse, simulatedClock } from '../fakes/simulated-time.ts';
+import { DELIVERED, fakeSink, listLog, MINUTE, SECOND, stageJournal } from './pieces.ts';
+import type { FakeSink, Line } from './pieces.ts';
+
+const clock = simulatedClock(() => 0.5);
+const stage = stageJournal();
+
+function source(...polls: readonly (readonly Harvest[])[]): Source {
+  let turn = 0;
+  return {
+    async *poll(_held, _progress, signal) {
+      signal.throwIfAborted();
+      turn += 1;
+      yield* polls[turn - 1] ?? [];
+    },
+    async *read() {},
+    count: async () => null,
+    check: async () => ({ items: [] }),
+    state: () => ({
+      frontierNs: null,
+      targetNs: null,
+      openWindows: 0,
+      pendingReconcile: 0,
+      clockSkewMs: null,
+      requests: 0,
+      overlapMs: 0,
+    }),
+    origin: () => ({ instance: 'acme.example', apiVersion: 'v2' }),
+    refreshSecrets: () => false,
+    close: async () => {},
+  };
+}
+
+function part(sink: FakeSink): SinkPart {
+  return {
+    sink,
+    format: { name: 'raw', kind: 'text', render: (event) => event.id },
+    batch: { maxEvents: 10, maxBytes: 1e6, maxWaitMs: 0 },
+    where: { eventType: [], status: [], severity: 'informational' },
+    concurrent: 1,
+    rateLimit: null,
+    onMassRejection: 'hold',
+  };
+}
+
+function start(
+  sources: Record<string, Source>,
+  sinks: Record<string, FakeSink>,
+  changes: Partial<DaemonParts> = {},
+): { daemon: Daemon; lines: Line[] } {
+  const lines: Line[] = [];
+  const daemon = startDaemon({
+    journal: stage.journal,
+    sources: new Map(
+      Object.entries(sources).map(([name, one]) => [
+        name,
+        { source: one, schedule: { everyMs: 15 * SECOND }, auditHorizonMs: 30 * 24 * 60 * MINUTE },
+      ]),
+    ),
+    sinks: new Map(Object.entries(sinks).map(([name, sink]) => [name, part(sink)])),
+    canonicalize: (event) => {
+      const { canonical } = makeItem(Number(event.seq), { id: event.id });
+      return { ...canonical, seq: event.seq, source: event.source };
+    },
+    constants: { labels: {}, forwarderVersion: '0' },
+    retentionMs: 24 * 60 * MINUTE,
+    clock,
+    log: listLog(lines),
+    patienceMs: null,
+    ...changes,
+  });
+  daemon.done.catch(() => {});
+  return { daemon, lines };
+}
+
+const down = (): FakeSink =>
+  fakeSink(() => {
+    throw new ForwardError('denied', 'bad token');
+  });
+
+describe('one pass', () => {
+  it('reads everything, delivers it to every sink, and ends', async () => {
+    const one = fakeSink();
+    const two = fakeSink();
+    const { daemon } = start(
+      { platform: source([harvest(newEvents(1, 25))]) },
+      { one, two },
+      { patienceMs: 5 * MINUTE },
+    );
+    const end = await elapse(daemon.done);
+    expect(end).toEqual({
+      failures: [],
+      undelivered: new Map([
+        ['one', 0n],
+        ['two', 0n],
+      ]),
+    });
+    expect(one.taken).toHaveLength(25);
+    expect(two.taken).toEqual(one.taken);
+    expect(one.batches[0]?.items[0]?.origin.instance).toBe('acme.example');
+  });
+
+  it('gives a sink up that stays down, without the others, and says what it did not get', async () => {
+    const good = fakeSink();
+    const { daemon } = start(
+      { platform: source([harvest(newEvents(1, 25))]) },
+      { bad: down(), good },
+      { patienceMs: 5 * MINUTE },
+    );
+    const end = await elapse(daemon.done);
+    expect(end.failures.map(({ name }) => name)).toEqual(['bad']);
+    expect(end.undelivered).toEqual(
+      new Map([
+        ['bad', 25n],
+        ['good', 0n],
+      ]),
+    );
+    expect(good.taken).toHaveLength(25);
+  });
+
+  it('ends although the journal is full for a sink that stays down', async () => {
+    const journal: Journal = {
+      ...stage.journal,
+      size: async () => ({ ...(await stage.journal.size()), usedBytes: 9, limitBytes: 9 }),
+    };
+    await stage.journal.append('platform', harvest(newEvents(1, 5)));
+    const { daemon } = start({ platform: source([]) }, { bad: down() }, { journal, patienceMs: 5 * MINUTE });
+    const end = await elapse(daemon.done);
+    expect(end.failures.map(({ name }) => name).toSorted()).toEqual(['bad', 'platform']);
+    expect(clock.monotonic()).toBeLessThan(30 * MINUTE);
+  });
+});
+
+describe('stopping', () => {
+  it('reads no more and drains what is at hand', async () => {
+    const slow = fakeSink(async (batch, signal) => {
+      await clock.sleep(10 * SECOND, signal);
+      return { fates: batch.items.map(() => DELIVERED) };
+    });
+    const { daemon } = start(
+      { platform: source([harvest(newEvents(1, 30))], [harvest(newEvents(31, 60))]) },
+      { slow },
+    );
+    await elapse(clock.sleep(5 * SECOND));
+    daemon.stop();
+    const end = await elapse(daemon.done);
+    expect(end.undelivered).toEqual(new Map([['slow', 0n]]));
+    expect(slow.taken).toHaveLength(30);
+    expect(daemon.status.stopping).toBe(true);
+  });
+
+  it('at once ends also while a sink is held, and keeps everything', async () => {
+    const { daemon } = start({ platform: source([harvest(newEvents(1, 30))]) }, { bad: down() });
+    await elapse(clock.sleep(10 * MINUTE));
+    expect(daemon.status.sinks.get('bad')?.state).toBe('held');
+    daemon.stop();
+    await elapse(clock.sleep(MINUTE));
+    const before = clock.monotonic();
+    daemon.abort();
+    const end = await elapse(daemon.done);
+    expect(clock.monotonic() - before).toBeLessThan(SECOND);
+    expect(end).toEqual({ failures: [], undelivered: new Map([['bad', 30n]]) });
+  });
+});
+
+describe('no sink waits for another', () => {
+  it('while one is held', async () => {
+    const good = fakeSink();
+    const { daemon } = start(
+      { platform: source([harvest(newEvents(1, 30))], [harvest(newEvents(31, 40))]) },
+      { bad: down(), good },
+    );
+    await elapse(clock.sleep(MINUTE));
+    expect(good.taken).toHaveLength(40);
+    daemon.abort();
+    await elapse(daemon.done);
+  });
+});
+
+describe('a fault of ours', () => {
+  it('stops everything: a sink that answers for too few events', async () => {
+    const short = fakeSink(() => ({ fates: [] }));
+    const { daemon, lines } = start({ platform: source([harvest(newEvents(1, 5))]) }, { short });
+    const end = await elapse(daemon.done);
+    expect(end.failures).toEqual([
+      {
+        name: 'short',
+        error: expect.objectContaining({
+          message: expect.stringContaining('0 fates for 5') as string,
+        }) as Error,
+      },
+    ]);
+    expect(end.undelivered).toEqual(new Map([['short', 5n]]));
+    expect(lines.filter(({ level }) => level === 'error').map(({ text }) => text)).toEqual(['stopping']);
+  });
+
+  it('or of the disk ends with its reason, also when the journal can tell nothing any more', async () => {
+    const journal: Journal = {
+      ...stage.journal,
+      size: () => Promise.reject(new ForwardError('corrupt', 'the journal is broken')),
+    };
+    const { daemon } = start({ platform: source([]) }, { good: fakeSink() }, { journal });
+    const end = await elapse(daemon.done);
+    expect(end.failures.length).toBeGreaterThan(0);
+    expect(end.failures.every(({ error }) => error.message === 'the journal is broken')).toBe(true);
+    expect(end.undelivered).toEqual(new Map());
+  });
+});

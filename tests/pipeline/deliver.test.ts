@@ -1,0 +1,346 @@
+import { describe, expect, it } from 'vitest';
+
+import type { Journal } from '../../src/checkpoint/journal.ts';
+import { untilAborted } from '../../src/model/abort.ts';
+import { ForwardError } from '../../src/model/errors.ts';
+import { deliver } from '../../src/pipeline/deliver.ts';
+import type { DeliverContext } from '../../src/pipeline/deliver.ts';
+import { createOutlet } from '../../src/pipeline/outlet.ts';
+import type { Prepare } from '../../src/pipeline/prepare.ts';
+import { sinkStatus } from '../../src/pipeline/status.ts';
+import type { SinkStatus } from '../../src/pipeline/status.ts';
+import type { Fate } from '../../src/sinks/sink.ts';
+import { harvest, newEvents } from '../contract/journal.ts';
+import { elapse, simulatedClock } from '../fakes/simulated-time.ts';
+import {
+  DELIVERED,
+  fakeSink,
+  idOf,
+  listLog,
+  MINUTE,
+  plain,
+  SECOND,
+  stageJournal,
+  takeAll,
+} from './pieces.ts';
+import type { FakeSink, Line } from './pieces.ts';
+
+const clock = simulatedClock(() => 0.5);
+const quiet = new AbortController().signal;
+const stage = stageJournal();
+const idAt = (n: number): string => `event-${String(n).padStart(6, '0')}`;
+const idsFrom = (from: number, to: number): string[] =>
+  Array.from({ length: to - from + 1 }, (_, n) => idAt(from + n));
+const append = (from: number, to: number): Promise<unknown> =>
+  stage.journal.append('platform', harvest(newEvents(from, to)));
+
+interface Run {
+  readonly status: SinkStatus;
+  readonly lines: Line[];
+  readonly done: Promise<void>;
+}
+
+function run(
+  sink: FakeSink,
+  changes: Partial<DeliverContext> = {},
+  signal = quiet,
+  patienceMs: number | null = null,
+): Run {
+  const status = sinkStatus('splunk', 'confirmed', clock.now());
+  const lines: Line[] = [];
+  const log = listLog(lines);
+  const outlet = createOutlet({
+    sink,
+    clock,
+    log,
+    status,
+    limit: (work) => work(),
+    patienceMs,
+    onMassRejection: 'hold',
+  });
+  const context: DeliverContext = {
+    name: 'splunk',
+    journal: stage.journal,
+    outlet,
+    prepare: plain,
+    batch: { maxEvents: 10, maxBytes: 1e6, maxWaitMs: 0 },
+    concurrent: 1,
+    clock,
+    log,
+    status,
+    finishing: () => true,
+    halting: () => false,
+    ...changes,
+  };
+  const done = deliver(context, signal);
+  done.catch(() => {});
+  return { status, lines, done };
+}
+
+describe('finishing', () => {
+  it('drains the journal in order and within the limits of a batch', async () => {
+    await append(1, 25);
+    const sink = fakeSink();
+    const { status, done } = run(sink);
+    await elapse(done);
+    expect(sink.taken).toEqual(idsFrom(1, 25));
+    expect(sink.batches.map(({ items }) => items.length)).toEqual([10, 10, 5]);
+    expect(await stage.journal.cursor('splunk')).toBe(25n);
+    expect(status).toMatchObject({ state: 'stopped', cursor: 25n, delivered: 25, inFlight: 0 });
+  });
+
+  it('counts bytes of what is sent, and sends an event alone that is larger than a batch', async () => {
+    await append(1, 6);
+    const sink = fakeSink();
+    const prepare: Prepare = (event) => {
+      const made = plain(event);
+      if (made.kind !== 'item') return made;
+      return { ...made, item: { ...made.item, body: 'ß'.repeat(event.seq === 3n ? 1500 : 200) } };
+    };
+    await elapse(run(sink, { prepare, batch: { maxEvents: 10, maxBytes: 1000, maxWaitMs: 0 } }).done);
+    expect(sink.batches.map(({ items }) => items.length)).toEqual([2, 1, 2, 1]);
+    expect(sink.taken).toHaveLength(6);
+  });
+
+  it('goes on where the last run stopped', async () => {
+    await append(1, 10);
+    await elapse(run(fakeSink()).done);
+    await append(11, 12);
+    await stage.reopen();
+    const sink = fakeSink();
+    await elapse(run(sink).done);
+    expect(sink.taken).toEqual(idsFrom(11, 12));
+  });
+});
+
+describe('waiting', () => {
+  it('collects a small batch for as long as allowed, and ends at once when aborted', async () => {
+    const sink = fakeSink();
+    const stop = new AbortController();
+    const { status, done } = run(
+      sink,
+      { finishing: () => false, batch: { maxEvents: 10, maxBytes: 1e6, maxWaitMs: 5000 } },
+      stop.signal,
+    );
+    await append(1, 2);
+    await elapse(clock.sleep(2000));
+    await append(3, 4);
+    await elapse(clock.sleep(1000));
+    expect(sink.batches).toEqual([]);
+    await elapse(clock.sleep(4000));
+    expect(sink.batches.map(({ items }) => items.length)).toEqual([4]);
+    await append(5, 20);
+    await elapse(clock.sleep(1000));
+    expect(sink.batches.map(({ items }) => items.length)).toEqual([4, 10]); // a full batch waits for nothing
+    stop.abort(new Error('enough'));
+    await elapse(done);
+    expect(status.state).toBe('stopped');
+  });
+});
+
+describe('lanes', () => {
+  it('move the cursor over a settled prefix only, and a crash between sends the open part again', async () => {
+    await append(1, 30);
+    const slow = Promise.withResolvers<undefined>();
+    const sink = fakeSink(async (batch, signal) => {
+      if (batch.items.some((item) => idOf(item) === idAt(1))) await untilAborted(slow.promise, signal);
+      return takeAll(batch, signal);
+    });
+    const stop = new AbortController();
+    const { status, done } = run(sink, { concurrent: 3, finishing: () => false }, stop.signal);
+    await elapse(clock.sleep(5000));
+    expect(sink.taken).toEqual(idsFrom(11, 30));
+    expect(await stage.journal.cursor('splunk')).toBe(0n);
+    expect(status).toMatchObject({ inFlight: 3, cursor: 0n });
+    stop.abort(new Error('crash'));
+    await elapse(done);
+    expect(await stage.journal.cursor('splunk')).toBe(0n);
+    const next = fakeSink();
+    await elapse(run(next, { concurrent: 3 }).done);
+    expect(new Set(next.taken)).toEqual(new Set(idsFrom(1, 30)));
+    expect(await stage.journal.cursor('splunk')).toBe(30n);
+  });
+
+  it('are as many as allowed and no more', async () => {
+    await append(1, 100);
+    let running = 0;
+    let most = 0;
+    const sink = fakeSink(async (batch, signal) => {
+      running += 1;
+      most = Math.max(most, running);
+      await clock.sleep(100 + batch.items.length * (batch.attempt % 3), signal);
+      running -= 1;
+      return takeAll(batch, signal);
+    });
+    await elapse(run(sink, { concurrent: 4 }).done);
+    expect(most).toBe(4);
+    expect(new Set(sink.taken).size).toBe(100);
+  });
+
+  it('keep refusals of a later lane until the earlier one is settled', async () => {
+    await append(1, 20);
+    const slow = Promise.withResolvers<undefined>();
+    const sink = fakeSink(async (batch) => {
+      if (batch.items.some((item) => idOf(item) === idAt(1))) await slow.promise;
+      return {
+        fates: batch.items.map((item): Fate =>
+          idOf(item) === idAt(15) ? { outcome: 'rejected', reason: 'no' } : DELIVERED,
+        ),
+      };
+    });
+    const { done } = run(sink, { concurrent: 2 });
+    await elapse(clock.sleep(1000));
+    expect(await stage.journal.deadLetters({ limit: 9 })).toEqual([]);
+    slow.resolve(undefined);
+    await elapse(done);
+    expect(
+      (await stage.journal.deadLetters({ limit: 9 })).map(({ event, reason }) => [event?.id, reason]),
+    ).toEqual([[idAt(15), 'no']]);
+  });
+});
+
+describe('an event that is not sent', () => {
+  const prepare: Prepare = (event) => {
+    if (event.seq % 3n === 0n) return { kind: 'filtered' };
+    if (event.seq === 4n) return { kind: 'unrendered', reason: 'cannot be rendered' };
+    return plain(event);
+  };
+
+  it('because of the filter is settled and counted; because of a fault it is a dead letter; the others go', async () => {
+    await append(1, 12);
+    const sink = fakeSink();
+    const { status, done } = run(sink, { prepare });
+    await elapse(done);
+    expect(sink.taken).toEqual([1, 2, 5, 7, 8, 10, 11].map(idAt));
+    expect(status).toMatchObject({ filtered: 4, rejected: 1, delivered: 7 });
+    expect(await stage.journal.deadLetters({ limit: 9 })).toEqual([
+      expect.objectContaining({ reason: 'cannot be rendered', attempts: 1, state: 'open' }) as unknown,
+    ]);
+    expect(await stage.journal.cursor('splunk')).toBe(12n);
+  });
+
+  it('moves the cursor also when nothing of a batch is sent', async () => {
+    await append(1, 25);
+    const sink = fakeSink();
+    await elapse(run(sink, { prepare: () => ({ kind: 'filtered' }) }).done);
+    expect(sink.batches).toEqual([]);
+    expect(await stage.journal.cursor('splunk')).toBe(25n);
+  });
+});
+
+describe('dead letters that an operator retries', () => {
+  const refuse = (reason: string): FakeSink =>
+    fakeSink((batch) => ({ fates: batch.items.map((): Fate => ({ outcome: 'rejected', reason })) }));
+
+  async function letters(count: number): Promise<void> {
+    await append(1, count);
+    const events = await stage.journal.read(0n, { maxEvents: 1000, maxBytes: 1e9 });
+    await stage.journal.settle(
+      'splunk',
+      BigInt(count),
+      events.map((event) => ({ event, reason: 'no', attempts: 1 })),
+    );
+    await stage.journal.retryDeadLetters({ limit: 1000 });
+  }
+
+  it('go through the sink within its limits, past its filter, and are gone', async () => {
+    await letters(25);
+    const sink = fakeSink();
+    const stop = new AbortController();
+    const prepare: Prepare = (event, options) =>
+      options?.evenFiltered === true ? plain(event) : { kind: 'filtered' };
+    const { done } = run(sink, { prepare, finishing: () => false }, stop.signal);
+    await elapse(clock.sleep(10 * SECOND));
+    expect(new Set(sink.taken)).toEqual(new Set(idsFrom(1, 25)));
+    for (const { items } of sink.batches) expect(items.length).toBeLessThanOrEqual(10);
+    expect(await stage.journal.deadLetterCounts()).toEqual(new Map());
+    stop.abort(new Error('enough'));
+    await elapse(done);
+  });
+
+  it('and are refused again are open again, and never hold the sink', async () => {
+    await letters(25);
+    const sink = refuse('still no');
+    const stop = new AbortController();
+    const { status, done } = run(
+      sink,
+      { finishing: () => false, batch: { maxEvents: 100, maxBytes: 600, maxWaitMs: 0 } },
+      stop.signal,
+    );
+    await elapse(clock.sleep(10 * SECOND));
+    const after = await stage.journal.deadLetters({ limit: 100 });
+    expect(after.map(({ state, reason, attempts }) => [state, reason, attempts])).toEqual(
+      Array.from({ length: 25 }, () => ['open', 'still no', 2]),
+    );
+    expect(status.state).not.toBe('held');
+    for (const { items } of sink.batches)
+      expect(items.reduce((sum, item) => sum + item.body.length, 0)).toBeLessThanOrEqual(600);
+    stop.abort(new Error('enough'));
+    await elapse(done);
+  });
+});
+
+describe('a full disk at the commit', () => {
+  it('repeats the commit, never the sending', async () => {
+    await append(1, 10);
+    let failures = 3;
+    const journal: Journal = {
+      ...stage.journal,
+      settle: async (...args) => {
+        failures -= 1;
+        if (failures >= 0) throw new ForwardError('transient', 'the disk is full');
+        return stage.journal.settle(...args);
+      },
+    };
+    const sink = fakeSink();
+    const { status, lines, done } = run(sink, { journal });
+    await elapse(clock.sleep(100));
+    expect(status).toMatchObject({ state: 'retrying', reason: 'the disk is full' });
+    await elapse(done);
+    expect(sink.batches).toHaveLength(1);
+    expect(await stage.journal.cursor('splunk')).toBe(10n);
+    expect(lines.map(({ text }) => text)).toEqual(['failing', 'works again']);
+  });
+
+  it('of another kind is not survived', async () => {
+    await append(1, 10);
+    const journal: Journal = {
+      ...stage.journal,
+      settle: () => Promise.reject(new ForwardError('corrupt', 'broken')),
+    };
+    await expect(elapse(run(fakeSink(), { journal }).done)).rejects.toMatchObject({ kind: 'corrupt' });
+  });
+});
+
+describe('halting', () => {
+  it('sends nothing new, and waits for what is in flight', async () => {
+    await append(1, 30);
+    let halting = false;
+    const sink = fakeSink(async (batch, signal) => {
+      halting = true;
+      await clock.sleep(SECOND, signal);
+      return takeAll(batch, signal);
+    });
+    await elapse(run(sink, { halting: () => halting, finishing: () => false }).done);
+    expect(sink.taken).toEqual(idsFrom(1, 10));
+    expect(await stage.journal.cursor('splunk')).toBe(10n);
+  });
+});
+
+describe('what ends the loop', () => {
+  it('is patience, with the cursor where it was', async () => {
+    await append(1, 10);
+    const down = fakeSink(() => {
+      throw new ForwardError('transient', 'down');
+    });
+    await expect(elapse(run(down, {}, quiet, MINUTE).done)).rejects.toThrow('down');
+    expect(await stage.journal.cursor('splunk')).toBe(0n);
+  });
+
+  it('is a sink that answers for too few events: what it means nobody knows', async () => {
+    await append(1, 10);
+    const short = fakeSink(() => ({ fates: [DELIVERED] }));
+    await expect(elapse(run(short, { concurrent: 2 }).done)).rejects.toThrow('1 fates for 10 events');
+    expect(await stage.journal.cursor('splunk')).toBe(0n);
+  });
+});

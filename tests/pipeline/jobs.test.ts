@@ -1,0 +1,102 @@
+import { describe, expect, it } from 'vitest';
+
+import { ForwardError } from '../../src/model/errors.ts';
+import type { Json } from '../../src/model/event.ts';
+import { workOff } from '../../src/pipeline/jobs.ts';
+import { installations, memorySink, never } from './proving.ts';
+import type { Installation } from './proving.ts';
+
+const install = installations();
+const untilNone = { untilNone: true };
+
+function params(its: Installation): Json {
+  const { startNs, endNs } = its.range();
+  return { source: 'platform', sink: null, windows: [[startNs.toString(), endNs.toString()]] };
+}
+
+async function states({ journal }: Installation): Promise<[string, string][]> {
+  const jobs = await journal.jobs(['queued', 'running', 'done', 'failed']);
+  return jobs.map(({ kind, state }) => [kind, state]);
+}
+
+describe('jobs', () => {
+  it('are done one after the other, and one that cannot be done stops no other', async () => {
+    const its = await install();
+    await its.journal.addJob('unheard of', null);
+    await its.journal.addJob('replay', {
+      sink: 'nobody',
+      source: null,
+      window: ['0', '1'],
+      ids: null,
+      force: false,
+    });
+    await its.journal.addJob('backfill', params(its));
+    await workOff(its.jobs(), untilNone, never);
+    expect(await states(its)).toEqual([
+      ['unheard of', 'failed'],
+      ['replay', 'failed'],
+      ['backfill', 'done'],
+    ]);
+    expect((await its.journal.size()).headSeq).toBeGreaterThan(0n);
+    const [, replay] = await its.journal.jobs(['failed']);
+    expect((replay?.progress as { error: string }).error).toMatch(/no sink named nobody/);
+  });
+
+  it('are found by a loop that waits for them, until it is stopped', async () => {
+    const its = await install();
+    const stop = new AbortController();
+    const working = workOff(its.jobs(), { untilNone: false }, stop.signal);
+    await its.journal.addJob('backfill', params(its));
+    while ((await its.journal.jobs(['done'])).length === 0) await its.clock.sleep(1);
+    stop.abort(new Error('stopped'));
+    await working;
+  });
+
+  it('wait for what passes and hold for what is denied, and go on by themselves', async () => {
+    const its = await install();
+    const { source } = its;
+    const faults = [new ForwardError('transient', 'no answer'), new ForwardError('denied', 'status 401')];
+    const flaky = {
+      ...source,
+      read: (...asked: Parameters<typeof source.read>) => {
+        const fault = faults.shift();
+        if (fault !== undefined) throw fault;
+        return source.read(...asked);
+      },
+    };
+    await its.journal.addJob('backfill', params(its));
+    const context = { ...its.jobs(), sources: new Map([['platform', flaky]]) };
+    await workOff(context, untilNone, never);
+    expect(await states(its)).toEqual([['backfill', 'done']]);
+    expect(its.clock.slept.length).toBeGreaterThanOrEqual(2);
+  });
+
+  it('stay in the journal when the run ends, and go on with the next', async () => {
+    const its = await install();
+    const stop = new AbortController();
+    const { source } = its;
+    const interrupted = {
+      ...source,
+      read: (...asked: Parameters<typeof source.read>) => {
+        stop.abort(new Error('stopped'));
+        return source.read(...asked);
+      },
+    };
+    await its.journal.addJob('backfill', params(its));
+    await workOff({ ...its.jobs(), sources: new Map([['platform', interrupted]]) }, untilNone, stop.signal);
+    expect(await states(its)).toEqual([['backfill', 'running']]);
+    await its.reopen();
+    await workOff(its.jobs(new Map([['memory', its.sink(memorySink())]])), untilNone, never);
+    expect(await states(its)).toEqual([['backfill', 'done']]);
+  });
+
+  it('are given up for this run when patience ends, and kept', async () => {
+    const its = await install();
+    its.platform.set({ role_ok: false });
+    await its.journal.addJob('backfill', params(its));
+    await expect(workOff(its.jobs(new Map(), 1000), untilNone, never)).rejects.toMatchObject({
+      kind: 'denied',
+    });
+    expect(await states(its)).toEqual([['backfill', 'running']]);
+  });
+});

@@ -1,0 +1,97 @@
+import { describe, expect, it, test } from 'vitest';
+
+import type { Canonicalize, Format, Outcome, Severity } from '../../src/formats/format.ts';
+import type { AuditEvent } from '../../src/model/event.ts';
+import { createPrepare } from '../../src/pipeline/prepare.ts';
+import type { Where } from '../../src/pipeline/prepare.ts';
+import { makeItem } from '../contract/items.ts';
+
+const EVENT: AuditEvent = {
+  seq: 1n,
+  source: 'platform',
+  id: 'a',
+  createdAt: '',
+  original: '{}',
+  receivedAt: '',
+};
+const EVERYTHING: Where = { eventType: [], status: [], severity: 'informational' };
+const format: Format = {
+  name: 'raw',
+  kind: 'text',
+  render: (event, origin) => `${event.id} from ${origin.instance}`,
+};
+
+function kindOf(
+  where: Partial<Where>,
+  eventType = 'User.Login',
+  outcome: Outcome = 'failure',
+  severity: Severity = 'medium',
+  evenFiltered = false,
+): string {
+  const { canonical } = makeItem(1, { eventType });
+  const canonicalize: Canonicalize = () => ({ ...canonical, outcome, severity });
+  const prepare = createPrepare(canonicalize, format, { ...EVERYTHING, ...where }, () => makeItem(1).origin);
+  return prepare(EVENT, { evenFiltered }).kind;
+}
+
+describe('where', () => {
+  test.each<[Partial<Where>, string]>([
+    [{}, 'item'],
+    [{ eventType: ['user.*'] }, 'item'],
+    [{ eventType: ['user.logi?'] }, 'item'],
+    [{ eventType: ['user'] }, 'filtered'],
+    [{ eventType: ['userxlogin'] }, 'filtered'],
+    [{ eventType: ['sync.*', '*LOGIN'] }, 'item'],
+    [{ eventType: ['(user|x).login'] }, 'filtered'],
+    [{ status: ['failure'] }, 'item'],
+    [{ status: ['success', 'unknown'] }, 'filtered'],
+    [{ severity: 'medium' }, 'item'],
+    [{ severity: 'high' }, 'filtered'],
+    [{ severity: 'low', eventType: ['user.login'], status: ['success'] }, 'filtered'],
+  ])('%j', (where, kind) => {
+    expect(kindOf(where)).toBe(kind);
+  });
+
+  it('is passed by what an operator asked for', () => {
+    expect(kindOf({ eventType: ['sync.*'] }, 'x', 'success', 'low', true)).toBe('item');
+  });
+});
+
+it('renders with the origin of the event’s own source', () => {
+  const prepare = createPrepare(
+    () => makeItem(1, { id: 'a' }).canonical,
+    format,
+    EVERYTHING,
+    (source) => ({ ...makeItem(1).origin, instance: `host of ${source}` }),
+  );
+  expect(prepare(EVENT)).toMatchObject({
+    kind: 'item',
+    item: { body: 'a from host of platform', kind: 'text' },
+  });
+});
+
+it.each<[string, Canonicalize, Format]>([
+  [
+    'a mapping',
+    () => {
+      throw new RangeError('too\ndeep');
+    },
+    format,
+  ],
+  [
+    'a format',
+    () => makeItem(1).canonical,
+    {
+      ...format,
+      render: () => {
+        throw new RangeError('too\ndeep');
+      },
+    },
+  ],
+])('a fault of %s costs one event its way, with a reason on one line', (_name, canonicalize, broken) => {
+  const prepare = createPrepare(canonicalize, broken, EVERYTHING, () => makeItem(1).origin);
+  expect(prepare(EVENT)).toEqual({
+    kind: 'unrendered',
+    reason: 'the event cannot be rendered as raw: too deep',
+  });
+});

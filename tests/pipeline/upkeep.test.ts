@@ -1,0 +1,76 @@
+import { expect, it } from 'vitest';
+
+import type { Journal } from '../../src/checkpoint/journal.ts';
+import { ForwardError } from '../../src/model/errors.ts';
+import { keepUp } from '../../src/pipeline/upkeep.ts';
+import { harvest, newEvents } from '../contract/journal.ts';
+import { elapse, simulatedClock } from '../fakes/simulated-time.ts';
+import { listLog, MINUTE, stageJournal } from './pieces.ts';
+import type { Line } from './pieces.ts';
+
+const DAY = 24 * 60 * MINUTE;
+const clock = simulatedClock(() => 0.5);
+const stage = stageJournal();
+
+async function keepUpFor(ms: number, journal: Journal, retentionMs: number): Promise<Line[]> {
+  const lines: Line[] = [];
+  const stop = new AbortController();
+  const done = keepUp(
+    { journal, sinks: ['splunk'], retentionMs, horizonMs: 30 * DAY, clock, log: listLog(lines) },
+    stop.signal,
+  );
+  done.catch(() => {});
+  await elapse(clock.sleep(ms));
+  stop.abort(new Error('enough'));
+  await elapse(done);
+  return lines;
+}
+
+/** The real journal, full as long as it holds more events than that. */
+function fullAbove(events: number): Journal {
+  return {
+    ...stage.journal,
+    size: async () => {
+      const size = await stage.journal.size();
+      return { ...size, usedBytes: size.events, limitBytes: events };
+    },
+  };
+}
+
+it('lets go of what every sink has once its retention is over, and of nothing else', async () => {
+  await stage.journal.append('platform', harvest(newEvents(1, 10)));
+  await stage.journal.settle('splunk', 6n, []);
+  await keepUpFor(9 * MINUTE, stage.journal, 5 * MINUTE);
+  expect(await stage.journal.size()).toMatchObject({ events: 10 });
+  await keepUpFor(11 * MINUTE, stage.journal, 5 * MINUTE);
+  expect(await stage.journal.size()).toMatchObject({ events: 4, oldestSeq: 7n });
+});
+
+it('cuts the retention short while the journal is full: polling must not stop for events that every sink has', async () => {
+  await stage.journal.append('platform', harvest(newEvents(1, 10)));
+  await elapse(clock.sleep(60 * MINUTE));
+  await stage.journal.append('platform', harvest(newEvents(11, 20)));
+  await stage.journal.settle('splunk', 20n, []);
+  const lines = await keepUpFor(6000, fullAbove(20), 7 * DAY);
+  expect(await stage.journal.size()).toMatchObject({ events: 10, oldestSeq: 11n }); // no more than it takes
+  expect(lines.map(({ level, fields }) => [level, fields['events']])).toEqual([['warn', 10]]);
+});
+
+it('never lets go of what a sink has not', async () => {
+  await stage.journal.append('platform', harvest(newEvents(1, 20)));
+  await stage.journal.settle('splunk', 3n, []);
+  await keepUpFor(30 * MINUTE, fullAbove(10), 7 * DAY);
+  expect(await stage.journal.size()).toMatchObject({ events: 17, oldestSeq: 4n });
+});
+
+it('survives a busy journal, not a broken one', async () => {
+  let busy = 3;
+  const journal: Journal = {
+    ...stage.journal,
+    prune: async () => {
+      busy -= 1;
+      throw new ForwardError(busy > 0 ? 'transient' : 'corrupt', 'no');
+    },
+  };
+  await expect(keepUpFor(60 * MINUTE, journal, DAY)).rejects.toMatchObject({ kind: 'corrupt' });
+});

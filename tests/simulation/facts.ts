@@ -1,0 +1,41 @@
+import { createHash } from 'node:crypto';
+
+import type { Platform } from '../../src/simulator/platform.ts';
+import type { Receiver } from './receiver.ts';
+import type { Scenario } from './scenario.ts';
+
+/** What the simulation knows to be true, gathered at the seams and never asked of the daemon itself. */
+export interface Facts {
+  readonly scenario: Scenario;
+  readonly platform: Platform;
+  readonly receivers: ReadonlyMap<string, Receiver>;
+  /** Ids in journal order: the id of seq n stands at n - 1. */
+  readonly journaled: string[];
+  readonly types: Map<string, string>;
+  /** Ids that the journal knows: kept or left out by the source's filters. */
+  readonly known: Set<string>;
+  /** The last settled seq of each sink. */
+  readonly cursors: Map<string, bigint>;
+  /** Ids refused for good, by sink. */
+  readonly dead: Map<string, Set<string>>;
+  /** Lives so far. */
+  lives: number;
+}
+
+/** Whether the sink's `where` leaves this event out; decided here by the scenario, not by the product. */
+export function isLeftOut(facts: Facts, sink: string, id: string): boolean {
+  const only = facts.receivers.get(sink)?.scenario.only ?? '';
+  return only !== '' && !(facts.types.get(id) ?? '').toLowerCase().includes(only);
+}
+
+/** The ids of what the Platform lists now, as the journal names them; what cannot be an event is left out. */
+export function visibleRows(facts: Facts): { readonly id: string; readonly createdNs: bigint }[] {
+  return facts.platform
+    .visibleEvents()
+    .filter((event) => !event.malformed)
+    .map((event) => ({ id: event.id ?? hashed(event.json), createdNs: event.createdNs }));
+}
+
+function hashed(json: string): string {
+  return `sha256:${createHash('sha256').update(json).digest('hex')}`;
+}

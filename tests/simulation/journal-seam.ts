@@ -1,0 +1,118 @@
+import type { DeadLetter, Journal, RejectedEvent } from '../../src/checkpoint/journal.ts';
+import type { AuditEvent } from '../../src/model/event.ts';
+import type { Harvest } from '../../src/sources/source.ts';
+import type { Life, Product } from './life.ts';
+
+/** What the world learns at the journal, after a call has had its effect and before the daemon hears of it. */
+export interface JournalWatch {
+  pollStarted(): void;
+  appending(usedBytes: number): void;
+  appended(harvest: Harvest, events: readonly AuditEvent[]): void;
+  settling(sink: string, upTo: bigint, rejected: readonly RejectedEvent[]): void;
+  settled(sink: string, upTo: bigint, rejected: readonly RejectedEvent[]): void;
+  retried(delivered: readonly DeadLetter[], refused: number): void;
+  pruned(events: number): void;
+}
+
+/** Faults of the disk, changed by the world while the daemon runs. */
+export interface Disk {
+  full: boolean;
+  /** Crash at the next write: before it is applied, or after it and before its answer. */
+  crashAtWrite: 'before' | 'after' | null;
+  /** Called when a write was refused. */
+  refused: (method: string) => void;
+}
+
+const WRITES = new Set(['append', 'settle', 'settleRetried', 'addFindings', 'retryDeadLetters']);
+/** How long a sink without events waits before it looks around again. The product looks twice a second, which would make
+ *  an idle simulated day dear and shows nothing more. */
+const IDLE_MS = 60_000;
+const LOOK_MS = 500;
+const ALL = { maxEvents: 1_000_000, maxBytes: Number.MAX_SAFE_INTEGER };
+const LETTERS_LIMIT = 10_000;
+
+/**
+ * The real journal behind a fence: each call is observed, may fail for a full disk, may be where the process dies, and
+ * never answers a daemon that is dead.
+ */
+export function fenceJournal(
+  inner: Journal,
+  product: Product,
+  life: Life,
+  disk: Disk,
+  watch: JournalWatch,
+): Journal {
+  const guarded = async <T>(method: string, work: () => Promise<T>): Promise<T> => {
+    await life.alive();
+    const isWrite = WRITES.has(method);
+    if (isWrite && disk.full) {
+      disk.refused(method);
+      throw new product.ForwardError(
+        'transient',
+        'disk is full: the journal takes nothing until space is free',
+      );
+    }
+    if (isWrite && disk.crashAtWrite === 'before') life.crash(`before ${method}`);
+    await life.alive();
+    const result = await work();
+    if (isWrite && disk.crashAtWrite === 'after') life.crash(`after ${method}`);
+    await life.alive();
+    return result;
+  };
+
+  const special: Partial<Journal> = {
+    progress: (source) => {
+      watch.pollStarted();
+      return guarded('progress', () => inner.progress(source));
+    },
+    held: (source) => {
+      const held = inner.held(source);
+      return {
+        count: (window) => guarded('count', () => held.count(window)),
+        known: (ids) => guarded('known', () => held.known(ids)),
+        missing: (window, seen, limit) => guarded('missing', () => held.missing(window, seen, limit)),
+      };
+    },
+    append: (source, harvest) =>
+      guarded('append', async () => {
+        const before = await inner.size();
+        watch.appending(before.usedBytes);
+        const result = await inner.append(source, harvest);
+        watch.appended(harvest, result.appended === 0 ? [] : await inner.read(before.headSeq, ALL));
+        return result;
+      }),
+    settle: (sink, upTo, rejected) =>
+      guarded('settle', async () => {
+        watch.settling(sink, upTo, rejected);
+        await inner.settle(sink, upTo, rejected);
+        watch.settled(sink, upTo, rejected);
+      }),
+    settleRetried: (delivered, refused) =>
+      guarded('settleRetried', async () => {
+        const letters =
+          delivered.length === 0 ? [] : await inner.deadLetters({ ids: delivered, limit: LETTERS_LIMIT });
+        await inner.settleRetried(delivered, refused);
+        watch.retried(letters, refused.length);
+      }),
+    waitForEvents: (after, timeoutMs, signal) =>
+      guarded('waitForEvents', () =>
+        inner.waitForEvents(after, timeoutMs === LOOK_MS ? IDLE_MS : timeoutMs, signal),
+      ),
+    prune: (sinks, before, idsBefore) =>
+      guarded('prune', async () => {
+        const count = await inner.prune(sinks, before, idsBefore);
+        watch.pruned(count);
+        return count;
+      }),
+  };
+  return new Proxy(inner, {
+    get(target, key) {
+      const own: unknown = Reflect.get(special, key);
+      if (own !== undefined) return own;
+      const value: unknown = Reflect.get(target, key);
+      if (typeof value !== 'function') return value;
+      return (...args: unknown[]) =>
+        guarded(String(key), () => Reflect.apply(value, target, args) as Promise<unknown>);
+    },
+  });
+}

@@ -1,0 +1,156 @@
+import type { Secret } from '../../src/model/secret.ts';
+import type { Status } from '../../src/pipeline/status.ts';
+import type { Checker } from './checkers/checker.ts';
+import { isLeftOut } from './facts.ts';
+import type { JournalWatch } from './journal-seam.ts';
+import type { Watch } from './receiver.ts';
+import { isAmong } from './receiver.ts';
+import { shortHash } from './trace.ts';
+import type { World } from './world.ts';
+
+/** Everything that the seams report: facts first, then the trace, the rare states and the checkers. */
+export interface Observer extends Watch, JournalWatch {
+  readonly asked: (path: string, status: number | string) => void;
+  readonly logged: (line: string) => void;
+  /** The same secret, which reports when a changed value was taken up. */
+  noteSecret(name: string, secret: Secret): Secret;
+}
+
+export function observe(world: World, checkers: readonly Checker[], status: () => Status | null): Observer {
+  const { facts, states, trace, disk } = world;
+  let wholePolls = 0;
+  let pollLife = 0;
+  const unheard = new Set<string>();
+  const started = new Map<string, object[]>();
+
+  disk.refused = (method) => {
+    trace.add(`disk full: ${method}`);
+    if (method === 'append') states.seen('disk full at append');
+    if (method === 'settle') states.seen('disk full at settle');
+  };
+
+  return {
+    asked(path, answer) {
+      world.requests += 1;
+      if (world.requests === world.scenario.driftingRequests) facts.platform.set({ drift: 0 });
+      trace.add(`ask ${path} ${answer}`);
+      if (/[?&]page=(?!1(?:&|$))/.test(path)) states.seen('instant paged through');
+    },
+    logged(line) {
+      trace.add(`log ${line}`);
+      noteLine(line);
+      for (const checker of checkers) checker.logged?.(line);
+    },
+    noteSecret(name, secret) {
+      const refresh = secret.refresh.bind(secret);
+      secret.refresh = () => {
+        const changed = refresh();
+        const isSource = name === 'platform';
+        const loop = isSource ? status()?.sources.get(name) : status()?.sinks.get(name);
+        if (changed && loop?.state === 'held') {
+          states.seen(isSource ? 'source hold ended by a new secret' : 'sink hold ended by a new secret');
+        }
+        return changed;
+      };
+      return secret;
+    },
+    pollStarted() {
+      const polls = status()?.sources.get('platform')?.polls ?? 0;
+      const whole = pollLife === facts.lives && polls > wholePolls;
+      pollLife = facts.lives;
+      wholePolls = polls;
+      for (const checker of checkers) checker.pollStarted?.(whole);
+    },
+    appending(usedBytes) {
+      for (const checker of checkers) checker.appending?.(usedBytes);
+    },
+    appended(harvest, events) {
+      const repeated: string[] = [];
+      const { sourceOnly } = world.scenario;
+      const isLate = (createdNs: bigint): boolean =>
+        BigInt(facts.platform.now()) * 1_000_000n - createdNs >
+        2n * BigInt(world.scenario.pollMs) * 1_000_000n;
+      const fresh = new Set(events.map((event) => event.id));
+      for (const event of events) {
+        if (facts.types.has(event.id) && facts.journaled.includes(event.id)) repeated.push(event.id);
+        facts.journaled.push(event.id);
+      }
+      for (const event of harvest.events) {
+        facts.types.set(event.id, event.eventType);
+        facts.known.add(event.id);
+        if (fresh.has(event.id) && isLate(event.createdNs) && facts.journaled.length > fresh.size) {
+          states.seen(harvest.purpose === 'reconcile' ? 'late row by reconcile' : 'late row by overlap');
+        }
+        if (sourceOnly !== '' && !event.wanted) states.seen('event left out by the source');
+      }
+      if (harvest.malformed.length > 0) states.seen('malformed item set aside');
+      if (harvest.coverage.some((window) => window.status === 'suspect')) states.seen('suspect window');
+      if (harvest.findings.some((finding) => finding.kind === 'fewer_on_server'))
+        states.seen('fewer on the server: a finding');
+      const open = (harvest.progress as { open?: unknown[] } | null)?.open?.length ?? 0;
+      if (harvest.purpose === 'live' && open > 1) states.seen('window split');
+      trace.add(
+        `append ${harvest.purpose} ${events.length}/${harvest.events.length} open ${open} ${shortHash(events.map((event) => event.id).join())}`,
+      );
+      for (const checker of checkers) checker.appended?.(harvest, repeated);
+    },
+    settling(sink, upTo, rejected) {
+      for (const checker of checkers) checker.settling?.(sink, upTo, rejected);
+    },
+    settled(sink, upTo, rejected) {
+      const from = facts.cursors.get(sink) ?? 0n;
+      facts.cursors.set(sink, upTo);
+      for (const id of facts.journaled.slice(Number(from), Number(upTo))) {
+        if (isLeftOut(facts, sink, id)) states.seen('event left out by a sink');
+      }
+      for (const { event } of rejected) {
+        facts.dead.get(sink)?.add(event.id);
+        const unrenderable = isAmong(event.id, facts.receivers.get(sink)?.scenario.unrenderable ?? 0);
+        states.seen(unrenderable ? 'unrenderable event became a dead letter' : 'poison became a dead letter');
+      }
+      trace.add(`settle ${sink} ${upTo} ${rejected.map(({ event }) => event.id).join()}`);
+    },
+    retried(delivered, refused) {
+      for (const letter of delivered) facts.dead.get(letter.owner)?.delete(letter.event?.id ?? '');
+      if (delivered.length > 0) states.seen('dead letter retried and delivered');
+      if (refused > 0) states.seen('dead letter retried and refused again');
+      trace.add(`retried ${delivered.length} ${refused}`);
+    },
+    pruned(events) {
+      if (events > 0) states.seen('events pruned from the journal');
+      trace.add(`pruned ${events}`);
+    },
+    sendStarted(sink, batch) {
+      started.set(sink, [...(started.get(sink) ?? []), batch]);
+      trace.add(
+        `send ${sink} ${batch.attempt} ${batch.items.length} ${shortHash(batch.items.map((item) => item.canonical.id).join())}`,
+      );
+      for (const checker of checkers) checker.sendStarted?.(sink, batch);
+    },
+    stored(sink, id, copies) {
+      if (unheard.delete(`${sink} ${id}`) && copies > 1) states.seen('lost response, then sent again');
+      for (const checker of checkers) checker.stored?.(sink, id, copies);
+    },
+    sendEnded(sink, batch, how, storedUnheard) {
+      const lanes = started.get(sink) ?? [];
+      if (lanes.length > 1 && lanes[0] !== batch) states.seen('second lane lands first');
+      started.set(
+        sink,
+        lanes.filter((other) => other !== batch),
+      );
+      for (const id of storedUnheard) unheard.add(`${sink} ${id}`);
+      if (how.includes('connection was refused')) states.seen('request lost');
+      if (/^d+r+$/.test(how)) states.seen('partial answer');
+      if (how.includes('429')) states.seen('receiver asks for a pause');
+      trace.add(`sent ${sink} ${how}`);
+      for (const checker of checkers) checker.sendEnded?.(sink, batch, how, storedUnheard);
+    },
+  };
+
+  function noteLine(line: string): void {
+    if (line.includes('refuses nearly everything')) states.seen('mass guard tripped');
+    if (line.includes('the journal is full')) states.seen('backpressure');
+    if (!line.includes('"msg":"held"')) return;
+    states.seen(line.includes('"source":') ? 'source held' : 'sink held');
+  }
+}

@@ -1,0 +1,126 @@
+import { vi } from 'vitest';
+
+import type { Agenda } from './agenda.ts';
+import type { Plan } from './scenario.ts';
+import type { Running, World } from './world.ts';
+
+const LETTERS_LIMIT = 1000;
+
+/** Puts the plans of the scenario on the agenda. Returns what ends every fault at once. */
+export function carryOut(
+  world: World,
+  agenda: Agenda,
+  running: () => Running | null,
+  restart: () => void,
+): () => void {
+  const { facts, vault, disk, states, trace } = world;
+  const startMs = performance.now();
+  let keys = 0;
+
+  function begin(plan: Plan): (() => void) | null {
+    switch (plan.kind) {
+      case 'crash':
+        return crash(plan.how);
+      case 'restart':
+        restart();
+        return null;
+      case 'clock jump':
+        vi.setSystemTime(Date.now() + plan.byMs);
+        states.seen(plan.byMs < 0 ? 'clock set back' : 'clock set forward');
+        return null;
+      case 'disk full':
+        disk.full = true;
+        return () => void (disk.full = false);
+      case 'platform key':
+        return newKey('platform', `platform-key-${(keys += 1)}`, (key) =>
+          facts.platform.set({ api_key: key }),
+        );
+      case 'sink key':
+        return newKey(plan.sink, `sink-key-${(keys += 1)}`, (key) => {
+          const receiver = facts.receivers.get(plan.sink);
+          if (receiver !== undefined) receiver.key = key;
+        });
+      case 'mass rejection':
+        return spell(plan.sink, (receiver, on) => (receiver.refusesAll = on));
+      case 'sink down':
+        return spell(plan.sink, (receiver, on) => (receiver.down = on));
+      case 'retry dead letters':
+        for (const receiver of facts.receivers.values()) receiver.takesPoison = world.random() < 0.5;
+        retryDeadLetters();
+        return null;
+      case 'counts ahead':
+        world.countsAhead = true;
+        return () => void (world.countsAhead = false);
+    }
+  }
+
+  function crash(how: Extract<Plan, { kind: 'crash' }>['how']): null {
+    const now = running();
+    if (now === null || now.life.dead()) return null;
+    if (how === 'now') now.life.crash('at some moment');
+    else if (how === 'before write') disk.crashAtWrite = 'before';
+    else if (how === 'after write') disk.crashAtWrite = 'after';
+    else {
+      for (const receiver of facts.receivers.values()) {
+        receiver.afterStore = () => now.life.crash('between store and settle');
+      }
+    }
+    return null;
+  }
+
+  /** The other side has a new key; only later does the operator put it where we read it. */
+  function newKey(name: string, key: string, install: (key: string) => void): () => void {
+    install(key);
+    return () => void vault.set(name, key);
+  }
+
+  function spell(
+    sink: string,
+    change: (receiver: NonNullable<ReturnType<typeof facts.receivers.get>>, on: boolean) => void,
+  ): () => void {
+    const receiver = facts.receivers.get(sink);
+    if (receiver === undefined) return () => {};
+    change(receiver, true);
+    return () => change(receiver, false);
+  }
+
+  /** As the command does it, beside the running daemon. */
+  function retryDeadLetters(): void {
+    const now = running();
+    if (now === null || now.life.dead()) return;
+    void now.inner.retryDeadLetters({ states: ['open'], limit: LETTERS_LIMIT });
+  }
+
+  const ends = new Set<() => void>();
+  for (const plan of world.scenario.plans) {
+    agenda.add(startMs + plan.atMs, () => {
+      trace.add(`plan ${JSON.stringify(plan)}`);
+      const end = begin(plan);
+      if (end === null || !('forMs' in plan)) return;
+      ends.add(end);
+      agenda.add(startMs + plan.atMs + plan.forMs, () => {
+        ends.delete(end);
+        trace.add(`over ${plan.kind}`);
+        end();
+      });
+    });
+  }
+  return () => {
+    for (const end of ends) end();
+    disk.crashAtWrite = null;
+    facts.platform.set({
+      rate: 0,
+      drift: 0,
+      burst: { every: 0 },
+      late: { share: 0 },
+      faults: { share: 0 },
+      retention: 0,
+    });
+    for (const receiver of facts.receivers.values()) {
+      receiver.faulty = false;
+      receiver.afterStore = null;
+      receiver.takesPoison = world.scenario.seed % 2 === 0;
+    }
+    retryDeadLetters();
+  };
+}

@@ -1,0 +1,12 @@
+/**
+ * Everything of the product that the simulation runs, in one place: a sabotaged run imports this file with a query
+ * (see sabotage-plugin.ts), and gets a whole product of its own with one line changed.
+ */
+export { openJournal } from '../../src/checkpoint/sqlite/index.ts';
+export { rawFormat } from '../../src/formats/raw.ts';
+export { createCanonicalize } from '../../src/formats/canonical.ts';
+export { ForwardError } from '../../src/model/errors.ts';
+export { Secret } from '../../src/model/secret.ts';
+export { startDaemon } from '../../src/pipeline/daemon.ts';
+export { createCloudquery } from '../../src/sources/cloudquery/source.ts';
+export { readProgress } from '../../src/sources/cloudquery/windows.ts';

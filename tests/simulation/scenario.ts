@@ -1,0 +1,278 @@
+import { randomFrom } from '../../src/simulator/random.ts';
+import type { Random } from '../../src/simulator/random.ts';
+import type { FaultKind, SimulatorPatch } from '../../src/simulator/options.ts';
+
+export const SECOND = 1000;
+export const MINUTE = 60 * SECOND;
+export const HOUR = 60 * MINUTE;
+export const DAY = 24 * HOUR;
+
+/** How one receiver behaves during the fault phase. Shares are of requests, in [0, 1]. */
+export interface SinkScenario {
+  readonly name: string;
+  readonly concurrent: number;
+  readonly maxEvents: number;
+  readonly maxBytes: number;
+  readonly maxWaitMs: number;
+  readonly rateLimit: number | null;
+  /** It knows what it holds and says `duplicate`; otherwise it keeps every copy. */
+  readonly idempotent: boolean;
+  /** Takes only events whose type holds this; empty takes all. */
+  readonly only: string;
+  readonly latencyMs: number;
+  readonly loseRequest: number;
+  readonly loseResponse: number;
+  readonly partial: number;
+  readonly tooMany: number;
+  readonly serverError: number;
+  /** Share of ids that it will never take. */
+  readonly poison: number;
+  /** Share of ids whose rendering fails. */
+  readonly unrenderable: number;
+}
+
+/** Something that happens at a moment of the fault phase, milliseconds after the start. */
+export type Plan =
+  | {
+      readonly kind: 'crash';
+      readonly atMs: number;
+      readonly how: 'now' | 'before write' | 'after write' | 'after store';
+    }
+  | { readonly kind: 'restart'; readonly atMs: number }
+  | { readonly kind: 'clock jump'; readonly atMs: number; readonly byMs: number }
+  | { readonly kind: 'disk full'; readonly atMs: number; readonly forMs: number }
+  | { readonly kind: 'platform key'; readonly atMs: number; readonly forMs: number }
+  | { readonly kind: 'sink key'; readonly atMs: number; readonly forMs: number; readonly sink: string }
+  | { readonly kind: 'mass rejection'; readonly atMs: number; readonly forMs: number; readonly sink: string }
+  | { readonly kind: 'sink down'; readonly atMs: number; readonly forMs: number; readonly sink: string }
+  | { readonly kind: 'retry dead letters'; readonly atMs: number }
+  | { readonly kind: 'counts ahead'; readonly atMs: number; readonly forMs: number };
+
+/** Everything that a seed decides. */
+export interface Scenario {
+  readonly seed: number;
+  /** The fault classes that this seed has on. */
+  readonly classes: readonly FaultClass[];
+  readonly platform: SimulatorPatch;
+  readonly overlapMs: number;
+  readonly horizonMs: number;
+  readonly pollMs: number;
+  readonly sourceConcurrent: number;
+  /** The source keeps only events whose type holds this; empty keeps all. */
+  readonly sourceOnly: string;
+  readonly platformLatencyMs: number;
+  readonly maxBytes: number;
+  readonly retentionMs: number;
+  readonly sinks: readonly SinkScenario[];
+  /** Length of the fault phase. */
+  readonly faultMs: number;
+  readonly plans: readonly Plan[];
+  /** Rows drift in with this many requests at most: each page read makes rows, which make pages. */
+  readonly driftingRequests: number;
+  /** More steps than any healthy run of it takes, by far: a livelock. */
+  readonly stepsLimit: number;
+  /** The coverage checker looks at all rows of the Platform once in so many polls. */
+  readonly lookEveryPolls: number;
+}
+
+export const FAULT_CLASSES = [
+  'late rows',
+  'drift',
+  'shuffled order',
+  'no totals',
+  'page clamp',
+  'coarse filter',
+  'bursts',
+  'one instant',
+  'odd items',
+  'purge',
+  'source faults',
+  'source gateway',
+  'platform key',
+  'counts ahead',
+  'lost requests',
+  'lost responses',
+  'partial answers',
+  'busy receivers',
+  'poison',
+  'mass rejection',
+  'sink keys',
+  'sinks down',
+  'latency',
+  'crashes',
+  'restarts',
+  'clock jumps',
+  'skewed clock',
+  'full disk',
+  'full journal',
+  'filters',
+] as const;
+
+export type FaultClass = (typeof FAULT_CLASSES)[number];
+
+/** Rows that a scenario aims at, so that one seed stays cheap. */
+const ROWS_MIN = 100;
+const ROWS_MORE = 150;
+const POLLS_MIN = 10;
+const POLLS_MORE = 14;
+const SCENARIO_SALT = 0x5ce4;
+
+/** The scenario of a seed: each fault class on with one half; every tenth seed has none at all. */
+export function scenarioOf(seed: number): Scenario {
+  const random = randomFrom(seed, SCENARIO_SALT);
+  const faultFree = seed % 10 === 0;
+  const classes = FAULT_CLASSES.filter(() => random.unit() < 0.5 && !faultFree);
+  const on = (name: FaultClass): boolean => classes.includes(name);
+  const pollMs = [20 * SECOND, MINUTE, 3 * MINUTE, 5 * MINUTE][random.below(4)] ?? MINUTE;
+  const faultMs = pollMs * (POLLS_MIN + random.below(POLLS_MORE));
+  const historyMs = 10 * MINUTE + random.below(2 * HOUR);
+  const sinks = Array.from({ length: 1 + random.below(3) }, (_, index) => sinkOf(`sink${index}`, on, random));
+  return {
+    seed,
+    classes,
+    platform: platformOf(seed, on, random, faultMs, historyMs, pollMs),
+    overlapMs: [5 * MINUTE, 10 * MINUTE, 20 * MINUTE][random.below(3)] ?? MINUTE,
+    horizonMs: 2 * DAY,
+    pollMs,
+    sourceConcurrent: 1 + random.below(3),
+    sourceOnly: on('filters') && random.unit() < 0.5 ? 'user' : '',
+    platformLatencyMs: on('latency') ? random.below(3000) : 0,
+    maxBytes: on('full journal') ? 420 * 1024 + random.below(200 * 1024) : 2 ** 30,
+    retentionMs: on('full journal') ? MINUTE : DAY,
+    sinks,
+    faultMs,
+    plans: plansOf(on, random, faultMs, sinks),
+    driftingRequests: 150,
+    stepsLimit: 150_000,
+    lookEveryPolls: 4,
+  };
+}
+
+function platformOf(
+  seed: number,
+  on: (name: FaultClass) => boolean,
+  random: Random,
+  faultMs: number,
+  historyMs: number,
+  pollMs: number,
+): SimulatorPatch {
+  const rows = ROWS_MIN + random.below(ROWS_MORE);
+  const kinds: FaultKind[] = ['500', '502', '503', '429', 'reset', 'truncate', 'hang'];
+  const usual = kinds.filter(() => random.unit() < 0.5);
+  return {
+    api_key: 'platform-key-0',
+    seed,
+    history: historyMs,
+    rate: Number(((rows * MINUTE) / (historyMs + faultMs)).toFixed(3)),
+    details_bytes: 0,
+    order: on('shuffled order')
+      ? ((['shuffled_ties', 'random', 'desc'] as const)[random.below(3)] ?? 'desc')
+      : 'asc',
+    precision: (['ns', 'us', 'ms'] as const)[random.below(3)] ?? 'ns',
+    filter_precision: on('coarse filter') ? ((['ms', 's'] as const)[random.below(2)] ?? 's') : 'ns',
+    totals: !on('no totals'),
+    last_page: !on('no totals'),
+    page_clamp: on('page clamp') ? ([40, 80, 120][random.below(3)] ?? 80) : 0,
+    late: { share: on('late rows') ? 0.01 + random.unit() * 0.1 : 0, up_to: pollMs * (8 + random.below(30)) },
+    visibility_lag: on('late rows') ? random.below(5 * SECOND) : 0,
+    drift: on('drift') ? 1 + random.below(2) : 0,
+    // Purged within the run, but only what every poll has had time to read: the horizon's edge is no gap of ours.
+    retention: on('purge') ? historyMs + HOUR : 0,
+    burst: {
+      every: on('bursts') ? Math.floor((historyMs + faultMs) / 2.5) : 0,
+      rows: 60 + random.below(80),
+      rows_per_ms: 20,
+    },
+    instant: { rows: on('one instant') ? 60 + random.below(90) : 0, ago: 5 * MINUTE },
+    malformed: on('odd items') ? 0.03 : 0,
+    missing_ids: on('odd items') ? 0.03 : 0,
+    duplicate_ids: on('odd items') ? 0.02 : 0,
+    live_users: false,
+    clock_skew: on('skewed clock') ? (random.below(2) === 0 ? -1 : 1) * random.below(2 * HOUR) : 0,
+    faults: {
+      share: on('source faults') ? 0.05 + random.unit() * 0.3 : on('source gateway') ? 0.03 : 0,
+      kinds: [
+        ...(on('source faults') ? (usual.length > 0 ? usual : kinds) : []),
+        ...(on('source gateway') ? (['html'] as const) : []),
+      ],
+    },
+  };
+}
+
+function sinkOf(name: string, on: (name: FaultClass) => boolean, random: Random): SinkScenario {
+  const share = (active: boolean): number => {
+    const drawn = 0.03 + random.unit() * 0.25;
+    return active ? drawn : 0;
+  };
+  return {
+    name,
+    concurrent: 1 + random.below(3),
+    maxEvents: [5, 12, 40, 100][random.below(4)] ?? 40,
+    maxBytes: [4096, 65_536][random.below(2)] ?? 65_536,
+    maxWaitMs: [0, 1000, 5000][random.below(3)] ?? 1000,
+    rateLimit: random.unit() < 0.3 ? 5 : null,
+    idempotent: random.unit() < 0.5,
+    only: on('filters') && random.unit() < 0.5 ? 'user' : '',
+    latencyMs: on('latency') ? 1 + random.below(4000) : random.below(20),
+    loseRequest: share(on('lost requests')),
+    loseResponse: share(on('lost responses')),
+    partial: share(on('partial answers')),
+    tooMany: share(on('busy receivers')),
+    serverError: share(on('busy receivers')),
+    poison: on('poison') ? 0.02 : 0,
+    unrenderable: on('poison') && random.unit() < 0.5 ? 0.01 : 0,
+  };
+}
+
+function plansOf(
+  on: (name: FaultClass) => boolean,
+  random: Random,
+  faultMs: number,
+  sinks: readonly SinkScenario[],
+): Plan[] {
+  const at = (): number => random.below(faultMs);
+  const spell = (): number => MINUTE + random.below(10 * MINUTE);
+  const times = <T>(count: number, make: () => T): T[] => Array.from({ length: count }, make);
+  const oneSink = (): string => sinks[random.below(sinks.length)]?.name ?? '';
+  const hows = ['now', 'before write', 'after write', 'after store'] as const;
+  const plans: Plan[] = [
+    ...times(1 + random.below(6), () => ({
+      kind: 'crash' as const,
+      atMs: at(),
+      how: hows[random.below(4)] ?? 'now',
+    })).filter(() => on('crashes')),
+    ...times(1 + random.below(2), () => ({ kind: 'restart' as const, atMs: at() })).filter(() =>
+      on('restarts'),
+    ),
+    ...times(1 + random.below(2), () => {
+      const byMs = (random.below(2) === 0 ? -1 : 1) * (SECOND + random.below(HOUR));
+      return { kind: 'clock jump' as const, atMs: at(), byMs };
+    }).filter(() => on('clock jumps')),
+    ...times(1 + random.below(2), () => ({ kind: 'disk full' as const, atMs: at(), forMs: spell() })).filter(
+      () => on('full disk'),
+    ),
+    ...times(1, () => ({ kind: 'platform key' as const, atMs: at(), forMs: spell() })).filter(() =>
+      on('platform key'),
+    ),
+    ...times(1, () => ({ kind: 'counts ahead' as const, atMs: at(), forMs: spell() })).filter(() =>
+      on('counts ahead'),
+    ),
+    ...times(1, () => ({ kind: 'sink key' as const, atMs: at(), forMs: spell(), sink: oneSink() })).filter(
+      () => on('sink keys'),
+    ),
+    ...times(1, () => ({
+      kind: 'mass rejection' as const,
+      atMs: at(),
+      forMs: spell(),
+      sink: oneSink(),
+    })).filter(() => on('mass rejection')),
+    ...times(1 + random.below(2), () => ({
+      kind: 'sink down' as const,
+      atMs: at(),
+      forMs: spell(),
+      sink: oneSink(),
+    })).filter(() => on('sinks down') || on('full journal')),
+    ...times(2, () => ({ kind: 'retry dead letters' as const, atMs: at() })).filter(() => on('poison')),
+  ];
+  return plans.toSorted((a, b) => a.atMs - b.atMs);
+}

@@ -1,0 +1,368 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { vi } from 'vitest';
+
+import type { Journal } from '../../src/checkpoint/journal.ts';
+import type { Secret } from '../../src/model/secret.ts';
+import type { Daemon } from '../../src/pipeline/daemon.ts';
+import { createPlatform } from '../../src/simulator/platform.ts';
+import { randomFrom } from '../../src/simulator/random.ts';
+import type { Source } from '../../src/sources/source.ts';
+import { startSimulatedTime, stopSimulatedTime } from '../fakes/simulated-time.ts';
+import { createAgenda } from './agenda.ts';
+import { createCheckers } from './checkers/index.ts';
+import type { Facts } from './facts.ts';
+import { visibleRows } from './facts.ts';
+import { fenceJournal } from './journal-seam.ts';
+import type { Disk } from './journal-seam.ts';
+import { createLife } from './life.ts';
+import type { Life, Product } from './life.ts';
+import { createLogs } from './logs.ts';
+import { buildParts } from './parts.ts';
+import { observe } from './observe.ts';
+import { carryOut } from './plans.ts';
+import { createReceiver } from './receiver.ts';
+import { HOUR, MINUTE, SECOND } from './scenario.ts';
+import type { Scenario } from './scenario.ts';
+import { createTrace } from './trace.ts';
+import type { Trace } from './trace.ts';
+import type { States } from './states.ts';
+
+const realImmediate = setImmediate;
+const START_MS = Date.parse('2026-01-02T12:00:00Z');
+/** How long after healing everything must have drained, beside the lateness of the latest row. */
+const DRAIN_LIMIT_MS = 26 * HOUR;
+/** Half of the orderly ends have the time to drain, the others are cut short. */
+const STOP_TIMEOUTS_MS = [10 * SECOND, 5 * MINUTE];
+const DOWNTIME_MAX_MS = 3 * MINUTE;
+/** The longest wait for a turn in a rate limit. */
+const TURN_WAIT_MS = SECOND;
+/** So many turns of the event loop without a timer mean that nothing is left to happen. */
+const QUIET_TURNS = 50;
+const WORLD_SALT = 0x3017;
+
+export interface Outcome {
+  readonly seed: number;
+  readonly digest: string;
+  readonly steps: number;
+  readonly events: number;
+  readonly requests: number;
+  readonly lives: number;
+  readonly simulatedMs: number;
+}
+
+/** A broken promise: which checker saw it, and the last steps before. */
+export class BrokenPromise extends Error {
+  readonly checker: string;
+  readonly trace: readonly string[];
+
+  constructor(checker: string, what: string, trace: readonly string[]) {
+    super(`${checker}: ${what}`);
+    this.name = 'BrokenPromise';
+    this.checker = checker;
+    this.trace = trace;
+  }
+}
+
+/** What the daemon is made of in one life, and what the world holds of it. */
+export interface Running {
+  readonly life: Life;
+  readonly inner: Journal;
+  readonly source: Source;
+  readonly daemon: Daemon;
+  /** Asked to end in order. */
+  stopping: boolean;
+  ended: boolean;
+  close(): Promise<void>;
+}
+
+/** The parts of a world that its plans and seams reach for. */
+export interface World {
+  readonly scenario: Scenario;
+  readonly product: Product;
+  readonly facts: Facts;
+  readonly states: States;
+  readonly trace: Trace;
+  readonly disk: Disk;
+  /** Today's credentials, as an operator keeps them, by source or sink name. */
+  readonly vault: Map<string, string>;
+  readonly random: () => number;
+  countsAhead: boolean;
+  requests: number;
+  fail(checker: string, what: string): void;
+}
+
+/** Runs one scenario from its start through its faults to rest. Throws BrokenPromise. The same scenario gives the same digest. */
+export async function simulate(scenario: Scenario, product: Product, states: States): Promise<Outcome> {
+  const base = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+  const dir = mkdtempSync(join(base, 'auditferry-simulation-'));
+  const realRandom = Math.random;
+  const chance = randomFrom(scenario.seed, WORLD_SALT);
+  startSimulatedTime(START_MS);
+  Math.random = () => chance.unit();
+  try {
+    return await run(scenario, product, states, dir, () => chance.unit());
+  } finally {
+    Math.random = realRandom;
+    vi.clearAllTimers();
+    stopSimulatedTime();
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+async function run(
+  scenario: Scenario,
+  product: Product,
+  states: States,
+  dir: string,
+  random: () => number,
+): Promise<Outcome> {
+  const trace = createTrace();
+  let broken: BrokenPromise | null = null;
+  const fail = (checker: string, what: string): void => {
+    broken ??= new BrokenPromise(checker, what, trace.tail());
+  };
+  const startMonotonic = performance.now();
+  const trueNow = (): number => START_MS + performance.now() - startMonotonic;
+  const facts: Facts = {
+    scenario,
+    platform: createPlatform(scenario.platform, trueNow),
+    receivers: new Map(scenario.sinks.map((sink) => [sink.name, createReceiver(sink)])),
+    journaled: [],
+    types: new Map(),
+    known: new Set(),
+    cursors: new Map(),
+    dead: new Map(scenario.sinks.map((sink) => [sink.name, new Set<string>()])),
+    lives: 0,
+  };
+  const disk: Disk = { full: false, crashAtWrite: null, refused: () => {} };
+  const vault = new Map(scenario.sinks.map((sink) => [sink.name, 'sink-key-0']));
+  vault.set('platform', 'platform-key-0');
+  const world: World = {
+    scenario,
+    product,
+    facts,
+    states,
+    trace,
+    disk,
+    vault,
+    random,
+    countsAhead: false,
+    requests: 0,
+    fail,
+  };
+  const checkers = createCheckers(facts, product, fail);
+  const agenda = createAgenda();
+  const watch = observe(world, checkers, () => running?.daemon.status ?? null);
+  let running: Running | null = null;
+  let steps = 0;
+
+  const turn = (): Promise<void> => new Promise((resolve) => realImmediate(resolve));
+  /** Lets promises settle; without a timer some more turns, for work that gives way to others now and then. */
+  const settle = async (): Promise<void> => {
+    await turn();
+    for (let more = 0; more < QUIET_TURNS && vi.getTimerCount() === 0; more += 1) await turn();
+  };
+  const give = (): void => {
+    if (broken !== null) throw broken;
+  };
+
+  async function start(): Promise<void> {
+    facts.lives += 1;
+    trace.add(`life ${facts.lives}`);
+    const life = createLife(random);
+    const inner = await product.openJournal({
+      dir,
+      maxBytes: scenario.maxBytes,
+      clock: life.clock,
+      access: 'writer',
+    });
+    for (const checker of checkers) await checker.born?.(inner);
+    const secret = (name: string): Secret => new product.Secret(() => vault.get(name) ?? '');
+    const built = buildParts(world, life, watch, secret);
+    const daemon = product.startDaemon({
+      ...built,
+      journal: fenceJournal(inner, product, life, disk, watch),
+      constants: { labels: {}, forwarderVersion: '0' },
+      retentionMs: scenario.retentionMs,
+      clock: life.clock,
+      log: createLogs(watch.logged, life),
+      patienceMs: null,
+    });
+    const started: Running = {
+      life,
+      inner,
+      source: built.source,
+      daemon,
+      stopping: false,
+      ended: false,
+      close: async () => {
+        await built.source.close();
+        await inner.close();
+      },
+    };
+    void daemon.done.then((end) => {
+      started.ended = true;
+      for (const { name, error } of end.failures)
+        fail('daemon', `${name} gave up: ${error.stack ?? error.message}`);
+    });
+    running = started;
+  }
+
+  /** The process is gone: what it started never resolves, its timers never fire, and after a while it is started again. */
+  async function revive(dead: Running): Promise<void> {
+    trace.add(`crash: ${dead.life.cause() ?? ''}`);
+    noteCrash(dead);
+    await dead.inner.close();
+    await turn();
+    await turn();
+    vi.clearAllTimers();
+    agenda.arm();
+    disk.crashAtWrite = null;
+    for (const receiver of facts.receivers.values()) receiver.afterStore = null;
+    vi.advanceTimersByTime(Math.floor(random() * DOWNTIME_MAX_MS));
+    await start();
+  }
+
+  function noteCrash({ life, source, daemon }: Running): void {
+    const cause = life.cause() ?? '';
+    if (cause.startsWith('between')) states.seen('crash between store and settle');
+    if (cause.startsWith('before')) states.seen('crash before a journal write');
+    if (cause.startsWith('after')) states.seen('crash after a journal write, before its answer');
+    if ([...daemon.status.sinks.values()].some((sink) => sink.inFlight > 0))
+      states.seen('crash while a batch is on its way');
+    if (source.state().openWindows > 1) states.seen('resume with open windows');
+  }
+
+  /** An orderly end; returns when the next life has begun, or not at all. */
+  async function conclude(stopped: Running): Promise<void> {
+    if (!stopped.stopping) fail('daemon', 'it ended without being asked');
+    await stopped.close();
+    await turn();
+    // A request that waited for its turn in the rate limit leaves that wait behind; anything longer would hold the process up.
+    vi.advanceTimersByTime(TURN_WAIT_MS);
+    await turn();
+    for (const checker of checkers) checker.stopped?.(vi.getTimerCount() - agenda.timers());
+    give();
+  }
+
+  async function until(condition: () => boolean, what: string): Promise<void> {
+    for (;;) {
+      await settle();
+      give();
+      if (running?.life.dead() === true) await revive(running);
+      else if (running?.ended === true) {
+        await conclude(running);
+        states.seen('orderly restart');
+        await start();
+      }
+      if (condition()) return;
+      if (vi.getTimerCount() === 0) await settle();
+      steps += 1;
+      if (steps > scenario.stepsLimit) fail('progress', `${what}: more than ${scenario.stepsLimit} steps`);
+      if (vi.getTimerCount() === 0) fail('progress', `${what}: nothing will ever happen again: ${loops()}`);
+      give();
+      vi.advanceTimersToNextTimer();
+    }
+  }
+
+  /** What each loop says of itself. */
+  function loops(): string {
+    const status = running?.daemon.status;
+    const all = [...(status?.sources.values() ?? []), ...(status?.sinks.values() ?? [])];
+    return all.map((loop) => `${loop.name} is ${loop.state} (${loop.reason ?? ''})`).join(', ');
+  }
+
+  function stop(): void {
+    const now = running;
+    if (now === null || now.stopping || now.life.dead()) return;
+    now.stopping = true;
+    now.daemon.stop();
+    const timeoutMs = STOP_TIMEOUTS_MS[random() < 0.5 ? 0 : 1] ?? 0;
+    agenda.add(performance.now() + timeoutMs, () => {
+      if (now === running && !now.ended) now.daemon.abort();
+    });
+  }
+
+  await start();
+  const heal = carryOut(world, agenda, () => running, stop);
+  const faultEnd = startMonotonic + scenario.faultMs;
+  const { late, visibility_lag: lagMs = 0 } = scenario.platform;
+  const lateMs = ((late?.share ?? 0) > 0 ? (late?.up_to ?? 0) : 0) + 2 * lagMs;
+  agenda.add(faultEnd, () => {});
+  await until(() => performance.now() >= faultEnd, 'faults');
+  trace.add('healed');
+  agenda.clear();
+  heal();
+  await drain();
+  agenda.clear();
+  await finish();
+  give();
+  return {
+    seed: scenario.seed,
+    digest: trace.digest(),
+    steps,
+    events: facts.journaled.length,
+    requests: world.requests,
+    lives: facts.lives,
+    simulatedMs: performance.now() - startMonotonic,
+  };
+
+  async function drain(): Promise<void> {
+    const deadline = faultEnd + lateMs + DRAIN_LIMIT_MS;
+    let looked = '';
+    let why = '';
+    const drained = (): boolean => {
+      const status = running?.daemon.status.sources.get('platform');
+      const sinks = [...facts.cursors].join(' ');
+      const now = `${facts.lives} ${status?.polls ?? 0} ${sinks}`;
+      if (now !== looked) why = unfinished();
+      looked = now;
+      if (performance.now() > deadline)
+        fail('progress', `not drained ${DRAIN_LIMIT_MS / HOUR} hours after healing: ${why}`);
+      return why === '';
+    };
+    await until(drained, 'drain');
+  }
+
+  /** What is still to be done, in words; empty at rest. The cheap questions come first: it is asked after every poll. */
+  function unfinished(): string {
+    if (performance.now() < faultEnd + lateMs) return 'late rows not visible yet';
+    const status = running?.daemon.status.sources.get('platform');
+    if ((status?.polls ?? 0) < 2) return 'no two whole polls';
+    const state = running?.source.state();
+    if ((state?.openWindows ?? 1) + (state?.pendingReconcile ?? 1) > 0) return 'open windows';
+    const head = BigInt(facts.journaled.length);
+    const behind = [...facts.receivers.keys()].filter((sink) => (facts.cursors.get(sink) ?? 0n) < head);
+    if (behind.length > 0) return `${behind.join(', ')} behind ${head}: ${loops()}`;
+    const missing = visibleRows(facts).filter(({ id }) => !facts.known.has(id)).length;
+    if (missing > 0) return `${missing} visible rows not journaled`;
+    const busy = [...(running?.daemon.status.sinks.values() ?? [])].some((sink) => sink.state !== 'idle');
+    return busy ? loops() : '';
+  }
+
+  /** The end of the run, in order: everything is asked once more, then the daemon is stopped and must leave nothing behind. */
+  async function finish(): Promise<void> {
+    const last = running;
+    if (last === null) return;
+    for (const checker of checkers) await checker.atRest?.(last.inner);
+    give();
+    if (last.source.state().overlapMs > scenario.overlapMs) states.seen('overlap learned');
+    if (facts.platform.allEvents().some((event) => event.state === 'gone'))
+      states.seen('row purged on the Platform');
+    last.stopping = true;
+    last.daemon.stop();
+    for (let turns = 0; !last.ended; turns += 1) {
+      await settle();
+      give();
+      if (last.ended) break;
+      if (turns > scenario.stepsLimit || vi.getTimerCount() === 0)
+        fail('progress', 'the daemon does not end');
+      give();
+      vi.advanceTimersToNextTimer();
+    }
+    await conclude(last);
+  }
+}

@@ -1,0 +1,235 @@
+import nock from 'nock';
+import { Agent } from 'undici';
+import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
+
+import { ForwardError } from '../../../src/model/errors.ts';
+import { Secret } from '../../../src/model/secret.ts';
+import { NS_PER_SECOND } from '../../../src/model/time.ts';
+import { openHttpClient } from '../../../src/net/http.ts';
+import { apiBase, createClient } from '../../../src/sources/cloudquery/client.ts';
+import type { Client } from '../../../src/sources/cloudquery/client.ts';
+import { createServerClock } from '../../../src/sources/cloudquery/server-clock.ts';
+import type { Page } from '../../../src/sources/cloudquery/wire.ts';
+import { testClock } from '../../contract/clock.ts';
+import type { TestClock } from '../../contract/clock.ts';
+import { elapse, startSimulatedTime, stopSimulatedTime } from '../../fakes/simulated-time.ts';
+
+const HOST = 'https://acme.example';
+const KEY = '0123456789abcdef-the-key';
+const T0 = 1_767_355_200n * NS_PER_SECOND;
+const WINDOW = { startNs: T0 + 123_456_789n, endNs: T0 + 60n * NS_PER_SECOND };
+const EMPTY = { items: [], metadata: { page_size: 1000, total_count: 0 } };
+const quiet = new AbortController().signal;
+const unmatched: string[] = [];
+const onUnmatched = (request: Request): void => void unmatched.push(request.url);
+let clock: TestClock;
+let client: Client;
+
+beforeEach(() => {
+  startSimulatedTime(Date.parse('2026-01-02T12:00:00Z'));
+  nock.disableNetConnect();
+  nock.emitter.on('no match', onUnmatched);
+  clock = testClock();
+  client = open(`${HOST}/`);
+});
+afterEach(async () => {
+  stopSimulatedTime();
+  await client.close();
+  nock.emitter.off('no match', onUnmatched);
+  nock.cleanAll();
+  nock.restore();
+  nock.activate();
+  expect(unmatched.splice(0)).toEqual([]);
+});
+
+function open(url: string, requestsPerSecond = 1000): Client {
+  const options = {
+    base: apiBase(url),
+    apiKey: Secret.of(KEY),
+    requestTimeoutMs: 5000,
+    maxResponseBytes: 1e6,
+    requestsPerSecond,
+    concurrent: 1,
+    userAgent: 'auditferry/1.2.3',
+  };
+  return createClient(
+    openHttpClient({ dispatcher: new Agent() }),
+    options,
+    createServerClock(() => clock.now()),
+    clock,
+  );
+}
+
+const ask = (page = 1): Promise<Page> => elapse(client.page(WINDOW, page, 1000, quiet));
+const failure = async (): Promise<ForwardError> => {
+  const error: unknown = await ask().then(
+    () => null,
+    (thrown: unknown) => thrown,
+  );
+  expect(error).toBeInstanceOf(ForwardError);
+  return error as ForwardError;
+};
+const answers = (
+  status: number,
+  body: nock.Body = {},
+  headers: Record<string, string> = {},
+): nock.Interceptor | nock.Scope =>
+  nock(HOST)
+    .get(/audit-logs/)
+    .reply(status, body, { 'content-type': 'application/json', ...headers });
+
+test.each([
+  ['https://acme.example', 'https://acme.example/api'],
+  ['https://acme.example/', 'https://acme.example/api'],
+  ['https://acme.example/api', 'https://acme.example/api'],
+  ['https://acme.example/api//', 'https://acme.example/api'],
+  ['https://acme.example/cq', 'https://acme.example/cq/api'],
+  ['https://acme.example/rapi/', 'https://acme.example/rapi/api'],
+  ['https://acme.example:8443/?x=1#y', 'https://acme.example:8443/api'],
+])('the base of %s is %s', (url, base) => {
+  expect(apiBase(url).href).toBe(base);
+});
+
+describe('a page', () => {
+  it('is asked for with every parameter, each time, in UTC with all its digits', async () => {
+    const seen: { url: URL; headers: Headers; method: string }[] = [];
+    nock(HOST)
+      .get(/audit-logs/)
+      .times(2)
+      .reply(async (request: Request) => {
+        seen.push({ url: new URL(request.url), headers: request.headers, method: request.method });
+        return [200, EMPTY, { 'content-type': 'application/json; charset=utf-8' }];
+      });
+    await ask(1);
+    await ask(7);
+    expect(seen.map(({ url }) => url.pathname)).toEqual(['/api/audit-logs', '/api/audit-logs']);
+    expect(seen.map(({ url }) => Object.fromEntries(url.searchParams))).toEqual(
+      ['1', '7'].map((page) => ({
+        start_time: '2026-01-02T12:00:00.123456789Z',
+        end_time: '2026-01-02T12:01:00Z',
+        per_page: '1000',
+        page,
+      })),
+    );
+    expect(seen[0]?.url.search).not.toContain('+');
+    expect(seen[0]?.headers.get('authorization')).toBe(`Bearer ${KEY}`);
+    expect(seen[0]?.headers.get('user-agent')).toBe('auditferry/1.2.3');
+    expect(seen[0]?.headers.get('accept')).toBe('application/json');
+    expect(client.requests()).toBe(2);
+  });
+});
+
+describe('other calls', () => {
+  it('carry the key only where it is asked for, and resolve with any status', async () => {
+    const keys: (string | null)[] = [];
+    nock(HOST)
+      .get(/healthcheck|platform-info/)
+      .times(2)
+      .reply(async (request: Request) => {
+        keys.push(request.headers.get('authorization'));
+        return [503, 'no'];
+      });
+    expect((await elapse(client.get('healthcheck', { withKey: false }, quiet))).status).toBe(503);
+    expect((await elapse(client.get('platform-info', { withKey: true }, quiet))).status).toBe(503);
+    expect(keys).toEqual([null, `Bearer ${KEY}`]);
+  });
+});
+
+describe('an answer that holds', () => {
+  test.each([
+    [301, /redirects/],
+    [302, /redirects/],
+    [307, /redirects/],
+    [400, /may have changed/],
+    [401, /every key expires/],
+    [403, /admin:read/],
+    [404, /too old/],
+    [422, /may have changed/],
+    [501, /may have changed/],
+    [204, /may have changed/],
+  ])('%i: denied at once, with what to do, and a redirect is not followed', async (status, mend) => {
+    answers(status, '', { location: 'https://elsewhere.example/api/audit-logs' });
+    const error = await failure();
+    expect(error).toMatchObject({ kind: 'denied', mend: expect.stringMatching(mend) as string });
+    expect(error.message).toContain(`https://acme.example/api/audit-logs answered ${status}`);
+    expect(client.requests()).toBe(1);
+  });
+
+  test.each([
+    ['a page of a web interface', 'text/html', /text\/html instead of JSON/],
+    ['text', 'text/plain\u0007', /text\/plain/],
+  ])('%s is no empty log', async (_name, type, said) => {
+    answers(200, '<html></html>', { 'content-type': type.replace('\u0007', '') });
+    expect(await failure()).toMatchObject({ kind: 'denied', message: expect.stringMatching(said) as string });
+  });
+});
+
+describe('an answer that passes', () => {
+  test.each([408, 425, 429, 500, 502, 503, 504])('%i is tried again', async (status) => {
+    answers(status);
+    answers(200, EMPTY);
+    expect((await ask()).rows).toBe(0);
+    expect(client.requests()).toBe(2);
+  });
+
+  test.each([
+    ['an empty body', ''],
+    ['cut JSON', '{"items":['],
+    ['another shape', '{"data":[]}'],
+  ])('%s is tried again', async (_name, body) => {
+    answers(200, body);
+    answers(200, EMPTY);
+    expect((await ask()).rows).toBe(0);
+  });
+
+  it('waits as long as the server asks, in seconds or up to a date', async () => {
+    answers(429, {}, { 'retry-after': '7' });
+    answers(503, {}, { 'retry-after': new Date(clock.now() + 7000 + 20_000).toUTCString() });
+    answers(200, EMPTY);
+    await ask();
+    expect(clock.slept).toEqual([7000, 20_000]);
+  });
+
+  it('hands a long wait up instead of sitting in it', async () => {
+    answers(429, {}, { 'retry-after': '31' });
+    expect(await failure()).toMatchObject({ kind: 'transient', retryAfterMs: 31_000 });
+    expect(clock.slept).toEqual([]);
+    expect(client.requests()).toBe(1);
+  });
+});
+
+describe('the words of the server', () => {
+  it('are quoted on one line and cut, and never the key, even where the server quotes it', async () => {
+    answers(401, {
+      message: `bad\r\n\u001b[31mtoken "Bearer ${KEY}" ${'x'.repeat(170)}${KEY}${'y'.repeat(900)}`,
+    });
+    const { message, mend } = await failure();
+    expect(message).toContain('(bad [31mtoken "Bearer [secret]"');
+    expect(`${message}${mend}`).not.toMatch(/[\r\n\u001b]/);
+    expect(message).not.toContain(KEY.slice(0, 8));
+    expect(message.length).toBeLessThan(400);
+  });
+
+  it.each<[string, nock.Body]>([
+    ['a list', []],
+    ['a message that is no text', { message: { a: 1 } }],
+    ['no JSON', 'oops'],
+  ])('may be missing: %s', async (_name, body) => {
+    answers(401, body);
+    expect((await failure()).message).toBe('https://acme.example/api/audit-logs answered 401');
+  });
+});
+
+describe('an abort', () => {
+  it('does not wait for a turn in the rate limit', async () => {
+    const slow = open(HOST, 0.01);
+    answers(200, EMPTY);
+    await elapse(slow.page(WINDOW, 1, 1, quiet));
+    const stop = new AbortController();
+    const waiting = slow.page(WINDOW, 1, 1, stop.signal);
+    setImmediate(() => stop.abort(new Error('enough')));
+    await expect(waiting).rejects.toThrow('enough');
+    expect(slow.requests()).toBe(1);
+    await slow.close();
+  });
+});

@@ -1,0 +1,207 @@
+import fc from 'fast-check';
+import { describe, expect, it, test } from 'vitest';
+
+import type { Json, Window } from '../../../src/model/event.ts';
+import { NS_PER_SECOND } from '../../../src/model/time.ts';
+import {
+  frontierOf,
+  isIndivisible,
+  liveWindow,
+  NO_PROGRESS,
+  readProgress,
+  sortWindows,
+  splitWindow,
+  writeProgress,
+} from '../../../src/sources/cloudquery/windows.ts';
+
+const T0 = 1_767_355_200n * NS_PER_SECOND;
+const MINUTE = 60n * NS_PER_SECOND;
+const unit = fc.constantFrom(1n, 1_000n, 1_000_000n, NS_PER_SECOND);
+const ns = fc.bigInt({ min: 0n, max: 4_000_000_000n * NS_PER_SECOND });
+
+const splits = fc
+  .record({
+    unitNs: unit,
+    startNs: ns,
+    width: fc.oneof(fc.bigInt({ min: 3n, max: 300n }), fc.bigInt({ min: 3n, max: 3_000_000n })),
+    extra: fc.bigInt({ min: 0n, max: 999n }),
+    rows: fc.option(fc.integer({ min: 0, max: 5_000_000 })),
+    sample: fc.array(fc.tuple(fc.double({ min: 0, max: 1, noNaN: true }), fc.integer({ min: 1, max: 30 })), {
+      maxLength: 20,
+    }),
+  })
+  .map(({ unitNs, startNs, width, extra, rows, sample }) => {
+    const window = { startNs, endNs: startNs + width * unitNs + (extra % unitNs) };
+    const span = window.endNs - startNs;
+    const times = sample.flatMap(([at, times]) =>
+      Array.from({ length: times }, () => startNs + (span * BigInt(Math.round(at * 1e6))) / 1_000_000n),
+    );
+    return { window, unitNs, rows, times };
+  });
+
+describe('splitWindow', () => {
+  it('covers the window without a gap, sharing edges, with parts strictly narrower and few', () => {
+    fc.assert(
+      fc.property(splits, ({ window, unitNs, rows, times }) => {
+        const parts = splitWindow(window, unitNs, rows, times);
+        expect(parts.length).toBeGreaterThanOrEqual(2);
+        expect(parts.length).toBeLessThanOrEqual(64);
+        expect(parts[0]?.startNs).toBe(window.startNs);
+        expect(parts.at(-1)?.endNs).toBe(window.endNs);
+        parts.forEach((part, index) => {
+          expect(part.endNs).toBeGreaterThan(part.startNs);
+          expect(part.endNs - part.startNs).toBeLessThan(window.endNs - window.startNs);
+          if (index > 0) expect(part.startNs).toBe(parts[index - 1]?.endNs);
+        });
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('comes to an end: every window is soon cut into indivisible ones around its burst', () => {
+    fc.assert(
+      fc.property(splits, fc.double({ min: 0, max: 1, noNaN: true }), ({ window, unitNs }, at) => {
+        const burst =
+          window.startNs + ((window.endNs - window.startNs) * BigInt(Math.round(at * 1e6))) / 1_000_000n;
+        let here = window;
+        let cuts = 0;
+        while (!isIndivisible(here, unitNs)) {
+          const parts = splitWindow(
+            here,
+            unitNs,
+            1500,
+            Array.from({ length: 1000 }, () => burst),
+          );
+          here = parts.find((part) => part.startNs <= burst && burst <= part.endNs) ?? here;
+          cuts += 1;
+          expect(cuts).toBeLessThan(12);
+        }
+      }),
+    );
+  });
+
+  it('cuts for the count, bounded', () => {
+    const day = { startNs: T0, endNs: T0 + 1440n * MINUTE };
+    expect(splitWindow(day, NS_PER_SECOND, 1400, [])).toHaveLength(2);
+    expect(splitWindow(day, NS_PER_SECOND, 7000, [])).toHaveLength(10);
+    expect(splitWindow(day, NS_PER_SECOND, 10_000_000, [])).toHaveLength(64);
+    expect(splitWindow(day, NS_PER_SECOND, null, [])).toHaveLength(2);
+    expect(splitWindow(day, NS_PER_SECOND, 0, [])).toHaveLength(2);
+  });
+});
+
+const windows = fc.array(
+  fc
+    .tuple(ns, fc.bigInt({ min: 0n, max: 10n ** 15n }))
+    .map(([startNs, width]) => ({ startNs, endNs: startNs + width })),
+);
+
+describe('progress', () => {
+  it('comes back as it was written, through JSON text', () => {
+    fc.assert(
+      fc.property(ns, ns, windows, fc.jsonValue(), (startNs, endNs, open, extra) => {
+        const progress = { startNs, endNs, open: sortWindows(open) };
+        const kept = JSON.parse(JSON.stringify(writeProgress(progress, extra as Json))) as Json;
+        expect(readProgress(kept)).toEqual({ progress, extra: JSON.parse(JSON.stringify(extra)) as Json });
+      }),
+    );
+  });
+
+  it('is none before the first', () => {
+    expect(readProgress(null)).toEqual({ progress: NO_PROGRESS, extra: null });
+    expect(readProgress(writeProgress(NO_PROGRESS, null)).progress).toEqual(NO_PROGRESS);
+  });
+
+  const good = { version: 1, start: '1', end: '5', open: [['1', '2']], reconcile: null };
+  test.each<[string, unknown]>([
+    ['an empty object', {}],
+    ['a list', []],
+    ['a text', '{}'],
+    ['a number', 1],
+    ['false', false],
+    ['a later version', { ...good, version: 2 }],
+    ['no open windows', { ...good, open: null }],
+    ['an open window that is none', { ...good, open: [null] }],
+    ['half an open window', { ...good, open: [['1']] }],
+    ['a window that ends before it starts', { ...good, open: [['2', '1']] }],
+    ['an empty time', { ...good, start: '' }],
+    ['a time in hex', { ...good, end: '0x10' }],
+    ['a time as a number', { ...good, end: 5 }],
+    ['true for a time', { ...good, start: true }],
+    ['a time with a fraction', { ...good, end: '1.5' }],
+    ['no start', { ...good, start: undefined }],
+    ['an end without a start', { ...good, start: null }],
+    ['a start without an end', { ...good, end: null }],
+  ])('%s is corrupt, never a new beginning', (_name, json) => {
+    expect(() => readProgress(json as Json)).toThrow(expect.objectContaining({ kind: 'corrupt' }));
+  });
+});
+
+describe('liveWindow', () => {
+  const at = (
+    startNs: bigint | null,
+    endNs: bigint | null,
+  ): { startNs: bigint | null; endNs: bigint | null; open: Window[] } => ({
+    startNs,
+    endNs,
+    open: [],
+  });
+  const overlap = 10n * MINUTE;
+
+  it('first reaches from the configured start to the last full second', () => {
+    expect(liveWindow(NO_PROGRESS, T0 - 5n, overlap, T0 + 999_999_999n)).toEqual({
+      startNs: T0 - NS_PER_SECOND,
+      endNs: T0,
+    });
+  });
+
+  it('is empty, not backwards, when the start lies ahead', () => {
+    expect(liveWindow(NO_PROGRESS, T0 + MINUTE, overlap, T0)).toEqual({ startNs: T0, endNs: T0 });
+  });
+
+  it('begins an overlap before the last end', () => {
+    expect(liveWindow(at(0n, T0), 0n, overlap, T0 + MINUTE)).toEqual({
+      startNs: T0 - overlap,
+      endNs: T0 + MINUTE,
+    });
+  });
+
+  it('takes back a last end that lies in the future', () => {
+    expect(liveWindow(at(0n, T0 + 60n * MINUTE), 0n, overlap, T0)).toEqual({
+      startNs: T0 - overlap,
+      endNs: T0,
+    });
+  });
+
+  it('never begins before 1970', () => {
+    expect(liveWindow(at(0n, MINUTE), 0n, overlap, 2n * MINUTE)).toEqual({ startNs: 0n, endNs: 2n * MINUTE });
+  });
+
+  it('leaves no gap after the last, whatever the clock does', () => {
+    fc.assert(
+      fc.property(ns, ns, fc.bigInt({ min: 0n, max: 10n ** 14n }), (endNs, nowNs, overlapNs) => {
+        const live = liveWindow(at(0n, endNs), 0n, overlapNs, nowNs);
+        expect(live.startNs).toBeLessThanOrEqual(endNs);
+        expect(live.endNs).toBeLessThanOrEqual(nowNs);
+        expect(live.startNs).toBeLessThanOrEqual(live.endNs);
+      }),
+    );
+  });
+});
+
+describe('the frontier', () => {
+  it('stands at the oldest open window, else at the last end', () => {
+    expect(frontierOf(NO_PROGRESS)).toBeNull();
+    expect(frontierOf({ startNs: 0n, endNs: 9n, open: [] })).toBe(9n);
+    expect(
+      frontierOf({
+        startNs: 0n,
+        endNs: 9n,
+        open: [
+          { startNs: 3n, endNs: 4n },
+          { startNs: 5n, endNs: 9n },
+        ],
+      }),
+    ).toBe(3n);
+  });
+});
