@@ -1,7 +1,7 @@
 import type { Job, Journal } from '../checkpoint/journal.ts';
 import { openJournal } from '../checkpoint/sqlite/index.ts';
 import type { Config } from '../config/config.ts';
-import { formatDuration } from '../config/units.ts';
+import { formatDuration } from '../model/units.ts';
 import { ForwardError } from '../model/errors.ts';
 import type { Json } from '../model/event.ts';
 import { limiter } from '../pipeline/daemon.ts';

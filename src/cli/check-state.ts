@@ -3,7 +3,7 @@ import { statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import type { Config } from '../config/config.ts';
-import { formatSize } from '../config/units.ts';
+import { formatSize } from '../model/units.ts';
 import type { CheckItem } from '../model/check.ts';
 import { describe, ForwardError } from '../model/errors.ts';
 import { holderOf, openGuestJournal } from './session.ts';

@@ -30,7 +30,7 @@ const HIDDEN = new Set(['level', 'time', 'msg', 'source', 'sink', 'name']);
 const NAME_WIDTH = 10;
 
 /** `12:00:03  platform    read 12 new events  (read_up_to 2026-01-01T00:00:00Z)`: from one JSON line of the log. */
-export function prettyLine(line: string): string {
+function prettyLine(line: string): string {
   const entry = JSON.parse(line) as Record<string, unknown>;
   const who =
     [entry['source'], entry['sink'], entry['name']].find((name) => typeof name === 'string') ?? 'auditferry';

@@ -2,7 +2,7 @@ import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
 
 import type { Config } from '../config/config.ts';
-import { formatDuration } from '../config/units.ts';
+import { formatDuration } from '../model/units.ts';
 import { createClassify } from '../formats/classify.ts';
 import type { Explanation } from '../formats/classify.ts';
 import type { NormalizeOptions } from '../formats/options.ts';

@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
 
-import { parseMoment } from '../config/moment.ts';
+import { parseMoment } from '../model/moment.ts';
 import type { Config } from '../config/config.ts';
 import type { Clock } from '../model/clock.ts';
 import { ForwardError, oneLine } from '../model/errors.ts';

@@ -1,4 +1,4 @@
-import { formatDuration } from '../config/units.ts';
+import { formatDuration } from '../model/units.ts';
 import { formatTime, nsToMs } from '../model/time.ts';
 import { pendingIn } from '../pipeline/verify.ts';
 import type {

@@ -8,7 +8,7 @@ import type { Journal } from '../checkpoint/journal.ts';
 import type { Config } from '../config/config.ts';
 import { loadConfig } from '../config/config.ts';
 import { allParts } from '../config/parts.ts';
-import { formatDuration, parseDuration } from '../config/units.ts';
+import { formatDuration, parseDuration } from '../model/units.ts';
 import { wallClock } from '../model/clock.ts';
 import { describe, ForwardError, oneLine } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';

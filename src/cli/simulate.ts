@@ -1,7 +1,7 @@
 import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
 
-import { formatDuration } from '../config/units.ts';
+import { formatDuration } from '../model/units.ts';
 import { expected, place, readText } from '../simulator/options.ts';
 import type { SimulatorPatch } from '../simulator/options.ts';
 import { startSimulator } from '../simulator/server.ts';

@@ -1,5 +1,5 @@
 import type { LoopDocument, SinkDocument, SourceDocument, StatusDocument } from '../admin/document.ts';
-import { formatSize } from '../config/units.ts';
+import { formatSize } from '../model/units.ts';
 import { markOf } from './report.ts';
 import type { Mark } from './report.ts';
 import { count, shown } from './report.ts';

@@ -1,4 +1,4 @@
-import type { Json, Window } from '../model/event.ts';
+import type { Window } from '../model/event.ts';
 import { formatTime } from '../model/time.ts';
 import type {
   ChangedEvent,
@@ -52,7 +52,7 @@ export function verifyDocument(
       kind: finding.kind,
       summary: finding.summary,
       event_id: finding.eventId ?? null,
-      detail: (finding.detail ?? null) as Json,
+      detail: finding.detail ?? null,
       last_at: finding.lastAt,
     })),
   };

@@ -5,7 +5,7 @@ import type { Config, LogLevel, SinkConfig, SourceConfig } from './config.ts';
 import { parseListen } from './validate.ts';
 
 /** How often a source is polled that says neither poll_interval nor schedule. */
-export const DEFAULT_POLL_INTERVAL_MS = 15_000;
+const DEFAULT_POLL_INTERVAL_MS = 15_000;
 
 /** The data as the assembled schema leaves it: checked, converted, defaults filled in. */
 interface Validated {
@@ -77,7 +77,17 @@ function buildSource(name: string, source: ValidatedSource): SourceConfig {
 }
 
 function buildSink(name: string, sink: ValidatedSink): SinkConfig {
-  const { type, format, format_options, batch, where, concurrent, rate_limit, on_mass_rejection, ...options } = sink;
+  const {
+    type,
+    format,
+    format_options,
+    batch,
+    where,
+    concurrent,
+    rate_limit,
+    on_mass_rejection,
+    ...options
+  } = sink;
   return {
     name,
     type,

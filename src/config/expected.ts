@@ -1,5 +1,5 @@
 import type { Schema } from './schema.ts';
-import { formatDuration, formatSize } from './units.ts';
+import { formatDuration, formatSize } from '../model/units.ts';
 
 /** What a value has to be, as a sentence part: "a duration such as 15s, 10m, 24h or 30d". */
 export function expectation(schema: Schema): string {

@@ -5,7 +5,7 @@ type Schema = Readonly<Record<string, unknown>>;
 /** Name of a source or a sink: it becomes a metric label, a key of the journal and part of file names. */
 export const NAME_PATTERN = '^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$';
 
-export const severities = ['informational', 'low', 'medium', 'high', 'critical'] as const;
+const severities = ['informational', 'low', 'medium', 'high', 'critical'] as const;
 
 const section = (description: string, properties: Schema): Schema => ({
   type: 'object',
@@ -47,7 +47,8 @@ export const adminSchema = section('The listener for health, metrics and the sta
   token: {
     type: 'string',
     secret: true,
-    description: 'When set, everything but the health checks asks for it as a bearer token.',
+    description:
+      'Allows changes, and reading what events say, with this bearer token; without it the listener changes nothing.',
   },
   allowed_hosts: {
     type: 'array',

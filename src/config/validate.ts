@@ -6,7 +6,7 @@ import * as formats from 'ajv-formats';
 
 import { Secret } from '../model/secret.ts';
 import type { Schema } from './schema.ts';
-import { parseDuration, parseSize } from './units.ts';
+import { parseDuration, parseSize } from '../model/units.ts';
 
 /** What the custom keywords need to know about the file that is being validated. */
 export interface Surroundings {

@@ -4,7 +4,7 @@ import { cefClassId, cefHeader, cefValue, type CefValueOptions } from './escape.
 import type { CanonicalEvent, Format, FormatDefinition, Origin } from './format.ts';
 import { isIpv6 } from './address.ts';
 import { SEVERITY_NUMBERS } from './severity.ts';
-import { actorName, displayMessage } from './title.ts';
+import { actorName, displayMessage, labelsText } from './title.ts';
 import { UNKNOWN } from './vocabulary.ts';
 
 export interface CefOptions {
@@ -139,11 +139,4 @@ function sourceAddress(event: CanonicalEvent, ipv6InSrc: boolean): Extension[] {
   if (!isIpv6(event.ip)) return [['src', event.ip, LENGTH.short]];
   const own: Extension = ['c6a2', event.ip, LENGTH.short, 'Source IPv6 Address'];
   return ipv6InSrc ? [['src', event.ip, LENGTH.short], own] : [own];
-}
-
-/** The operator's labels on one line: `environment: production, site: north`. */
-export function labelsText(origin: Origin): string {
-  return Object.entries(origin.labels)
-    .map(([name, value]) => `${name}: ${value}`)
-    .join(', ');
 }

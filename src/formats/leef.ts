@@ -1,10 +1,9 @@
 import { nsToMs } from '../model/time.ts';
 import { roleNames } from './actor.ts';
-import { labelsText } from './cef.ts';
 import { leefHeader, leefValue } from './escape.ts';
 import type { CanonicalEvent, Format, FormatDefinition, Origin } from './format.ts';
 import { SEVERITY_NUMBERS } from './severity.ts';
-import { actorName } from './title.ts';
+import { actorName, labelsText } from './title.ts';
 
 export interface LeefOptions {
   readonly version?: '1.0' | '2.0';

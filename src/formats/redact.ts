@@ -4,7 +4,7 @@ import { DEFAULT_REPLACEMENT, type RedactOptions } from './options.ts';
 import { createJudgeKey, tellsAbout, type JudgeKey, type Secrecy } from './secrets.ts';
 
 /** Deepest nesting that leaves; deeper parts are replaced by a note. Receivers refuse a document long before. */
-export const MAX_DEPTH = 64;
+const MAX_DEPTH = 64;
 const TOO_DEEP = `[nested deeper than ${MAX_DEPTH} levels]`;
 
 export interface Redacted {

@@ -39,11 +39,6 @@ export function otlpSeverity(event: Pick<CanonicalEvent, 'severity' | 'outcome'>
   return SEVERITY_NUMBERS[lowFailure ? 'medium' : event.severity].otlp;
 }
 
-/** 0 for informational to 4 for critical. */
-export function severityRank(severity: Severity): number {
-  return SEVERITIES.indexOf(severity);
-}
-
 /** A failure is never merely informational: somebody was refused something. */
 export function raisedByFailure(severity: Severity, outcome: Outcome): Severity {
   return outcome === 'failure' && severity === 'informational' ? 'low' : severity;

@@ -1,4 +1,4 @@
-import type { CanonicalEvent } from './format.ts';
+import type { CanonicalEvent, Origin } from './format.ts';
 
 /** Longest title, in UTF-16 units: CEF takes 512 for a name, people read far less. */
 const MAX_TITLE_UNITS = 120;
@@ -49,4 +49,11 @@ export function flat(text: string): string {
 
 function part(text: string): string {
   return flat(cut(text, MAX_PART_UNITS));
+}
+
+/** The operator's labels on one line: `environment: production, site: north`. */
+export function labelsText(origin: Origin): string {
+  return Object.entries(origin.labels)
+    .map(([name, value]) => `${name}: ${value}`)
+    .join(', ');
 }

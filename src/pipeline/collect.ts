@@ -2,6 +2,7 @@ import type { Appended, Journal } from '../checkpoint/journal.ts';
 import type { Clock } from '../model/clock.ts';
 import { ForwardError } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
+import { span } from '../model/trace.ts';
 import { formatTime, nsToMs } from '../model/time.ts';
 import type { Harvest, Source } from '../sources/source.ts';
 import { describeRevisions } from './revisions.ts';
@@ -46,7 +47,7 @@ export async function collect(context: CollectContext, signal: AbortSignal): Pro
       try {
         await waitForSpace(context, signal);
         enterState(status, 'working', clock.now());
-        await pollOnce(context, signal);
+        await span('poll', { source: context.name }, () => pollOnce(context, signal));
         faults.recovered();
         failures = 0;
         enterState(status, 'idle', clock.now());
@@ -117,7 +118,8 @@ function count(status: SourceStatus, harvest: Harvest, result: Appended, nowMs: 
     (latest, event) => (event.createdNs > latest ? event.createdNs : latest),
     0n,
   );
-  if (result.appended > 0 && harvest.purpose === 'live')
+  // While catching up the age of the newest event says how far behind we are, not how late events become visible.
+  if (result.appended > 0 && harvest.purpose === 'live' && status.polls > 0)
     status.visibilityLagMs = Math.max(nowMs - nsToMs(newest), 0);
 }
 
@@ -176,7 +178,7 @@ async function react(
 }
 
 /** Sleeps; a hold ends at once when its secret was replaced. */
-export async function sleepUnlessRefreshed(
+async function sleepUnlessRefreshed(
   ms: number,
   held: boolean,
   refresh: () => boolean,

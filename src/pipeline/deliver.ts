@@ -3,6 +3,7 @@ import type { Clock } from '../model/clock.ts';
 import { ForwardError } from '../model/errors.ts';
 import type { AuditEvent } from '../model/event.ts';
 import type { Log } from '../model/log.ts';
+import { span } from '../model/trace.ts';
 import type { Item } from '../sinks/sink.ts';
 import type { Outlet, Refusal } from './outlet.ts';
 import type { Prepare } from './prepare.ts';
@@ -112,7 +113,12 @@ async function takeOff(
   }
   const byId = new Map(events.map((event) => [event.seq, event]));
   enterState(context.status, 'working', context.clock.now());
-  const flight: Flight = { upTo, done: false, rejected: unrendered, landed: land() };
+  const flight: Flight = {
+    upTo,
+    done: false,
+    rejected: unrendered,
+    landed: span('batch', { sink: context.name, events: items.length }, land),
+  };
   flight.landed.catch(() => {}); // the loop looks at it when its turn comes; until then it must not count as unhandled
   return flight;
 

@@ -2,6 +2,7 @@ import { untilAborted } from '../model/abort.ts';
 import type { Clock } from '../model/clock.ts';
 import { ForwardError, oneLine } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
+import { span } from '../model/trace.ts';
 import type { Batch, Fate, Item, Receipt, Sink } from '../sinks/sink.ts';
 import { createGate } from './gate.ts';
 import { createMassGuard } from './mass-guard.ts';
@@ -80,7 +81,8 @@ export function createOutlet(options: OutletOptions): Outlet {
     signal: AbortSignal,
   ): Promise<Receipt | ForwardError> {
     try {
-      const receipt = await send(batch, signal);
+      const about = { sink: status.name, events: batch.items.length, attempt: batch.attempt };
+      const receipt = await span('send', about, () => send(batch, signal));
       if (receipt.fates.length !== batch.items.length) {
         throw new Error(
           `${receipt.fates.length} fates for ${batch.items.length} events: a fault of the sink`,

@@ -1,4 +1,5 @@
 import type { CanonicalEvent, Canonicalize, Format, Origin, Outcome, Severity } from '../formats/format.ts';
+import { SEVERITIES } from '../formats/severity.ts';
 import { describe } from '../model/errors.ts';
 import type { AuditEvent } from '../model/event.ts';
 import type { Item } from '../sinks/sink.ts';
@@ -43,8 +44,6 @@ export function createPrepare(
     }
   };
 }
-
-const SEVERITIES: readonly Severity[] = ['informational', 'low', 'medium', 'high', 'critical'];
 
 function compileWhere(where: Where): (event: CanonicalEvent) => boolean {
   const types = where.eventType.map(globToRegExp);

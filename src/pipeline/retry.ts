@@ -1,4 +1,4 @@
-import { formatDuration } from '../config/units.ts';
+import { formatDuration } from '../model/units.ts';
 import type { Clock } from '../model/clock.ts';
 import { describe } from '../model/errors.ts';
 import type { ErrorKind, ForwardError } from '../model/errors.ts';

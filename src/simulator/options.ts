@@ -1,4 +1,4 @@
-import { formatDuration, parseDuration, parseSize } from '../config/units.ts';
+import { formatDuration, parseDuration, parseSize } from '../model/units.ts';
 import { ForwardError, oneLine } from '../model/errors.ts';
 import type { PartSchema } from '../model/part.ts';
 import { parseTime } from '../model/time.ts';

@@ -3,7 +3,7 @@ import { expectation } from '../../src/config/expected.ts';
 import { assembleSchema, partSchema } from '../../src/config/schema.ts';
 import type { Schema } from '../../src/config/schema.ts';
 import { whereSchema } from '../../src/config/sections.ts';
-import { formatDuration, formatSize } from '../../src/config/units.ts';
+import { formatDuration, formatSize } from '../../src/model/units.ts';
 import { tlsSchema } from '../../src/net/tls.ts';
 
 /** What stands in the full example where a key has no default but has to be there. */
@@ -33,7 +33,15 @@ function followed(schema: Schema): Schema {
   return typeof $ref === 'string' ? { ...DEFINITIONS[$ref], ...rest } : schema;
 }
 
-const COMMON_SINK_KEYS = ['format', 'format_options', 'batch', 'where', 'concurrent', 'rate_limit', 'on_mass_rejection'];
+const COMMON_SINK_KEYS = [
+  'format',
+  'format_options',
+  'batch',
+  'where',
+  'concurrent',
+  'rate_limit',
+  'on_mass_rejection',
+];
 
 /** config/full.yaml: every key with its meaning and its default. */
 export function fullExample(parts: Parts): string {

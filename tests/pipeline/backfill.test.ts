@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
+import type { Json } from '../../src/model/event.ts';
 import {
   NOTHING_READ,
   backfill,
@@ -49,7 +50,7 @@ describe('a backfill', () => {
     its.clock.advance(0);
     const impatient = { ...its.jobs(), clock: { ...its.clock, monotonic: ticking() } };
     const saved = async (progress: BackfillProgress): Promise<void> => {
-      left = readBackfillProgress(JSON.parse(JSON.stringify(writeBackfillProgress(progress))));
+      left = readBackfillProgress(JSON.parse(JSON.stringify(writeBackfillProgress(progress))) as Json);
       if (progress.events > 3000) crash.abort(new Error('crash'));
     };
     await expect(backfill(impatient, whole(its), NOTHING_READ, saved, crash.signal)).rejects.toThrow('crash');

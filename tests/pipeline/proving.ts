@@ -176,7 +176,7 @@ function replaySink(clock: TestClock, sink: MemorySink, where: Partial<Where>): 
   const all: Where = { eventType: [], status: [], severity: 'informational', ...where };
   return {
     sink,
-    prepare: createPrepare(createCanonicalize(), rawFormat.create({} as never), all, () => ({
+    prepare: createPrepare(createCanonicalize(), rawFormat.create({}), all, () => ({
       instance: 'platform.example',
       apiVersion: 'v2',
       forwarderVersion: '0',

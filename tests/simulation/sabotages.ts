@@ -141,8 +141,8 @@ export const sabotages: readonly Sabotage[] = [
     edits: [
       {
         file: DELIVER,
-        find: 'while (flights.length < context.concurrent) {',
-        replace: 'while (flights.length <= context.concurrent) {',
+        find: 'while (flights.length < context.concurrent && !context.halting()) {',
+        replace: 'while (flights.length <= context.concurrent && !context.halting()) {',
       },
     ],
     caughtBy: ['in flight'],

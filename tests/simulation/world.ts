@@ -242,8 +242,10 @@ async function run(
     await stopped.close();
     await turn();
     // A request that waited for its turn in the rate limit leaves that wait behind; anything longer would hold the process up.
-    vi.advanceTimersByTime(TURN_WAIT_MS);
-    await turn();
+    for (let waited = 0; waited < TURN_WAIT_MS; waited += TURN_WAIT_MS / 10) {
+      vi.advanceTimersByTime(TURN_WAIT_MS / 10);
+      await turn();
+    }
     for (const checker of checkers) checker.stopped?.(vi.getTimerCount() - agenda.timers());
     give();
   }

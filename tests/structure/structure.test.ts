@@ -20,6 +20,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   simulator: ['model'],
   config: [
     'model',
+    'net/tls.ts',
     'formats/format.ts',
     'formats/options.ts',
     'formats/registry.ts',
@@ -29,8 +30,15 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'sources/registry.ts',
     'sources/source.ts',
   ],
-  pipeline: ['model', 'checkpoint/journal.ts', 'formats/format.ts', 'sinks/sink.ts', 'sources/source.ts'],
-  admin: ['model', 'checkpoint/journal.ts', 'formats/format.ts', 'pipeline/status.ts'],
+  pipeline: [
+    'model',
+    'checkpoint/journal.ts',
+    'formats/format.ts',
+    'formats/severity.ts',
+    'sinks/sink.ts',
+    'sources/source.ts',
+  ],
+  admin: ['model', 'checkpoint/journal.ts', 'formats/format.ts', 'pipeline/status.ts', 'sources/source.ts'],
 };
 
 const BANNED_FILES = /(^|\/)(utils?|helpers?|common|types?|misc|manager)(\.|\/)/;

@@ -10,7 +10,7 @@ export interface ChainedFields {
   readonly receivedAt: string;
 }
 
-export const HASH_BYTES = 32;
+const HASH_BYTES = 32;
 const SEQ_BYTES = 8;
 const LENGTH_BYTES = 4;
 

@@ -3,7 +3,7 @@ import type { Window } from '../../model/event.ts';
 import { floorTo, NS_PER_SECOND } from '../../model/time.ts';
 
 /** A range is looked at in at most this many parts, so that its table can be read and its cost is bounded. */
-const BUCKETS_LIMIT = 200n;
+const BUCKETS_LIMIT = 100n;
 
 const MINUTE_NS = 60n * NS_PER_SECOND;
 const HOUR_NS = 60n * MINUTE_NS;

@@ -38,7 +38,7 @@ export async function probeFlavour(
 }
 
 /** Null when the answer is not that of a cluster. */
-export function readFlavour(answer: ClusterAnswer, wanted: Product | 'auto'): Flavour | null {
+function readFlavour(answer: ClusterAnswer, wanted: Product | 'auto'): Flavour | null {
   const version = textAt(answer.json, 'version', 'number');
   if (version === '') return null;
   const opensearch = textAt(answer.json, 'version', 'distribution') === 'opensearch';

@@ -8,7 +8,7 @@ import { askPresent, refresh } from './present.ts';
 import type { Target } from './target.ts';
 
 /** `ids` queries stay at this many ids a call. */
-export const IDS_PER_QUESTION = 1000;
+const IDS_PER_QUESTION = 1000;
 
 /**
  * The rollover guard. `create` refuses a repeated id only within one backing index, so a resend that meets a new write

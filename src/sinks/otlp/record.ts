@@ -25,7 +25,7 @@ export interface LogRecord {
 }
 
 /** One name for one structure; what kind of event it is stands in `cloudquery.audit.event_type`. */
-export const EVENT_NAME = 'cloudquery.platform.audit';
+const EVENT_NAME = 'cloudquery.platform.audit';
 
 /**
  * An audit event as a log record: the body is a sentence for people, everything structured is a flat attribute, and

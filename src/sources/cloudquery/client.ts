@@ -6,6 +6,7 @@ import { untilAborted } from '../../model/abort.ts';
 import { ForwardError, oneLine } from '../../model/errors.ts';
 import type { Window } from '../../model/event.ts';
 import type { Secret } from '../../model/secret.ts';
+import { span } from '../../model/trace.ts';
 import { formatTime } from '../../model/time.ts';
 import { isTimeout, isTooLarge, mediaType, retryAfterMs } from '../../net/http.ts';
 import type { HttpClient, HttpResponse } from '../../net/http.ts';
@@ -69,16 +70,15 @@ export function createClient(
     signal.throwIfAborted(); // its turn in the rate limit may have come long after it was given up
     const sentMs = clock.now();
     requests += 1;
-    const response = await http.exchange(
-      {
-        method: 'GET',
-        url,
-        headers,
-        timeoutMs: options.requestTimeoutMs,
-        maxResponseBytes: options.maxResponseBytes,
-      },
-      signal,
-    );
+    const { requestTimeoutMs: timeoutMs, maxResponseBytes } = options;
+    const response = await span('request', { path: url.pathname }, async (open) => {
+      const answer = await http.exchange(
+        { method: 'GET', url, headers, timeoutMs, maxResponseBytes },
+        signal,
+      );
+      open.note({ status: answer.status });
+      return answer;
+    });
     serverClock.observe(response.headers, sentMs, clock.now());
     return response;
   };

@@ -1,6 +1,6 @@
 import { CronTime, validateCronExpression } from 'cron';
 
-import { parseMoment } from '../../config/moment.ts';
+import { parseMoment } from '../../model/moment.ts';
 import type { PartSchema } from '../../model/part.ts';
 import type { Secret } from '../../model/secret.ts';
 import { tlsSchema } from '../../net/tls.ts';

@@ -22,7 +22,7 @@ export interface Precision {
 }
 
 /** The most that the API gives in one answer. */
-export const PER_PAGE = 1000;
+const PER_PAGE = 1000;
 /** Passes over an instant that does not fit in one answer, before the window is marked suspect. */
 const PASSES_LIMIT = 40;
 /** Passes in a row without a new id that settle an instant where the server's count is met, and where there is none. */

@@ -1,4 +1,5 @@
 import type { Window } from '../../model/event.ts';
+import { span } from '../../model/trace.ts';
 import type { Client } from './client.ts';
 import { readWindow } from './read-window.ts';
 import type { Precision, WindowRead } from './read-window.ts';
@@ -34,7 +35,10 @@ export async function* readWindows(
         if (!running.has(window))
           running.set(
             window,
-            readWindow(client, window, precision, either).then((read) => ({ window, read })),
+            span('window', {}, () => readWindow(client, window, precision, either)).then((read) => ({
+              window,
+              read,
+            })),
           );
       }
       const { window, read } = await Promise.race(running.values());

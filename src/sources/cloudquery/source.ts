@@ -1,4 +1,4 @@
-import { parseMoment } from '../../config/moment.ts';
+import { parseMoment } from '../../model/moment.ts';
 import type { CheckReport } from '../../model/check.ts';
 import type { Coverage, Finding, Json, NewEvent, Window } from '../../model/event.ts';
 import { formatTime, msToNs } from '../../model/time.ts';

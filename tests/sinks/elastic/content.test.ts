@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 
 import { describe, expect, it } from 'vitest';
 
-import { contentFiles } from '../../../src/sinks/elastic/content.ts';
+import { contentFiles } from './content-files.ts';
 
 const FOLDER = fileURLToPath(new URL('../../../content/elastic/', import.meta.url));
 

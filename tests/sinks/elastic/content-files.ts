@@ -1,8 +1,14 @@
-import type { Json } from '../../model/event.ts';
-import type { Product } from './mappings.ts';
-import { DEFAULT_DATA_STREAM, readTarget, templatePattern } from './target.ts';
-import { componentTemplate, enrichPipeline, ilmPolicy, indexTemplate, ismPolicy } from './templates.ts';
-import type { TemplatePlan } from './templates.ts';
+import type { Json } from '../../../src/model/event.ts';
+import type { Product } from '../../../src/sinks/elastic/mappings.ts';
+import { DEFAULT_DATA_STREAM, readTarget, templatePattern } from '../../../src/sinks/elastic/target.ts';
+import {
+  componentTemplate,
+  enrichPipeline,
+  ilmPolicy,
+  indexTemplate,
+  ismPolicy,
+} from '../../../src/sinks/elastic/templates.ts';
+import type { TemplatePlan } from '../../../src/sinks/elastic/templates.ts';
 
 /**
  * The files of content/elastic, by path below it: what `install: true` puts into a cluster for the default data stream,

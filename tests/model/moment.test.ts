@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { parseMoment } from '../../src/config/moment.ts';
+import { parseMoment } from '../../src/model/moment.ts';
 
 const NOW_MS = Date.UTC(2026, 10, 23, 12);
 

@@ -1,0 +1,32 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+
+import { describe, expect, it } from 'vitest';
+
+import { replayCommand } from '../../src/cli/replay.ts';
+import { carryEverything, impatient, stoppedRooms } from './carried.ts';
+
+const rooms = stoppedRooms();
+
+describe('replay', () => {
+  it('sends again what the receiver lacks, and everything by force', async () => {
+    const carried = await carryEverything(rooms());
+    const file = carried.path('out/audit.ndjson');
+    const lines = readFileSync(file, 'utf8').split('\n');
+    writeFileSync(file, lines.slice(20).join('\n'));
+    const terminal = impatient();
+    const options = { config: carried.config, sink: 'archive', from: '3h', to: 'now', json: true } as const;
+    expect(await replayCommand(options, terminal)).toBe(0);
+    expect(terminal.json()).toMatchObject({ by: 'command', state: 'done', sent: 20, present: 100 });
+    terminal.clear();
+    const { json: _json, ...forced } = options;
+    expect(await replayCommand({ ...forced, force: true }, terminal)).toBe(0);
+    expect(terminal.printed.out).toMatch(/to archive: 120 sent again\n$/);
+    expect(readFileSync(file, 'utf8').trimEnd().split('\n')).toHaveLength(240);
+  });
+
+  it('refuses a sink that is not there', async () => {
+    const carried = await carryEverything(rooms());
+    const options = { config: carried.config, sink: 'archiv', from: '3h', to: 'now' };
+    await expect(replayCommand(options, impatient())).rejects.toMatchObject({ kind: 'config' });
+  });
+});

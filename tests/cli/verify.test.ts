@@ -1,0 +1,104 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+
+import { describe, expect, it } from 'vitest';
+
+import { verifyCommand } from '../../src/cli/verify.ts';
+import type { VerifyOptions } from '../../src/cli/verify.ts';
+import { carryEverything, impatient, stoppedRooms } from './carried.ts';
+
+const rooms = stoppedRooms();
+
+interface Document {
+  readonly complete: boolean;
+  readonly reasons: readonly string[];
+  readonly configuration_sha256: string;
+  readonly repairs: readonly string[];
+  readonly journal: { readonly faults: readonly { readonly id: string | null; readonly kind: string }[] };
+  readonly sources: readonly { readonly missing: Named }[];
+  readonly sinks: readonly { readonly missing: Named; readonly can_be_asked: boolean }[];
+}
+
+interface Named {
+  readonly total: number;
+  readonly events: readonly { readonly id: string }[];
+}
+
+async function verified(
+  config: string,
+  more: Partial<VerifyOptions> = {},
+): Promise<{ code: number; document: Document }> {
+  const terminal = impatient();
+  const code = await verifyCommand({ config, from: '3h', to: 'now', json: true, ...more }, terminal);
+  return { code, document: terminal.json() as Document };
+}
+
+describe('verify', () => {
+  it('exits 0 on a clean installation and says so in plain words', async () => {
+    const room = await carryEverything(rooms());
+    const terminal = impatient();
+    expect(await verifyCommand({ config: room.config, from: '3h', to: 'now' }, terminal)).toBe(0);
+    expect(terminal.printed.out).toMatch(/ok {4}complete/);
+    expect(terminal.printed.out).toMatch(/sink archive: holds [1-9]/);
+    expect(terminal.printed.out).toMatch(/sink out cannot be asked what it holds/);
+  });
+
+  it('names what was deleted or changed anywhere, exits 3, and --repair mends what can be mended', async () => {
+    const room = await carryEverything(rooms());
+    const db = new DatabaseSync(room.path('data/journal.db'));
+    const idAt = (seq: number): string =>
+      String(db.prepare('SELECT id FROM events WHERE seq = ?').get(seq)?.['id']);
+    const [lost, changed, unsent] = [idAt(40), idAt(60), idAt(80)];
+    db.prepare('DELETE FROM events WHERE id = ?').run(lost);
+    db.prepare('DELETE FROM ids WHERE id = ?').run(lost);
+    db.prepare('UPDATE events SET original = ? WHERE id = ?').run(Buffer.from('{"id":"forged"}'), changed);
+    db.close();
+    const lines = readFileSync(room.path('out/audit.ndjson'), 'utf8').split('\n');
+    writeFileSync(room.path('out/audit.ndjson'), lines.filter((line) => !line.includes(unsent)).join('\n'));
+    const [late = ''] = room.simulator.platform.insert([
+      { createdAt: new Date(Date.now() - 2_700_000).toISOString() },
+    ]);
+
+    const { code, document } = await verified(room.config);
+    expect(code).toBe(3);
+    expect(document.sources[0]?.missing.events.map(({ id }) => id).toSorted()).toEqual(
+      [late, lost].toSorted(),
+    );
+    expect(document.journal.faults.map(({ kind, id }) => [kind, id])).toEqual([
+      ['lost', null],
+      ['changed', changed],
+    ]);
+    expect(document.sinks.map(({ missing }) => missing.events.map(({ id }) => id))).toEqual([[unsent], []]);
+
+    const after = await verified(room.config, { repair: true });
+    expect(after.document.repairs).toHaveLength(2);
+    expect(after.document.sources[0]?.missing.total).toBe(0);
+    expect(after.document.sinks[0]?.missing.total).toBe(0);
+    expect(after.code).toBe(3); // the chain stays broken: a repair is no cover-up
+    expect(after.document.reasons.every((reason) => reason.includes('of the journal'))).toBe(true);
+  });
+
+  it('writes a page that loads nothing, runs nothing, and escapes what comes from outside', async () => {
+    const room = await carryEverything(rooms());
+    const evil = '<script>alert("1")</script>&';
+    room.simulator.platform.insert([{ createdAt: new Date(Date.now() - 2_700_000).toISOString(), id: evil }]);
+    const report = room.path('report.html');
+    expect((await verified(room.config, { report })).code).toBe(3);
+    const page = readFileSync(report, 'utf8');
+    expect(page).toContain('&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&amp;');
+    expect(page).not.toMatch(/<script|<link|<img|@import|url\(|\son\w+=/);
+    expect(page).toMatch(/✗ Not complete/);
+    const { document } = await verified(room.config);
+    expect(page).toContain(document.configuration_sha256);
+    expect(document.configuration_sha256).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  it('refuses a range, a name or a report that makes no sense, before it asks anybody', async () => {
+    const room = await carryEverything(rooms());
+    const asked = (more: Partial<VerifyOptions>): Promise<unknown> => verified(room.config, more);
+    await expect(asked({ from: 'now', to: '2h' })).rejects.toMatchObject({ kind: 'config' });
+    await expect(asked({ sink: 'nobody' })).rejects.toThrow(/no sink named nobody/);
+    await expect(asked({ source: 'nobody' })).rejects.toThrow(/no source named nobody/);
+    await expect(asked({ report: room.path('nowhere/report.html') })).rejects.toThrow(/cannot be written/);
+  });
+});
