@@ -4,6 +4,7 @@ import { sabotagePlugin } from './tests/simulation/sabotage-plugin.ts';
 
 export default defineConfig({
   test: {
+    maxWorkers: '100%',
     projects: [
       {
         test: {
