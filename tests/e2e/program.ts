@@ -85,8 +85,8 @@ export function makeFolder(): Folder {
 
 export interface SimulatedPlatform {
   readonly url: string;
-  /** Ids of everything that is listed now. */
-  ids(): Promise<string[]>;
+  /** Ids of everything that is listed now, or of what was created before a moment (milliseconds since 1970). */
+  ids(beforeMs?: number): Promise<string[]>;
   set(patch: object): Promise<void>;
   stop(): Promise<void>;
 }
@@ -98,12 +98,14 @@ export async function startPlatform(flags: readonly string[]): Promise<Simulated
   const { url } = JSON.parse(running.stdout()) as { url: string };
   return {
     url,
-    async ids() {
+    async ids(beforeMs = Infinity) {
       const text = await (await fetch(`${url}/_simulator/events`)).text();
       return text
         .split('\n')
         .filter((line) => line !== '')
-        .map((line) => (JSON.parse(line) as { id: string }).id);
+        .map((line) => JSON.parse(line) as { id: string; created_at: string })
+        .filter((event) => Date.parse(event.created_at) < beforeMs)
+        .map((event) => event.id);
     },
     async set(patch) {
       const answer = await fetch(`${url}/_simulator/set`, { method: 'POST', body: JSON.stringify(patch) });

@@ -85,13 +85,17 @@ export interface Tally {
   readonly strange: number;
 }
 
-/** What is missing, what came twice, and what came from nowhere. */
-export function tally(wanted: readonly string[], got: readonly string[]): Tally {
-  const want = new Set(wanted);
+/** What is missing of `wanted`, what came twice, and what came from nowhere: is not among `all`. */
+export function tally(
+  wanted: readonly string[],
+  got: readonly string[],
+  all: readonly string[] = wanted,
+): Tally {
   const have = new Set(got);
+  const known = new Set(all);
   return {
-    lost: [...want].filter((id) => !have.has(id)).length,
+    lost: [...new Set(wanted)].filter((id) => !have.has(id)).length,
     repeated: got.length - have.size,
-    strange: [...have].filter((id) => !want.has(id)).length,
+    strange: [...have].filter((id) => !known.has(id)).length,
   };
 }
