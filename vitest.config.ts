@@ -28,8 +28,7 @@ export default defineConfig({
         test: {
           name: 'simulation',
           include: ['tests/simulation/**/*.test.ts'],
-          testTimeout: 900_000,
-          fileParallelism: false,
+          testTimeout: 1_800_000,
         },
       },
       {
