@@ -55,7 +55,6 @@ export async function collect(context: CollectContext, signal: AbortSignal): Pro
         const finished = openWindows === 0 && pendingReconcile === 0;
         if (finished && context.patienceMs !== null) return;
         if (finished) await clock.sleep(untilNextPollMs(context.schedule, clock), signal);
-        source.refreshSecrets();
       } catch (error) {
         signal.throwIfAborted();
         failures += 1;

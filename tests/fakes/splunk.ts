@@ -29,6 +29,8 @@ export interface SplunkFake {
   cloud: boolean;
   allowedIndexes: readonly string[];
   ack: boolean;
+  /** The one token that is let in. */
+  token: string;
   /** Sent with every answer. */
   cookies: readonly string[];
   readonly requests: FakeRequest[];
@@ -78,6 +80,7 @@ export function splunkFake(settings: { readonly ack?: boolean } = {}): SplunkFak
     cloud: false,
     allowedIndexes: ['audit'],
     ack: settings.ack ?? true,
+    token: SPLUNK_TOKEN,
     cookies: [],
     requests: [],
     restartBeforePost: null,
@@ -110,7 +113,7 @@ function route(fake: SplunkFake, channels: Map<string, ChannelState>, request: F
   }
   if (!isEvent && request.path !== '/services/collector/ack') return notFound(404);
   if (request.method !== 'POST') return notFound(405);
-  const refused = authorize(request);
+  const refused = authorize(fake, request);
   if (refused !== null) return refused;
   const channel = String(request.headers['x-splunk-request-channel'] ?? '');
   if (channel !== '' && !GUID.test(channel)) return hec(400, 11);
@@ -121,11 +124,11 @@ function route(fake: SplunkFake, channels: Map<string, ChannelState>, request: F
   return isEvent ? takeEvents(fake, state, request) : answerPoll(fake, state, request);
 }
 
-function authorize(request: FakeRequest): FakeAnswer | null {
+function authorize(fake: SplunkFake, request: FakeRequest): FakeAnswer | null {
   const { authorization } = request.headers;
   if (authorization === undefined) return hec(401, 2);
   if (!authorization.startsWith('Splunk ')) return hec(401, 3);
-  return authorization === `Splunk ${SPLUNK_TOKEN}` ? null : hec(403, 4);
+  return authorization === `Splunk ${fake.token}` ? null : hec(403, 4);
 }
 
 function takeEvents(fake: SplunkFake, state: ChannelState, request: FakeRequest): FakeAnswer {
