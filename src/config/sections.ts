@@ -26,7 +26,8 @@ export const stateSchema = section('Where auditferry keeps the journal, and how 
     type: 'string',
     duration: true,
     default: '7d',
-    description: 'How long an event stays in the journal after every sink is past it.',
+    description:
+      'How long an event stays in the journal after every sink is past it; gives way, oldest first, when max_size is reached.',
   },
   max_size: {
     type: 'string',
