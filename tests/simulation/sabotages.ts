@@ -190,9 +190,9 @@ export const sabotages: readonly Sabotage[] = [
     edits: [
       {
         file: READ_WINDOWS,
-        find: '.then((read) => ({ window, read })),',
+        find: 'running.set(window, readOne(window));',
         replace:
-          ".then((read) => ({ window, read }), () => ({ window, read: { items: [], malformed: [], outcome: { kind: 'done' as const, status: 'read' as const, serverCount: null } } })),",
+          "running.set(window, readOne(window).catch(() => ({ window, read: { items: [], malformed: [], outcome: { kind: 'done' as const, status: 'read' as const, serverCount: null } } })));",
       },
     ],
     caughtBy: ['coverage'],

@@ -27,19 +27,16 @@ export async function* readWindows(
   let open = sortWindows(initial);
   const giveUp = new AbortController();
   const either = AbortSignal.any([signal, giveUp.signal]);
+  const readOne = async (window: Window): Promise<{ window: Window; read: WindowRead }> => {
+    const read = await span('window', {}, () => readWindow(client, window, precision, either));
+    return { window, read };
+  };
   const running = new Map<Window, Promise<{ window: Window; read: WindowRead }>>();
   try {
     while (open.length > 0) {
       for (const window of open) {
         if (running.size >= concurrent) break;
-        if (!running.has(window))
-          running.set(
-            window,
-            span('window', {}, () => readWindow(client, window, precision, either)).then((read) => ({
-              window,
-              read,
-            })),
-          );
+        if (!running.has(window)) running.set(window, readOne(window));
       }
       const { window, read } = await Promise.race(running.values());
       running.delete(window);
