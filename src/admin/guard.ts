@@ -45,23 +45,10 @@ export function isLoopback(address: string): boolean {
   return plain === '::1' || (isIP(plain) === 4 && plain.startsWith('127.'));
 }
 
-/** A wrong token makes the file behind the right one be read again, at most this often. Milliseconds. */
-const REFRESH_EVERY_MS = 2_000;
-
-/** Whether a request carries the token. */
-export function createTokenCheck(
-  token: Secret | undefined,
-  monotonic: () => number,
-): (request: IncomingMessage) => boolean {
-  let refreshedMs = -REFRESH_EVERY_MS;
-  return (request) => {
-    const given = /^Bearer +(\S{1,4096})$/i.exec(request.headers.authorization ?? '')?.[1];
-    if (token === undefined || given === undefined) return false;
-    if (same(given, token.reveal())) return true;
-    if (monotonic() - refreshedMs < REFRESH_EVERY_MS) return false;
-    refreshedMs = monotonic();
-    return token.refresh() && same(given, token.reveal());
-  };
+/** Whether a request carries the token; a changed file counts at once. */
+export function carriesToken(request: IncomingMessage, token: Secret | undefined): boolean {
+  const given = /^Bearer +(\S{1,4096})$/i.exec(request.headers.authorization ?? '')?.[1];
+  return token !== undefined && given !== undefined && same(given, token.reveal());
 }
 
 /** Compares digests, so that neither the content nor the length shows in the time taken. */

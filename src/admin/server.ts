@@ -6,7 +6,7 @@ import { describe, ForwardError, oneLine } from '../model/errors.ts';
 import { act } from './actions.ts';
 import { json, readBody, refusal, Refused, write } from './answer.ts';
 import type { Answer } from './answer.ts';
-import { assertHost, assertMayChange, assertMayReadEvents, createTokenCheck } from './guard.ts';
+import { assertHost, assertMayChange, assertMayReadEvents, carriesToken } from './guard.ts';
 import { openMetrics } from './metrics.ts';
 import type { Metrics } from './metrics.ts';
 import type { AdminOptions } from './options.ts';
@@ -41,7 +41,7 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
     metrics: await openMetrics(options),
     page: loadPage(),
     readers: readers(options, series),
-    hasToken: createTokenCheck(options.token, () => options.clock.monotonic()),
+    hasToken: (request) => carriesToken(request, options.token),
   };
   const server = createServer(
     {

@@ -3,36 +3,71 @@ import { inspect } from 'node:util';
 /**
  * A credential. Its value leaves only through `reveal`, so that printing, logging or serializing whatever holds it
  * shows `[secret]`.
+ *
+ * A value that was replaced (its file changed) is tried at once; the one before is kept until the new one has proved
+ * itself: when a peer refuses the new one, `refresh` goes back to the old one, and forth again should that be refused too.
  */
 export class Secret {
   readonly #read: () => string;
   #value: string;
+  /** What was last read where the secret comes from, whatever is in use. */
+  #seen: string;
+  /** In use before the last change. */
+  #before: string | null = null;
+  /** Changes between the two values since the last change of the source: two at most, so that no loop comes of it. */
+  #turns = 0;
 
   /** `read` gives today's value (from a file or the environment) and may throw; the first value is read at once. */
   constructor(read: () => string) {
     this.#read = read;
     this.#value = read();
+    this.#seen = this.#value;
   }
 
   static of(value: string): Secret {
     return new Secret(() => value);
   }
 
+  /** The value to use now: read again, since its file may have changed. */
   reveal(): string {
+    this.#look();
     return this.#value;
   }
 
-  /** Reads the value again from where it came from. Returns whether it changed; an unreadable file keeps the old value. */
+  /** The text with every value that this secret has now, or had before its last change, taken out. */
+  hide(text: string): string {
+    return [this.#value, this.#seen, this.#before ?? '']
+      .filter((value) => value !== '')
+      .reduce((left, value) => left.replaceAll(value, String(this)), text);
+  }
+
+  /**
+   * To be called after a peer refused the value, as often as one likes. Returns whether there is another one to try: a
+   * changed one, or the one before the last change.
+   */
   refresh(): boolean {
+    if (this.#look()) return true;
+    if (this.#before === null || this.#turns >= TURNS_LIMIT) return false;
+    this.#turns += 1;
+    [this.#value, this.#before] = [this.#before, this.#value];
+    return true;
+  }
+
+  /** Reads the source; a value that is new there is in use from now on. An unreadable source changes nothing. */
+  #look(): boolean {
     let next: string;
     try {
       next = this.#read();
     } catch {
-      return false; // a secret that is being replaced may be missing for a moment; the old one is tried meanwhile
+      return false; // a secret that is being replaced may be missing for a moment; the old one is used meanwhile
     }
-    const changed = next !== this.#value;
+    if (next === this.#seen) return false;
+    this.#seen = next;
+    if (next === this.#value) return false;
+    this.#before = this.#value;
     this.#value = next;
-    return changed;
+    this.#turns = 0;
+    return true;
   }
 
   toString(): string {
@@ -47,3 +82,6 @@ export class Secret {
     return '[secret]';
   }
 }
+
+/** Back to the old value, and forth to the new one again. */
+const TURNS_LIMIT = 2;

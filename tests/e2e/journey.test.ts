@@ -86,11 +86,16 @@ sinks:
     );
     const running = start(['run', '-c', file]);
     await until('the first events in Splunk', () => splunk.indexed.length > 100);
+    // A new token that is not valid yet: it is tried, refused, and the old one goes on.
+    folder.write('token', 'wrong-token\n');
+    await until('the wrong one to be refused', () => running.stderr().includes('code 4'));
+    await until('the old one to go on', () => running.stderr().includes('works again'));
+    folder.write('token', `${SPLUNK_TOKEN}\n`);
     await platform.set({ api_key: 'second-key' });
     splunk.token = 'second-token';
     await until('both to be refused', () => {
       const said = running.stderr();
-      return said.includes('answered 401') && said.includes('code 4');
+      return said.includes('answered 401') && said.split('code 4').length > 2;
     });
     folder.write('key', 'second-key\n');
     folder.write('token', 'second-token\n');
@@ -104,7 +109,7 @@ sinks:
     const wanted = await platform.ids(rotatedMs);
     await until('everything to arrive', () => tally(wanted, ids()).lost === 0);
     expect(running.child.exitCode).toBeNull();
-    for (const secret of ['first-key', 'second-key', SPLUNK_TOKEN, 'second-token']) {
+    for (const secret of ['wrong-token', 'first-key', 'second-key', SPLUNK_TOKEN, 'second-token']) {
       expect(running.stderr()).not.toContain(secret);
     }
     running.child.kill('SIGTERM');

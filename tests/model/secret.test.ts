@@ -21,18 +21,48 @@ test('no way of printing shows the value', () => {
   expect(holder.key.reveal()).toBe(VALUE);
 });
 
-test('refresh tells whether the value changed, and an unreadable one keeps the old', () => {
+test('a changed value is in use at once, and an unreadable one keeps the old', () => {
   let read = (): string => 'one';
   const secret = new Secret(() => read());
   expect(secret.refresh()).toBe(false);
   read = () => 'two';
-  expect(secret.reveal()).toBe('one');
-  expect(secret.refresh()).toBe(true);
+  expect(secret.reveal()).toBe('two');
   read = () => {
     throw new Error('gone for a moment');
   };
-  expect(secret.refresh()).toBe(false);
   expect(secret.reveal()).toBe('two');
+});
+
+test('a refusal that comes before the change is seen finds the new value', () => {
+  let read = (): string => 'one';
+  const secret = new Secret(() => read());
+  read = () => 'two';
+  expect(secret.refresh()).toBe(true);
+  expect(secret.reveal()).toBe('two');
+});
+
+test('a new value that is refused gives way to the old one, and once more to the new one', () => {
+  let read = (): string => 'old';
+  const secret = new Secret(() => read());
+  read = () => 'new';
+  expect(secret.reveal()).toBe('new');
+  expect(secret.refresh()).toBe(true);
+  expect(secret.reveal()).toBe('old');
+  expect(secret.refresh()).toBe(true);
+  expect(secret.reveal()).toBe('new');
+  expect(secret.refresh()).toBe(false); // both are refused: hold, and no hot loop
+  expect(secret.reveal()).toBe('new');
+  read = () => 'third';
+  expect(secret.refresh()).toBe(true);
+  expect(secret.reveal()).toBe('third');
+});
+
+test('a text is freed of every value that was in use', () => {
+  let read = (): string => 'first-value';
+  const secret = new Secret(() => read());
+  read = () => 'second-value';
+  secret.reveal();
+  expect(secret.hide('no first-value, no second-value here')).toBe('no [secret], no [secret] here');
 });
 
 test('a secret that cannot be read at first is an error at once', () => {

@@ -190,7 +190,7 @@ function messageOf(response: HttpResponse, key: Secret): string {
   try {
     const body = parseObject(response.body, '');
     const said = typeof body['message'] === 'string' ? body['message'] : '';
-    return oneLine(said.replaceAll(key.reveal() || said, String(key)), ERROR_TEXT_LIMIT);
+    return oneLine(key.hide(said), ERROR_TEXT_LIMIT);
   } catch {
     return ''; // an error answer without readable JSON has nothing to quote
   }
