@@ -47,7 +47,7 @@ sources:
     type: cloudquery
     url: ${platform.url}
     api_key: "\${PLATFORM_KEY}"
-    start: 2d
+    start: 3d # longer than the history, or its first seconds would be before the start
     poll_interval: 1s
     rate_limit: { requests_per_second: 50, concurrent: 2 }
 ${opened.sinks}`,
