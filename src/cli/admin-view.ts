@@ -7,7 +7,7 @@ import { untilNextPollMs } from '../pipeline/schedule.ts';
 import type { Status } from '../pipeline/status.ts';
 import type { BuiltParts } from './build-parts.ts';
 import { effectiveConfig } from './fingerprint.ts';
-import { originOf } from './session.ts';
+import { originOf } from '../pipeline/daemon.ts';
 
 /** What the admin listener shows of a running configuration. */
 export function viewOf(config: Config, parts: BuiltParts, status: Status): AdminView {

@@ -4,7 +4,7 @@ import type { Config } from '../config/config.ts';
 import { formatDuration } from '../model/units.ts';
 import { ForwardError } from '../model/errors.ts';
 import type { Json } from '../model/event.ts';
-import { limiter } from '../pipeline/daemon.ts';
+import { limiter, originOf } from '../pipeline/daemon.ts';
 import { runJob } from '../pipeline/jobs.ts';
 import type { JobContext } from '../pipeline/jobs.ts';
 import { createOutlet } from '../pipeline/outlet.ts';
@@ -13,7 +13,8 @@ import type { ReplaySink } from '../pipeline/replay.ts';
 import { sinkStatus } from '../pipeline/status.ts';
 import type { BuiltParts } from './build-parts.ts';
 import { openLog } from './log.ts';
-import { holderOf, openGuestJournal, originOf, withParts } from './session.ts';
+import { holderOf, openGuestJournal, withParts } from './session.ts';
+
 import type { Terminal } from './terminal.ts';
 
 /** How a job ended. `left`: the person at the terminal wanted no more; the job stays in the journal. */

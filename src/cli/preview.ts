@@ -15,7 +15,8 @@ import { PREVIEW_REACH_MS, readNewest } from './newest.ts';
 import type { Found } from './newest.ts';
 import { count, shown, withConfig, writeJson } from './report.ts';
 import type { ReportOptions } from './report.ts';
-import { openConfig, originOf, withParts } from './session.ts';
+import { openConfig, withParts } from './session.ts';
+import { originOf } from '../pipeline/daemon.ts';
 import { processTerminal } from './terminal.ts';
 import type { Terminal } from './terminal.ts';
 

@@ -7,7 +7,6 @@ import { openJournal } from '../checkpoint/sqlite/index.ts';
 import type { Config } from '../config/config.ts';
 import { loadConfig } from '../config/config.ts';
 import { allParts } from '../config/parts.ts';
-import type { Origin } from '../formats/format.ts';
 import { ForwardError, oneLine } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import { startSimulator } from '../simulator/server.ts';
@@ -78,15 +77,6 @@ async function simulate(config: Config, terminal: Terminal, log: Log): Promise<(
     }
     throw error;
   }
-}
-
-/** Where events of a source come from, as each format wants to know it. */
-export function originOf(parts: BuiltParts, source: string): Origin {
-  const origin = parts.sources.get(source)?.source.origin() ?? {
-    instance: source,
-    apiVersion: 'v2' as const,
-  };
-  return { ...origin, ...parts.constants };
 }
 
 /**

@@ -8,7 +8,7 @@ import type { SinkPart } from '../pipeline/daemon.ts';
 import { createPrepare } from '../pipeline/prepare.ts';
 import type { Fate } from '../sinks/sink.ts';
 import type { BuiltParts } from './build-parts.ts';
-import { originOf } from './session.ts';
+import { originOf } from '../pipeline/daemon.ts';
 import { version } from './version.ts';
 
 const TEST_EVENT_TYPE = 'auditferry.test';

@@ -200,7 +200,8 @@ function isPatience(error: Error, parts: DaemonParts): boolean {
   );
 }
 
-function originOf(parts: DaemonParts, source: string): Origin {
+/** Where events of a source come from, as each format wants to know it. */
+export function originOf(parts: Pick<DaemonParts, 'sources' | 'constants'>, source: string): Origin {
   // A source that has left the configuration may still have events in the journal.
   const origin = parts.sources.get(source)?.source.origin() ?? {
     instance: source,
