@@ -7,7 +7,6 @@ import { untilNextPollMs } from '../pipeline/schedule.ts';
 import type { Status } from '../pipeline/status.ts';
 import type { BuiltParts } from './build-parts.ts';
 import { effectiveConfig } from './fingerprint.ts';
-import { originOf } from '../pipeline/daemon.ts';
 
 /** What the admin listener shows of a running configuration. */
 export function viewOf(config: Config, parts: BuiltParts, status: Status): AdminView {
@@ -42,8 +41,6 @@ function preview(
 ): { text: string; kind: 'json' | 'text' } {
   const definition = formats.find((format) => format.name === name);
   if (definition === undefined) throw new Error(`no format ${name}`);
-  const text = definition
-    .create({} as never)
-    .render(parts.canonicalize(event), originOf(parts, event.source));
+  const text = definition.create({} as never).render(parts.canonicalize(event), parts.originOf(event.source));
   return { text, kind: definition.kind };
 }

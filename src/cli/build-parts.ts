@@ -1,11 +1,13 @@
 import type { Config, SinkConfig } from '../config/config.ts';
 import { createCanonicalize } from '../formats/canonical.ts';
 import type { NormalizeOptions } from '../formats/options.ts';
-import type { Canonicalize, OriginConstants } from '../formats/format.ts';
+import type { Canonicalize } from '../formats/format.ts';
 import { formats } from '../formats/registry.ts';
 import { wallClock } from '../model/clock.ts';
 import type { Log } from '../model/log.ts';
 import type { SinkPart, SourcePart } from '../pipeline/daemon.ts';
+import { createOriginOf } from '../pipeline/origin.ts';
+import type { OriginOf } from '../pipeline/origin.ts';
 import { sinks } from '../sinks/registry.ts';
 import { sources } from '../sources/registry.ts';
 import { version } from './version.ts';
@@ -14,7 +16,7 @@ export interface BuiltParts {
   readonly sources: ReadonlyMap<string, SourcePart>;
   readonly sinks: ReadonlyMap<string, SinkPart>;
   readonly canonicalize: Canonicalize;
-  readonly constants: OriginConstants;
+  readonly originOf: OriginOf;
   close(): Promise<void>;
 }
 
@@ -54,11 +56,11 @@ export function buildParts(config: Config, log: Log): BuiltParts {
     sources: builtSources,
     sinks: builtSinks,
     canonicalize: createCanonicalize(normalize),
-    constants: {
+    originOf: createOriginOf(builtSources, {
       forwarderVersion: version,
       labels: normalize.labels ?? {},
       ...(normalize.instance === undefined ? {} : { instance: normalize.instance }),
-    },
+    }),
     async close() {
       for (const { source } of builtSources.values()) await source.close();
       for (const { sink } of builtSinks.values()) await sink.close();

@@ -4,7 +4,7 @@ import type { Config } from '../config/config.ts';
 import { formatDuration } from '../model/units.ts';
 import { ForwardError } from '../model/errors.ts';
 import type { Json } from '../model/event.ts';
-import { limiter, originOf } from '../pipeline/daemon.ts';
+import { limiter } from '../pipeline/daemon.ts';
 import { runJob } from '../pipeline/jobs.ts';
 import type { JobContext } from '../pipeline/jobs.ts';
 import { createOutlet } from '../pipeline/outlet.ts';
@@ -161,9 +161,7 @@ function jobContext(config: Config, parts: BuiltParts, journal: Journal, termina
       limit: limiter(part.rateLimit),
       patienceMs: PATIENCE_MS,
     });
-    const prepare = createPrepare(parts.canonicalize, part.format, part.where, (source) =>
-      originOf(parts, source),
-    );
+    const prepare = createPrepare(parts.canonicalize, part.format, part.where, parts.originOf);
     sinks.set(name, { sink: part.sink, outlet, prepare, batch: part.batch });
   }
   const sources = new Map([...parts.sources].map(([name, { source }]) => [name, source]));

@@ -16,7 +16,6 @@ import type { Found } from './newest.ts';
 import { count, shown, withConfig, writeJson } from './report.ts';
 import type { ReportOptions } from './report.ts';
 import { openConfig, withParts } from './session.ts';
-import { originOf } from '../pipeline/daemon.ts';
 import { processTerminal } from './terminal.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -106,9 +105,7 @@ function sinkNames(config: Config, wanted: string | undefined): readonly string[
 function renderingOf(parts: BuiltParts, config: Config, name: string, event: AuditEvent): Rendering {
   const part = parts.sinks.get(name);
   if (part === undefined) throw new Error(`the sink ${name} is configured but was not built`);
-  const prepare = createPrepare(parts.canonicalize, part.format, part.where, (source) =>
-    originOf(parts, source),
-  );
+  const prepare = createPrepare(parts.canonicalize, part.format, part.where, parts.originOf);
   const prepared = prepare(event);
   const common = { sink: name, format: config.sinks.get(name)?.format ?? part.format.name };
   if (prepared.kind === 'item') return { ...common, outcome: 'sent', body: prepared.item.body, reason: null };

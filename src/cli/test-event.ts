@@ -8,7 +8,6 @@ import type { SinkPart } from '../pipeline/daemon.ts';
 import { createPrepare } from '../pipeline/prepare.ts';
 import type { Fate } from '../sinks/sink.ts';
 import type { BuiltParts } from './build-parts.ts';
-import { originOf } from '../pipeline/daemon.ts';
 import { version } from './version.ts';
 
 const TEST_EVENT_TYPE = 'auditferry.test';
@@ -54,7 +53,7 @@ export async function sendTestEvent(
 ): Promise<readonly CheckItem[]> {
   const [source = 'auditferry'] = parts.sources.keys();
   const event = testEvent(source, name, clock.now());
-  const prepare = createPrepare(parts.canonicalize, part.format, part.where, (of) => originOf(parts, of));
+  const prepare = createPrepare(parts.canonicalize, part.format, part.where, parts.originOf);
   const prepared = prepare(event, { evenFiltered: true });
   if (prepared.kind !== 'item') {
     const finding = prepared.kind === 'unrendered' ? prepared.reason : 'it was filtered';

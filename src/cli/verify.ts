@@ -24,7 +24,6 @@ import { reportPage } from './report-html.ts';
 import { withConfig, writeJson } from './report.ts';
 import type { ReportOptions } from './report.ts';
 import { openConfig, withJournal, withParts } from './session.ts';
-import { originOf } from '../pipeline/daemon.ts';
 import { processTerminal } from './terminal.ts';
 import type { Terminal } from './terminal.ts';
 import { verifyDocument } from './verify-document.ts';
@@ -105,7 +104,7 @@ function chosen(parts: BuiltParts, options: VerifyOptions): Pick<VerifyContext, 
   const sources = [...parts.sources].filter(([name]) => name === (options.source ?? name));
   const sinks = [...parts.sinks].filter(([name]) => name === (options.sink ?? name));
   const prepared = sinks.map(([name, { sink, format, where }]) => {
-    const prepare = createPrepare(parts.canonicalize, format, where, (source) => originOf(parts, source));
+    const prepare = createPrepare(parts.canonicalize, format, where, parts.originOf);
     return [name, { sink, prepare }] as const;
   });
   return { sources: new Map(sources), sinks: new Map(prepared) };

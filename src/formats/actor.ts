@@ -26,13 +26,13 @@ export function readActor(
   return {
     type: system ? 'system' : typeOf(roles),
     roles,
-    ...(id !== undefined && { id }),
-    ...(email !== undefined && { email }),
-    ...(name !== undefined && { name }),
-    ...(provider !== undefined && { provider }),
-    ...(typeof enabled === 'boolean' && { enabled }),
-    ...(typeof mfaConfigured === 'boolean' && { mfaConfigured }),
-    ...(lastLoginAt !== undefined && { lastLoginAt }),
+    id,
+    email,
+    name,
+    provider,
+    enabled: typeof enabled === 'boolean' ? enabled : undefined,
+    mfaConfigured: typeof mfaConfigured === 'boolean' ? mfaConfigured : undefined,
+    lastLoginAt,
   };
 }
 
@@ -44,12 +44,7 @@ export function readRoles(value: Json | undefined): CanonicalRole[] {
     if (typeof item === 'string' && item !== '') roles.push({ name: item.toWellFormed() });
     if (!isObject(item)) continue;
     const [id, name, type] = [textAt(item, 'id'), textAt(item, 'name'), textAt(item, 'type')];
-    if (id === undefined && name === undefined && type === undefined) continue;
-    roles.push({
-      ...(id !== undefined && { id }),
-      ...(name !== undefined && { name }),
-      ...(type !== undefined && { type }),
-    });
+    if (id !== undefined || name !== undefined || type !== undefined) roles.push({ id, name, type });
   }
   return roles;
 }

@@ -9,7 +9,6 @@ import type { Canonicalize, CanonicalEvent, Classification, Outcome } from './fo
 import { isObject, jsonLine, parseExact, safeLine, textAt } from './json.ts';
 import type { NormalizeOptions } from './options.ts';
 import { createRedact, type Redact } from './redact.ts';
-import { titleOf } from './title.ts';
 import { UNKNOWN } from './vocabulary.ts';
 
 type Item = { readonly [key: string]: Json };
@@ -30,47 +29,52 @@ function canonical(
   classify: Classify,
   redact: Redact,
 ): CanonicalEvent {
-  const parsed = parseExact(event.original);
+  // Made well formed first, so that no text read from it, key or value, has half a character.
+  const text = safeLine(event.original);
+  const parsed = parseExact(text);
   const item: Item = isObject(parsed) ? parsed : {};
   const { redactions, trimmed, changed } = redact(item);
-  const { classification, row, words } = classify(stringOf(item['event_type']));
-  const address = readAddress(stringOf(item['user_ip_address']));
+  const { classification, row, title } = classify(stringOf(item['event_type']));
+  const { ip, address } = readAddress(stringOf(item['user_ip_address']));
   const details = readDetails(item, classification.object, classification.domain, options.pointers ?? {});
   const refined = refine(classification, details.addedRoles, details.removedRoles);
   const outcome = outcomeOf(item, refined);
   const entityName = textAt(item, 'entity_display_name');
-  const target = details.target ?? targetByName(refined, entityName);
-  const team = teamOf(item, options);
   return {
     id: event.id.toWellFormed(),
     source: event.source,
     seq: event.seq,
     createdNs: parseTime(event.createdAt) ?? receivedNs(event),
-    createdAt: event.createdAt,
+    createdAt: event.createdAt.toWellFormed(),
     receivedAt: event.receivedAt,
     classification: refined,
-    title: titleOf(words),
+    title,
     outcome,
     severity: row?.severity ?? baseSeverity(refined, outcome, details.addedRoles),
     actor: readActor(item['user'], options.system_actors ?? {}, refined.domain === 'auth'),
-    ...address,
-    ...(entityName !== undefined && { entityName }),
-    ...details,
-    ...(target !== undefined && { target }),
-    ...(team !== undefined && { team }),
+    ip,
+    address,
+    entityName,
+    entityId: details.entityId,
+    target: details.target ?? targetByName(refined, entityName),
+    addedRoles: details.addedRoles,
+    removedRoles: details.removedRoles,
+    changedAttributes: details.changedAttributes,
+    reason: details.reason,
+    team: teamOf(item, options),
     details: item['event_details'] ?? null,
-    originalText: originalText(event.original, parsed, changed),
+    originalText: originalText(text, parsed, changed),
     redactions,
     trimmed,
-    verbatim: event.original,
+    verbatim: text,
   };
 }
 
 /** The very bytes where nothing had to go; else the item written anew. Text that is no JSON could hide anything and stays behind. */
-function originalText(original: string, parsed: Json | undefined, changed: boolean): string {
-  if (parsed === undefined) return jsonLine({ unreadable: `${original.length} characters that are no JSON` });
-  if (!isObject(parsed)) return safeLine(original.trim());
-  return changed ? jsonLine(parsed) : safeLine(original);
+function originalText(text: string, parsed: Json | undefined, changed: boolean): string {
+  if (parsed === undefined) return jsonLine({ unreadable: `${text.length} characters that are no JSON` });
+  if (!isObject(parsed)) return text.trim();
+  return changed ? jsonLine(parsed) : text;
 }
 
 /** Roles that were only added or only removed say more than "updated". */
@@ -98,7 +102,7 @@ function targetByName(
 
 function teamOf(item: Item, options: NormalizeOptions): string | undefined {
   const pointed = options.pointers?.team === undefined ? undefined : follow(item, options.pointers.team);
-  return typeof pointed === 'string' && pointed !== '' ? pointed.toWellFormed() : textAt(item, 'team_name');
+  return typeof pointed === 'string' && pointed !== '' ? pointed : textAt(item, 'team_name');
 }
 
 function receivedNs(event: AuditEvent): bigint {
@@ -107,5 +111,5 @@ function receivedNs(event: AuditEvent): bigint {
 }
 
 function stringOf(value: Json | undefined): string {
-  return typeof value === 'string' ? value.toWellFormed() : '';
+  return typeof value === 'string' ? value : '';
 }

@@ -1,7 +1,8 @@
 import type { CanonicalEvent, CanonicalUser, Format, FormatDefinition, Origin } from './format.ts';
 import { isUnclassified } from './classify.ts';
 import { roleNames } from './actor.ts';
-import { isObject, jsonLine } from './json.ts';
+import { isObject, joinObjects, jsonLine } from './json.ts';
+import { perOrigin } from './per-origin.ts';
 import { actorName } from './title.ts';
 
 /**
@@ -15,19 +16,38 @@ export const cimFormat: FormatDefinition<Record<string, never>> = {
     description: 'Splunk Common Information Model; install the add-on for the tags.',
     properties: {},
   },
-  create: (): Format => ({
-    name: 'cim',
-    kind: 'json',
-    // The event is set in as text, so that its own bytes reach the index.
-    render: (event, origin) =>
-      `${jsonLine(cimFields(event, origin)).slice(0, -1)},"cloudquery":${event.originalText}}`,
-  }),
+  create: (): Format => {
+    const constants = perOrigin((origin) => jsonLine(constantFields(origin)));
+    return {
+      name: 'cim',
+      kind: 'json',
+      // The event is set in as text, so that its own bytes reach the index.
+      render: (event, origin) =>
+        joinObjects(
+          jsonLine(cimFields(event, origin)),
+          constants(origin),
+          `{"cloudquery":${event.originalText}}`,
+        ),
+    };
+  },
 };
 
 /** Most names in `object_attrs`. */
 const MAX_OBJECT_ATTRS = 50;
 
 type Fields = Record<string, unknown>;
+
+/** Not of the model, and the operator's labels may be long: they come behind its fields. */
+function constantFields(origin: Origin): Fields {
+  return {
+    product_version: origin.platformVersion,
+    api_version: origin.apiVersion,
+    tenant_id: origin.tenantId,
+    forwarder: 'auditferry',
+    forwarder_version: origin.forwarderVersion,
+    labels: Object.keys(origin.labels).length === 0 ? undefined : origin.labels,
+  };
+}
 
 function cimFields(event: CanonicalEvent, origin: Origin): Fields {
   const { classification: c } = event;
@@ -49,12 +69,6 @@ function cimFields(event: CanonicalEvent, origin: Origin): Fields {
     domain: c.domain,
     classification_confidence: c.confidence,
     unclassified: isUnclassified(c) ? true : undefined,
-    product_version: origin.platformVersion,
-    api_version: origin.apiVersion,
-    tenant_id: origin.tenantId,
-    forwarder: 'auditferry',
-    forwarder_version: origin.forwarderVersion,
-    labels: Object.keys(origin.labels).length === 0 ? undefined : origin.labels,
   };
 }
 

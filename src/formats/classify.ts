@@ -1,12 +1,15 @@
 import type { Classification } from './format.ts';
 import type { EventTypeRow } from './options.ts';
 import { read, type Reading } from './lexer.ts';
+import { titleOf } from './title.ts';
 import { slugOf, wordsOf } from './tokens.ts';
 import { domainOf, UNKNOWN } from './vocabulary.ts';
 
 /** Why an event type was classified as it was: what `preview --explain` shows. */
 export interface Explanation {
   readonly classification: Classification;
+  /** The event type as a heading: "Api Key Deleted". */
+  readonly title: string;
   readonly words: readonly string[];
   /** The words that count, with verb phrases merged. */
   readonly tokens: readonly string[];
@@ -74,6 +77,7 @@ function explain(
   const head = reading.head;
   return {
     classification,
+    title: titleOf(words),
     words,
     tokens: reading.tokens,
     objectWords: head === null ? null : reading.tokens.slice(head.at, head.at + head.length).join(' '),

@@ -14,9 +14,9 @@ type Item = { readonly [key: string]: Json };
 
 /** What `event_details` says beyond the contract, as far as well-known keys or the operator's pointers find it. */
 export interface Details {
-  readonly target?: CanonicalUser;
-  readonly entityId?: string;
-  readonly reason?: string;
+  readonly target: CanonicalUser | undefined;
+  readonly entityId: string | undefined;
+  readonly reason: string | undefined;
   readonly changedAttributes: readonly string[];
   readonly addedRoles: readonly string[];
   readonly removedRoles: readonly string[];
@@ -27,16 +27,15 @@ export function readDetails(item: Item, object: string, domain: string, pointers
   const details = isObject(item['event_details']) ? item['event_details'] : {};
   const at = (pointer: string | undefined): Json | undefined =>
     pointer === undefined ? undefined : follow(item, pointer);
-  const target =
-    userOf(at(pointers.target_user)) ?? (aboutUsers(domain, object) ? findTarget(details) : undefined);
-  const entityId = identifier(at(pointers.entity_id)) ?? findEntityId(details, object);
-  const reason = sentence(at(pointers.reason)) ?? findReason(details);
+  const { addedRoles, removedRoles } = findRoles(details, at(pointers.old_roles), at(pointers.new_roles));
   return {
-    ...(target !== undefined && { target }),
-    ...(entityId !== undefined && { entityId }),
-    ...(reason !== undefined && { reason }),
+    target:
+      userOf(at(pointers.target_user)) ?? (aboutUsers(domain, object) ? findTarget(details) : undefined),
+    entityId: identifier(at(pointers.entity_id)) ?? findEntityId(details, object),
+    reason: sentence(at(pointers.reason)) ?? findReason(details),
     changedAttributes: attributesOf(at(pointers.changes)) ?? findAttributes(details),
-    ...findRoles(details, at(pointers.old_roles), at(pointers.new_roles)),
+    addedRoles,
+    removedRoles,
   };
 }
 
@@ -81,12 +80,7 @@ export function userOf(value: Json | undefined): CanonicalUser | undefined {
   if (typeof value === 'string' && value.trim() !== '') return namedUser(value.trim().toWellFormed());
   if (!isObject(value)) return undefined;
   const [id, email, name] = [identifier(value['id']), textAt(value, 'email'), textAt(value, 'name')];
-  if (id === undefined && email === undefined && name === undefined) return undefined;
-  return {
-    ...(id !== undefined && { id }),
-    ...(email !== undefined && { email }),
-    ...(name !== undefined && { name }),
-  };
+  return id === undefined && email === undefined && name === undefined ? undefined : { id, email, name };
 }
 
 const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;

@@ -4,7 +4,8 @@ import { roleNames } from './actor.ts';
 import { isUnclassified } from './classify.ts';
 import { ecsCategories } from './ecs-categories.ts';
 import type { CanonicalEvent, Format, FormatDefinition, Origin } from './format.ts';
-import { isObject, isRawNumber, jsonLine } from './json.ts';
+import { isObject, isRawNumber, joinObjects, jsonLine } from './json.ts';
+import { perOrigin } from './per-origin.ts';
 import { displayMessage } from './title.ts';
 
 export interface EcsOptions {
@@ -51,28 +52,29 @@ export const ecsFormat: FormatDefinition<EcsOptions> = {
       },
     },
   },
-  create: (options): Format => ({
-    name: 'ecs',
-    kind: 'json',
-    render: (event, origin) => jsonLine(ecsDocument(event, origin, options)),
-  }),
-};
-
-/** Undefined fields do not appear in the JSON. */
-function ecsDocument(event: CanonicalEvent, origin: Origin, options: EcsOptions): Record<string, unknown> {
-  const {
+  create: ({
     version = DEFAULT_VERSION,
     namespace = 'default',
     dataset = DEFAULT_DATASET,
     original = true,
-  } = options;
-  const team = event.classification.domain === 'group' && event.classification.object === 'team';
+  }): Format => {
+    const constants = perOrigin((origin) => jsonLine(constantFields(origin, version, dataset, namespace)));
+    return {
+      name: 'ecs',
+      kind: 'json',
+      render: (event, origin) =>
+        joinObjects(jsonLine(ecsFields(event, origin, dataset, original)), constants(origin)),
+    };
+  },
+};
+
+/** Undefined fields do not appear in the JSON. */
+type Fields = Record<string, unknown>;
+
+function constantFields(origin: Origin, version: string, dataset: string, namespace: string): Fields {
   return {
-    '@timestamp': formatTime(event.createdNs),
     ecs: { version },
-    message: displayMessage(event),
     data_stream: { type: 'logs', dataset, namespace },
-    event: eventFields(event, dataset, original),
     agent: { type: 'auditferry', name: 'auditferry', version: origin.forwarderVersion },
     observer: {
       vendor: 'CloudQuery',
@@ -80,6 +82,16 @@ function ecsDocument(event: CanonicalEvent, origin: Origin, options: EcsOptions)
       type: 'saas',
       version: origin.platformVersion,
     },
+    labels: filled(origin.labels),
+  };
+}
+
+function ecsFields(event: CanonicalEvent, origin: Origin, dataset: string, original: boolean): Fields {
+  const team = event.classification.domain === 'group' && event.classification.object === 'team';
+  return {
+    '@timestamp': formatTime(event.createdNs),
+    message: displayMessage(event),
+    event: eventFields(event, dataset, original),
     organization: filled({ id: origin.tenantId, name: event.team }),
     user: userFields(event),
     group: team && event.entityName !== undefined ? { name: event.entityName } : undefined,
@@ -95,12 +107,11 @@ function ecsDocument(event: CanonicalEvent, origin: Origin, options: EcsOptions)
       ...(original ? ['preserve_original_event'] : []),
       ...(isUnclassified(event.classification) ? ['cloudquery_unclassified'] : []),
     ],
-    labels: filled(origin.labels),
     cloudquery: { audit: auditFields(event, origin) },
   };
 }
 
-function eventFields(event: CanonicalEvent, dataset: string, original: boolean): Record<string, unknown> {
+function eventFields(event: CanonicalEvent, dataset: string, original: boolean): Fields {
   const { category, type } = ecsCategories(event);
   return {
     kind: 'event',
@@ -119,7 +130,7 @@ function eventFields(event: CanonicalEvent, dataset: string, original: boolean):
   };
 }
 
-function userFields(event: CanonicalEvent): Record<string, unknown> | undefined {
+function userFields(event: CanonicalEvent): Fields | undefined {
   const { id, email, name, roles } = event.actor;
   const { target, addedRoles } = event;
   return filled({
@@ -142,7 +153,7 @@ function relatedUsers(event: CanonicalEvent): readonly string[] | undefined {
   return list([...new Set(names.filter((name) => name !== undefined))]);
 }
 
-function auditFields(event: CanonicalEvent, origin: Origin): Record<string, unknown> {
+function auditFields(event: CanonicalEvent, origin: Origin): Fields {
   const { classification: c, actor } = event;
   return {
     event_type: c.eventType === '' ? undefined : c.eventType,

@@ -21,20 +21,20 @@ export interface Classification {
 }
 
 export interface CanonicalUser {
-  readonly id?: string;
-  readonly email?: string;
-  readonly name?: string;
+  readonly id?: string | undefined;
+  readonly email?: string | undefined;
+  readonly name?: string | undefined;
 }
 
 export interface CanonicalRole {
-  readonly id?: string;
-  readonly name?: string;
-  readonly type?: string;
+  readonly id?: string | undefined;
+  readonly name?: string | undefined;
+  readonly type?: string | undefined;
 }
 
 /**
- * One audit event, understood once; every format is a pure function of it. Whatever the event does not say is absent:
- * an outcome that is not stated is `unknown`, never success.
+ * One audit event, understood once; every format is a pure function of it. Whatever the event does not say is undefined:
+ * an outcome that is not stated is `unknown`, never success. Every text is well formed: no half of a character gets past the reading.
  */
 export interface CanonicalEvent {
   readonly id: string;
@@ -52,23 +52,23 @@ export interface CanonicalEvent {
   readonly actor: CanonicalUser & {
     readonly type: ActorType;
     readonly roles: readonly CanonicalRole[];
-    readonly provider?: string;
-    readonly enabled?: boolean;
-    readonly mfaConfigured?: boolean;
-    readonly lastLoginAt?: string;
+    readonly provider?: string | undefined;
+    readonly enabled?: boolean | undefined;
+    readonly mfaConfigured?: boolean | undefined;
+    readonly lastLoginAt?: string | undefined;
   };
-  /** A normalized IP address; absent when the text is not one. */
-  readonly ip?: string;
+  /** A normalized IP address; undefined when the text is not one. */
+  readonly ip?: string | undefined;
   /** The address as text, also when it is no IP address. */
-  readonly address?: string;
-  readonly entityName?: string;
-  readonly entityId?: string;
-  readonly target?: CanonicalUser;
+  readonly address?: string | undefined;
+  readonly entityName?: string | undefined;
+  readonly entityId?: string | undefined;
+  readonly target?: CanonicalUser | undefined;
   readonly addedRoles: readonly string[];
   readonly removedRoles: readonly string[];
   readonly changedAttributes: readonly string[];
-  readonly reason?: string;
-  readonly team?: string;
+  readonly reason?: string | undefined;
+  readonly team?: string | undefined;
   /** event_details after redaction; null when absent. Numbers that a double cannot hold are kept as raw JSON. */
   readonly details: Json;
   /** The whole item after redaction, as JSON text: what `event.original`, `raw_data` and `raw` carry. */
@@ -77,7 +77,7 @@ export interface CanonicalEvent {
   readonly redactions: number;
   /** How many parts of the embedded user were left out: role permissions, other people's e-mails. */
   readonly trimmed?: number;
-  /** The item as received, before redaction: only `raw` with `redact: false` carries it. */
+  /** The item as received, on one line, before redaction: only `raw` with `redact: false` carries it. */
   readonly verbatim?: string;
 }
 
@@ -90,7 +90,10 @@ export interface OriginConstants {
   readonly instance?: string;
 }
 
-/** Where an event comes from and who carries it: constant for a source, put in each format's proper place. */
+/**
+ * Where an event comes from and who carries it: constant for a source, put in each format's proper place. Every text is well formed, and
+ * an origin is never changed: formats keep what they made of it.
+ */
 export interface Origin extends OriginConstants {
   /** Host of the Platform installation: "acme.mycloudquery.com". */
   readonly instance: string;

@@ -14,8 +14,11 @@ interface ExactJson {
 }
 const exact = JSON as unknown as ExactJson;
 
-/** A number that may not survive a double or its spelling: 16 digits and more, a fraction, an exponent, minus zero. */
-const DELICATE_NUMBER = /(?:"\s*:|[[,])\s*(?:-?(?:\d{16}|\d+\.\d|\d+[eE])|-0)/;
+/**
+ * A number that may not survive a double or its spelling: 16 digits and more, a fraction, an exponent, minus zero. A colon after a digit is
+ * that of a clock time; elsewhere within a text a match costs time and nothing else.
+ */
+const DELICATE_NUMBER = /(?:(?<!\d):|[[,])\s*(?:-?(?:\d{16}|\d+\.\d|\d+[eE])|-0)/;
 
 /**
  * Parses JSON text; null and undefined differ: undefined is text that is no JSON. Numbers whose digits a double would change stay as
@@ -45,17 +48,31 @@ export function isRawNumber(value: unknown): boolean {
 }
 
 /**
- * A value as JSON on one line that any reader takes: no line separators, no halves of characters (a receiver would refuse the
- * whole document for one). The value must not be cyclic or absurdly deep.
+ * A value as JSON on one line that any reader takes: no line feeds, no line separators. The value must not be cyclic or absurdly deep, and
+ * every text in it well formed, as all that the canonical event and the origin hold is: a receiver would refuse the whole document for
+ * half a character. This is the hot path, so it is looked for where events are read and not here.
  */
 export function jsonLine(value: unknown): string {
-  // What JSON.stringify writes has no raw line feed and no raw half of a character; this is the hot path, so neither is looked for.
-  let line = JSON.stringify(value) ?? 'null';
-  if (SEPARATOR.test(line)) line = line.replace(SEPARATORS, escapeUnit);
-  return line.includes('\\ud') ? line.replace(LONE_ESCAPE, '$1\\ufffd') : line;
+  const line = JSON.stringify(value) ?? 'null';
+  return hasSeparator(line) ? line.replace(SEPARATORS, escapeUnit) : line;
 }
 
-const SEPARATOR = /[\u0085\u2028\u2029]/;
+/** One search for each takes a tenth of the time of a regular expression. */
+function hasSeparator(line: string): boolean {
+  return line.includes('\u0085') || line.includes('\u2028') || line.includes('\u2029');
+}
+
+/** One JSON object of several, given as text. No key may stand in two of them. */
+export function joinObjects(...objects: readonly string[]): string {
+  let members = '';
+  for (const object of objects) {
+    if (object.length > EMPTY_OBJECT.length) members += `${members === '' ? '' : ','}${object.slice(1, -1)}`;
+  }
+  return `{${members}}`;
+}
+
+const EMPTY_OBJECT = '{}';
+
 const SEPARATORS = /[\u0085\u2028\u2029]/g;
 
 /** JSON text made one line and well formed without touching its values. Returns the same string when nothing had to change. */

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { formatTime, nsToMs } from '../model/time.ts';
 import type { CanonicalEvent, Format, FormatDefinition, Origin } from './format.ts';
-import { jsonLine } from './json.ts';
+import { joinObjects, jsonLine } from './json.ts';
 import {
   accountUser,
   actorUser,
@@ -23,6 +23,7 @@ import {
 } from './ocsf/classes.ts';
 import { placeOf, type Place } from './ocsf/place.ts';
 import { abilitiesOf, OCSF_VERSIONS, type Abilities, type OcsfVersion } from './ocsf/version.ts';
+import { perOrigin } from './per-origin.ts';
 import { SEVERITY_NUMBERS } from './severity.ts';
 import { displayMessage } from './title.ts';
 
@@ -64,21 +65,20 @@ export const ocsfFormat: FormatDefinition<OcsfOptions> = {
     raw_data: rawData = true,
   }): Format => {
     const has = abilitiesOf(version);
+    const constants = perOrigin((origin) => jsonLine(constantMetadata(origin, version, has)));
     return {
       name: 'ocsf',
       kind: 'json',
       render: (event, origin) => {
         const place = placeOf(event, has.identityClasses, singleClass);
-        const base = baseFields(event, origin, place, version, has);
         const own = classFields(event, origin, place, has);
-        const raw = rawData ? rawFields(event, has) : undefined;
-        return jsonLine({
-          ...base,
-          ...own,
-          observables: observablesOf(own),
-          unmapped: unmapped(event),
-          ...raw,
-        });
+        return joinObjects(
+          jsonLine(baseFields(event, place)),
+          `{"metadata":${joinObjects(jsonLine(eventMetadata(event)), constants(origin))}}`,
+          jsonLine(own),
+          jsonLine({ observables: observablesOf(own), unmapped: unmapped(event) }),
+          rawData ? jsonLine(rawFields(event, has)) : '{}',
+        );
       },
     };
   },
@@ -87,15 +87,9 @@ export const ocsfFormat: FormatDefinition<OcsfOptions> = {
 /** Undefined fields do not appear in the JSON. */
 type Fields = Record<string, unknown>;
 
-function baseFields(
-  event: CanonicalEvent,
-  origin: Origin,
-  place: Place,
-  version: OcsfVersion,
-  has: Abilities,
-): Fields {
-  const { class: own, activity } = place;
+function baseFields(event: CanonicalEvent, { class: own, activity }: Place): Fields {
   const severity = SEVERITY_NUMBERS[event.severity];
+  const status = STATUS[event.outcome];
   return {
     category_uid: own.category.uid,
     category_name: own.category.name,
@@ -107,37 +101,42 @@ function baseFields(
     type_name: `${own.name}: ${activity === OTHER ? 'Other' : own.activities[activity]}`,
     severity_id: severity.ocsf,
     severity: severity.ocsfName,
-    ...STATUS[event.outcome],
+    status_id: status.id,
+    status: status.name,
     status_detail: event.reason,
     time: nsToMs(event.createdNs),
     time_dt: formatTime(event.createdNs),
     message: displayMessage(event),
-    metadata: metadata(event, origin, version, has),
   };
 }
 
 const STATUS = {
-  success: { status_id: 1, status: 'Success' },
-  failure: { status_id: 2, status: 'Failure' },
-  unknown: { status_id: 0, status: 'Unknown' },
+  success: { id: 1, name: 'Success' },
+  failure: { id: 2, name: 'Failure' },
+  unknown: { id: 0, name: 'Unknown' },
 } as const;
 
-function metadata(event: CanonicalEvent, origin: Origin, version: OcsfVersion, has: Abilities): Fields {
+function eventMetadata(event: CanonicalEvent): Fields {
   const received = Date.parse(event.receivedAt);
-  const labels = Object.entries(origin.labels);
   const known = !Number.isNaN(received);
   const { eventType } = event.classification;
   return {
-    version,
     uid: event.id,
     event_code: eventType === '' ? undefined : eventType,
+    original_time: event.createdAt,
+    processed_time: known ? received : undefined,
+    processed_time_dt: known ? event.receivedAt : undefined,
+  };
+}
+
+function constantMetadata(origin: Origin, version: OcsfVersion, has: Abilities): Fields {
+  const labels = Object.entries(origin.labels);
+  return {
+    version,
     profiles: ['datetime'],
     log_name: 'audit-logs',
     log_provider: 'CloudQuery Platform',
     log_version: origin.apiVersion,
-    original_time: event.createdAt,
-    processed_time: known ? received : undefined,
-    processed_time_dt: known ? new Date(received).toISOString() : undefined,
     tenant_uid: origin.tenantId ?? origin.instance,
     product: {
       name: 'CloudQuery Platform',

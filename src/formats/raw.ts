@@ -1,5 +1,4 @@
 import type { Format, FormatDefinition } from './format.ts';
-import { safeLine } from './json.ts';
 
 export interface RawOptions {
   readonly redact?: boolean;
@@ -22,7 +21,6 @@ export const rawFormat: FormatDefinition<RawOptions> = {
   create: ({ redact = true }): Format => ({
     name: 'raw',
     kind: 'json',
-    render: (event) =>
-      redact || event.verbatim === undefined ? event.originalText : safeLine(event.verbatim),
+    render: (event) => (redact ? event.originalText : (event.verbatim ?? event.originalText)),
   }),
 };

@@ -23,7 +23,8 @@ export type Redact = (item: { readonly [key: string]: Json }) => Redacted;
  * passwords within URLs, private keys, and of the embedded user the SQL and the e-mails of other people.
  */
 export function createRedact(options: Partial<RedactOptions> = {}, trimUser = true): Redact {
-  const { enabled = true, keys = [], keep = [], replacement = DEFAULT_REPLACEMENT } = options;
+  const { enabled = true, keys = [], keep = [] } = options;
+  const replacement = (options.replacement ?? DEFAULT_REPLACEMENT).toWellFormed();
   const judge: JudgeKey = enabled ? createJudgeKey(keys, keep) : () => 'none';
   return (item) => {
     const walk: Walk = { judge, enabled, replacement, redactions: 0, cuts: 0 };
@@ -44,12 +45,15 @@ interface Walk {
   cuts: number;
 }
 
-/** The item while it is being cleaned; keys are the item's own, also `__proto__`, so that assigning never reaches a prototype. */
-type Tree = Record<string | number, Json>;
+/**
+ * The item while it is being cleaned; keys are the item's own, also `__proto__`, so that assigning never reaches a prototype. What is left
+ * out becomes undefined, which JSON does not write: deleting would turn the object into a dictionary, slow to read and to write.
+ */
+type Tree = Record<string | number, Json | undefined>;
 
 function cleanAt(parent: Tree, key: string | number, depth: number, inherited: Secrecy, walk: Walk): void {
-  const value = parent[key] as Json;
-  if (typeof value === 'boolean' || value === null) return;
+  const value = parent[key];
+  if (typeof value === 'boolean' || value === null || value === undefined) return;
   const secrecy = secrecyOf(key, inherited, walk);
   if (typeof value === 'string') {
     const clean = !walk.enabled
@@ -140,8 +144,7 @@ function trimEmbeddedUser(user: Json | undefined): number {
       (Array.isArray(permissions) && permissions.length === 0)
     )
       continue;
-    const tree: Tree = role;
-    delete tree['permissions'];
+    leaveOut(role, 'permissions');
     trimmed += 1;
   }
   return trimmed;
@@ -152,16 +155,19 @@ function trimCreator(object: Tree): number {
   for (const key of ['created_by', 'updated_by']) {
     const creator = object[key];
     if (typeof creator === 'string' && creator.includes('@')) {
-      delete object[key];
+      leaveOut(object, key);
       trimmed += 1;
     }
     if (!isObject(creator)) continue;
     for (const detail of ['email', 'name']) {
       if (!Object.hasOwn(creator, detail)) continue;
-      const tree: Tree = creator;
-      delete tree[detail];
+      leaveOut(creator, detail);
       trimmed += 1;
     }
   }
   return trimmed;
+}
+
+function leaveOut(object: Tree, key: string): void {
+  object[key] = undefined;
 }

@@ -1,7 +1,7 @@
 import Bottleneck from 'bottleneck';
 
 import type { Journal } from '../checkpoint/journal.ts';
-import type { Canonicalize, Format, Origin, OriginConstants } from '../formats/format.ts';
+import type { Canonicalize, Format } from '../formats/format.ts';
 import type { Clock } from '../model/clock.ts';
 import { describe, ForwardError } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
@@ -11,6 +11,7 @@ import { collect } from './collect.ts';
 import { deliver } from './deliver.ts';
 import { workOff } from './jobs.ts';
 import { createOutlet } from './outlet.ts';
+import type { OriginOf } from './origin.ts';
 import { createPrepare } from './prepare.ts';
 import type { Where } from './prepare.ts';
 import type { ReplaySink } from './replay.ts';
@@ -42,8 +43,7 @@ export interface DaemonParts {
   readonly sources: ReadonlyMap<string, SourcePart>;
   readonly sinks: ReadonlyMap<string, SinkPart>;
   readonly canonicalize: Canonicalize;
-  /** What every event's origin says beside what its source knows. */
-  readonly constants: OriginConstants;
+  readonly originOf: OriginOf;
   /** How long events stay in the journal after every sink is past them. Milliseconds. */
   readonly retentionMs: number;
   readonly clock: Clock;
@@ -127,9 +127,7 @@ export function startDaemon(parts: DaemonParts): Daemon {
       limit: limiter(part.rateLimit),
       patienceMs: parts.patienceMs,
     });
-    const prepare = createPrepare(parts.canonicalize, part.format, part.where, (source) =>
-      originOf(parts, source),
-    );
+    const prepare = createPrepare(parts.canonicalize, part.format, part.where, parts.originOf);
     outlets.set(name, { sink: part.sink, outlet, prepare, batch: part.batch });
     const context = {
       name,
@@ -201,15 +199,6 @@ function isPatience(error: Error, parts: DaemonParts): boolean {
 }
 
 /** Where events of a source come from, as each format wants to know it. */
-export function originOf(parts: Pick<DaemonParts, 'sources' | 'constants'>, source: string): Origin {
-  // A source that has left the configuration may still have events in the journal.
-  const origin = parts.sources.get(source)?.source.origin() ?? {
-    instance: source,
-    apiVersion: 'v2' as const,
-  };
-  return { ...origin, ...parts.constants };
-}
-
 /** Runs requests within a rate; null: no limit. */
 export function limiter(requestsPerSecond: number | null): <T>(work: () => Promise<T>) => Promise<T> {
   if (requestsPerSecond === null) return (work) => work();

@@ -68,6 +68,7 @@ export interface Source {
   count(window: Window, signal: AbortSignal): Promise<number | null>;
   check(signal: AbortSignal): Promise<CheckReport>;
   state(): SourceState;
+  /** What is known of the installation: the same object until something new is. */
   origin(): SourceOrigin;
   /** Reads its credentials again from where they came from. Returns whether one changed. */
   refreshSecrets(): boolean;

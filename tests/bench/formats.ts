@@ -3,15 +3,16 @@ import { createCanonicalize } from '../../src/formats/canonical.ts';
 import { cefFormat } from '../../src/formats/cef.ts';
 import { cimFormat } from '../../src/formats/cim.ts';
 import { ecsFormat } from '../../src/formats/ecs.ts';
-import type { Format, Origin } from '../../src/formats/format.ts';
+import type { CanonicalEvent, Format, Origin } from '../../src/formats/format.ts';
 import { leefFormat } from '../../src/formats/leef.ts';
 import { ocsfFormat } from '../../src/formats/ocsf.ts';
 import { rawFormat } from '../../src/formats/raw.ts';
 import type { AuditEvent } from '../../src/model/event.ts';
 
 /**
- * Median microseconds to take one event of the journal into each format, reading it included: `npx node tests/bench/formats.ts`.
- * The events are the worked examples, with ids of their own so that nothing but event types is seen twice.
+ * Median microseconds to render one event in each format, and to read it and render it: `npx node tests/bench/formats.ts`.
+ * The events are the worked examples, with ids of their own so that nothing but event types and origins is seen twice. The formats take
+ * turns, so that a machine whose speed drifts is unfair to none.
  */
 const ROUNDS = 2000;
 /** Few, so that most rounds pass without another program taking the processor away. */
@@ -43,20 +44,8 @@ const events = Array.from({ length: EVENTS_PER_ROUND }, (_, n): AuditEvent => {
   };
 });
 
-function medianMicroseconds(work: (event: AuditEvent) => unknown): number {
-  const rounds: number[] = [];
-  for (let round = -WARM_UP_ROUNDS; round < ROUNDS; round += 1) {
-    const start = performance.now();
-    for (const event of events) work(event);
-    if (round >= 0) rounds.push(((performance.now() - start) * 1000) / EVENTS_PER_ROUND);
-  }
-  return rounds.sort((a, b) => a - b)[ROUNDS / 2] ?? NaN;
-}
-
 const canonicalize = createCanonicalize();
-const line = (name: string, microseconds: number): string =>
-  `${name.padEnd(16)}${microseconds.toFixed(1).padStart(8)} µs per event\n`;
-process.stdout.write(line('(reading alone)', medianMicroseconds(canonicalize)));
+const canonical = events.map(canonicalize);
 const formats: readonly Format[] = [
   rawFormat.create({}),
   ecsFormat.create({}),
@@ -65,11 +54,35 @@ const formats: readonly Format[] = [
   cefFormat.create({}),
   leefFormat.create({}),
 ];
-for (const format of formats) {
-  process.stdout.write(
-    line(
-      format.name,
-      medianMicroseconds((event) => format.render(canonicalize(event), ORIGIN)),
-    ),
-  );
+
+interface Lane {
+  readonly name: string;
+  readonly work: (at: number) => unknown;
+  readonly microseconds: number[];
 }
+
+const lane = (name: string, work: Lane['work']): Lane => ({ name, work, microseconds: [] });
+const reading = lane('(reading)', (at) => canonicalize(events[at] as AuditEvent));
+const rendering = formats.map((format) =>
+  lane(format.name, (at) => format.render(canonical[at] as CanonicalEvent, ORIGIN)),
+);
+const both = formats.map((format) =>
+  lane(format.name, (at) => format.render(canonicalize(events[at] as AuditEvent), ORIGIN)),
+);
+
+for (let round = -WARM_UP_ROUNDS; round < ROUNDS; round += 1) {
+  for (const { work, microseconds } of [reading, ...rendering, ...both]) {
+    const start = performance.now();
+    for (let at = 0; at < EVENTS_PER_ROUND; at += 1) work(at);
+    if (round >= 0) microseconds.push(((performance.now() - start) * 1000) / EVENTS_PER_ROUND);
+  }
+}
+
+const median = ({ microseconds }: Lane): string =>
+  (microseconds.sort((a, b) => a - b)[ROUNDS / 2] ?? NaN).toFixed(1).padStart(12);
+
+process.stdout.write(`µs per event    rendering with reading\n`);
+process.stdout.write(`${reading.name.padEnd(13)}${''.padStart(12)}${median(reading)}\n`);
+rendering.forEach((its, index) => {
+  process.stdout.write(`${its.name.padEnd(13)}${median(its)}${median(both[index] as Lane)}\n`);
+});

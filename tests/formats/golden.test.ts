@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { CATALOGUE, cataloguePage, EXAMPLES, renderExample, shown } from './catalogue.ts';
+import { parseExact } from '../../src/formats/json.ts';
 import { parseCef, parseLeef } from './parsers.ts';
 import { cefFaults, cimFaults, ecsFaults, leefFaults, ocsfFaults, type Document } from './validators.ts';
 
@@ -11,6 +12,14 @@ describe.each(EXAMPLES)('the worked example %s', (example) => {
     const golden = read(`../fixtures/formats/golden/${example}/${file}`);
     expect(`${shown(format, renderExample(example, format))}\n`).toBe(golden);
   });
+
+  it.each(CATALOGUE.filter(({ format }) => format.kind === 'json'))(
+    'has no key twice in $file',
+    ({ format }) => {
+      const line = renderExample(example, format);
+      expect(JSON.stringify(parseExact(line))).toBe(line);
+    },
+  );
 
   it('is valid in every format', () => {
     const document = (name: string): Document =>

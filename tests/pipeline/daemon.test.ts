@@ -4,6 +4,7 @@ import type { Journal } from '../../src/checkpoint/journal.ts';
 import { ForwardError } from '../../src/model/errors.ts';
 import { startDaemon } from '../../src/pipeline/daemon.ts';
 import type { Daemon, DaemonParts, SinkPart } from '../../src/pipeline/daemon.ts';
+import { createOriginOf } from '../../src/pipeline/origin.ts';
 import type { Harvest, Source } from '../../src/sources/source.ts';
 import { makeItem } from '../contract/items.ts';
 import { harvest, newEvents } from '../contract/journal.ts';
@@ -58,20 +59,21 @@ function start(
   changes: Partial<DaemonParts> = {},
 ): { daemon: Daemon; lines: Line[] } {
   const lines: Line[] = [];
+  const sourceParts = new Map(
+    Object.entries(sources).map(([name, one]) => [
+      name,
+      { source: one, schedule: { everyMs: 15 * SECOND }, auditHorizonMs: 30 * 24 * 60 * MINUTE },
+    ]),
+  );
   const daemon = startDaemon({
     journal: stage.journal,
-    sources: new Map(
-      Object.entries(sources).map(([name, one]) => [
-        name,
-        { source: one, schedule: { everyMs: 15 * SECOND }, auditHorizonMs: 30 * 24 * 60 * MINUTE },
-      ]),
-    ),
+    sources: sourceParts,
     sinks: new Map(Object.entries(sinks).map(([name, sink]) => [name, part(sink)])),
     canonicalize: (event) => {
       const { canonical } = makeItem(Number(event.seq), { id: event.id });
       return { ...canonical, seq: event.seq, source: event.source };
     },
-    constants: { labels: {}, forwarderVersion: '0' },
+    originOf: createOriginOf(sourceParts, { labels: {}, forwarderVersion: '0' }),
     retentionMs: 24 * 60 * MINUTE,
     clock,
     log: listLog(lines),

@@ -185,7 +185,7 @@ async function run(
     const daemon = product.startDaemon({
       ...built,
       journal: fenceJournal(inner, product, life, disk, watch),
-      constants: { labels: {}, forwarderVersion: '0' },
+      originOf: (name) => ({ instance: name, apiVersion: 'v2', forwarderVersion: '0', labels: {} }),
       retentionMs: scenario.retentionMs,
       clock: life.clock,
       log: createLogs(watch.logged, life),

@@ -1,0 +1,40 @@
+import type { Origin, OriginConstants } from '../formats/format.ts';
+import type { SourceOrigin } from '../sources/source.ts';
+
+/** Where an event of a source comes from. */
+export type OriginOf = (source: string) => Origin;
+
+/**
+ * Puts together what a source knows of its installation and what the configuration says of every event. The answer is the same object
+ * for as long as the source knows nothing new, because formats keep what they made of an origin.
+ */
+export function createOriginOf(
+  sources: ReadonlyMap<string, { readonly source: { origin(): SourceOrigin } }>,
+  constants: OriginConstants,
+): OriginOf {
+  const made = new Map<string, { readonly known: SourceOrigin | null; readonly origin: Origin }>();
+  return (source) => {
+    // A source that has left the configuration may still have events in the journal.
+    const known = sources.get(source)?.source.origin() ?? null;
+    const last = made.get(source);
+    if (last !== undefined && last.known === known) return last.origin;
+    const origin = wellFormed({
+      ...(known ?? { instance: source, apiVersion: 'v2' as const }),
+      ...constants,
+    });
+    made.set(source, { known, origin });
+    return origin;
+  };
+}
+
+/** The Platform's version and the operator's labels may hold any text; one half of a character would spoil every event. */
+function wellFormed(origin: Origin): Origin {
+  const { platformVersion, tenantId } = origin;
+  const labels = Object.entries(origin.labels).map(([name, value]) => [name, value.toWellFormed()] as const);
+  return {
+    ...origin,
+    ...(platformVersion !== undefined && { platformVersion: platformVersion.toWellFormed() }),
+    ...(tenantId !== undefined && { tenantId: tenantId.toWellFormed() }),
+    labels: Object.fromEntries(labels),
+  };
+}
