@@ -6,7 +6,7 @@ import { baseSeverity } from './base-severity.ts';
 import { createClassify, type Classify } from './classify.ts';
 import { follow, readDetails, userOf } from './details.ts';
 import type { Canonicalize, CanonicalEvent, Classification, Outcome } from './format.ts';
-import { isObject, jsonLine, parseExact, safeLine, textAt } from './json.ts';
+import { isObject, jsonLine, safeLine, textAt } from './json.ts';
 import type { NormalizeOptions } from './options.ts';
 import { createRedact, type Redact } from './redact.ts';
 import { UNKNOWN } from './vocabulary.ts';
@@ -30,10 +30,9 @@ function canonical(
   redact: Redact,
 ): CanonicalEvent {
   // Made well formed first, so that no text read from it, key or value, has half a character.
-  const text = safeLine(event.original);
-  const parsed = parseExact(text);
-  const item: Item = isObject(parsed) ? parsed : {};
-  const { redactions, trimmed, changed } = redact(item);
+  const verbatim = safeLine(event.original);
+  const { item: read, text, redactions, trimmed } = redact(verbatim);
+  const item: Item = isObject(read) ? read : {};
   const { classification, row, title } = classify(stringOf(item['event_type']));
   const { ip, address } = readAddress(stringOf(item['user_ip_address']));
   const details = readDetails(item, classification.object, classification.domain, options.pointers ?? {});
@@ -63,18 +62,16 @@ function canonical(
     reason: details.reason,
     team: teamOf(item, options),
     details: item['event_details'] ?? null,
-    originalText: originalText(text, parsed, changed),
+    originalText: read === undefined ? unreadable(text) : text,
     redactions,
     trimmed,
-    verbatim: text,
+    verbatim,
   };
 }
 
-/** The very bytes where nothing had to go; else the item written anew. Text that is no JSON could hide anything and stays behind. */
-function originalText(text: string, parsed: Json | undefined, changed: boolean): string {
-  if (parsed === undefined) return jsonLine({ unreadable: `${text.length} characters that are no JSON` });
-  if (!isObject(parsed)) return text.trim();
-  return changed ? jsonLine(parsed) : text;
+/** Text that is no JSON could hide anything, and stays behind. */
+function unreadable(text: string): string {
+  return jsonLine({ unreadable: `${text.length} characters that are no JSON` });
 }
 
 /** Roles that were only added or only removed say more than "updated". */

@@ -1,4 +1,5 @@
 import type { Json } from '../model/event.ts';
+import { cutDeeper, surveyJson } from './json-text.ts';
 
 /**
  * JSON text in and out without loss. The standard library has JSON.rawJSON and the source text of a number since ES2025;
@@ -14,26 +15,32 @@ interface ExactJson {
 }
 const exact = JSON as unknown as ExactJson;
 
-/**
- * A number that may not survive a double or its spelling: 16 digits and more, a fraction, an exponent, minus zero. A colon after a digit is
- * that of a clock time; elsewhere within a text a match costs time and nothing else.
- */
-const DELICATE_NUMBER = /(?:(?<!\d):|[[,])\s*(?:-?(?:\d{16}|\d+\.\d|\d+[eE])|-0)/;
+/** Deepest nesting that leaves; deeper parts are replaced by a note. Receivers refuse a document long before. */
+const MAX_DEPTH = 64;
+const TOO_DEEP = `"[nested deeper than ${MAX_DEPTH} levels]"`;
+
+export interface ReadJson {
+  /** Undefined is text that is no JSON, null the JSON null. */
+  readonly value: Json | undefined;
+  /** Keys as they are written, those that stand twice in an object included. */
+  readonly keys: number;
+  /** Whether parts that are nested too deep were replaced by a note. */
+  readonly cut: boolean;
+}
 
 /**
- * Parses JSON text; null and undefined differ: undefined is text that is no JSON. Numbers whose digits a double would change stay as
- * they were written (JSON.rawJSON), and JSON.stringify writes them back unchanged. Never throws.
+ * Parses JSON text. Numbers whose digits a double would change stay as they were written (JSON.rawJSON), and JSON.stringify writes them
+ * back unchanged. What nests absurdly deep is cut before it is parsed, so that nothing after runs out of stack. Never throws.
  */
-export function parseExact(text: string): Json | undefined {
+export function readJson(text: string): ReadJson {
+  const { keys, depth, delicate } = surveyJson(text);
+  const cut = depth > MAX_DEPTH;
+  const kept = cut ? cutDeeper(text, MAX_DEPTH, TOO_DEEP) : text;
   try {
-    if (DELICATE_NUMBER.test(text)) return exact.parse(text, keepNumber) as Json;
+    const value = (delicate ? exact.parse(kept, keepNumber) : JSON.parse(kept)) as Json;
+    return { value, keys, cut };
   } catch {
-    // A reviver recurses and runs out of stack on absurd nesting that a plain parse still reads.
-  }
-  try {
-    return JSON.parse(text) as Json;
-  } catch {
-    return undefined;
+    return { value: undefined, keys, cut };
   }
 }
 

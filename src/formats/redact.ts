@@ -1,39 +1,46 @@
 import type { Json } from '../model/event.ts';
-import { isObject, isRawNumber } from './json.ts';
+import { isObject, isRawNumber, jsonLine, readJson } from './json.ts';
 import { DEFAULT_REPLACEMENT, type RedactOptions } from './options.ts';
-import { createJudgeKey, tellsAbout, type JudgeKey, type Secrecy } from './secrets.ts';
+import { withoutSecrets } from './secret-texts.ts';
+import { createJudgeKey, type JudgeKey, type Secrecy } from './secrets.ts';
 
-/** Deepest nesting that leaves; deeper parts are replaced by a note. Receivers refuse a document long before. */
-const MAX_DEPTH = 64;
-const TOO_DEEP = `[nested deeper than ${MAX_DEPTH} levels]`;
-
+/** An item as it may leave. */
 export interface Redacted {
+  /** The parsed item, cleaned; undefined when the text is no JSON. */
+  readonly item: Json | undefined;
+  /** The item as text: the very bytes where nothing had to go, else written anew. */
+  readonly text: string;
   /** Values replaced because they look secret. */
   readonly redactions: number;
   /** Parts of the embedded user left out. */
   readonly trimmed: number;
-  /** Whether the parsed item differs from what came: then it has to be written anew. */
-  readonly changed: boolean;
 }
 
-export type Redact = (item: { readonly [key: string]: Json }) => Redacted;
+export type Redact = (text: string) => Redacted;
 
 /**
- * Takes out of a freshly parsed item what must not leave, **in place** (the item is the caller's own): values under keys that look secret,
- * passwords within URLs, private keys, and of the embedded user the SQL and the e-mails of other people.
+ * Takes out of an item what must not leave: values under keys that look secret, passwords within URLs, private keys, and of the embedded
+ * user the SQL and the e-mails of other people.
  */
 export function createRedact(options: Partial<RedactOptions> = {}, trimUser = true): Redact {
   const { enabled = true, keys = [], keep = [] } = options;
+  const judge = createJudgeKey(keys, keep);
   const replacement = (options.replacement ?? DEFAULT_REPLACEMENT).toWellFormed();
-  const judge: JudgeKey = enabled ? createJudgeKey(keys, keep) : () => 'none';
-  return (item) => {
-    const walk: Walk = { judge, enabled, replacement, redactions: 0, cuts: 0 };
-    // The embedded user is described by the API and holds no free keys: only its depth is limited.
-    const userWalk: Walk = { judge: () => 'none', enabled: false, replacement, redactions: 0, cuts: 0 };
-    const trimmed = trimUser ? trimEmbeddedUser(item['user']) : 0;
-    for (const key in item) cleanAt(item, key, 1, 'none', key === 'user' ? userWalk : walk);
-    const changed = walk.redactions + walk.cuts + userWalk.cuts + trimmed > 0;
-    return { redactions: walk.redactions, trimmed, changed };
+  return (text) => {
+    const walk: Walk = { judge, enabled, replacement, keys: 0, changed: false, redactions: 0, trimmed: 0 };
+    const { item, text: clean } = cleanJson(text, walk, (tree) => {
+      if (trimUser) walk.trimmed = trimEmbeddedUser(tree['user']);
+      walk.changed = walk.trimmed > 0;
+      // The embedded user is described by the API and holds no free keys: it is only counted through.
+      const userWalk: Walk = { ...walk, enabled: false };
+      for (const key in tree) {
+        const one = key === 'user' ? userWalk : walk;
+        one.keys += 1;
+        cleanAt(tree, key, enabled && one === walk ? judge(key).secrecy : 'none', one);
+      }
+      walk.keys += userWalk.keys;
+    });
+    return { item, text: clean, redactions: walk.redactions, trimmed: walk.trimmed };
   };
 }
 
@@ -41,91 +48,143 @@ interface Walk {
   readonly judge: JudgeKey;
   readonly enabled: boolean;
   readonly replacement: string;
+  /** Keys met in the JSON text at hand. */
+  keys: number;
+  /** Whether the parsed value differs from the text at hand. */
+  changed: boolean;
   redactions: number;
-  cuts: number;
+  trimmed: number;
 }
 
 /**
- * The item while it is being cleaned; keys are the item's own, also `__proto__`, so that assigning never reaches a prototype. What is left
- * out becomes undefined, which JSON does not write: deleting would turn the object into a dictionary, slow to read and to write.
+ * The item while it is being cleaned, **in place**; keys are the item's own, also `__proto__`, so that assigning never reaches a prototype.
+ * What is left out becomes undefined, which JSON does not write: deleting would turn the object into a dictionary, slow to read and write.
  */
 type Tree = Record<string | number, Json | undefined>;
 
-function cleanAt(parent: Tree, key: string | number, depth: number, inherited: Secrecy, walk: Walk): void {
-  const value = parent[key];
-  if (typeof value === 'boolean' || value === null || value === undefined) return;
-  const secrecy = secrecyOf(key, inherited, walk);
-  if (typeof value === 'string') {
-    const clean = !walk.enabled
-      ? value
-      : secrecy === 'none'
-        ? withoutSecrets(value, walk.replacement)
-        : walk.replacement;
-    if (clean !== value && value !== '') replaceAt(parent, key, clean, walk);
-  } else if (typeof value === 'number' || isRawNumber(value)) {
-    if (secrecy === 'strong') replaceAt(parent, key, walk.replacement, walk);
-  } else if (depth >= MAX_DEPTH) {
-    parent[key] = TOO_DEEP;
-    walk.cuts += 1;
-  } else if (Array.isArray(value)) {
-    for (let at = 0; at < value.length; at += 1)
-      cleanAt(value as unknown as Tree, at, depth + 1, secrecy, walk);
-  } else {
-    cleanObject(value as Tree, depth + 1, secrecy, walk);
-  }
+/**
+ * Parses, cleans, and writes anew what had to change. A key that stands twice in an object has its first value in the text alone, where
+ * nothing was cleaned: then the text is written anew as well.
+ */
+function cleanJson(text: string, walk: Walk, clean: (tree: Tree) => void): Pick<Redacted, 'item' | 'text'> {
+  const { value: item, keys, cut } = readJson(text);
+  if (typeof item !== 'object' || item === null || isRawNumber(item)) return { item, text };
+  clean(item as Tree);
+  const asItCame = !cut && !walk.changed && walk.keys === keys;
+  return { item, text: asItCame ? text : jsonLine(item) };
 }
 
-function cleanObject(object: Tree, depth: number, inherited: Secrecy, walk: Walk): void {
-  const named = walk.enabled && namesSecret(object, walk.judge);
-  for (const key in object) {
-    cleanAt(object, key, depth, named && VALUE_KEYS.has(key.toLowerCase()) ? 'strong' : inherited, walk);
+function cleanAt(parent: Tree, key: string | number, secrecy: Secrecy, walk: Walk): void {
+  const value = parent[key];
+  if (typeof value === 'boolean' || value === null || value === undefined) return;
+  if (typeof value === 'string') {
+    const clean = walk.enabled && value !== '' ? cleanText(value, secrecy, walk) : value;
+    if (clean !== value) replaceAt(parent, key, clean, walk);
+  } else if (typeof value === 'number' || isRawNumber(value)) {
+    if (secrecy === 'strong') replaceAt(parent, key, replaced(walk), walk);
+  } else if (Array.isArray(value)) {
+    cleanArray(value as Json[], secrecy, walk);
+  } else {
+    cleanObject(value as Tree, secrecy, walk);
   }
 }
 
 function replaceAt(parent: Tree, key: string | number, clean: string, walk: Walk): void {
   parent[key] = clean;
+  walk.changed = true;
+}
+
+function replaced(walk: Walk): string {
   walk.redactions += 1;
+  return walk.replacement;
+}
+
+function cleanArray(list: Json[], secrecy: Secrecy, walk: Walk): void {
+  const tree = list as unknown as Tree;
+  for (let at = 0; at < list.length; at += 1) {
+    const entry = list[at];
+    if (Array.isArray(entry) && isSecretPair(entry, walk))
+      cleanAt(entry as unknown as Tree, 1, 'strong', walk);
+    else cleanAt(tree, at, secrecy, walk);
+  }
+}
+
+/** One of a list of pairs: `[["DB_PASSWORD", "…"], …]`. */
+function isSecretPair(entry: readonly unknown[], walk: Walk): boolean {
+  return entry.length === 2 && typeof entry[1] !== 'object' && secretName(entry[0] as Json, walk);
+}
+
+function cleanObject(object: Tree, inherited: Secrecy, walk: Walk): void {
+  const beside = walk.enabled ? besideIn(object, walk) : NOTHING_BESIDE;
+  for (const key in object) {
+    walk.keys += 1;
+    cleanAt(object, key, walk.enabled ? secrecyWithin(key, inherited, beside, walk) : 'none', walk);
+  }
 }
 
 /** Within a secret-looking container everything is secret but what tells about it: `{"token": {"id": …, "value": …}}`. */
-function secrecyOf(key: string | number, inherited: Secrecy, walk: Walk): Secrecy {
-  if (typeof key === 'number') return inherited;
-  const own = walk.judge(key);
+function secrecyWithin(key: string, inherited: Secrecy, { named, valued }: Beside, walk: Walk): Secrecy {
+  const { secrecy, tells, beside } = walk.judge(key);
+  if (named && beside === 'value') return 'strong';
+  // `{"key": "env", "value": "prod"}` is a tag: the key is its name.
+  const own = valued && key.toLowerCase() === 'key' ? 'none' : secrecy;
   if (own !== 'none' || inherited === 'none') return own;
-  return tellsAbout(key) ? 'none' : inherited;
+  return tells ? 'none' : inherited;
 }
 
-/** Lists of changes name the attribute beside its values: `{"field": "password", "old": …, "new": …}`. */
-const NAME_KEYS = ['field', 'attribute', 'property', 'key', 'name', 'path', 'column'];
-const VALUE_KEYS = new Set([
-  'value',
-  'old',
-  'new',
-  'before',
-  'after',
-  'from',
-  'to',
-  'old_value',
-  'new_value',
-  'current',
-  'previous',
-]);
+interface Beside {
+  /** Whether a value of this object names a secret: `{"field": "password", …}`. */
+  readonly named: boolean;
+  /** Whether it has a key for the value of what it names. */
+  readonly valued: boolean;
+}
 
-function namesSecret(object: Tree, judge: JudgeKey): boolean {
-  for (const nameKey of NAME_KEYS) {
-    const name = object[nameKey];
-    if (typeof name === 'string' && name.length <= 128 && judge(name) === 'strong') return true;
+const NOTHING_BESIDE: Beside = { named: false, valued: false };
+
+function besideIn(object: Tree, walk: Walk): Beside {
+  let [named, valued] = [false, false];
+  for (const key in object) {
+    const { beside } = walk.judge(key);
+    if (beside === 'value') valued = true;
+    else if (beside === 'name' && secretName(object[key], walk)) named = true;
   }
-  return false;
+  return named || valued ? { named, valued } : NOTHING_BESIDE;
 }
 
-/** A password in the authority of a URL, as in a connection string. Bounded, so that no text takes long to search. */
-const URL_PASSWORD = /([a-z][a-z0-9+.-]{1,20}:\/\/[^\s:/@]{0,128}:)[^\s/@]{1,256}@/gi;
+/** Longest text that is looked at as the name of an attribute, in UTF-16 units. */
+const MAX_NAME_UNITS = 128;
 
-function withoutSecrets(text: string, replacement: string): string {
-  if (text.includes('PRIVATE KEY-----')) return replacement;
-  if (!text.includes('://') || !text.includes('@')) return text;
-  return text.replace(URL_PASSWORD, (_whole, head: string) => `${head}${replacement}@`);
+function secretName(value: Json | undefined, walk: Walk): boolean {
+  return (
+    walk.enabled &&
+    typeof value === 'string' &&
+    value.length <= MAX_NAME_UNITS &&
+    walk.judge(value).secrecy === 'strong'
+  );
+}
+
+function cleanText(text: string, secrecy: Secrecy, walk: Walk): string {
+  if (secrecy !== 'none') return replaced(walk);
+  const clean = startsJson(text) ? cleanEmbedded(text, walk) : null;
+  if (clean !== null) return clean;
+  const without = withoutSecrets(text, walk.replacement);
+  if (without !== text) walk.redactions += 1;
+  return without;
+}
+
+/** Details often carry a request's body as JSON within a string. Returns null for text that is no object and no list. */
+function cleanEmbedded(text: string, walk: Walk): string | null {
+  const inner: Walk = { ...walk, keys: 0, changed: false, redactions: 0 };
+  const { item, text: clean } = cleanJson(text, inner, (tree) => {
+    cleanAt({ it: tree as unknown as Json }, 'it', 'none', inner);
+  });
+  walk.redactions += inner.redactions;
+  return item === undefined ? null : clean;
+}
+
+function startsJson(text: string): boolean {
+  const first = text.trimStart()[0];
+  return first === '{' || first === '[';
 }
 
 /** Roles carry their permissions with SQL text, and names and e-mails of whoever made them: neither belongs to the event. */

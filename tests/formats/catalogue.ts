@@ -6,7 +6,7 @@ import type { Format, Origin } from '../../src/formats/format.ts';
 import { leefFormat } from '../../src/formats/leef.ts';
 import { ocsfFormat } from '../../src/formats/ocsf.ts';
 import { rawFormat } from '../../src/formats/raw.ts';
-import { parseExact } from '../../src/formats/json.ts';
+import { readJson } from '../../src/formats/json.ts';
 import { fixtureText } from './validators.ts';
 import { journaled } from './events.ts';
 
@@ -61,7 +61,7 @@ export function renderExample(example: string, format: Format): string {
 
 /** JSON as people read it; text as it is. */
 export function shown(format: Format, line: string): string {
-  return format.kind === 'json' ? JSON.stringify(parseExact(line), null, 2) : line;
+  return format.kind === 'json' ? JSON.stringify(readJson(line).value, null, 2) : line;
 }
 
 /** The example that docs/formats.md shows side by side. */
