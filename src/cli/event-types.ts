@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
 
 import type { EventTypeCount } from '../checkpoint/journal.ts';
-import { createClassify, isUnclassified } from '../formats/classify.ts';
+import { createClassify } from '../formats/classify.ts';
 import type { Explanation } from '../formats/classify.ts';
 import type { NormalizeOptions } from '../formats/options.ts';
+import { isUnclassified } from '../formats/unclassified.ts';
 import { DOMAINS, UNKNOWN, VERBS } from '../formats/vocabulary.ts';
 import { formatTime } from '../model/time.ts';
 import { EXIT } from './exit.ts';

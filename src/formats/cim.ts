@@ -1,5 +1,5 @@
 import type { CanonicalEvent, CanonicalUser, Format, FormatDefinition, Origin } from './format.ts';
-import { isUnclassified } from './classify.ts';
+import { isUnclassified } from './unclassified.ts';
 import { roleNames } from './actor.ts';
 import { isObject, joinObjects, jsonLine } from './json.ts';
 import { perOrigin } from './per-origin.ts';

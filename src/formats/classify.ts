@@ -43,11 +43,6 @@ export function createClassify(table: readonly EventTypeRow[] = []): Classify {
   };
 }
 
-/** True where the event is passed on under "other" because nobody could tell what it is: marked, and counted. */
-export function isUnclassified(classification: Classification): boolean {
-  return classification.domain === UNKNOWN || classification.verb === UNKNOWN;
-}
-
 function explain(
   eventType: string,
   findRow: (eventType: string, slug: string) => EventTypeRow | null,

@@ -1,4 +1,4 @@
-import { isUnclassified } from './classify.ts';
+import { isUnclassified } from './unclassified.ts';
 import type { CanonicalEvent } from './format.ts';
 
 export interface EcsCategories {

@@ -1,7 +1,7 @@
 import type { Json } from '../model/event.ts';
 import { formatTime } from '../model/time.ts';
 import { roleNames } from './actor.ts';
-import { isUnclassified } from './classify.ts';
+import { isUnclassified } from './unclassified.ts';
 import { ecsCategories } from './ecs-categories.ts';
 import type { CanonicalEvent, Format, FormatDefinition, Origin } from './format.ts';
 import { isObject, isRawNumber, joinObjects, jsonLine } from './json.ts';

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createClassify, isUnclassified } from '../../src/formats/classify.ts';
+import { createClassify } from '../../src/formats/classify.ts';
+import { isUnclassified } from '../../src/formats/unclassified.ts';
 import { DOMAINS, UNKNOWN, VERBS } from '../../src/formats/vocabulary.ts';
 
 const classify = createClassify();

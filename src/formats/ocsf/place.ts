@@ -1,4 +1,4 @@
-import { isUnclassified } from '../classify.ts';
+import { isUnclassified } from '../unclassified.ts';
 import type { CanonicalEvent, CanonicalUser } from '../format.ts';
 import {
   ACCOUNT_CHANGE,
