@@ -82,6 +82,10 @@ export interface SinkDocument extends LoopDocument {
   readonly batches: number;
   readonly bytes: number;
   readonly possible_repeats: number;
+  /** Of the events that the receiver has: how many nobody can classify, and what was taken out of them. */
+  readonly unclassified: number;
+  readonly redacted_values: number;
+  readonly trimmed_user_parts: number;
   readonly in_flight: number;
   readonly dead_letters: number;
   readonly last_delivered: string | null;
@@ -275,6 +279,9 @@ async function sinkDocument(
     batches: loop?.batches ?? 0,
     bytes: loop?.bytes ?? 0,
     possible_repeats: loop?.possibleRepeats ?? 0,
+    unclassified: loop?.unclassified ?? 0,
+    redacted_values: loop?.redactedValues ?? 0,
+    trimmed_user_parts: loop?.trimmedUserParts ?? 0,
     in_flight: loop?.inFlight ?? 0,
     dead_letters: deadLetters,
     last_delivered: isoOrNull(loop?.lastDeliveredMs ?? null),

@@ -278,6 +278,24 @@ const SINK_INSTRUMENTS: readonly Instrument[] = [
     ({ loop }) => loop.bytes,
   ),
   perSink(
+    'unclassified_events',
+    COUNTER,
+    'Events that the receiver has and nobody can classify: sent as other, and marked.',
+    ({ loop }) => loop.unclassified,
+  ),
+  perSink(
+    'redacted_values',
+    COUNTER,
+    'Values that redaction replaced in events that the receiver has.',
+    ({ loop }) => loop.redactedValues,
+  ),
+  perSink(
+    'trimmed_user_parts',
+    COUNTER,
+    'Parts of the embedded user that were left out of events that the receiver has.',
+    ({ loop }) => loop.trimmedUserParts,
+  ),
+  perSink(
     'possible_repeats',
     COUNTER,
     'Batches sent again although the receiver may have had them.',

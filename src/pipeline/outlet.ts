@@ -1,3 +1,4 @@
+import { isUnclassified } from '../formats/unclassified.ts';
 import { untilAborted } from '../model/abort.ts';
 import type { Clock } from '../model/clock.ts';
 import { ForwardError, oneLine } from '../model/errors.ts';
@@ -219,13 +220,27 @@ function sortFates(
     if (fate === undefined || fate.outcome === 'retry')
       left.push({ item, reason: fate?.reason ?? 'no fate' });
     else if (fate.outcome === 'rejected') refusals.push({ item, reason: fate.reason, attempts });
-    else if (fate.outcome === 'duplicate') status.duplicates += 1;
     else {
-      status.delivered += 1;
-      status.bytes += item.body.length;
+      countReading(item, status);
+      if (fate.outcome === 'duplicate') status.duplicates += 1;
+      else {
+        status.delivered += 1;
+        status.bytes += item.body.length;
+      }
     }
   });
   return left;
+}
+
+/**
+ * What reading made of an event is counted once the receiver has it, not at each try. A body that is the event as it came
+ * (`raw` with `redact: false`) had nothing taken out, whatever the reading found.
+ */
+function countReading({ canonical, body }: Item, status: SinkStatus): void {
+  if (isUnclassified(canonical.classification)) status.unclassified += 1;
+  if (body === canonical.verbatim) return;
+  status.redactedValues += canonical.redactions;
+  status.trimmedUserParts += canonical.trimmed ?? 0;
 }
 
 function retryError(receipt: Receipt, left: readonly Left[]): ForwardError {

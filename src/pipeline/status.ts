@@ -47,6 +47,10 @@ export interface SinkStatus extends LoopStatus {
   bytes: number;
   /** Sent again although the receiver may have had it. */
   possibleRepeats: number;
+  /** What reading made of the events that the receiver has: types nobody understands, secrets replaced, parts of the embedded user left out. */
+  unclassified: number;
+  redactedValues: number;
+  trimmedUserParts: number;
   inFlight: number;
   cursor: bigint;
   lastDeliveredMs: number | null;
@@ -101,6 +105,9 @@ export function sinkStatus(name: string, delivery: DeliveryClass, nowMs: number)
     batches: 0,
     bytes: 0,
     possibleRepeats: 0,
+    unclassified: 0,
+    redactedValues: 0,
+    trimmedUserParts: 0,
     inFlight: 0,
   };
   return {

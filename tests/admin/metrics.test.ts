@@ -65,6 +65,17 @@ describe('metrics', () => {
     expect((await metrics.expose(undefined)).body).toContain('outcome="delivered"} 8\n');
   });
 
+  it('count what reading made of the events that a sink delivered', async () => {
+    const room = createRoom();
+    Object.assign(room.splunk, { unclassified: 2, redactedValues: 5, trimmedUserParts: 9 });
+    const value = await read(room);
+    expect(value('auditferry_sink_unclassified_events_total', { sink: 'splunk' })).toBe(2);
+    expect(value('auditferry_sink_redacted_values_total', { sink: 'splunk' })).toBe(5);
+    expect(value('auditferry_sink_trimmed_user_parts_total', { sink: 'splunk' })).toBe(9);
+    // From the first scrape on, so that a rise from nothing is seen.
+    expect(value('auditferry_sink_unclassified_events_total', { sink: 'elastic' })).toBe(0);
+  });
+
   it('leave out what is not known', async () => {
     const room = createRoom();
     room.state = { ...room.state, frontierNs: null, clockSkewMs: null };

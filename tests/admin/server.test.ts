@@ -89,11 +89,15 @@ describe('the listener', () => {
     const { room, ask } = await open();
     room.events.push(anEvent(1, START_MS - 60_000));
     room.findings.push(aFinding(5, 'fewer on the server'));
+    Object.assign(room.elastic, { unclassified: 2, redactedValues: 5, trimmedUserParts: 9 });
     const document = JSON.parse((await ask('/api/status')).body) as StatusDocument;
     expect(document).toMatchObject({
       version: '1.2.3',
       sources: [{ name: 'platform', instance: 'acme.example.com', frontier_age_seconds: 4 }],
-      sinks: [{ name: 'splunk', undelivered: 1, oldest_undelivered_age_seconds: 60 }, { name: 'elastic' }],
+      sinks: [
+        { name: 'splunk', undelivered: 1, oldest_undelivered_age_seconds: 60, unclassified: 0 },
+        { name: 'elastic', unclassified: 2, redacted_values: 5, trimmed_user_parts: 9 },
+      ],
       findings: [{ id: '5', kind: 'fewer_on_server' }],
     });
   });

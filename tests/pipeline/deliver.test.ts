@@ -1,16 +1,20 @@
 import { describe, expect, it } from 'vitest';
 
 import type { Journal } from '../../src/checkpoint/journal.ts';
+import { createCanonicalize } from '../../src/formats/canonical.ts';
+import { rawFormat } from '../../src/formats/raw.ts';
 import { untilAborted } from '../../src/model/abort.ts';
 import { ForwardError } from '../../src/model/errors.ts';
 import { deliver } from '../../src/pipeline/deliver.ts';
 import type { DeliverContext } from '../../src/pipeline/deliver.ts';
 import { createOutlet } from '../../src/pipeline/outlet.ts';
+import { createPrepare } from '../../src/pipeline/prepare.ts';
 import type { Prepare } from '../../src/pipeline/prepare.ts';
 import { sinkStatus } from '../../src/pipeline/status.ts';
 import type { SinkStatus } from '../../src/pipeline/status.ts';
 import type { Fate } from '../../src/sinks/sink.ts';
-import { harvest, newEvents } from '../contract/journal.ts';
+import { makeItem } from '../contract/items.ts';
+import { harvest, newEvent, newEvents } from '../contract/journal.ts';
 import { elapse, simulatedClock } from '../fakes/simulated-time.ts';
 import {
   DELIVERED,
@@ -225,6 +229,54 @@ describe('an event that is not sent', () => {
     await elapse(run(sink, { prepare: () => ({ kind: 'filtered' }) }).done);
     expect(sink.batches).toEqual([]);
     expect(await stage.journal.cursor('splunk')).toBe(25n);
+  });
+});
+
+describe('what reading made of events', () => {
+  const prepareWith = (options: { readonly redact: boolean }, eventType: readonly string[] = []): Prepare =>
+    createPrepare(
+      createCanonicalize(),
+      rawFormat.create(options),
+      { eventType, status: [], severity: 'informational' },
+      () => makeItem(1).origin,
+    );
+  /** One that is understood, one of a type that nobody has seen, with a secret and the SQL of a role. */
+  const appendTwo = (): Promise<unknown> => {
+    const odd = {
+      id: idAt(2),
+      event_type: 'quantum.flux',
+      user: { email: 'ana@acme.example', roles: [{ name: 'analyst', permissions: ['SELECT 1'] }] },
+      event_details: { password: 'hunter2', api_key: 'cq_0123' },
+    };
+    const items = [{ id: idAt(1), event_type: 'user_login' }, odd];
+    const events = items.map((item, n) => newEvent(n + 1, { original: JSON.stringify(item) }));
+    return stage.journal.append('platform', harvest(events));
+  };
+
+  it('is counted for each sink when it delivers them, and not again after a restart', async () => {
+    await appendTwo();
+    const first = run(fakeSink(), { prepare: prepareWith({ redact: true }) });
+    await elapse(first.done);
+    const counted = { unclassified: 1, redactedValues: 2, trimmedUserParts: 1 };
+    expect(first.status).toMatchObject({ delivered: 2, ...counted });
+    await stage.reopen();
+    const second = run(fakeSink(), { prepare: prepareWith({ redact: true }) });
+    await elapse(second.done);
+    expect(second.status).toMatchObject({ delivered: 0, unclassified: 0, redactedValues: 0 });
+  });
+
+  it('says that nothing was taken out where a sink carries the very bytes', async () => {
+    await appendTwo();
+    const { status, done } = run(fakeSink(), { prepare: prepareWith({ redact: false }) });
+    await elapse(done);
+    expect(status).toMatchObject({ unclassified: 1, redactedValues: 0, trimmedUserParts: 0 });
+  });
+
+  it('is not counted for events that the sink does not want', async () => {
+    await appendTwo();
+    const { status, done } = run(fakeSink(), { prepare: prepareWith({ redact: true }, ['user_*']) });
+    await elapse(done);
+    expect(status).toMatchObject({ filtered: 1, unclassified: 0, redactedValues: 0, trimmedUserParts: 0 });
   });
 });
 

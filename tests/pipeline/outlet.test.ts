@@ -1,12 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
+import type { CanonicalEvent } from '../../src/formats/format.ts';
 import { ForwardError } from '../../src/model/errors.ts';
 import { createOutlet } from '../../src/pipeline/outlet.ts';
 import type { Outlet } from '../../src/pipeline/outlet.ts';
 import { sinkStatus } from '../../src/pipeline/status.ts';
 import type { SinkStatus } from '../../src/pipeline/status.ts';
-import type { Batch, Fate, Receipt } from '../../src/sinks/sink.ts';
-import { makeItems } from '../contract/items.ts';
+import type { Batch, Fate, Item, Receipt } from '../../src/sinks/sink.ts';
+import { makeItem, makeItems } from '../contract/items.ts';
 import { elapse, simulatedClock, startSimulatedTime, stopSimulatedTime } from '../fakes/simulated-time.ts';
 import { DELIVERED, fakeSink, listLog, MINUTE, SECOND, takeAll } from './pieces.ts';
 import type { Answer, FakeSink, Line } from './pieces.ts';
@@ -86,6 +87,52 @@ describe('a batch', () => {
     ]);
     expect(sink.taken).toEqual(items.map((item) => item.canonical.id));
     expect(clock.monotonic()).toBeGreaterThanOrEqual(9000);
+  });
+});
+
+describe('what reading made of an event', () => {
+  /** An event of a type that says too little, with two secrets, and three parts of its user left out. */
+  function anOdd(number: number, changes: Partial<CanonicalEvent> = {}): Item {
+    const { canonical, ...rest } = makeItem(number);
+    const classification = { ...canonical.classification, verb: 'unknown' };
+    return { ...rest, canonical: { ...canonical, classification, redactions: 2, trimmed: 3, ...changes } };
+  }
+  const counted = (events: number): Partial<SinkStatus> => ({
+    unclassified: events,
+    redactedValues: 2 * events,
+    trimmedUserParts: 3 * events,
+  });
+
+  it('is counted once the receiver has it: not at each try, and never for what it refuses', async () => {
+    const lost = new ForwardError('transient', 'no answer', { ambiguous: true });
+    const part: Answer = () => ({ fates: [DELIVERED, { outcome: 'retry', reason: 'busy' }, no] });
+    const rest: Answer = () => ({ fates: [{ outcome: 'duplicate' }] });
+    const { outlet, status } = setUp(inTurn(lost, part, lost, rest));
+    const settling = outlet.settle([anOdd(1), anOdd(2), anOdd(3)], quiet);
+    expect(status).toMatchObject(counted(0));
+    await elapse(settling);
+    expect(status).toMatchObject({ delivered: 1, duplicates: 1, ...counted(2) });
+  });
+
+  it('counts for a dead letter when a retry gets it through', async () => {
+    const { outlet, status } = setUp(inTurn(() => ({ fates: [no] }), takeAll));
+    await elapse(outlet.settle([anOdd(1)], quiet));
+    expect(status).toMatchObject(counted(0));
+    await elapse(outlet.settle([anOdd(1)], quiet, { refusedBefore: true }));
+    expect(status).toMatchObject(counted(1));
+  });
+
+  it('counts nothing for an event that is understood, and of which nothing had to go', async () => {
+    const { outlet, status } = setUp(takeAll);
+    await elapse(outlet.settle(makeItems(3), quiet));
+    expect(status).toMatchObject({ delivered: 3, ...counted(0) });
+  });
+
+  it('takes nothing out of bytes that go as they came', async () => {
+    const { outlet, status } = setUp(takeAll);
+    const item = anOdd(1);
+    await elapse(outlet.settle([{ ...item, canonical: { ...item.canonical, verbatim: item.body } }], quiet));
+    expect(status).toMatchObject({ unclassified: 1, redactedValues: 0, trimmedUserParts: 0 });
   });
 });
 

@@ -35,6 +35,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'checkpoint/journal.ts',
     'formats/format.ts',
     'formats/severity.ts',
+    'formats/unclassified.ts',
     'sinks/sink.ts',
     'sources/source.ts',
   ],
