@@ -94,6 +94,7 @@ function sinkLines(sink: SinkDocument, view: View): string[] {
     rate(sink),
     sink.in_flight > 0 ? `${sink.in_flight} in flight` : '',
     sink.dead_letters > 0 ? count(sink.dead_letters, 'dead letter') : '',
+    sink.unclassified > 0 ? `${sink.unclassified.toLocaleString('en-US')} unclassified` : '',
   ];
   return [
     `   ├─▶ ${loopMark(sink, sink.dead_letters, view.out)} ${shown(sink.name, 64)} (${shown(sink.type, 40)}, ${shown(sink.format, 20)})`,

@@ -21,13 +21,14 @@ import { append, appendRefused, FILE_SINK, fakeTerminal, rooms } from './room.ts
 const room = rooms();
 
 /** A daemon's own account of itself, with a sink that is held; behind a token. */
-function heldView(): AdminView {
+function heldView(unclassified: number): AdminView {
   const nowMs = Date.now();
   const said = createStatus(nowMs - 3_720_000);
   const source = sourceStatus('platform', nowMs);
   enterState(source, 'idle', nowMs);
   const sink = sinkStatus('archive', 'confirmed', nowMs);
   sink.cursor = 2n;
+  sink.unclassified = unclassified;
   enterState(sink, 'held', nowMs, {
     reason:
       'the file system\u001b[2J is read-only, and this sentence is much longer than a narrow terminal can show at once',
@@ -79,12 +80,12 @@ function heldView(): AdminView {
   };
 }
 
-async function daemon() {
+async function daemon({ unclassified } = { unclassified: 0 }) {
   const here = room();
   const journal = await here.writer();
   await appendRefused(journal, 5, [2]);
   await cover(journal, 3_600_000, 'verified');
-  const view = heldView();
+  const view = heldView(unclassified);
   const admin = await startAdmin({
     journal,
     clock: wallClock,
@@ -123,6 +124,16 @@ describe('status', () => {
     expect(out).toMatch(/\[ +█+\] 1d/);
     expect(out).not.toContain('\u001b');
     expect(Math.max(...out.split('\n').map((line) => [...line].length))).toBeLessThanOrEqual(80);
+  });
+
+  it('tells of unclassified events where there are some', async () => {
+    const shown = async (unclassified: number): Promise<string> => {
+      const terminal = fakeTerminal({ columns: 80 });
+      await status({ config: await daemon({ unclassified }) }, terminal);
+      return terminal.printed.out;
+    };
+    expect(await shown(1200)).toMatch(/held · 3 waiting · .*1 dead letter · 1,200 unclassified\n/);
+    expect(await shown(0)).not.toContain('unclassified');
   });
 
   it('answers with one JSON document', async () => {

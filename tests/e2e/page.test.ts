@@ -124,6 +124,17 @@ describe.runIf(installed())('the status page in a browser', () => {
     expect(complaints).toEqual([]);
   });
 
+  it('tells what nobody could classify and what was redacted, and is quiet where there is neither', async () => {
+    const { page } = await open({}, (room) => {
+      Object.assign(room.splunk, { unclassified: 1, redactedValues: 1200 });
+    });
+    const figures = (sink: string): Promise<string> =>
+      page.locator(`article[aria-label^="Sink ${sink}"] dl`).innerText();
+    expect(await figures('splunk')).toMatch(/unclassified\s*1 event\s*redacted\s*1,200 values/i);
+    expect(await figures('elastic')).not.toMatch(/unclassified|redacted/i);
+    expect(complaints).toEqual([]);
+  });
+
   it('shows what events say as text, whatever they say', async () => {
     const { page } = await open({}, (room) => {
       const event = anEvent(1, Date.now(), { note: HOSTILE });

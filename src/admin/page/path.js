@@ -44,6 +44,8 @@ function sinkRow(sink) {
       sink.possible_repeats > 0
         ? ['possible repeats', plural(sink.possible_repeats, 'batch', 'batches')]
         : null,
+      sink.unclassified > 0 ? ['unclassified', plural(sink.unclassified, 'event')] : null,
+      sink.redacted_values > 0 ? ['redacted', plural(sink.redacted_values, 'value')] : null,
       sink.dead_letters > 0 ? ['dead letters', count(sink.dead_letters)] : null,
     ]),
   );
