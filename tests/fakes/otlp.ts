@@ -35,7 +35,7 @@ export interface FakeOtlpOptions {
 }
 
 const schema = JSON.parse(
-  readFileSync(new URL('../fixtures/otlp/otlp-logs.schema.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('../fixtures/formats/otlp-logs.schema.json', import.meta.url), 'utf8'),
 ) as object;
 const validate = new Ajv({ strict: false, allErrors: true }).compile(schema);
 

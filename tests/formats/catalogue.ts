@@ -7,6 +7,7 @@ import { leefFormat } from '../../src/formats/leef.ts';
 import { ocsfFormat } from '../../src/formats/ocsf.ts';
 import { rawFormat } from '../../src/formats/raw.ts';
 import { readJson } from '../../src/formats/json.ts';
+import { encodeItem, encodeRequest } from '../../src/sinks/otlp/request.ts';
 import { fixtureText } from './validators.ts';
 import { journaled } from './events.ts';
 
@@ -29,7 +30,17 @@ export const EXAMPLE_ORIGIN: Origin = {
   labels: { environment: 'production' },
 };
 
-/** Every format that a sink can ask for, by the name of its golden file. */
+/** The OpenTelemetry sink's own shape, as one request with one event. */
+export const OTLP: Format = {
+  name: 'otlp',
+  kind: 'json',
+  render: (canonical, origin) => {
+    const item = { canonical, origin, body: canonical.originalText, kind: 'json' as const };
+    return encodeRequest([encodeItem(item, 0, 'json', false)], 'json', {}).toString();
+  },
+};
+
+/** Every shape in which an event leaves, by the name of its golden file. */
 export const CATALOGUE: readonly {
   readonly file: string;
   readonly title: string;
@@ -51,6 +62,7 @@ export const CATALOGUE: readonly {
   { file: 'cim.json', title: '`cim`: Splunk Common Information Model', format: cimFormat.create({}) },
   { file: 'cef.txt', title: '`cef`: ArcSight CEF:0', format: cefFormat.create({}) },
   { file: 'leef.txt', title: '`leef`: QRadar LEEF 2.0', format: leefFormat.create({}) },
+  { file: 'otlp.json', title: 'The `otlp` sink: a log record of OpenTelemetry', format: OTLP },
 ];
 
 /** One example in one format. */

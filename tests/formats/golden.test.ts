@@ -3,7 +3,15 @@ import { describe, expect, it } from 'vitest';
 import { CATALOGUE, cataloguePage, EXAMPLES, renderExample, shown } from './catalogue.ts';
 import { readJson } from '../../src/formats/json.ts';
 import { parseCef, parseLeef } from './parsers.ts';
-import { cefFaults, cimFaults, ecsFaults, leefFaults, ocsfFaults, type Document } from './validators.ts';
+import {
+  cefFaults,
+  cimFaults,
+  ecsFaults,
+  leefFaults,
+  ocsfFaults,
+  otlpFaults,
+  type Document,
+} from './validators.ts';
 
 const read = (path: string): string => readFileSync(new URL(path, import.meta.url), 'utf8');
 
@@ -31,6 +39,7 @@ describe.each(EXAMPLES)('the worked example %s', (example) => {
     expect(ocsfFaults(document('ocsf-single-class.json'), '1.8.0')).toEqual([]);
     expect(ocsfFaults(document('ocsf-1.5.0.json'), '1.5.0')).toEqual([]);
     expect(cimFaults(document('cim.json'))).toEqual([]);
+    expect(otlpFaults(document('otlp.json'))).toEqual([]);
     expect(cefFaults(cef.header, cef.fields)).toEqual([]);
     expect(leefFaults(leef.header, leef.fields)).toEqual([]);
   });

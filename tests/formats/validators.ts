@@ -46,6 +46,17 @@ export function at(document: Document, path: string): unknown {
   return path.split('.').reduce<unknown>((here, key) => (here as Document | undefined)?.[key], document);
 }
 
+// ---- OTLP ----
+
+const otlpRequest = new Ajv({ strict: false, allErrors: true }).compile(
+  fixture<object>('otlp-logs.schema.json'),
+);
+
+export function otlpFaults(document: Document): string[] {
+  if (otlpRequest(document)) return [];
+  return (otlpRequest.errors ?? []).map((error) => `${error.instancePath} ${error.message}`);
+}
+
 // ---- ECS ----
 
 interface EcsField {
