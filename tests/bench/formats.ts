@@ -7,12 +7,14 @@ import type { CanonicalEvent, Format, Origin } from '../../src/formats/format.ts
 import { leefFormat } from '../../src/formats/leef.ts';
 import { ocsfFormat } from '../../src/formats/ocsf.ts';
 import { rawFormat } from '../../src/formats/raw.ts';
+import { OTLP } from '../formats/catalogue.ts';
 import type { AuditEvent } from '../../src/model/event.ts';
 
 /**
  * Median microseconds to render one event in each format, and to read it and render it: `npx node tests/bench/formats.ts`.
  * The events are the worked examples, with ids of their own so that nothing but event types and origins is seen twice. The formats take
- * turns, so that a machine whose speed drifts is unfair to none.
+ * turns, so that a machine whose speed drifts is unfair to none; the floor is what the runtime takes to parse the same bytes and to write
+ * them again, and says how fast the machine was.
  */
 const ROUNDS = 2000;
 /** Few, so that most rounds pass without another program taking the processor away. */
@@ -53,6 +55,7 @@ const formats: readonly Format[] = [
   cimFormat.create({}),
   cefFormat.create({}),
   leefFormat.create({}),
+  OTLP,
 ];
 
 interface Lane {
@@ -62,6 +65,7 @@ interface Lane {
 }
 
 const lane = (name: string, work: Lane['work']): Lane => ({ name, work, microseconds: [] });
+const floor = lane('(floor)', (at) => JSON.stringify(JSON.parse((events[at] as AuditEvent).original)));
 const reading = lane('(reading)', (at) => canonicalize(events[at] as AuditEvent));
 const rendering = formats.map((format) =>
   lane(format.name, (at) => format.render(canonical[at] as CanonicalEvent, ORIGIN)),
@@ -71,18 +75,25 @@ const both = formats.map((format) =>
 );
 
 for (let round = -WARM_UP_ROUNDS; round < ROUNDS; round += 1) {
-  for (const { work, microseconds } of [reading, ...rendering, ...both]) {
+  for (const { work, microseconds } of [floor, reading, ...rendering, ...both]) {
     const start = performance.now();
     for (let at = 0; at < EVENTS_PER_ROUND; at += 1) work(at);
     if (round >= 0) microseconds.push(((performance.now() - start) * 1000) / EVENTS_PER_ROUND);
   }
 }
 
-const median = ({ microseconds }: Lane): string =>
-  (microseconds.sort((a, b) => a - b)[ROUNDS / 2] ?? NaN).toFixed(1).padStart(12);
+const median = ({ microseconds }: Lane): number => microseconds.sort((a, b) => a - b)[ROUNDS / 2] ?? NaN;
+const floorMicroseconds = median(floor);
+const column = (text: string): string => text.padStart(14);
+const figures = (its: Lane | undefined): string =>
+  its === undefined
+    ? column('') + column('')
+    : column(median(its).toFixed(1)) + column(`${(median(its) / floorMicroseconds).toFixed(1)} x`);
 
-process.stdout.write(`µs per event    rendering with reading\n`);
-process.stdout.write(`${reading.name.padEnd(13)}${''.padStart(12)}${median(reading)}\n`);
-rendering.forEach((its, index) => {
-  process.stdout.write(`${its.name.padEnd(13)}${median(its)}${median(both[index] as Lane)}\n`);
-});
+process.stdout.write(
+  `${'µs per event'.padEnd(14)}${['rendering', 'floors', 'with reading', 'floors'].map(column).join('')}\n`,
+);
+for (const [index, its] of [undefined, undefined, ...rendering].entries()) {
+  const whole = [floor, reading, ...both][index] as Lane;
+  process.stdout.write(`${whole.name.padEnd(14)}${figures(its)}${figures(whole)}\n`);
+}
