@@ -198,7 +198,6 @@ function isPatience(error: Error, parts: DaemonParts): boolean {
   );
 }
 
-/** Where events of a source come from, as each format wants to know it. */
 /** Runs requests within a rate; null: no limit. */
 export function limiter(requestsPerSecond: number | null): <T>(work: () => Promise<T>) => Promise<T> {
   if (requestsPerSecond === null) return (work) => work();

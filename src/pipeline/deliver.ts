@@ -52,7 +52,7 @@ export async function deliver(context: DeliverContext, signal: AbortSignal): Pro
   const either = AbortSignal.any([signal, stop.signal]);
   const flights: Flight[] = [];
   try {
-    let position = await journal.cursor(name);
+    let position = await untilDone(context, () => journal.cursor(name), either);
     status.cursor = position;
     for (;;) {
       either.throwIfAborted();
@@ -67,8 +67,8 @@ export async function deliver(context: DeliverContext, signal: AbortSignal): Pro
         if (context.halting()) return;
         enterState(status, 'idle', clock.now());
         await retryDeadLetters(context, either);
-        if (context.finishing() && (await journal.size()).headSeq <= position) return;
-        await journal.waitForEvents(position, IDLE_MS, either);
+        if (context.finishing() && (await headSeq(context, either)) <= position) return;
+        await waitForEvents(context, position, IDLE_MS, either);
         continue;
       }
       // The first may have landed while the lanes were filled; a race among none that is still under way would never end.
@@ -139,13 +139,15 @@ async function readBatch(
   const { journal, batch, clock } = context;
   const maxEvents = Math.max(Math.floor(batch.maxEvents * context.outlet.share()), 1);
   const limit = { maxEvents, maxBytes: batch.maxBytes };
-  let events = await journal.read(position, limit);
+  const read = (): Promise<readonly AuditEvent[]> =>
+    untilDone(context, () => journal.read(position, limit), signal);
+  let events = await read();
   const until = clock.monotonic() + batch.maxWaitMs;
   while (waitForMore && events.length > 0 && events.length < maxEvents && !context.finishing()) {
     const left = until - clock.monotonic();
     if (left <= 0) break;
-    await journal.waitForEvents(events.at(-1)?.seq ?? position, left, signal);
-    const more = await journal.read(position, limit);
+    await waitForEvents(context, events.at(-1)?.seq ?? position, left, signal);
+    const more = await read();
     if (more.length === events.length && clock.monotonic() < until) break; // the byte limit, not the count, ended the batch
     events = more;
   }
@@ -178,20 +180,34 @@ async function commit(
 ): Promise<void> {
   for (const { event, reason } of rejected)
     context.log.warn({ event_id: event.id, reason }, 'an event became a dead letter');
-  await untilSaved(context, () => context.journal.settle(context.name, upTo, rejected), signal);
+  await untilDone(context, () => context.journal.settle(context.name, upTo, rejected), signal);
 }
 
-/** Repeats a write to the journal for as long as the disk refuses it. */
-async function untilSaved(
-  { clock, log, status }: DeliverContext,
-  save: () => Promise<void>,
+async function headSeq(context: DeliverContext, signal: AbortSignal): Promise<bigint> {
+  return (await untilDone(context, () => context.journal.size(), signal)).headSeq;
+}
+
+async function waitForEvents(
+  context: DeliverContext,
+  after: bigint,
+  ms: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const faults = createFaultLog(log, clock, () => 'it is saved again');
+  await untilDone(context, () => context.journal.waitForEvents(after, ms, signal), signal);
+}
+
+/** Repeats what is asked of the journal for as long as it fails in passing: the disk is full, or another process holds it. */
+async function untilDone<T>(
+  { clock, log, status }: DeliverContext,
+  work: () => Promise<T>,
+  signal: AbortSignal,
+): Promise<T> {
+  const faults = createFaultLog(log, clock, () => 'the journal is asked again');
   for (let failures = 1; ; failures += 1) {
     try {
-      await save();
-      return faults.recovered();
+      const done = await work();
+      faults.recovered();
+      return done;
     } catch (error) {
       if (!(error instanceof ForwardError) || error.kind !== 'transient') throw error;
       const wait = waitMs(TRANSIENT, failures, error.retryAfterMs, clock.random());
@@ -210,7 +226,11 @@ async function untilSaved(
 async function retryDeadLetters(context: DeliverContext, signal: AbortSignal): Promise<void> {
   const { journal, name } = context;
   const limit = Math.min(RETRY_BATCH, context.batch.maxEvents);
-  const letters = await journal.deadLetters({ owner: name, states: ['retrying'], limit });
+  const letters = await untilDone(
+    context,
+    () => journal.deadLetters({ owner: name, states: ['retrying'], limit }),
+    signal,
+  );
   let bytes = 0;
   const byId = new Map<string, DeadLetter>();
   const items: Item[] = [];
@@ -235,7 +255,7 @@ async function retryDeadLetters(context: DeliverContext, signal: AbortSignal): P
     byId.delete(`${item.canonical.source}\n${item.canonical.id}`);
   }
   const delivered = [...byId.values()].map((letter) => letter.id);
-  await untilSaved(context, () => journal.settleRetried(delivered, refused), signal);
+  await untilDone(context, () => journal.settleRetried(delivered, refused), signal);
   context.log.info({ delivered: delivered.length, refused: refused.length }, 'retried dead letters');
 }
 

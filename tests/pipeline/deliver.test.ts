@@ -332,6 +332,35 @@ describe('dead letters that an operator retries', () => {
   });
 });
 
+describe('a journal that is busy for a while', () => {
+  it.each(['cursor', 'read', 'waitForEvents', 'size', 'deadLetters'] as const)(
+    'is asked for %s again, and every event sent once',
+    async (method) => {
+      await append(1, 10);
+      let failures = 3;
+      const asked = stage.journal[method].bind(stage.journal) as (...args: unknown[]) => Promise<unknown>;
+      const journal = {
+        ...stage.journal,
+        [method]: (...args: unknown[]) => {
+          failures -= 1;
+          return failures >= 0
+            ? Promise.reject(new ForwardError('transient', 'the journal is busy'))
+            : asked(...args);
+        },
+      };
+      const sink = fakeSink();
+      // Only a loop that has more to wait for waits.
+      let finishing = method !== 'waitForEvents';
+      const { lines, done } = run(sink, { journal, finishing: () => finishing });
+      await elapse(clock.sleep(10 * MINUTE));
+      finishing = true;
+      await elapse(done);
+      expect(sink.taken).toEqual(idsFrom(1, 10));
+      expect(lines.map(({ text }) => text)).toEqual(['failing', 'works again']);
+    },
+  );
+});
+
 describe('a full disk at the commit', () => {
   it('repeats the commit, never the sending', async () => {
     await append(1, 10);
