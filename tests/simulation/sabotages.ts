@@ -123,7 +123,7 @@ export const sabotages: readonly Sabotage[] = [
     edits: [
       {
         file: DELIVER,
-        find: 'let position = await journal.cursor(name);',
+        find: 'let position = await untilDone(context, () => journal.cursor(name), either);',
         replace:
           'const memory = ((context.batch as unknown as { memory?: object }).memory, (globalThis as unknown as { sabotageMemory: Map<string, bigint> }).sabotageMemory);\n    let position = memory.get(name) ?? (await journal.cursor(name));',
       },
