@@ -5,28 +5,33 @@ import type { NormalizeOptions } from './options.ts';
 
 /** Most roles of one user that are read. */
 const MAX_ROLES = 200;
-const NIL_UUID = '00000000-0000-0000-0000-000000000000';
+/** What a Go program writes for an id that it does not have. */
+export const NIL_UUID = '00000000-0000-0000-0000-000000000000';
 /** Role types of the Platform that no person has. */
 const SERVICE_ROLES = new Set(['ci', 'schema-only']);
 
 export type Actor = CanonicalEvent['actor'];
 
-/** Reads the embedded user. `anonymousIsUser`: a sign-in without any user is somebody unknown, not the Platform. */
+/**
+ * Reads the embedded user. `anonymousIsUser`: whoever failed to sign in is somebody unknown and not the Platform, and since the API requires
+ * a user, the nil id then stands for nobody.
+ */
 export function readActor(
   user: Json | undefined,
   options: NonNullable<NormalizeOptions['system_actors']>,
   anonymousIsUser: boolean,
 ): Actor {
   if (!isObject(user)) return { type: anonymousIsUser ? 'user' : 'system', roles: [] };
-  const [id, email, name] = [textAt(user, 'id'), textAt(user, 'email'), textAt(user, 'name')];
+  const [id, email, name] = [statedAt(user, 'id'), statedAt(user, 'email'), statedAt(user, 'name')];
   const roles = readRoles(user['roles']);
-  const [provider, lastLoginAt] = [textAt(user, 'provider'), textAt(user, 'last_login_at')];
+  const [provider, lastLoginAt] = [statedAt(user, 'provider'), statedAt(user, 'last_login_at')];
   const { enabled, mfa_configured: mfaConfigured } = user;
-  const system = isSystem(id, email, options) && !(anonymousIsUser && id === undefined);
+  const nobody = id === NIL_UUID || email === undefined;
+  const system = isListed(id, email, options) || (nobody && !anonymousIsUser);
   return {
     type: system ? 'system' : typeOf(roles),
     roles,
-    id,
+    id: id === NIL_UUID && !system ? undefined : id,
     email,
     name,
     provider,
@@ -36,14 +41,20 @@ export function readActor(
   };
 }
 
-/** Roles of a list of texts or of objects with id, name and type; anything else is left out. */
+/** The text at a key; undefined where it holds nothing but blanks, which tells as much as its absence. */
+export function statedAt(object: { readonly [key: string]: Json }, key: string): string | undefined {
+  const text = textAt(object, key);
+  return text === undefined || text.trim() === '' ? undefined : text;
+}
+
+/** Roles given as texts or as objects with id, name and type, one or a list of them; anything else is left out. */
 export function readRoles(value: Json | undefined): CanonicalRole[] {
-  if (!Array.isArray(value)) return [];
   const roles: CanonicalRole[] = [];
-  for (const item of value.slice(0, MAX_ROLES) as readonly Json[]) {
-    if (typeof item === 'string' && item !== '') roles.push({ name: item.toWellFormed() });
+  const items: readonly (Json | undefined)[] = Array.isArray(value) ? value.slice(0, MAX_ROLES) : [value];
+  for (const item of items) {
+    if (typeof item === 'string' && item.trim() !== '') roles.push({ name: item.toWellFormed() });
     if (!isObject(item)) continue;
-    const [id, name, type] = [textAt(item, 'id'), textAt(item, 'name'), textAt(item, 'type')];
+    const [id, name, type] = [statedAt(item, 'id'), statedAt(item, 'name'), statedAt(item, 'type')];
     if (id !== undefined || name !== undefined || type !== undefined) roles.push({ id, name, type });
   }
   return roles;
@@ -54,13 +65,14 @@ export function roleNames(roles: readonly CanonicalRole[]): string[] {
   return roles.map((role) => role.name ?? role.id ?? role.type).filter((name) => name !== undefined);
 }
 
-function isSystem(
+/** Whether the operator says that this user is the Platform itself. */
+function isListed(
   id: string | undefined,
   email: string | undefined,
   options: NonNullable<NormalizeOptions['system_actors']>,
 ): boolean {
-  if (id === NIL_UUID || email === undefined) return true;
   if (id !== undefined && (options.ids ?? []).includes(id)) return true;
+  if (email === undefined) return false;
   return (options.emails ?? []).some((known) => known.toLowerCase() === email.toLowerCase());
 }
 

@@ -1,5 +1,6 @@
-import type { Classification, Outcome, Severity } from './format.ts';
+import type { CanonicalRole, Classification, Outcome, Severity } from './format.ts';
 import { raisedByFailure } from './severity.ts';
+import { wordsOf } from './tokens.ts';
 
 /** Severity by domain and verb; `*` is any other verb of the domain. */
 const TABLE: Readonly<Record<string, Readonly<Record<string, Severity>>>> = {
@@ -19,21 +20,32 @@ const TABLE: Readonly<Record<string, Readonly<Record<string, Severity>>>> = {
   audit: { delete: 'high', disable: 'high', read: 'informational', update: 'medium', '*': 'low' },
 };
 
-/** Names of roles that may do everything. */
-const POWERFUL = /\b(?:admin|administrator|owner|superuser|root)\b/i;
+/** Words of role names that may do everything: `org_admin`, `SuperAdmin`, `sysadmins`, `Data Owner`. */
+const POWERFUL = /^(?:.*(?:admin(?:istrator|istration)?|owner|superuser)s?\d*|root)$/;
+/** Words that turn the next one into its opposite; `nonadmin` is one word. */
+const NEGATION = /^(?:non|no|not|without)$/;
+const NEGATED = /^non/;
+
+/** Whether a role may do everything, by its type or by the words of its name. */
+export function isPowerful({ name, type }: CanonicalRole): boolean {
+  if (type?.startsWith('admin:') === true) return true;
+  return wordsOf(name ?? '').some(
+    (word, at, words) => POWERFUL.test(word) && !NEGATED.test(word) && !NEGATION.test(words[at - 1] ?? ''),
+  );
+}
 
 /** How grave an event is. Nothing about it is in the API: this is our own table, and the operator's rows override it. */
 export function baseSeverity(
   { domain, object, verb }: Classification,
   outcome: Outcome,
-  addedRoles: readonly string[],
+  powerAdded: boolean,
 ): Severity {
-  return raisedByFailure(quiet(domain, object, verb, addedRoles), outcome);
+  return raisedByFailure(quiet(domain, object, verb, powerAdded), outcome);
 }
 
-function quiet(domain: string, object: string, verb: string, addedRoles: readonly string[]): Severity {
+function quiet(domain: string, object: string, verb: string, powerAdded: boolean): Severity {
   if (verb === 'export' || verb === 'share') return 'low';
-  if (domain === 'privilege' && addedRoles.some((role) => POWERFUL.test(role))) return 'high';
+  if (domain === 'privilege' && powerAdded) return 'high';
   if (object === 'mfa' && verb === 'enable') return 'informational';
   const row = TABLE[domain];
   if (row === undefined || verb === 'unknown') return 'informational';

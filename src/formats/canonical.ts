@@ -35,7 +35,7 @@ function canonical(
   const item: Item = isObject(read) ? read : {};
   const { classification, row, title } = classify(stringOf(item['event_type']));
   const { ip, address } = readAddress(stringOf(item['user_ip_address']));
-  const details = readDetails(item, classification.object, classification.domain, options.pointers ?? {});
+  const details = readDetails(item, classification, options.pointers ?? {});
   const refined = refine(classification, details.addedRoles, details.removedRoles);
   const outcome = outcomeOf(item, refined);
   const entityName = textAt(item, 'entity_display_name');
@@ -49,7 +49,7 @@ function canonical(
     classification: refined,
     title,
     outcome,
-    severity: row?.severity ?? baseSeverity(refined, outcome, details.addedRoles),
+    severity: row?.severity ?? baseSeverity(refined, outcome, details.powerAdded),
     actor: readActor(item['user'], options.system_actors ?? {}, refined.domain === 'auth'),
     ip,
     address,
@@ -88,13 +88,18 @@ function outcomeOf(item: Item, classification: Classification): Outcome {
   return classification.outcomeHint ?? 'unknown';
 }
 
-/** An event about a user whose details name nobody: the entity shown is that user. */
+/**
+ * An event about a user whose details name nobody: the entity shown is that user. About a password or a second factor it may as well be the
+ * factor ("Authenticator app"), so only an e-mail is taken for one.
+ */
 function targetByName(
   { domain, object, verb }: Classification,
   entityName: string | undefined,
 ): CanonicalEvent['target'] {
   if (entityName === undefined || verb === UNKNOWN) return undefined;
-  return domain === 'user' && object !== 'role' ? userOf(entityName) : undefined;
+  if (domain !== 'user' || object === 'role') return undefined;
+  const part = object === 'password' || object === 'mfa';
+  return part && !/^[^\s@]+@[^\s@]+$/.test(entityName.trim()) ? undefined : userOf(entityName);
 }
 
 function teamOf(item: Item, options: NormalizeOptions): string | undefined {

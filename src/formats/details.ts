@@ -1,8 +1,10 @@
 import type { Json } from '../model/event.ts';
-import { readRoles, roleNames } from './actor.ts';
-import type { CanonicalUser } from './format.ts';
-import { isObject, textAt } from './json.ts';
+import { NIL_UUID, roleNames, statedAt } from './actor.ts';
+import { isPowerful } from './base-severity.ts';
+import type { CanonicalEvent, CanonicalUser, Classification } from './format.ts';
+import { isObject, isRawNumber } from './json.ts';
 import type { Pointers } from './options.ts';
+import { attributeOf, BEFORE_AND_AFTER, readRoleChanges } from './role-changes.ts';
 
 /** Most attributes that are named as changed, and the longest name, in UTF-16 units. */
 const MAX_ATTRIBUTES = 100;
@@ -14,28 +16,36 @@ type Item = { readonly [key: string]: Json };
 
 /** What `event_details` says beyond the contract, as far as well-known keys or the operator's pointers find it. */
 export interface Details {
-  readonly target: CanonicalUser | undefined;
+  readonly target: CanonicalEvent['target'];
   readonly entityId: string | undefined;
   readonly reason: string | undefined;
   readonly changedAttributes: readonly string[];
   readonly addedRoles: readonly string[];
   readonly removedRoles: readonly string[];
+  /** Whether one of the added roles may do everything. */
+  readonly powerAdded: boolean;
 }
 
-/** Probes the details of an event about `object`. Whatever is not there, or not of the expected shape, is left out. */
-export function readDetails(item: Item, object: string, domain: string, pointers: Pointers): Details {
+/** Probes the details of an event. Whatever is not there, or not of the expected shape, is left out. */
+export function readDetails(item: Item, classification: Classification, pointers: Pointers): Details {
+  const { domain, object } = classification;
   const details = isObject(item['event_details']) ? item['event_details'] : {};
   const at = (pointer: string | undefined): Json | undefined =>
     pointer === undefined ? undefined : follow(item, pointer);
-  const { addedRoles, removedRoles } = findRoles(details, at(pointers.old_roles), at(pointers.new_roles));
+  const roles = readRoleChanges(details, classification, at(pointers.old_roles), at(pointers.new_roles));
+  const target =
+    userOf(at(pointers.target_user)) ?? (aboutUsers(domain, object) ? findTarget(details) : undefined);
   return {
     target:
-      userOf(at(pointers.target_user)) ?? (aboutUsers(domain, object) ? findTarget(details) : undefined),
+      target === undefined || roles.before.length === 0
+        ? target
+        : { ...target, roles: roleNames(roles.before) },
     entityId: identifier(at(pointers.entity_id)) ?? findEntityId(details, object),
     reason: sentence(at(pointers.reason)) ?? findReason(details),
     changedAttributes: attributesOf(at(pointers.changes)) ?? findAttributes(details),
-    addedRoles,
-    removedRoles,
+    addedRoles: roleNames(roles.added),
+    removedRoles: roleNames(roles.removed),
+    powerAdded: roles.added.some(isPowerful),
   };
 }
 
@@ -71,7 +81,7 @@ function findTarget(details: Item): CanonicalUser | undefined {
     });
     if (found !== undefined) return found;
   }
-  const email = textAt(details, 'email');
+  const email = statedAt(details, 'email');
   return email === undefined ? undefined : { email };
 }
 
@@ -79,7 +89,7 @@ function findTarget(details: Item): CanonicalUser | undefined {
 export function userOf(value: Json | undefined): CanonicalUser | undefined {
   if (typeof value === 'string' && value.trim() !== '') return namedUser(value.trim().toWellFormed());
   if (!isObject(value)) return undefined;
-  const [id, email, name] = [identifier(value['id']), textAt(value, 'email'), textAt(value, 'name')];
+  const [id, email, name] = [identifier(value['id']), statedAt(value, 'email'), statedAt(value, 'name')];
   return id === undefined && email === undefined && name === undefined ? undefined : { id, email, name };
 }
 
@@ -98,9 +108,11 @@ function findEntityId(details: Item, object: string): string | undefined {
   return undefined;
 }
 
+/** An id as text; one too long for a double in the digits in which it came. The nil id is none. */
 function identifier(value: Json | undefined): string | undefined {
-  if (typeof value === 'number') return String(value);
-  return typeof value === 'string' && value !== '' ? value.toWellFormed() : undefined;
+  if (typeof value === 'number' || isRawNumber(value)) return JSON.stringify(value);
+  if (typeof value !== 'string' || value.trim() === '' || value === NIL_UUID) return undefined;
+  return value.toWellFormed();
 }
 
 const REASON_KEYS = ['reason', 'failure_reason', 'error', 'error_message'];
@@ -139,23 +151,13 @@ function findAttributes(details: Item): string[] {
   return [];
 }
 
-const BEFORE_AND_AFTER = [
-  ['old', 'new'],
-  ['before', 'after'],
-  ['from', 'to'],
-  ['old_values', 'new_values'],
-  ['previous', 'current'],
-] as const;
-
 /** Names from `{"name": …}`, `["name"]` or `[{"field": "name", …}]`. */
 function attributesOf(value: Json | undefined): string[] | undefined {
   if (isObject(value)) return limited(Object.keys(value));
   if (!Array.isArray(value)) return undefined;
   return limited(
     (value as readonly Json[]).flatMap((entry) => {
-      const name = isObject(entry)
-        ? (entry['field'] ?? entry['attribute'] ?? entry['path'] ?? entry['key'])
-        : entry;
+      const name = isObject(entry) ? attributeOf(entry) : entry;
       return typeof name === 'string' && name !== '' ? [name] : [];
     }),
   );
@@ -171,25 +173,4 @@ function limited(names: readonly string[]): string[] {
     .filter((name) => name !== '')
     .slice(0, MAX_ATTRIBUTES)
     .map((name) => name.slice(0, MAX_ATTRIBUTE_UNITS).toWellFormed());
-}
-
-function findRoles(
-  details: Item,
-  pointedOld: Json | undefined,
-  pointedNew: Json | undefined,
-): Pick<Details, 'addedRoles' | 'removedRoles'> {
-  const old = pointedOld ?? details['old_roles'] ?? details['previous_roles'];
-  const now = pointedNew ?? details['new_roles'] ?? details['current_roles'];
-  if (Array.isArray(old) && Array.isArray(now)) {
-    const [before, after] = [names(old), names(now)];
-    return {
-      addedRoles: after.filter((name) => !before.includes(name)),
-      removedRoles: before.filter((name) => !after.includes(name)),
-    };
-  }
-  return { addedRoles: names(details['added_roles']), removedRoles: names(details['removed_roles']) };
-}
-
-function names(value: Json | undefined): string[] {
-  return roleNames(readRoles(value));
 }

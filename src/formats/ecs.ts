@@ -142,7 +142,13 @@ function userFields(event: CanonicalEvent): Fields | undefined {
     target:
       target === undefined
         ? undefined
-        : { id: target.id, name: target.email ?? target.name, email: target.email, full_name: target.name },
+        : {
+            id: target.id,
+            name: target.email ?? target.name,
+            email: target.email,
+            full_name: target.name,
+            roles: target.roles,
+          },
     changes: addedRoles.length === 0 ? undefined : { roles: addedRoles },
   });
 }

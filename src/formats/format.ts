@@ -63,7 +63,8 @@ export interface CanonicalEvent {
   readonly address?: string | undefined;
   readonly entityName?: string | undefined;
   readonly entityId?: string | undefined;
-  readonly target?: CanonicalUser | undefined;
+  /** The user acted on, with the roles before where the event tells them. */
+  readonly target?: (CanonicalUser & { readonly roles?: readonly string[] }) | undefined;
   readonly addedRoles: readonly string[];
   readonly removedRoles: readonly string[];
   readonly changedAttributes: readonly string[];

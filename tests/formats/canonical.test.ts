@@ -21,6 +21,8 @@ describe('the outcome', () => {
   });
 });
 
+const NIL = '00000000-0000-0000-0000-000000000000';
+
 describe('the actor', () => {
   it.each([
     [{ id: 'u', email: 'a@b.example', roles: [{ type: 'admin:read' }, { type: 'ci' }] }, 'admin'],
@@ -29,6 +31,7 @@ describe('the actor', () => {
     [{ id: 'u', email: 'a@b.example' }, 'user'],
     [{ id: '00000000-0000-0000-0000-000000000000', email: 'a@b.example' }, 'system'],
     [{ id: 'u', email: '' }, 'system'],
+    [{ id: 'u', email: '   ' }, 'system'],
     [{ id: 'robot', email: 'r@b.example' }, 'system'],
     [{ id: 'u', email: 'System@Acme.example' }, 'system'],
     [null, 'system'],
@@ -37,10 +40,40 @@ describe('the actor', () => {
     expect(canonicalOf({ event_type: 'sync.created', user }, options).actor.type).toBe(type);
   });
 
-  it('of a sign-in without a user is somebody unknown, not the Platform', () => {
-    const event = canonicalOf({ event_type: 'login_failed', user: null });
-    expect(event.actor.type).toBe('user');
-    expect(displayMessage(event)).toBe('Login Failed by unknown user (failure)');
+  it.each([
+    [null, 'unknown user', undefined],
+    [{ id: NIL, email: '', name: '' }, 'unknown user', undefined],
+    [{ id: NIL, email: 'eve@acme.example' }, 'eve@acme.example', undefined],
+    [{ id: '', email: ' ' }, 'unknown user', undefined],
+    [{ id: 'u1', name: 'X' }, 'X', 'u1'],
+  ])('of a sign-in by %j is somebody unknown, not the Platform', (user, shown, id) => {
+    const event = canonicalOf({ event_type: 'login_failed', user });
+    expect([event.actor.type, event.actor.id]).toEqual(['user', id]);
+    expect(displayMessage(event)).toBe(`Login Failed by ${shown} (failure)`);
+    const ocsf = JSON.parse(ocsfFormat.create({}).render(event, ORIGIN)) as Record<string, unknown>;
+    expect(ocsf['user']).toMatchObject({ type: 'User' });
+  });
+
+  it('of a sign-in is the Platform where the operator says so', () => {
+    const options = { system_actors: { ids: [NIL] } };
+    const event = canonicalOf({ event_type: 'login_failed', user: { id: NIL, email: '' } }, options);
+    expect(event.actor).toMatchObject({ type: 'system', id: NIL });
+  });
+
+  it('has no e-mail, name or role of blanks alone', () => {
+    const user = { id: 'u1', email: '  ', name: '\t', roles: [' ', { name: ' ', type: 'ci' }] };
+    const event = canonicalOf({ event_type: 'login_failed', user });
+    expect(event.actor).toMatchObject({
+      id: 'u1',
+      email: undefined,
+      name: undefined,
+      roles: [{ type: 'ci' }],
+    });
+    expect(canonicalOf({ event_type: 'sync.created', user }).actor.type).toBe('system');
+    const target = { id: 'u2', email: ' ', name: '' };
+    expect(canonicalOf({ event_type: 'user_updated', event_details: { user: target } }).target).toEqual({
+      id: 'u2',
+    });
   });
 });
 
@@ -110,6 +143,29 @@ describe('what the details may say', () => {
       changedAttributes: ['name'],
       team: 'blue',
     });
+  });
+
+  it.each([
+    ['42', '42'],
+    ['9007199254740993', '9007199254740993'],
+    ['"k-1"', 'k-1'],
+    ['" "', undefined],
+    [`"${NIL}"`, undefined],
+    ['{}', undefined],
+  ])('has of the id %s the entity id %s', (json, id) => {
+    const text = `{"id":"e","event_type":"api_key_deleted","event_details":{"api_key_id":${json}}}`;
+    expect(createCanonicalize()(journaled(text)).entityId).toBe(id);
+  });
+
+  it.each([
+    ['user_deleted', 'Bob', { name: 'Bob' }],
+    ['password_reset', 'bob@acme.example', { email: 'bob@acme.example' }],
+    ['password_reset', 'Temporary password', undefined],
+    ['mfa_disabled', 'bob@acme.example', { email: 'bob@acme.example' }],
+    ['mfa_disabled', 'Authenticator app', undefined],
+    ['sync.deleted', 'bob@acme.example', undefined],
+  ])('of %s with the entity %s is about %j', (eventType, name, target) => {
+    expect(canonicalOf({ event_type: eventType, entity_display_name: name }).target).toEqual(target);
   });
 
   it('never fails on pointers that lead nowhere', () => {
