@@ -75,7 +75,7 @@ function cimFields(event: CanonicalEvent, origin: Origin): Fields {
 function modelFields(event: CanonicalEvent): Fields {
   const { domain, verb } = event.classification;
   if (domain === 'auth' && verb === 'login') return authenticationFields(event);
-  const action = ACTIONS[verb];
+  const action = actionOf(event);
   if (isUnclassified(event.classification) || domain === 'run' || action === undefined)
     return actorFields(event);
   return changeFields(event, action);
@@ -106,6 +106,15 @@ const ACTIONS: Readonly<Record<string, string>> = {
   stop: 'stopped',
   finish: 'stopped',
 };
+
+/** Rights that change are those of an account; where nobody knows of which, something was modified. */
+function actionOf({ classification: { domain, verb }, target }: CanonicalEvent): string | undefined {
+  if (domain === 'privilege' && RIGHTS_CHANGE.has(verb))
+    return target === undefined ? 'modified' : 'acl_modified';
+  return ACTIONS[verb];
+}
+
+const RIGHTS_CHANGE = new Set(['create', 'update', 'delete', 'grant', 'revoke', 'reset', 'expire']);
 
 function authenticationFields(event: CanonicalEvent): Fields {
   const { actor } = event;

@@ -1,5 +1,5 @@
 import { isUnclassified } from './unclassified.ts';
-import type { CanonicalEvent } from './format.ts';
+import type { CanonicalEvent, Outcome } from './format.ts';
 
 export interface EcsCategories {
   readonly category: readonly string[];
@@ -14,7 +14,7 @@ export function ecsCategories(event: CanonicalEvent): EcsCategories {
   const { domain, object, verb } = event.classification;
   if (isUnclassified(event.classification)) return { category: [], type: ['info'] };
   const change = CHANGE_TYPE[verb] ?? 'info';
-  if (domain === 'auth') return sessionCategories(verb, event.outcome === 'failure');
+  if (domain === 'auth') return sessionCategories(verb, event.outcome);
   if (domain === 'run') return { category: [], type: [RUN_TYPE[verb] ?? 'info'] };
   if (ACCESS_VERBS.has(verb)) return { category: accessCategories(domain, object), type: ['access'] };
   const kind = IAM_TYPE[domain];
@@ -64,9 +64,11 @@ function iamChange(object: string, change: string): string {
   return partOfUser && change !== 'info' ? 'change' : change;
 }
 
-function sessionCategories(verb: string, failed: boolean): EcsCategories {
+/** A session begins only with a sign-in that is known to have worked; to end, it must have been there. */
+function sessionCategories(verb: string, outcome: Outcome): EcsCategories {
   const type = verb === 'login' ? 'start' : verb === 'logout' ? 'end' : 'info';
-  return { category: failed ? ['authentication'] : ['authentication', 'session'], type: [type] };
+  const session = verb === 'login' ? outcome === 'success' : outcome !== 'failure';
+  return { category: session ? ['authentication', 'session'] : ['authentication'], type: [type] };
 }
 
 function accessCategories(domain: string, object: string): string[] {

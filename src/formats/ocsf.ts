@@ -123,7 +123,7 @@ function eventMetadata(event: CanonicalEvent): Fields {
   return {
     uid: event.id,
     event_code: eventType === '' ? undefined : eventType,
-    original_time: event.createdAt,
+    original_time: event.createdAt.trim() === '' ? undefined : event.createdAt,
     processed_time: known ? received : undefined,
     processed_time_dt: known ? event.receivedAt : undefined,
   };

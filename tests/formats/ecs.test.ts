@@ -24,6 +24,8 @@ describe('categories', () => {
   it.each([
     ['user_login', true, 'authentication,session', 'start'],
     ['user_login', false, 'authentication', 'start'],
+    ['user_login', null, 'authentication', 'start'],
+    ['user_logout', null, 'authentication,session', 'end'],
     ['user_logout', true, 'authentication,session', 'end'],
     ['user_created', true, 'iam', 'user,creation'],
     ['password_reset', true, 'iam', 'user,change'],
@@ -50,6 +52,16 @@ describe('an ECS document', () => {
   it('marks what nobody could classify', () => {
     expect(documentOf({ event_type: 'quantum.flux' })['tags']).toContain('cloudquery_unclassified');
     expect(documentOf({ event_type: 'sync.created' })['tags']).not.toContain('cloudquery_unclassified');
+  });
+
+  it('tells the roles before with the user acted on, and only new ones as changes', () => {
+    const document = documentOf({
+      event_type: 'user_role_updated',
+      event_details: { target_user: { id: 'u2' }, old_roles: ['Reader', 'X'], new_roles: ['Reader', 'Ops'] },
+    });
+    expect(at(document, 'user.target')).toEqual({ id: 'u2', roles: ['Reader', 'X'] });
+    expect(at(document, 'user.changes')).toEqual({ roles: ['Ops'] });
+    expect(ecsFaults(document)).toEqual([]);
   });
 
   it('has only fields that every release from 8.11 on has', () => {

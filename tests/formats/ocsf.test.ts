@@ -34,6 +34,8 @@ describe('the class of an event', () => {
     ['data viewed', {}, 600302],
     ['sync_run_started', {}, 600399],
     ['quantum.flux', {}, 600399],
+    ['ticket.created', {}, 600399],
+    ['access_denied', {}, 600399],
     ['other', {}, 600399],
   ])('%s with %j is %i', (eventType, details, typeUid) => {
     const document = documentOf({ event_type: eventType, event_details: details });
@@ -58,6 +60,15 @@ describe('the class of an event', () => {
     }
   });
 
+  it('has the title for a name where nobody could classify it, in one class as in all', () => {
+    for (const options of [{}, { single_class: true }, { version: '1.5.0' as const }]) {
+      expect(documentOf({ event_type: 'ticket.created' }, options)).toMatchObject({
+        type_uid: 600399,
+        activity_name: 'Ticket Created',
+      });
+    }
+  });
+
   it('is refused by the validator when it is wrong, so that the checks above mean something', () => {
     const good = documentOf({ event_type: 'sync.created' });
     for (const wrong of [
@@ -70,5 +81,32 @@ describe('the class of an event', () => {
     ]) {
       expect(ocsfFaults({ ...good, ...wrong }, '1.8.0')).not.toEqual([]);
     }
+  });
+});
+
+describe('privileges', () => {
+  const change = (eventType: string, details: object): Document =>
+    documentOf({ event_type: eventType, event_details: { ...bob, ...details } });
+
+  it.each([
+    ['user_role_updated', { old_roles: ['Reader', 'X'], new_roles: ['Reader', 'Admin'] }, 300599, ['Admin']],
+    ['user_role_updated', { added_roles: ['A'], removed_roles: ['B'] }, 300599, ['A']],
+    ['user_role_updated', { removed_roles: ['B'] }, 300502, ['B']],
+    ['role_revoked', { added_roles: ['A'], removed_roles: ['B'] }, 300502, ['B']],
+  ])(
+    'of %s with %j never mix what was given with what was taken',
+    (eventType, details, typeUid, privileges) => {
+      const document = change(eventType, details);
+      expect(document).toMatchObject({ type_uid: typeUid, privileges });
+      expect(ocsfFaults(document, '1.8.0')).toEqual([]);
+    },
+  );
+});
+
+describe('the original time', () => {
+  it.each(['', '  '])('is left out where it is %j', (createdAt) => {
+    expect(documentOf({ event_type: 'x', created_at: createdAt })['metadata']).not.toHaveProperty(
+      'original_time',
+    );
   });
 });

@@ -23,10 +23,11 @@ export interface Place {
 /** `identityClasses: false` puts all but signing in and out into API Activity, `singleClass` everything. */
 export function placeOf(event: CanonicalEvent, identityClasses: boolean, singleClass: boolean): Place {
   const { domain, verb } = event.classification;
+  // What nobody understood has a verb at times, but a verb alone tells no activity.
+  if (isUnclassified(event.classification)) return { class: API_ACTIVITY, activity: OTHER };
   const signing = domain === 'auth' && (verb === 'login' || verb === 'logout');
   if (signing && !singleClass) return { class: AUTHENTICATION, activity: verb === 'login' ? 1 : 2 };
-  const managed =
-    identityClasses && !singleClass && !isUnclassified(event.classification) && !OPERATIONS.has(verb);
+  const managed = identityClasses && !singleClass && !OPERATIONS.has(verb);
   if (!managed || domain === 'run' || domain === 'data' || domain === 'auth') return apiActivity(verb);
   if (domain === 'user') return accountChange(event);
   if (domain === 'privilege') return accessChange(event);
@@ -93,7 +94,9 @@ function accessChange(event: CanonicalEvent): Place {
   const user = event.target;
   if (user === undefined) return { class: ENTITY_MANAGEMENT, activity: 3 };
   const changed = verb === 'revoke' ? event.removedRoles : verb === 'grant' ? event.addedRoles : [];
-  const privileges = changed.length > 0 ? changed : [...event.addedRoles, ...event.removedRoles];
+  // What was taken away must not stand beside what was given as if somebody had both.
+  const told = event.addedRoles.length > 0 ? event.addedRoles : event.removedRoles;
+  const privileges = changed.length > 0 ? changed : told;
   if (privileges.length === 0) return { class: ACCOUNT_CHANGE, activity: OTHER, user };
   const activity = changed.length === 0 ? OTHER : verb === 'grant' ? 1 : 2;
   return { class: USER_ACCESS, activity, user, privileges };
