@@ -1,6 +1,6 @@
 import { nsToMs } from '../model/time.ts';
 import { roleNames } from './actor.ts';
-import { cefClassId, cefHeader, cefValue, type CefValueOptions } from './escape.ts';
+import { cefClassId, cefHeader, cefValue, detailsText, type CefValueOptions } from './escape.ts';
 import type { CanonicalEvent, Format, FormatDefinition, Origin } from './format.ts';
 import { isIpv6 } from './address.ts';
 import { SEVERITY_NUMBERS } from './severity.ts';
@@ -118,12 +118,7 @@ function extensions(event: CanonicalEvent, origin: Origin, ipv6InSrc: boolean): 
     ['destinationServiceName', 'CloudQuery Platform', LENGTH.text],
     ['cs1', event.entityName, LENGTH.custom, 'entityDisplayName'],
     ['cs2', c.object, LENGTH.custom, 'objectType'],
-    [
-      'cs3',
-      event.details === null ? undefined : JSON.stringify(event.details),
-      LENGTH.custom,
-      'eventDetails',
-    ],
+    ['cs3', detailsText(event.details), LENGTH.custom, 'eventDetails'],
     ['cs4', actor.provider, LENGTH.custom, 'authProvider'],
     ['cs5', roleNames(actor.roles).join(', '), LENGTH.custom, 'roles'],
     ['cs6', event.team, LENGTH.custom, 'teamName'],

@@ -1,7 +1,23 @@
+import type { Json } from '../model/event.ts';
 import { cut, flat } from './title.ts';
 
 /** Control characters but CR and LF, and the separators that some readers break lines at. */
 const CEF_CONTROL = /[\u0000-\u0009\u000b\u000c\u000e-\u001f\u007f-\u009f\u2028\u2029]+/g;
+
+/** What JSON leaves in a text as it is, although CEF and LEEF can carry none of it. */
+const RAW_IN_JSON = /[\u007f-\u009f\u2028\u2029]/g;
+
+/**
+ * The details as JSON text for a field of text, with JSON's own escapes for what the field cannot carry: they say the same, where a blank in
+ * its place would not. Undefined where there are none.
+ */
+export function detailsText(details: Json): string | undefined {
+  if (details === null) return undefined;
+  return JSON.stringify(details).replace(
+    RAW_IN_JSON,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
 
 /** A field of a CEF header: one line, cut to `units`, then the backslash and the bar escaped. */
 export function cefHeader(text: string, units: number): string {

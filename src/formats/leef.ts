@@ -1,6 +1,6 @@
 import { nsToMs } from '../model/time.ts';
 import { roleNames } from './actor.ts';
-import { leefHeader, leefValue } from './escape.ts';
+import { detailsText, leefHeader, leefValue } from './escape.ts';
 import type { CanonicalEvent, Format, FormatDefinition, Origin } from './format.ts';
 import { SEVERITY_NUMBERS } from './severity.ts';
 import { actorName, labelsText } from './title.ts';
@@ -81,6 +81,6 @@ function attributesOf(event: CanonicalEvent, origin: Origin): Attribute[] {
     ['tenantId', origin.tenantId],
     ['forwarder', `auditferry ${origin.forwarderVersion}`],
     ['labels', labelsText(origin)],
-    ['eventDetails', event.details === null ? undefined : JSON.stringify(event.details)],
+    ['eventDetails', detailsText(event.details)],
   ];
 }

@@ -44,6 +44,10 @@ function isControl(character: string): boolean {
   return code < 0x20 || (code >= 0x7f && code < 0xa0) || code === 0x2028 || code === 0x2029;
 }
 
+/** What JSON need not escape, and a line of text cannot carry. */
+const SEPARATING = 'a\u2028b\u2029c\u0085d\u007fe\u009ff';
+const detailed = canonicalOf({ event_type: 'x', event_details: { [SEPARATING]: SEPARATING, n: 1 } });
+
 const collapse = (value: string): string => value.replace(/ +/g, ' ');
 
 describe('CEF', () => {
@@ -111,6 +115,11 @@ describe('CEF', () => {
     expect(parseCef(cefFormat.create({}).render(event, ORIGIN)).fields.has('src')).toBe(false);
   });
 
+  it('carries the details without loss', () => {
+    const { fields } = parseCef(cefFormat.create({}).render(detailed, ORIGIN));
+    expect(JSON.parse(fields.get('cs3') ?? '')).toEqual({ [SEPARATING]: SEPARATING, n: 1 });
+  });
+
   it('keeps the class id to letters that need no escape', () => {
     expect(cefClassId('a|b=c d', 99)).toBe('a_b_c_d');
     expect(cefClassId('', 99)).toBe('unknown');
@@ -137,6 +146,11 @@ describe('LEEF', () => {
       }),
       { numRuns: 500 },
     );
+  });
+
+  it('carries the details without loss', () => {
+    const { fields } = parseLeef(leefFormat.create({}).render(detailed, ORIGIN));
+    expect(JSON.parse(fields.get('eventDetails') ?? '')).toEqual({ [SEPARATING]: SEPARATING, n: 1 });
   });
 
   it('writes both headers, and nothing into them that would end a field', () => {
