@@ -138,7 +138,7 @@ function fullItem(wishes: Partial<CanonicalEvent> = {}): Item {
     details: { deep: [1, null, { '': '\u0000' }] },
     ...wishes,
   };
-  return { ...item, canonical };
+  return { ...item, canonical, origin: { ...item.origin, platformVersion: '1.42.0', tenantId: 'tenant-1' } };
 }
 
 describe.each(['json', 'protobuf'] as const)('otlp records as %s', (encoding) => {
@@ -160,6 +160,9 @@ describe.each(['json', 'protobuf'] as const)('otlp records as %s', (encoding) =>
             'service.name': 'cloudquery-platform',
             'service.namespace': 'cloudquery',
             'service.instance.id': 'acme.mycloudquery.com',
+            'service.version': '1.42.0',
+            'cloudquery.tenant.id': 'tenant-1',
+            'cloudquery.api.version': 'v2',
             env: 'prod',
             'deployment.environment.name': 'prod',
           },
@@ -173,7 +176,7 @@ describe.each(['json', 'protobuf'] as const)('otlp records as %s', (encoding) =>
           'user.full_name': 'Ana Admin',
           'user.roles': ['Admin'],
           'server.address': 'acme.mycloudquery.com',
-          'error.type': 'invalid_password',
+          'error.type': 'invalid_credentials',
           'cloudquery.audit.reason': 'invalid password',
           'cloudquery.audit.event_type': 'user_login',
           'cloudquery.audit.domain': 'auth',
@@ -256,13 +259,18 @@ describe.each(['json', 'protobuf'] as const)('otlp records as %s', (encoding) =>
 });
 
 describe('otlp requests', () => {
-  it('keep installations apart as resources', async () => {
+  it.each([
+    ['service.instance.id', 'acme.mycloudquery.com', { instance: 'other.example' }],
+    ['service.version', undefined, { platformVersion: '1.43.0' }],
+    ['cloudquery.tenant.id', undefined, { tenantId: 'tenant-2' }],
+    ['cloudquery.api.version', 'v2', { apiVersion: 'v1' as const }],
+  ])('keep origins apart as resources that differ in %s', async (attribute, usual, difference) => {
     await onBench({}, async ({ sink, fake }) => {
       const other = makeItem(2);
-      await send(sink, [makeItem(1), { ...other, origin: { ...other.origin, instance: 'other.example' } }]);
-      expect(fake.records.map((record) => record.resource['service.instance.id'])).toEqual([
-        'acme.mycloudquery.com',
-        'other.example',
+      await send(sink, [makeItem(1), { ...other, origin: { ...other.origin, ...difference } }]);
+      expect(fake.records.map((record) => record.resource[attribute])).toEqual([
+        usual,
+        Object.values(difference)[0],
       ]);
     });
   });

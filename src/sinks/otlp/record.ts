@@ -3,6 +3,7 @@ import { otlpSeverity } from '../../formats/severity.ts';
 import { displayMessage } from '../../formats/title.ts';
 import { parseTime } from '../../model/time.ts';
 import type { Item } from '../sink.ts';
+import { errorType } from './error-type.ts';
 
 /** A value that both encodings of OTLP can carry. */
 export type AttributeValue = string | boolean | readonly string[];
@@ -107,14 +108,6 @@ function present(pairs: readonly Pair[]): readonly Attribute[] {
     if (typeof value === 'string') return [{ key, value: value.toWellFormed() }];
     return value.length === 0 ? [] : [{ key, value: value.map((text) => text.toWellFormed()) }];
   });
-}
-
-/** A few plain words make a name of low cardinality; anything else could be one name per event. */
-function errorType(reason: string | undefined): string {
-  const words = (reason ?? '').trim().toLowerCase();
-  return words.length <= 40 && /^[a-z]+([ _-][a-z]+){0,3}$/.test(words)
-    ? words.replace(/[ -]/g, '_')
-    : '_OTHER';
 }
 
 /** The protocol's times are unsigned; 1970 stands for anything before it. */

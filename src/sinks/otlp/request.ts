@@ -48,8 +48,10 @@ export function encodeRequest(
   for (const { origin, record } of items) {
     const key = JSON.stringify([
       origin.instance,
-      origin.forwarderVersion,
+      origin.tenantId,
+      origin.apiVersion,
       origin.platformVersion,
+      origin.forwarderVersion,
       origin.labels,
     ]);
     const group = groups.get(key) ?? { origin, records: [] };
@@ -65,13 +67,15 @@ export function encodeRequest(
   return encoding === 'json' ? jsonRequest(resources) : protobufRequest(resources);
 }
 
-/** The operator's own attributes win over ours of the same name. */
+/** The operator's own attributes win over ours of the same name; what is not known is left out. */
 function resourceAttributes(origin: Origin, own: Readonly<Record<string, string>>): readonly Attribute[] {
   const attributes = new Map<string, string>([
     ['service.name', 'cloudquery-platform'],
     ['service.namespace', 'cloudquery'],
     ['service.instance.id', origin.instance],
-    ...(origin.platformVersion === undefined ? [] : ([['service.version', origin.platformVersion]] as const)),
+    ['service.version', origin.platformVersion ?? ''],
+    ['cloudquery.tenant.id', origin.tenantId ?? ''],
+    ['cloudquery.api.version', origin.apiVersion],
     ...Object.entries(origin.labels),
     ...Object.entries(own),
   ]);
