@@ -37,6 +37,21 @@ export function epochSeconds(ns: bigint): string {
   return `${ms < 0n ? '-' : ''}${digits.slice(0, -3)}.${digits.slice(-3)}`;
 }
 
+/** Splunk's own fields of every event: the metadata, and what it finds while it indexes or searches. */
+const SPLUNK_FIELDS =
+  'host source sourcetype index time event fields linecount punct timestamp timestartpos timeendpos eventtype tag splunk_server ' +
+  'splunk_server_group date_hour date_mday date_minute date_month date_second date_wday date_year date_zone';
+
+/** What the format `cim` writes into the event itself, where a search finds it by the same name. */
+const CIM_FIELDS =
+  'action api_version app authentication_method authentication_service change_type cim_model classification_confidence cloudquery command ' +
+  'dest domain dvc event_type forwarder forwarder_version labels object object_attrs object_category object_id object_type product_version ' +
+  'reason result severity signature signature_id src src_ip src_user src_user_name src_user_type status tenant tenant_id unclassified user ' +
+  'user_id user_name user_role user_type vendor_account vendor_product verb';
+
+/** A label of such a name would give the field a second value, or another one. */
+const TAKEN = new Set(`${SPLUNK_FIELDS} ${CIM_FIELDS}`.split(' '));
+
 /** Flat and strings only: a nested value is refused with code 15, a number is dropped without a word. */
 export function indexedFields(event: CanonicalEvent, origin: Origin): Readonly<Record<string, string>> {
   const own: [string, string][] = [
@@ -45,10 +60,12 @@ export function indexedFields(event: CanonicalEvent, origin: Origin): Readonly<R
     ['cloudquery_event_type', event.classification.eventType],
     ['cloudquery_severity', event.severity],
   ];
-  const taken = new Set(own.map(([name]) => name));
+  const used = new Set(own.map(([name]) => name));
   const labels = Object.entries(origin.labels).map(([name, value]): [string, string] => {
-    const field = fieldName(name);
-    return [taken.has(field) ? `label_${field}` : field, value];
+    let field = fieldName(name);
+    while (TAKEN.has(field) || used.has(field)) field = `label_${field}`;
+    used.add(field);
+    return [field, value];
   });
   // fromEntries defines properties instead of assigning them: a label named __proto__ stays a label.
   return Object.fromEntries(

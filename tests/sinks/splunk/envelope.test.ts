@@ -1,9 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
+import { cimFormat } from '../../../src/formats/cim.ts';
 import { envelope, epochSeconds, indexedFields } from '../../../src/sinks/splunk/envelope.ts';
 import { HOSTILE_STRINGS, makeItem } from '../../contract/items.ts';
 import { readConcatenated } from '../../fakes/concatenated-json.ts';
+import { canonicalOf, generatedEvents, ORIGIN } from '../../formats/events.ts';
+import { createCanonicalize } from '../../../src/formats/canonical.ts';
 
 const SETTINGS = {
   index: 'audit',
@@ -83,6 +86,68 @@ describe('indexed fields', () => {
       cloudquery_instance: 'acme.mycloudquery.com',
       cloudquery_event_type: 'user_login',
       cloudquery_severity: 'informational',
+    });
+  });
+});
+
+describe('labels', () => {
+  const fieldsOf = (labels: Readonly<Record<string, string>>): Readonly<Record<string, string>> => {
+    const { canonical, origin } = makeItem(1, { labels });
+    return indexedFields(canonical, origin);
+  };
+
+  it.each([
+    'host',
+    'source',
+    'sourcetype',
+    'index',
+    'time',
+    'linecount',
+    'punct',
+    'timestamp',
+    'eventtype',
+    'tag',
+    'splunk_server',
+  ])('named %s, as Splunk’s own fields are, are set apart', (name) => {
+    const fields = fieldsOf({ [name]: 'mine' });
+    expect(fields).toMatchObject({ [`label_${name}`]: 'mine' });
+    expect(fields).not.toHaveProperty(name);
+  });
+
+  it('named like any field of the event itself are set apart', () => {
+    const said = {
+      event_type: 'user_role_updated',
+      is_success: false,
+      user_ip_address: '203.0.113.7',
+      team_name: 't',
+    };
+    const details = { target_user: 'bob@acme.example', reason: 'r', old_roles: ['A'], new_roles: ['B'] };
+    const events = [
+      ...generatedEvents(300, 3).map(createCanonicalize()),
+      canonicalOf({ ...said, event_details: details }),
+      canonicalOf({
+        ...said,
+        event_type: 'login_failed',
+        user: { id: 'u', email: 'a@b.example', name: 'A', provider: 'saml', roles: ['R'] },
+      }),
+    ];
+    const names = new Set(
+      events.flatMap((event) =>
+        Object.keys(JSON.parse(cimFormat.create({}).render(event, ORIGIN)) as object),
+      ),
+    );
+    names.delete('event_id'); // indexed on purpose, with the same value
+    expect(names.size).toBeGreaterThan(40);
+    const fields = fieldsOf(Object.fromEntries([...names].map((name) => [name, 'mine'])));
+    for (const name of names) expect(fields).toMatchObject({ [`label_${name}`]: 'mine' });
+    expect(Object.keys(fields).filter((name) => names.has(name))).toEqual([]);
+  });
+
+  it('that would then share a name keep one each', () => {
+    expect(fieldsOf({ host: 'a', label_host: 'b', region: 'c' })).toMatchObject({
+      label_host: 'a',
+      label_label_host: 'b',
+      region: 'c',
     });
   });
 });
