@@ -19,6 +19,9 @@ export function detailsText(details: Json): string | undefined {
   );
 }
 
+/** Whatever a CEF value may have to be changed for. */
+const CEF_SPECIAL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\\=|]/;
+
 /** A field of a CEF header: one line, cut to `units`, then the backslash and the bar escaped. */
 export function cefHeader(text: string, units: number): string {
   return cut(flat(text).trim(), units).trim().replaceAll('\\', '\\\\').replaceAll('|', '\\|');
@@ -42,6 +45,8 @@ export interface CefValueOptions {
  * field of its own: the equals sign that this takes is always escaped.
  */
 export function cefValue(text: string, units: number, options: CefValueOptions = {}): string {
+  // Most values hold nothing of it all, which one look tells.
+  if (!CEF_SPECIAL.test(text)) return cut(text.trim(), units).trim();
   let clean = text.replace(CEF_CONTROL, ' ');
   if (options.replaceNewlines === true) clean = clean.replace(/[\r\n]+/g, ' ');
   if (options.replacePipe === true) clean = clean.replaceAll('|', '/');
@@ -53,6 +58,9 @@ export function cefValue(text: string, units: number, options: CefValueOptions =
     .replaceAll('\r', '\\r');
 }
 
+/** Whatever a LEEF value may have to be changed for. */
+const LEEF_SPECIAL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
+
 /** A field of a LEEF header. LEEF has no escape: the bar and whatever breaks a line become a space. */
 export function leefHeader(text: string, units: number): string {
   return cut(flat(text).replaceAll('|', ' ').trim(), units).trim();
@@ -60,6 +68,8 @@ export function leefHeader(text: string, units: number): string {
 
 /** The value of a LEEF attribute. LEEF has no escape: line breaks are written as `\n` and `\r`, the tab, which parts the attributes, as a space. */
 export function leefValue(text: string, units?: number): string {
-  const clean = flat(text.replaceAll('\r\n', '\\n').replaceAll('\n', '\\n').replaceAll('\r', '\\r'));
+  const clean = LEEF_SPECIAL.test(text)
+    ? flat(text.replaceAll('\r\n', '\\n').replaceAll('\n', '\\n').replaceAll('\r', '\\r'))
+    : text;
   return (units === undefined ? clean : cut(clean, units)).trim();
 }

@@ -66,6 +66,7 @@ export const ocsfFormat: FormatDefinition<OcsfOptions> = {
   }): Format => {
     const has = abilitiesOf(version);
     const constants = perOrigin((origin) => jsonLine(constantMetadata(origin, version, has)));
+    const kindOf = createKindOf();
     return {
       name: 'ocsf',
       kind: 'json',
@@ -73,11 +74,11 @@ export const ocsfFormat: FormatDefinition<OcsfOptions> = {
         const place = placeOf(event, has.identityClasses, singleClass);
         const own = classFields(event, origin, place, has);
         return joinObjects(
-          jsonLine(baseFields(event, place)),
+          kindOf(event, place),
+          jsonLine(occurrenceFields(event)),
           `{"metadata":${joinObjects(jsonLine(eventMetadata(event)), constants(origin))}}`,
-          jsonLine(own),
-          jsonLine({ observables: observablesOf(own), unmapped: unmapped(event) }),
-          rawData ? jsonLine(rawFields(event, has)) : '{}',
+          jsonLine({ ...own, observables: observablesOf(own), unmapped: unmapped(event) }),
+          rawData ? rawFields(event.originalText, has) : '{}',
         );
       },
     };
@@ -87,7 +88,24 @@ export const ocsfFormat: FormatDefinition<OcsfOptions> = {
 /** Undefined fields do not appear in the JSON. */
 type Fields = Record<string, unknown>;
 
-function baseFields(event: CanonicalEvent, { class: own, activity }: Place): Fields {
+/**
+ * The kind of an event as JSON text, written once for each of the few hundred that there are; an activity with a title of its own is written
+ * anew.
+ */
+function createKindOf(): (event: CanonicalEvent, place: Place) => string {
+  const written = new Map<string, string>();
+  return (event, place) => {
+    if (place.activity === OTHER) return jsonLine(kindFields(event, place));
+    const key = `${place.class.uid} ${place.activity} ${event.severity} ${event.outcome}`;
+    const known = written.get(key);
+    if (known !== undefined) return known;
+    const fresh = jsonLine(kindFields(event, place));
+    written.set(key, fresh);
+    return fresh;
+  };
+}
+
+function kindFields(event: CanonicalEvent, { class: own, activity }: Place): Fields {
   const severity = SEVERITY_NUMBERS[event.severity];
   const status = STATUS[event.outcome];
   return {
@@ -103,6 +121,11 @@ function baseFields(event: CanonicalEvent, { class: own, activity }: Place): Fie
     severity: severity.ocsfName,
     status_id: status.id,
     status: status.name,
+  };
+}
+
+function occurrenceFields(event: CanonicalEvent): Fields {
+  return {
     status_detail: event.reason,
     time: nsToMs(event.createdNs),
     time_dt: formatTime(event.createdNs),
@@ -216,15 +239,13 @@ function unmapped(event: CanonicalEvent): Fields {
   };
 }
 
-function rawFields(event: CanonicalEvent, has: Abilities): Fields {
-  const text = event.originalText;
-  return {
-    raw_data: text,
-    raw_data_size: has.sizes ? Buffer.byteLength(text) : undefined,
-    raw_data_hash: has.hashes
-      ? { algorithm_id: 3, algorithm: 'SHA-256', value: hash('sha256', text) }
-      : undefined,
-  };
+/** As JSON text: the longest part of a document, and one with nothing in it to be looked for. */
+function rawFields(original: string, has: Abilities): string {
+  const size = has.sizes ? `,"raw_data_size":${Buffer.byteLength(original)}` : '';
+  const digest = has.hashes
+    ? `,"raw_data_hash":{"algorithm_id":3,"algorithm":"SHA-256","value":"${hash('sha256', original)}"}`
+    : '';
+  return `{"raw_data":${jsonLine(original)}${size}${digest}}`;
 }
 
 /** The schema forbids "Other" as the name of an activity that has no number. */
