@@ -1,12 +1,12 @@
 import type { AuditEvent, Json } from '../model/event.ts';
 import { msToNs, parseTime } from '../model/time.ts';
-import { readActor } from './actor.ts';
+import { readActor, statedAt } from './actor.ts';
 import { readAddress } from './address.ts';
 import { baseSeverity } from './base-severity.ts';
 import { createClassify, type Classify } from './classify.ts';
 import { follow, readDetails, userOf } from './details.ts';
 import type { Canonicalize, CanonicalEvent, Classification, Outcome } from './format.ts';
-import { isObject, jsonLine, safeLine, textAt } from './json.ts';
+import { isObject, jsonLine, safeLine } from './json.ts';
 import type { NormalizeOptions } from './options.ts';
 import { createRedact, type Redact } from './redact.ts';
 import { UNKNOWN } from './vocabulary.ts';
@@ -38,7 +38,7 @@ function canonical(
   const details = readDetails(item, classification, options.pointers ?? {});
   const refined = refine(classification, details.addedRoles, details.removedRoles);
   const outcome = outcomeOf(item, refined);
-  const entityName = textAt(item, 'entity_display_name');
+  const entityName = statedAt(item, 'entity_display_name');
   return {
     id: event.id.toWellFormed(),
     source: event.source,
@@ -50,7 +50,7 @@ function canonical(
     title,
     outcome,
     severity: row?.severity ?? baseSeverity(refined, outcome, details.powerAdded),
-    actor: readActor(item['user'], options.system_actors ?? {}, refined.domain === 'auth'),
+    actor: readActor(item['user'], options.system_actors ?? {}, isSignIn(refined)),
     ip,
     address,
     entityName,
@@ -81,6 +81,11 @@ function refine(given: Classification, added: readonly string[], removed: readon
   return removed.length > 0 && added.length === 0 ? { ...given, verb: 'revoke' } : given;
 }
 
+/** Whoever signs in is a person, known or not; a session that has run out is ended by the Platform. */
+function isSignIn({ domain, verb }: Classification): boolean {
+  return domain === 'auth' && verb !== 'logout';
+}
+
 /** What the event states, else what its name says, else unknown: never success by default. */
 function outcomeOf(item: Item, classification: Classification): Outcome {
   const stated = item['is_success'];
@@ -104,7 +109,7 @@ function targetByName(
 
 function teamOf(item: Item, options: NormalizeOptions): string | undefined {
   const pointed = options.pointers?.team === undefined ? undefined : follow(item, options.pointers.team);
-  return typeof pointed === 'string' && pointed !== '' ? pointed : textAt(item, 'team_name');
+  return typeof pointed === 'string' && pointed.trim() !== '' ? pointed : statedAt(item, 'team_name');
 }
 
 function receivedNs(event: AuditEvent): bigint {

@@ -54,6 +54,11 @@ describe('the actor', () => {
     expect(ocsf['user']).toMatchObject({ type: 'User' });
   });
 
+  it('of a session that runs out is the Platform, where the event names nobody', () => {
+    const event = canonicalOf({ event_type: 'session_expired', user: { id: NIL, email: '', name: '' } });
+    expect(event.actor).toMatchObject({ type: 'system', id: NIL });
+  });
+
   it('of a sign-in is the Platform where the operator says so', () => {
     const options = { system_actors: { ids: [NIL] } };
     const event = canonicalOf({ event_type: 'login_failed', user: { id: NIL, email: '' } }, options);
