@@ -4,7 +4,8 @@ import type { Command } from 'commander';
 import type { Config } from '../config/config.ts';
 import { formatDuration } from '../model/units.ts';
 import { createClassify } from '../formats/classify.ts';
-import type { Explanation } from '../formats/classify.ts';
+import type { Classify, Explanation } from '../formats/classify.ts';
+import type { Classification } from '../formats/format.ts';
 import type { NormalizeOptions } from '../formats/options.ts';
 import { ForwardError, oneLine } from '../model/errors.ts';
 import type { AuditEvent } from '../model/event.ts';
@@ -64,7 +65,7 @@ export async function preview(options: PreviewOptions, terminal: Terminal): Prom
     const classify = createClassify(table);
     const previews = found.events.map((event) => ({
       event,
-      explanation: classify(parts.canonicalize(event).classification.eventType),
+      explanation: understandingOf(parts.canonicalize(event).classification, classify),
       sinks: names.map((name) => renderingOf(parts, config, name, event)),
     }));
     if (options.json === true) {
@@ -94,6 +95,17 @@ export async function preview(options: PreviewOptions, terminal: Terminal): Prom
   });
 }
 
+/** Why an event is understood as the sinks send it: by its type, and where that leaves it open by the roles in its details. */
+interface Understanding extends Explanation {
+  readonly byRoles: boolean;
+}
+
+function understandingOf(classification: Classification, classify: Classify): Understanding {
+  const explanation = classify(classification.eventType);
+  const byRoles = classification.verb !== explanation.classification.verb;
+  return { ...explanation, classification, byRoles };
+}
+
 function sinkNames(config: Config, wanted: string | undefined): readonly string[] {
   if (wanted === undefined) return [...config.sinks.keys()];
   if (config.sinks.has(wanted)) return [wanted];
@@ -120,7 +132,7 @@ function renderingText({ sink, format, body, reason }: Rendering): string {
   return `  ${shown(sink)}, ${shown(format)}:\n${shown(text)}\n`;
 }
 
-function explanationDocument({ classification, ...why }: Explanation): object {
+function explanationDocument({ classification, ...why }: Understanding): object {
   return {
     domain: classification.domain,
     object: classification.object,
@@ -132,6 +144,7 @@ function explanationDocument({ classification, ...why }: Explanation): object {
     object_words: why.objectWords,
     verb_word: why.verbWord,
     rule: why.rule,
+    by_roles: why.byRoles,
     row: why.row,
   };
 }
@@ -142,8 +155,9 @@ function explanationLines({
   objectWords,
   verbWord,
   rule,
+  byRoles,
   row,
-}: Explanation): string[] {
+}: Understanding): string[] {
   const { domain, object, verb, confidence } = classification;
   const because =
     row === null
@@ -152,6 +166,7 @@ function explanationLines({
   return [
     `  understood as ${domain} / ${object} / ${verb}, confidence ${confidence}`,
     `  because of ${because}`,
+    ...(byRoles ? [`  and "${verb}" by the roles that its details add or remove`] : []),
   ].map((line) => `  ${shown(line)}`);
 }
 

@@ -7,7 +7,7 @@ import { createClassify, type Classify } from './classify.ts';
 import { follow, readDetails, userOf } from './details.ts';
 import type { Canonicalize, CanonicalEvent, Classification, Outcome } from './format.ts';
 import { isObject, jsonLine, safeLine } from './json.ts';
-import type { NormalizeOptions } from './options.ts';
+import type { EventTypeRow, NormalizeOptions } from './options.ts';
 import { createRedact, type Redact } from './redact.ts';
 import { UNKNOWN } from './vocabulary.ts';
 
@@ -36,7 +36,7 @@ function canonical(
   const { classification, row, title } = classify(stringOf(item['event_type']));
   const { ip, address } = readAddress(stringOf(item['user_ip_address']));
   const details = readDetails(item, classification, options.pointers ?? {});
-  const refined = refine(classification, details.addedRoles, details.removedRoles);
+  const refined = refine(classification, row, details.addedRoles, details.removedRoles);
   const outcome = outcomeOf(item, refined);
   const entityName = statedAt(item, 'entity_display_name');
   return {
@@ -74,9 +74,15 @@ function unreadable(text: string): string {
   return jsonLine({ unreadable: `${text.length} characters that are no JSON` });
 }
 
-/** Roles that were only added or only removed say more than "updated". */
-function refine(given: Classification, added: readonly string[], removed: readonly string[]): Classification {
-  if (given.overridden || given.object !== 'role_assignment' || given.verb !== 'update') return given;
+/** Roles that were only added or only removed say more than "updated", unless the operator's row says what it was. */
+function refine(
+  given: Classification,
+  row: EventTypeRow | null,
+  added: readonly string[],
+  removed: readonly string[],
+): Classification {
+  if (row?.action !== undefined || row?.object !== undefined) return given;
+  if (given.object !== 'role_assignment' || given.verb !== 'update') return given;
   if (added.length > 0 && removed.length === 0) return { ...given, verb: 'grant' };
   return removed.length > 0 && added.length === 0 ? { ...given, verb: 'revoke' } : given;
 }

@@ -11,7 +11,8 @@ interface Answer {
   readonly events: readonly {
     id: string;
     created_at: string;
-    explanation?: { rule: string; words: string[] };
+    event_type: string;
+    explanation?: { rule: string; verb: string; by_roles: boolean };
     sinks: readonly { sink: string; outcome: string; body: string | null }[];
   }[];
 }
@@ -51,6 +52,31 @@ describe('preview', () => {
     const terminal = fakeTerminal();
     expect(await preview({ config: here.config(FILE_SINK), limit: 3 }, terminal)).toBe(0);
     expect(terminal.printed.err).toContain('0 events in the last 30d');
+  });
+
+  it('explains an event as its sinks send it, where the roles in its details decide', async () => {
+    const here = room();
+    await here.platform({ rate: 60 });
+    const pointers = '{ old_roles: /event_details/before/labels, new_roles: /event_details/after/labels }';
+    const config = here.config(
+      '  soc: { type: file, path: ./soc.ndjson, format: cef, where: { event_type: [user_role_changed] } }',
+      `normalize: { pointers: ${pointers} }`,
+    );
+    const terminal = fakeTerminal();
+    await preview({ config, limit: 100, json: true, explain: true }, terminal);
+    const changed = (terminal.json() as Answer).events.filter(
+      ({ event_type: type }) => type === 'user_role_changed',
+    );
+    expect(changed.length).toBeGreaterThan(0);
+    for (const { explanation, sinks } of changed) {
+      expect(explanation).toMatchObject({ rule: 'role assignment', verb: 'revoke', by_roles: true });
+      expect(sinks[0]?.body).toContain(' act=revoke ');
+    }
+    terminal.clear();
+    await preview({ config, limit: 100, explain: true }, terminal);
+    expect(terminal.printed.out).toMatch(
+      /understood as privilege \/ role_assignment \/ revoke, .*\n +because of rule "role assignment" .*\n +and "revoke" by the roles/,
+    );
   });
 
   it('shows what a sink leaves out, explains, and asks only for the sink that is named', async () => {

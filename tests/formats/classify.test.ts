@@ -1,8 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { createCanonicalize } from '../../src/formats/canonical.ts';
 import { createClassify } from '../../src/formats/classify.ts';
+import type { EventTypeRow } from '../../src/formats/options.ts';
 import { isUnclassified } from '../../src/formats/unclassified.ts';
 import { DOMAINS, UNKNOWN, VERBS } from '../../src/formats/vocabulary.ts';
+import { journaled } from './events.ts';
 
 const classify = createClassify();
 const meaning = (eventType: string): string => {
@@ -208,6 +211,25 @@ describe("the operator's table", () => {
     const start = performance.now();
     hostile('a'.repeat(3_000));
     expect(performance.now() - start).toBeLessThan(2_000);
+  });
+});
+
+describe('roles in the details', () => {
+  const original = JSON.stringify({
+    event_type: 'user role changed',
+    event_details: { added_roles: ['Reader'] },
+  });
+  const verbWith = (row: Omit<EventTypeRow, 'match'> | null): string => {
+    const rows = row === null ? [] : [{ match: 'user_role_changed', ...row }];
+    return createCanonicalize({ event_types: rows })(journaled(original)).classification.verb;
+  };
+
+  it('tell a grant from a change, unless a row says what was done', () => {
+    expect(verbWith(null)).toBe('grant');
+    expect(verbWith({ severity: 'low' })).toBe('grant');
+    expect(verbWith({ outcome: 'success' })).toBe('grant');
+    expect(verbWith({ action: 'update' })).toBe('update');
+    expect(verbWith({ object: 'role_assignment' })).toBe('update');
   });
 });
 
