@@ -4,6 +4,7 @@ import type { EventTypeCount } from '../checkpoint/journal.ts';
 import { createClassify } from '../formats/classify.ts';
 import type { Explanation } from '../formats/classify.ts';
 import type { NormalizeOptions } from '../formats/options.ts';
+import { wordsOf } from '../formats/tokens.ts';
 import { isUnclassified } from '../formats/unclassified.ts';
 import { DOMAINS, UNKNOWN, VERBS } from '../formats/vocabulary.ts';
 import { formatTime } from '../model/time.ts';
@@ -117,9 +118,7 @@ function document({
  */
 function snippetFor(rows: readonly TypeRow[]): string {
   const types = new Map(rows.map((row) => [row.eventType, row]));
-  const named = [...types.values()].filter(
-    ({ eventType }) => eventType !== '' && eventType.length <= MATCH_MOST,
-  );
+  const named = [...types.values()].filter(({ eventType }) => isNameable(eventType));
   return [
     'normalize:',
     '  event_types:',
@@ -128,6 +127,12 @@ function snippetFor(rows: readonly TypeRow[]): string {
     ...named.flatMap(snippetRow),
     '',
   ].join('\n');
+}
+
+/** Whether a row can name an event type and no other: one of signs alone would be a pattern for everything as long. */
+function isNameable(eventType: string): boolean {
+  const words = wordsOf(eventType).length > 0;
+  return eventType !== '' && eventType.length <= MATCH_MOST && (words || !/[*?]/.test(eventType));
 }
 
 function snippetRow({ eventType, explanation }: TypeRow): string[] {

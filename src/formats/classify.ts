@@ -2,7 +2,7 @@ import type { Classification } from './format.ts';
 import type { EventTypeRow } from './options.ts';
 import { read, type Reading } from './lexer.ts';
 import { titleOf } from './title.ts';
-import { slugOf, wordsOf } from './tokens.ts';
+import { slugOf, slugPatternOf, wordsOf } from './tokens.ts';
 import { domainOf, UNKNOWN } from './vocabulary.ts';
 
 /** Why an event type was classified as it was: what `preview --explain` shows. */
@@ -25,6 +25,8 @@ export type Classify = (eventType: string) => Explanation;
 
 /** Event types remembered with their classification; an installation has some hundreds. */
 const MAX_REMEMBERED = 2000;
+/** Event types longer than this are not remembered, so that a hostile event cannot fill the memory. UTF-16 units. */
+const MAX_REMEMBERED_UNITS = 128;
 
 /**
  * A classifier with the operator's table. The table wins (exact names over patterns); else the words of the event type are
@@ -38,7 +40,7 @@ export function createClassify(table: readonly EventTypeRow[] = []): Classify {
     if (known !== undefined) return known;
     const explanation = explain(eventType, findRow);
     if (remembered.size >= MAX_REMEMBERED) remembered.clear();
-    remembered.set(eventType, explanation);
+    if (eventType.length <= MAX_REMEMBERED_UNITS) remembered.set(eventType, explanation);
     return explanation;
   };
 }
@@ -187,13 +189,28 @@ function createFindRow(
   table: readonly EventTypeRow[],
 ): (eventType: string, slug: string) => EventTypeRow | null {
   const exact = new Map<string, EventTypeRow>();
-  const patterns: { readonly glob: (text: string) => boolean; readonly row: EventTypeRow }[] = [];
+  const patterns: {
+    readonly fits: (eventType: string, slug: string) => boolean;
+    readonly row: EventTypeRow;
+  }[] = [];
   for (const row of table) {
-    if (/[*?]/.test(row.match)) patterns.push({ glob: globOf(row.match), row });
-    else if (!exact.has(slugOf(wordsOf(row.match)))) exact.set(slugOf(wordsOf(row.match)), row);
+    const words = wordsOf(row.match);
+    // A name without a word, such as `---`, stands for itself alone: all such names have the same slug.
+    const name = words.length === 0 ? row.match : slugOf(words);
+    if (/[*?]/.test(row.match)) patterns.push({ fits: patternOf(row.match), row });
+    else if (!exact.has(name)) exact.set(name, row);
   }
   return (eventType, slug) =>
-    exact.get(slug) ?? patterns.find(({ glob }) => glob(eventType) || glob(slug))?.row ?? null;
+    exact.get(slug) ??
+    exact.get(eventType) ??
+    patterns.find(({ fits }) => fits(eventType, slug))?.row ??
+    null;
+}
+
+/** A pattern fits an event type as it is spelled, or both without their separators. */
+function patternOf(pattern: string): (eventType: string, slug: string) => boolean {
+  const [glob, slugGlob] = [globOf(pattern), globOf(slugPatternOf(pattern))];
+  return (eventType, slug) => glob(eventType) || glob(slug) || slugGlob(slug);
 }
 
 /** A pattern in which `*` is any text and `?` any one character; case does not matter. */

@@ -5,15 +5,26 @@ const MAX_EVENT_TYPE_UNITS = 512;
  * The words of a name in any convention: `user_login`, `sync.created`, `policy updated`, `DeleteAPIKey`. Lower case, in order.
  */
 export function wordsOf(name: string): string[] {
+  return spaced(name.slice(0, MAX_EVENT_TYPE_UNITS))
+    .split(/[^\p{L}\p{M}\p{N}]+/u)
+    .filter((word) => word !== '');
+}
+
+/** A pattern as it would be spelled for the form of `slugOf`: `billing.*` is `billing_*`, `ApiKey*` is `api_key*`. */
+export function slugPatternOf(pattern: string): string {
+  return spaced(pattern)
+    .replace(/[^\p{L}\p{M}\p{N}*?]+/gu, '_')
+    .replace(/^_(?![*?])|(?<![*?])_$/g, '');
+}
+
+/** Lower case, with a space wherever the case of letters says that a word begins. */
+function spaced(name: string): string {
   return name
-    .slice(0, MAX_EVENT_TYPE_UNITS)
     .toWellFormed()
     .normalize('NFKC')
     .replace(/([\p{Ll}\p{N}])(\p{Lu})/gu, '$1 $2')
     .replace(/(\p{Lu})(\p{Lu}\p{Ll})/gu, '$1 $2')
-    .toLowerCase()
-    .split(/[^\p{L}\p{M}\p{N}]+/u)
-    .filter((word) => word !== '');
+    .toLowerCase();
 }
 
 /** The words joined by `_`: the form in which event types are compared and shown as an action. Never empty. */

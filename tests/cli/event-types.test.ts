@@ -46,3 +46,13 @@ it('counts event types, says how each is understood, and gives a snippet that lo
   expect(terminal.printed.out).toMatch(/^ {3}frob"nicate .* data \/ \w+ \/ execute +your table$/m);
   expect(terminal.printed.out).not.toContain('\u009b');
 });
+
+it('leaves out of the snippet what no row can name without meaning others too', async () => {
+  const here = room();
+  const journal = await here.writer();
+  await append(journal, [newEvent(1, '???'), newEvent(2, '---'), newEvent(3, 'frobnicated?')]);
+  const terminal = fakeTerminal();
+  await eventTypes({ config: here.config(FILE_SINK), json: true }, terminal);
+  const { snippet } = terminal.json() as { snippet: string };
+  expect(snippet.match(/match: .*/g)?.toSorted()).toEqual(['match: "---"', 'match: "frobnicated?"']);
+});

@@ -206,6 +206,25 @@ describe("the operator's table", () => {
     expect(rule).toBe('table');
   });
 
+  it.each(['billing.updated', 'billing_updated', 'BillingUpdated', 'Billing updated'])(
+    'finds %s by a pattern with any separators',
+    (eventType) => {
+      for (const match of ['billing.*', 'Billing_*', 'billing ?p*', 'Billing*', '/billing/*'])
+        expect(createClassify([{ match, severity: 'high' }])(eventType).row).toMatchObject({ match });
+      expect(createClassify([{ match: 'bill.*', severity: 'high' }])(eventType).row).toBeNull();
+    },
+  );
+
+  it('takes a name without a word for that name alone', () => {
+    const odd = createClassify([
+      { match: '---', category: 'audit', action: 'delete' },
+      { match: '...*', category: 'audit', action: 'delete' },
+    ]);
+    expect(odd('---').row?.match).toBe('---');
+    for (const eventType of ['', '!!', '--', 'sync_created']) expect(odd(eventType).row).toBeNull();
+    expect(createClassify([{ match: 'unnamed_event', action: 'read' }])('!!').row).not.toBeNull();
+  });
+
   it('takes time in proportion to the text, whatever the pattern', () => {
     const hostile = createClassify([{ match: '**a**a**a**a*b', category: 'config', action: 'update' }]);
     const start = performance.now();
@@ -243,5 +262,11 @@ describe('an explanation', () => {
       row: null,
     });
     expect(classify('api_key_revoked').rule).toBe('api key');
+  });
+
+  it('is remembered, but not of a text that is no name', () => {
+    expect(classify('user_login')).toBe(classify('user_login'));
+    const long = `user_login_${'x'.repeat(200)}`;
+    expect(classify(long)).not.toBe(classify(long));
   });
 });
