@@ -1,6 +1,7 @@
 import type { Classification } from './format.ts';
 import type { EventTypeRow } from './options.ts';
 import { read, type Reading } from './lexer.ts';
+import { meaningOf } from './meaning.ts';
 import { titleOf } from './title.ts';
 import { slugOf, slugPatternOf, wordsOf } from './tokens.ts';
 import { domainOf, UNKNOWN } from './vocabulary.ts';
@@ -52,11 +53,11 @@ function explain(
   const words = wordsOf(eventType);
   const slug = slugOf(words);
   const reading = read(words);
-  const rewritten = rewrite(reading);
+  const meant = meaningOf(reading);
   const row = findRow(eventType, slug);
-  const object = row?.object ?? rewritten.object;
-  const verb = row?.action ?? rewritten.verb;
-  const domain = row?.category ?? (row?.object === undefined ? rewritten.domain : domainOf(row.object));
+  const object = row?.object ?? meant.object;
+  const verb = row?.action ?? meant.verb;
+  const domain = row?.category ?? (row?.object === undefined ? meant.domain : domainOf(row.object));
   const classification: Classification = {
     eventType,
     slug,
@@ -79,110 +80,14 @@ function explain(
     tokens: reading.tokens,
     objectWords: head === null ? null : reading.tokens.slice(head.at, head.at + head.length).join(' '),
     verbWord: reading.verb === null ? null : (reading.tokens[reading.verb.at] ?? null),
-    rule: row === null ? rewritten.rule : 'table',
+    rule: row === null ? meant.rule : 'table',
     row,
   };
 }
 
 function confidenceOf(domain: string, verb: string, reading: Reading): Classification['confidence'] {
-  if (domain === UNKNOWN && verb === UNKNOWN) return 'low';
   if (domain === UNKNOWN || verb === UNKNOWN) return 'low';
-  return reading.verb !== null && reading.verb.strength >= 2 ? 'high' : 'medium';
-}
-
-interface Meaning {
-  readonly domain: string;
-  readonly object: string;
-  readonly verb: string;
-  readonly rule: string;
-}
-
-/** Pairs of object and verb that mean something else together than each alone. The first rule that applies decides. */
-function rewrite(reading: Reading): Meaning {
-  const object = reading.head?.object ?? UNKNOWN;
-  const verb = reading.verb?.verb === 'toggle' ? 'update' : (reading.verb?.verb ?? UNKNOWN);
-  const has = (name: string): boolean => reading.objects.some((found) => found.object === name);
-  return (
-    sessionMeaning(object, verb, reading) ??
-    privilegeMeaning(object, verb, has) ??
-    memberMeaning(verb, has, reading) ??
-    credentialMeaning(object, verb) ??
-    runMeaning(object, verb, reading) ??
-    meaning(object, verb, 'lexicon')
-  );
-}
-
-function meaning(object: string, verb: string, rule: string): Meaning {
-  return { domain: domainOf(object), object, verb, rule };
-}
-
-function sessionMeaning(object: string, verb: string, reading: Reading): Meaning | null {
-  if (verb === 'login' || verb === 'logout') return meaning('session', verb, 'session');
-  const failed = verb === UNKNOWN && reading.outcomeHint !== null;
-  if ((object === 'authentication' || object === 'sso') && failed)
-    return meaning('session', 'login', 'session');
-  if (object !== 'session') return null;
-  if (verb === 'create' || verb === 'start') return meaning('session', 'login', 'session');
-  const over = ['delete', 'stop', 'expire', 'revoke', 'finish'].includes(verb);
-  return over ? meaning('session', 'logout', 'session') : null;
-}
-
-const GRANTS: Readonly<Record<string, string>> = { create: 'grant', delete: 'revoke' };
-const PRIVILEGE_VERBS = new Set(['create', 'delete', 'grant', 'revoke', 'update', 'reset']);
-
-function privilegeMeaning(object: string, verb: string, has: (name: string) => boolean): Meaning | null {
-  if (!PRIVILEGE_VERBS.has(verb)) return null;
-  const right = has('role') || has('permission');
-  const given = verb === 'grant' || verb === 'revoke';
-  const aboutPerson = has('user') || has('member');
-  const assignment = has('assignment') || (right && (aboutPerson || given)) || (object === 'user' && given);
-  if (!assignment) return null;
-  // A role in a team is granted to a member; without a right among the words it is membership.
-  return meaning('role_assignment', GRANTS[verb] ?? (verb === 'reset' ? 'update' : verb), 'role assignment');
-}
-
-const JOINS: Readonly<Record<string, string>> = {
-  grant: 'create',
-  revoke: 'delete',
-  invite: 'create',
-  accept: 'create',
-};
-
-function memberMeaning(verb: string, has: (name: string) => boolean, reading: Reading): Meaning | null {
-  if (!has('team')) return null;
-  const moved = ['create', 'delete', 'grant', 'revoke', 'invite', 'accept', 'update'].includes(verb);
-  const person = has('member') || (has('user') && reading.related);
-  return person && moved ? meaning('team_member', JOINS[verb] ?? verb, 'team member') : null;
-}
-
-const MFA_VERBS: Readonly<Record<string, string>> = {
-  create: 'enable',
-  accept: 'enable',
-  delete: 'disable',
-  reset: 'disable',
-  revoke: 'disable',
-};
-
-function credentialMeaning(object: string, verb: string): Meaning | null {
-  if (object === 'api_key' && verb === 'revoke') return meaning(object, 'delete', 'api key');
-  if (object === 'api_key' && verb === 'reset') return meaning(object, 'rotate', 'api key');
-  if (object === 'mfa' && MFA_VERBS[verb] !== undefined)
-    return meaning(object, MFA_VERBS[verb], 'second factor');
-  if (object === 'password' && (verb === 'create' || verb === 'rotate'))
-    return meaning(object, 'update', 'password');
-  return null;
-}
-
-const RUN_VERBS = new Set(['start', 'stop', 'finish', 'execute']);
-const RUNNABLE = new Set(['sync', 'external_sync', 'sync_run', 'test_connection']);
-
-function runMeaning(object: string, verb: string, reading: Reading): Meaning | null {
-  if (!RUNNABLE.has(object)) return null;
-  const run = object === 'test_connection' ? object : 'sync_run';
-  if (RUN_VERBS.has(verb)) return meaning(run, verb, 'run');
-  if (verb !== UNKNOWN) return null;
-  if (reading.outcomeHint !== null) return meaning(run, 'finish', 'run');
-  return object === 'test_connection' ? meaning(run, 'execute', 'run') : null;
+  return reading.verb !== null && reading.verb.strength > 1 ? 'high' : 'medium';
 }
 
 function createFindRow(

@@ -22,6 +22,7 @@ function spaced(name: string): string {
   return name
     .toWellFormed()
     .normalize('NFKC')
+    .replace(/(?<!\p{N})2F[Aa](?!\p{Ll})/gu, ' 2fa ')
     .replace(/([\p{Ll}\p{N}])(\p{Lu})/gu, '$1 $2')
     .replace(/(\p{Lu})(\p{Lu}\p{Ll})/gu, '$1 $2')
     .toLowerCase();

@@ -122,6 +122,12 @@ describe('event types as other platforms name theirs', () => {
     ['api_key.expired', 'credential api_key expire'],
     ['service_account_key.created', 'credential api_key create'],
     ['turned off mfa', 'user mfa disable'],
+    ['2FA_ENABLED', 'user mfa enable'],
+    ['2FAEnabled', 'user mfa enable'],
+    ['User2FADisabled', 'user mfa disable'],
+    ['sync timed out', 'run sync_run finish'],
+    ['query failed', 'content query execute'],
+    ['user.session.timeout', 'auth session logout'],
   ])('%s', (eventType, expected) => expect(meaning(eventType)).toBe(expected));
 
   it.each([
@@ -131,6 +137,16 @@ describe('event types as other platforms name theirs', () => {
     ['user_login_succeeded', 'success'],
     ['user_login', null],
     ['user blocked', null],
+    ['blocked_login_attempt', 'failure'],
+    ['blocked_user_deleted', null],
+    ['login_timeout', 'failure'],
+    ['session_timeout_changed', null],
+    ['UpdateSessionTimeout', null],
+    ['set_query_timeout', null],
+    ['error_report_viewed', null],
+    ['failed_password_reset', 'failure'],
+    ['user_creation_not_allowed', 'failure'],
+    ['user_cannot_login', 'failure'],
   ])('%s hints at %s', (eventType, hint) =>
     expect(classify(eventType).classification.outcomeHint).toBe(hint),
   );
@@ -262,6 +278,13 @@ describe('an explanation', () => {
       row: null,
     });
     expect(classify('api_key_revoked').rule).toBe('api key');
+  });
+
+  it('names the word that nobody knows, and the rule that holds a meaning back', () => {
+    expect(classify('user_access_reviewed')).toMatchObject({ verbWord: 'reviewed' });
+    expect(classify('user_avatar_removed')).toMatchObject({ objectWords: 'user', rule: 'unknown thing' });
+    expect(classify('user_deletion_requested')).toMatchObject({ verbWord: 'deletion', rule: 'not done' });
+    expect(classify('mfa_enforcement_disabled')).toMatchObject({ objectWords: 'mfa enforcement' });
   });
 
   it('is remembered, but not of a text that is no name', () => {
