@@ -9,6 +9,8 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          // Half of the time would go into loading the same modules again for each file. What a file changes in the process, it puts back.
+          isolate: false,
           include: ['tests/**/*.test.ts'],
           exclude: ['tests/e2e/**', 'tests/receivers/**', 'tests/simulation/**'],
           testTimeout: 20_000,

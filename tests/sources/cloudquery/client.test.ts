@@ -1,6 +1,6 @@
 import nock from 'nock';
 import { Agent } from 'undici';
-import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it, test } from 'vitest';
 
 import { ForwardError } from '../../../src/model/errors.ts';
 import { Secret } from '../../../src/model/secret.ts';
@@ -27,6 +27,7 @@ let client: Client;
 
 beforeEach(() => {
   startSimulatedTime(Date.parse('2026-01-02T12:00:00Z'));
+  if (!nock.isActive()) nock.activate();
   nock.disableNetConnect();
   nock.emitter.on('no match', onUnmatched);
   clock = testClock();
@@ -38,8 +39,13 @@ afterEach(async () => {
   nock.emitter.off('no match', onUnmatched);
   nock.cleanAll();
   nock.restore();
-  nock.activate();
   expect(unmatched.splice(0)).toEqual([]);
+});
+
+// Other files run in the same process, with requests of their own.
+afterAll(() => {
+  nock.restore();
+  nock.enableNetConnect();
 });
 
 function open(url: string, requestsPerSecond = 1000): Client {
