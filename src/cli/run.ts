@@ -12,10 +12,9 @@ import { formatDuration, parseDuration } from '../model/units.ts';
 import { wallClock } from '../model/clock.ts';
 import { describe, ForwardError, oneLine } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
-import type { DaemonEnd } from '../pipeline/daemon.ts';
 import { startSimulator } from '../simulator/server.ts';
-import { EXIT } from './exit.ts';
 import { openLog } from './log.ts';
+import { conclude } from './run-outcome.ts';
 import { startService } from './service.ts';
 import type { Service } from './service.ts';
 import { version } from './version.ts';
@@ -70,44 +69,16 @@ async function run(options: RunOptions): Promise<number> {
       log.info({ url: simulator.url }, 'the simulated Platform answers');
     }
     const service = startService(config, journal, log, options.once === true ? patienceMs : null);
+    releasers.push(() => service.abort()); // whatever comes: the journal is closed under nobody
     const unlisten = listenForSignals(service, config.shutdown_timeout, log);
     const close = await listenForAdmin(config, journal, service, log);
     releasers.push(close);
     const end = await service.done;
     unlisten();
-    return await conclude(end, journal, log, options);
+    return await conclude(end, journal, log, options, process.stdout);
   } finally {
     for (const release of releasers.reverse()) await release();
   }
-}
-
-async function conclude(end: DaemonEnd, journal: Journal, log: Log, options: RunOptions): Promise<number> {
-  const deadLetters = [...(await journal.deadLetterCounts())];
-  const undelivered = [...end.undelivered].filter(([, count]) => count > 0n);
-  const { headSeq } = await journal.size();
-  if (options.json === true) {
-    const report = {
-      journal_head: Number(headSeq),
-      failures: end.failures.map(({ name, error }) => ({ name, error: error.message })),
-      undelivered: Object.fromEntries(undelivered.map(([name, count]) => [name, Number(count)])),
-      dead_letters: Object.fromEntries(deadLetters),
-    };
-    process.stdout.write(`${JSON.stringify(report)}\n`);
-  }
-  if (end.failures.length > 0) return EXIT.failed;
-  if (options.once !== true) {
-    log.info(
-      { undelivered: Object.fromEntries(undelivered.map(([name, count]) => [name, Number(count)])) },
-      'stopped; everything is saved',
-    );
-    return EXIT.done;
-  }
-  const dead = deadLetters.reduce((sum, [, count]) => sum + count, 0);
-  log.info(
-    { dead_letters: dead },
-    dead === 0 ? 'caught up; every sink has every event' : 'caught up, but with dead letters',
-  );
-  return dead === 0 ? EXIT.done : EXIT.incomplete;
 }
 
 /** The status page and its neighbours, for as long as the daemon runs. Returns what closes them. */

@@ -21,6 +21,8 @@ export interface Service {
   reload(): Promise<ReloadOutcome>;
   /** Reads no more, delivers what is at hand within the configured time, then ends. */
   stop(): void;
+  /** Ends at once. Resolves when nothing uses the journal any more. */
+  abort(): Promise<void>;
 }
 
 interface Session {
@@ -77,6 +79,11 @@ export function startService(first: Config, journal: Journal, log: Log, patience
         session.config.shutdown_timeout,
         'the sinks did not take everything in time; what is left is in the journal for the next start',
       );
+    },
+    async abort() {
+      stopping = true;
+      session.daemon.abort();
+      await done.catch(() => {}); // told to whoever waits for the end
     },
     async reload() {
       if (stopping || successor !== null)

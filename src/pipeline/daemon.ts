@@ -58,6 +58,8 @@ export interface DaemonEnd {
   readonly failures: readonly { readonly name: string; readonly error: Error }[];
   /** Events in the journal that a sink has not settled yet, by sink. */
   readonly undelivered: ReadonlyMap<string, bigint>;
+  /** True when it was stopped before everything was read and delivered. Without patience there is always more to read. */
+  readonly interrupted: boolean;
 }
 
 export interface Daemon {
@@ -80,6 +82,8 @@ export function startDaemon(parts: DaemonParts): Daemon {
   const failures: { name: string; error: Error }[] = [];
   let finishing = false;
   let halting = false;
+  let stopped = false;
+  let readAll = false;
 
   const guarded = async (name: string, work: Promise<void>): Promise<void> => {
     try {
@@ -157,6 +161,7 @@ export function startDaemon(parts: DaemonParts): Daemon {
   const working = guarded('jobs', workOff(jobs, { untilNone: once }, collecting.signal));
   // What jobs append has to be delivered as well: nothing is finished before they are.
   const collected = Promise.all([...collectors, working]).then(() => {
+    readAll = !collecting.signal.aborted;
     finishing = true;
   });
   const upkeepEnd = new AbortController();
@@ -169,23 +174,30 @@ export function startDaemon(parts: DaemonParts): Daemon {
     await Promise.all([collected, ...deliverers]);
     upkeepEnd.abort(new Error('ended'));
     await upkeep;
-    return { failures, undelivered: await countUndelivered(parts, failures) };
+    const undelivered = await countUndelivered(parts, failures);
+    const isBehind = [...undelivered.values()].some((count) => count > 0n);
+    return { failures, undelivered, interrupted: stopped && (!readAll || isBehind) };
   })();
 
   return {
     status,
     done,
     stop() {
+      stopped = true;
       status.stopping = true;
       finishing = true;
       collecting.abort(new Error('stopped'));
     },
     halt() {
+      stopped = true;
       halting = true;
       finishing = true;
       collecting.abort(new Error('stopped'));
     },
-    abort,
+    abort() {
+      stopped = true;
+      abort();
+    },
   };
 }
 

@@ -105,6 +105,7 @@ describe('one pass', () => {
         ['one', 0n],
         ['two', 0n],
       ]),
+      interrupted: false,
     });
     expect(one.taken).toHaveLength(25);
     expect(two.taken).toEqual(one.taken);
@@ -170,7 +171,48 @@ describe('stopping', () => {
     daemon.abort();
     const end = await elapse(daemon.done);
     expect(clock.monotonic() - before).toBeLessThan(SECOND);
-    expect(end).toEqual({ failures: [], undelivered: new Map([['bad', 30n]]) });
+    expect(end).toEqual({ failures: [], undelivered: new Map([['bad', 30n]]), interrupted: true });
+  });
+});
+
+describe('one pass that is stopped', () => {
+  const slowly = (): FakeSink =>
+    fakeSink(async (batch, signal) => {
+      await clock.sleep(10 * SECOND, signal);
+      return { fates: batch.items.map(() => DELIVERED) };
+    });
+  const read = (): Source => source([harvest(newEvents(1, 30))]);
+
+  it('was interrupted when a sink is behind', async () => {
+    const { daemon } = start({ platform: read() }, { slow: slowly() }, { patienceMs: 5 * MINUTE });
+    await elapse(clock.sleep(15 * SECOND));
+    daemon.stop();
+    daemon.abort();
+    const end = await elapse(daemon.done);
+    expect(end).toEqual({ failures: [], undelivered: new Map([['slow', 20n]]), interrupted: true });
+  });
+
+  it('was interrupted when the source is behind, whatever the sinks have', async () => {
+    const behind: Source = {
+      ...read(),
+      async *poll(_held, _progress, signal) {
+        yield harvest(newEvents(1, 30));
+        await clock.sleep(60 * MINUTE, signal);
+      },
+    };
+    const { daemon } = start({ platform: behind }, { good: fakeSink() }, { patienceMs: 5 * MINUTE });
+    await elapse(clock.sleep(SECOND));
+    daemon.stop();
+    const end = await elapse(daemon.done);
+    expect(end).toEqual({ failures: [], undelivered: new Map([['good', 0n]]), interrupted: true });
+  });
+
+  it('was not when it still delivered everything', async () => {
+    const { daemon } = start({ platform: read() }, { slow: slowly() }, { patienceMs: 5 * MINUTE });
+    await elapse(clock.sleep(15 * SECOND));
+    daemon.stop();
+    const end = await elapse(daemon.done);
+    expect(end).toEqual({ failures: [], undelivered: new Map([['slow', 0n]]), interrupted: false });
   });
 });
 
