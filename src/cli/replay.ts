@@ -9,7 +9,8 @@ import { knownName, readRange, withRange } from './range.ts';
 import type { RangeOptions } from './range.ts';
 import { withConfig, writeJson } from './report.ts';
 import type { ReportOptions } from './report.ts';
-import { openConfig } from './session.ts';
+import { holderOf, openConfig } from './session.ts';
+import { assertFreeForDocument } from './standard-output.ts';
 import { processTerminal } from './terminal.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -39,6 +40,9 @@ export async function replayCommand(options: ReplayOptions, terminal: Terminal):
     ids: null,
     force: options.force === true,
   };
+  // A running daemon sends from its own process, to its own standard output.
+  if (options.json === true && holderOf(config.state.dir) === null)
+    assertFreeForDocument(config, [options.sink]);
   const end = await carryOut(config, terminal, 'replay', params, (progress, elapsedMs) => {
     const line = progressLine(figure(progress, 'share'), figure(progress, 'looked'), elapsedMs);
     terminal.err.write(`sending again: ${line}\n`);

@@ -17,6 +17,7 @@ import { openLog } from './log.ts';
 import { conclude } from './run-outcome.ts';
 import { startService } from './service.ts';
 import type { Service } from './service.ts';
+import { assertFreeForDocument } from './standard-output.ts';
 import { version } from './version.ts';
 
 interface RunOptions {
@@ -39,9 +40,21 @@ export function registerRun(program: Command): void {
       '5m',
     )
     .option('--json', 'with --once: print the outcome as one JSON document')
-    .action(async (options: RunOptions) => {
+    .action(async (options: RunOptions, command: Command) => {
+      assertOnce(options, command);
       process.exitCode = await run(options);
     });
+}
+
+/** A daemon has no outcome to print and gives nothing up: whoever asks for that means --once. */
+function assertOnce(options: RunOptions, command: Command): void {
+  if (options.once === true) return;
+  for (const name of ['patience', 'json']) {
+    if (command.getOptionValueSource(name) !== 'cli') continue;
+    throw new ForwardError('config', `--${name} goes with --once only: a daemon runs until it is stopped`, {
+      mend: `add --once, or leave out --${name}`,
+    });
+  }
 }
 
 async function run(options: RunOptions): Promise<number> {
@@ -53,6 +66,7 @@ async function run(options: RunOptions): Promise<number> {
     );
   }
   const config = loadConfig(options.config, process.env, allParts);
+  if (options.json === true) assertFreeForDocument(config, config.sinks.keys());
   const log = openLog(config.log);
   for (const warning of config.warnings) log.warn({}, warning);
   const releasers: (() => Promise<void>)[] = [];

@@ -6,6 +6,9 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { main } from '../../src/cli/program.ts';
 import { alignColumns, wrap } from '../../src/cli/table.ts';
 import { escaped, jsonText, shown } from '../../src/cli/report.ts';
+import { FILE_SINK, rooms } from './room.ts';
+
+const room = rooms();
 
 let printed = '';
 
@@ -70,6 +73,26 @@ describe('the program', () => {
     expect((await run('dead-letters', 'retry', '-c', 'x')).code).toBe(2);
     expect((await run('dead-letters', 'show', '-c', 'x', 'one')).text).toContain('An id is a number');
     expect((await run('preview', '-c', 'x', '--limit', '0')).text).toContain('from 1 to 100');
+  });
+
+  it('refuses what only a single pass can do', async () => {
+    const json = await run('run', '-c', 'x', '--json');
+    expect(json).toMatchObject({
+      code: 2,
+      text: expect.stringMatching(/^--json goes with --once only/) as unknown,
+    });
+    const patience = await run('run', '-c', 'x', '--patience', '5m');
+    expect(patience).toMatchObject({
+      code: 2,
+      text: expect.stringMatching(/^--patience goes with --once only/) as unknown,
+    });
+  });
+
+  it('refuses to mix the events of a sink with the document of --json', async () => {
+    const config = room().config(`${FILE_SINK}\n  out: { type: stdout }`);
+    const { text, code } = await run('run', '-c', config, '--once', '--json');
+    expect(code).toBe(2);
+    expect(text).toMatch(/^the sink out writes its events to standard output.*\n {2}leave out --json/);
   });
 
   it('takes the options of a default command behind its group', async () => {

@@ -24,6 +24,15 @@ describe('replay', () => {
     expect(readFileSync(file, 'utf8').trimEnd().split('\n')).toHaveLength(240);
   });
 
+  it('refuses --json for a sink that writes to the same place', async () => {
+    const config = rooms().config('  out: { type: stdout }');
+    const options = { config, sink: 'out', from: '3h', to: 'now', json: true } as const;
+    await expect(replayCommand(options, impatient())).rejects.toMatchObject({
+      kind: 'config',
+      message: expect.stringContaining('the sink out writes its events to standard output') as string,
+    });
+  });
+
   it('refuses a sink that is not there', async () => {
     const carried = await carryEverything(rooms());
     const options = { config: carried.config, sink: 'archiv', from: '3h', to: 'now' };
