@@ -39,6 +39,17 @@ export function partProblems(
   });
 }
 
+/** A name is the identity of progress, cursor and dead letters: a source and a sink of one name would share the last. */
+export function sharedNames(data: unknown, root: TreeNode): Problem[] {
+  const sources = isMapping(data) && isMapping(data['sources']) ? Object.keys(data['sources']) : [];
+  const sinks = isMapping(data) && isMapping(data['sinks']) ? Object.keys(data['sinks']) : [];
+  const text = 'a source has this name as well; expected another name, which no source has';
+  return sinks
+    .filter((name) => sources.includes(name))
+    .map((name) => ['sinks', name])
+    .map((keys) => ({ at: positionOf(root, keys, 'key'), path: pathOf(root, keys), text }));
+}
+
 /** Secrets that stand in the file itself: allowed, and said at each start. */
 export function literalSecrets(data: unknown, root: TreeNode): Problem[] {
   return secretsIn(data, []).flatMap((segments) => {

@@ -6,7 +6,7 @@ import type { ErrorObject } from 'ajv/dist/2020.js';
 import { describe, oneLine } from '../model/errors.ts';
 import { buildConfig } from './build.ts';
 import type { Config } from './config.ts';
-import { cautions, literalSecrets, partProblems } from './cross-checks.ts';
+import { cautions, literalSecrets, partProblems, sharedNames } from './cross-checks.ts';
 import { explainErrors } from './explain.ts';
 import type { Environment } from './interpolate.ts';
 import { evaluate } from './interpolate.ts';
@@ -48,7 +48,7 @@ export function parseConfig(text: string, path: string, env: Environment, parts:
   const found = explainErrors(errors, root).filter(({ path: place }) => !isUnder(place, evaluated.failed));
   const problems: Problem[] = [...evaluated.problems, ...found];
   const settled = settle(data);
-  problems.push(...partProblems(settled, parts, root, problems));
+  problems.push(...partProblems(settled, parts, root, problems), ...sharedNames(settled, root));
   if (problems.length > 0) throw configError(problemLines(file, problems, locate));
 
   const warnings = problemLines(file, [...literalSecrets(settled, root), ...cautions(settled, root)], locate);
