@@ -25,8 +25,11 @@ export interface ClientOptions {
   readonly userAgent: string;
 }
 
-/** How a request that failed for a passing reason is tried again before the poll as a whole gives up. */
-const RETRIES = { retries: 4, minTimeout: 500, factor: 2, maxTimeout: 10_000, randomize: true };
+/**
+ * How a request that failed for a passing reason is tried again before the poll as a whole gives up: within three seconds.
+ * Whatever lasts longer is the loop's, which says it, shows it, and knows how long it may last.
+ */
+const RETRIES = { retries: 3, minTimeout: 200, factor: 2, randomize: true };
 /** A server that asks for a longer pause is not waited for inside a poll: the daemon schedules that. */
 const RETRY_AFTER_INSIDE_MS = 30_000;
 const ERROR_TEXT_LIMIT = 200;

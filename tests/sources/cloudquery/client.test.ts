@@ -188,6 +188,22 @@ describe('an answer that passes', () => {
     expect((await ask()).rows).toBe(0);
   });
 
+  test.each([
+    ['an empty body', 200, ''],
+    ['no items', 200, { metadata: { page_size: 1000 } }],
+    ['items that are null', 200, { items: null, metadata: { page_size: 1000, total_count: 0 } }],
+    ['a server error', 503, {}],
+  ])('%s that stays is given up within three seconds, not in silence', async (_name, status, body) => {
+    nock(HOST)
+      .get(/audit-logs/)
+      .times(4)
+      .reply(status, body, { 'content-type': 'application/json' });
+    const before = Date.now();
+    expect(await failure()).toMatchObject({ kind: 'transient' });
+    expect(client.requests()).toBe(4);
+    expect(Date.now() - before).toBeLessThan(3000);
+  });
+
   it('waits as long as the server asks, in seconds or up to a date', async () => {
     answers(429, {}, { 'retry-after': '7' });
     answers(503, {}, { 'retry-after': new Date(clock.now() + 7000 + 20_000).toUTCString() });
