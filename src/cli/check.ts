@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 
 import type { Config } from '../config/config.ts';
 import { configErrorLines } from '../config/config.ts';
+import { BY_SENDING } from '../model/check.ts';
 import type { CheckItem } from '../model/check.ts';
 import { describe, ForwardError } from '../model/errors.ts';
 import type { SinkPart } from '../pipeline/daemon.ts';
@@ -83,8 +84,9 @@ async function checkSink(
   terminal: Terminal,
 ): Promise<readonly PartItem[]> {
   const label = `sink ${name}`;
-  const items = await look(label, terminal, async (signal) => (await part.sink.check(signal)).items);
-  if (options.send !== true) return items;
+  const found = await look(label, terminal, async (signal) => (await part.sink.check(signal)).items);
+  if (options.send !== true) return found;
+  const items = found.map(withoutAdviceToSend);
   if (items.some((item) => item.outcome === 'fail')) {
     return [
       ...items,
@@ -100,6 +102,10 @@ async function checkSink(
     2 * PART_DEADLINE_MS,
   );
   return [...items, ...sent];
+}
+
+function withoutAdviceToSend({ mend, ...item }: PartItem): PartItem {
+  return mend === undefined || mend === BY_SENDING ? item : { ...item, mend };
 }
 
 /** A second writer into a file would be taken for damage; an event among JSON would spoil the document. */

@@ -2,7 +2,7 @@ import type { DeadLetter, Journal } from '../checkpoint/journal.ts';
 import type { Config } from '../config/config.ts';
 import { ForwardError } from '../model/errors.ts';
 import { EXIT } from './exit.ts';
-import { assertMeant, matching } from './letter-selection.ts';
+import { assertKnownOwner, assertMeant, EVERY_STATE, matching } from './letter-selection.ts';
 import type { Selection } from './letter-selection.ts';
 import { count, shown, writeJson } from './report.ts';
 import type { ReportOptions } from './report.ts';
@@ -23,7 +23,6 @@ interface Changed {
   readonly refused: readonly { readonly id: bigint; readonly why: string }[];
 }
 
-const STATES: readonly DeadLetter['state'][] = ['open', 'retrying', 'discarded'];
 const REASON_MOST = 2000;
 
 /** Marks dead letters for another try by their deliver loop, or sets them aside. */
@@ -39,9 +38,10 @@ export async function changeLetters(
     throw new ForwardError('config', `--reason takes a sentence of at most ${REASON_MOST} characters`);
   }
   const config = openConfig(options.config, terminal);
-  const changed = await withJournal(config, terminal, (journal) =>
-    apply(change, journal, ids, options, reason),
-  );
+  const changed = await withJournal(config, terminal, async (journal) => {
+    await assertKnownOwner(config, journal, options);
+    return apply(change, journal, ids, options, reason);
+  });
   report(change, changed, config, options, terminal);
   return changed.refused.length === 0 ? EXIT.done : EXIT.failed;
 }
@@ -57,7 +57,7 @@ async function apply(
   const refused: { id: bigint; why: string }[] = [];
   const named = ids.length > 0;
   const unseen = new Set(ids);
-  for await (const page of matching(journal, ids, selection, named ? STATES : ['open', 'retrying'])) {
+  for await (const page of matching(journal, ids, selection, named ? EVERY_STATE : ['open', 'retrying'])) {
     for (const letter of page) unseen.delete(letter.id);
     const judged = page.map((letter) => ({ letter, why: whyNot(change, letter) }));
     const wanted = judged.filter(({ why }) => why === null).map(({ letter }) => letter);

@@ -1,7 +1,7 @@
 import type { DeadLetter } from '../checkpoint/journal.ts';
 import { ForwardError } from '../model/errors.ts';
 import { EXIT } from './exit.ts';
-import { matching } from './letter-selection.ts';
+import { assertKnownOwner, EVERY_STATE, matching } from './letter-selection.ts';
 import type { Selection } from './letter-selection.ts';
 import { count, escaped, jsonText, shown, writeJson } from './report.ts';
 import type { ReportOptions } from './report.ts';
@@ -17,14 +17,14 @@ const ROWS_MOST = 1000;
 const SHOWN_BYTES_MOST = 64 * 1024;
 
 const COUNTED: readonly DeadLetter['state'][] = ['open', 'retrying'];
-const EVERY: readonly DeadLetter['state'][] = ['open', 'retrying', 'discarded'];
 
 export async function listLetters(options: ListOptions, terminal: Terminal): Promise<number> {
   const config = openConfig(options.config, terminal);
   const rows: DeadLetter[] = [];
   let more = 0;
   const counts = await withJournal(config, terminal, async (journal) => {
-    for await (const page of matching(journal, [], options, options.all === true ? EVERY : COUNTED)) {
+    await assertKnownOwner(config, journal, options);
+    for await (const page of matching(journal, [], options, options.all === true ? EVERY_STATE : COUNTED)) {
       const room = ROWS_MOST - rows.length;
       rows.push(...page.slice(0, room).map((letter) => ({ ...letter, bytes: Buffer.alloc(0) })));
       more += Math.max(page.length - room, 0);
@@ -81,7 +81,7 @@ function metadata(letter: DeadLetter): Record<string, unknown> {
 export async function showLetter(id: bigint, options: ReportOptions, terminal: Terminal): Promise<number> {
   const config = openConfig(options.config, terminal);
   const [letter] = await withJournal(config, terminal, (journal) =>
-    journal.deadLetters({ ids: [id], states: EVERY, limit: 1 }),
+    journal.deadLetters({ ids: [id], states: EVERY_STATE, limit: 1 }),
   );
   if (letter === undefined) {
     throw new ForwardError('rejected', `there is no dead letter ${id}`, {
@@ -138,9 +138,11 @@ export async function exportLetters(
   terminal: Terminal,
 ): Promise<boolean> {
   const config = openConfig(options.config, terminal);
-  const states = ids.length > 0 || options.all === true ? EVERY : COUNTED;
+  const states = ids.length > 0 || options.all === true ? EVERY_STATE : COUNTED;
   const unseen = new Set(ids);
   await withJournal(config, terminal, async (journal) => {
+    await assertKnownOwner(config, journal, options);
+    await assertKnownOwner(config, journal, options);
     for await (const page of matching(journal, ids, options, states)) {
       for (const letter of page) {
         unseen.delete(letter.id);

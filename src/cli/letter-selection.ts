@@ -2,7 +2,8 @@ import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
 
 import type { DeadLetter, Journal } from '../checkpoint/journal.ts';
-import { ForwardError } from '../model/errors.ts';
+import type { Config } from '../config/config.ts';
+import { ForwardError, oneLine } from '../model/errors.ts';
 
 /** Which dead letters a command means. */
 export interface Selection {
@@ -11,6 +12,7 @@ export interface Selection {
   readonly all?: true;
 }
 
+export const EVERY_STATE: readonly DeadLetter['state'][] = ['open', 'retrying', 'discarded'];
 const PAGE_LETTERS = 500;
 /** Ids on one command line, at most. */
 const IDS_MOST = 10_000;
@@ -36,6 +38,32 @@ export function assertMeant(ids: readonly bigint[], selection: Selection): void 
       mend: 'auditferry dead-letters list shows the ids; --all may be narrowed with --sink or --source',
     });
   }
+}
+
+/**
+ * Throws `config` for an owner that nobody knows: a misspelt name must not pass for one without dead letters. Sinks and
+ * sources that left the configuration are known as long as the journal has letters of theirs.
+ */
+export async function assertKnownOwner(
+  config: Config,
+  journal: Journal,
+  selection: Selection,
+): Promise<void> {
+  const side = selection.sink !== undefined ? 'sink' : 'source';
+  const name = selection[side];
+  const configured = [...(side === 'sink' ? config.sinks : config.sources).keys()];
+  if (name === undefined || configured.includes(name)) return;
+  for await (const page of matching(journal, [], selection, EVERY_STATE)) if (page.length > 0) return;
+  const owners = new Set<string>(configured);
+  for await (const page of matching(journal, [], {}, EVERY_STATE))
+    for (const letter of page) if (letter.side === side) owners.add(letter.owner);
+  throw new ForwardError(
+    'config',
+    `there is no ${side} named ${oneLine(name, 64)}, and no dead letter of one`,
+    {
+      mend: `known are ${[...owners].map((owner) => oneLine(owner, 64)).join(', ')}`,
+    },
+  );
 }
 
 /** The letters that are meant, in pages, by id; memory holds one page. */

@@ -1,4 +1,5 @@
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Help } from 'commander';
+import type { Option } from 'commander';
 
 import { describe, ForwardError } from '../model/errors.ts';
 import { registerBackfill } from './backfill.ts';
@@ -26,7 +27,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     )
     .version(version)
     .showHelpAfterError('(see auditferry --help)')
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp({ showGlobalOptions: true, optionDescription })
     .exitOverride();
   for (const register of [
     registerInit,
@@ -51,6 +52,12 @@ export async function main(argv: readonly string[]): Promise<void> {
   } catch (error) {
     process.exitCode = report(error);
   }
+}
+
+/** The usage line says [options] also where one has to be given: its description says so. */
+function optionDescription(option: Option): string {
+  const description = new Help().optionDescription(option);
+  return option.mandatory ? `${description} (required)` : description;
 }
 
 /** A command at any depth throws instead of ending the process: the exit code is decided below. */

@@ -7,6 +7,9 @@ export interface CheckItem {
   readonly mend?: string;
 }
 
+/** The mend of what only a test event can prove: no advice to whoever is sending one. */
+export const BY_SENDING = 'run check with --send to send one marked test event';
+
 export interface CheckReport {
   readonly items: readonly CheckItem[];
 }

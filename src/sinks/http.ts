@@ -1,6 +1,7 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 
+import { BY_SENDING } from '../model/check.ts';
 import type { CheckItem, CheckReport } from '../model/check.ts';
 import { describe, ForwardError, oneLine } from '../model/errors.ts';
 import { mediaType, openHttpClient } from '../net/http.ts';
@@ -217,7 +218,7 @@ class HttpSink implements Sink {
         name: 'accepts',
         outcome: 'warn',
         finding,
-        mend: 'run check with --send to send one marked test event',
+        mend: BY_SENDING,
       },
     ];
   }

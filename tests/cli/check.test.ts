@@ -88,8 +88,13 @@ describe('check', () => {
     const { port } = receiver.address() as AddressInfo;
     const config = here.config(`  hook: { type: http, url: 'http://127.0.0.1:${port}/in' }`);
 
+    const asked = fakeTerminal();
+    expect(await check({ config }, asked)).toBe(0);
+    expect(asked.printed.out).toContain('mend: run check with --send');
+
     const taken = fakeTerminal();
     expect(await check({ config, send: true }, taken)).toBe(0);
+    expect(taken.printed.out).not.toContain('run check with --send');
     expect(taken.printed.out).toMatch(/test event: sent.*it cannot be asked for it, so look there yourself/);
 
     status = 400;

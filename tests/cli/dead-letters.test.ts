@@ -39,6 +39,35 @@ describe('dead-letters beside a running daemon', () => {
     });
   });
 
+  it('refuses a name that nobody knows, and knows whoever left letters behind', async () => {
+    const { here, config } = await withLetters();
+    const terminal = fakeTerminal();
+    const unknown = {
+      kind: 'config',
+      message: 'there is no sink named archiv, and no dead letter of one',
+      mend: 'known are archive',
+    };
+    await expect(listLetters({ config, sink: 'archiv' }, terminal)).rejects.toMatchObject(unknown);
+    await expect(exportLetters([], { config, sink: 'archiv' }, terminal)).rejects.toMatchObject(unknown);
+    const retried = changeLetters('retry', [], { config, all: true, sink: 'archiv' }, terminal);
+    await expect(retried).rejects.toMatchObject(unknown);
+    await expect(listLetters({ config, sink: 'platform' }, terminal)).rejects.toMatchObject({
+      message: 'there is no sink named platform, and no dead letter of one',
+    });
+
+    const later = here.config('  newer: { type: file, path: ./out/newer.ndjson }');
+    await listLetters({ config: later, sink: 'archive', json: true }, terminal);
+    expect(terminal.json()).toMatchObject({ dead_letters: [{ owner: 'archive' }, { owner: 'archive' }] });
+    await expect(listLetters({ config: later, sink: 'x' }, terminal)).rejects.toMatchObject({
+      mend: 'known are newer, archive',
+    });
+    const discard = { config: later, all: true, sink: 'archive', reason: 'gone' } as const;
+    expect(await changeLetters('discard', [], discard, fakeTerminal())).toBe(0);
+    const after = fakeTerminal();
+    expect(await listLetters({ config: later, sink: 'archive' }, after)).toBe(0);
+    expect(after.printed.out).toBe('no dead letters\n');
+  });
+
   it('shows one with its bytes escaped', async () => {
     const { config } = await withLetters();
     const terminal = fakeTerminal();

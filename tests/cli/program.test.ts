@@ -95,6 +95,16 @@ describe('the program', () => {
     expect(text).toMatch(/^the sink out writes its events to standard output.*\n {2}leave out --json/);
   });
 
+  it.each([
+    ['findings acknowledge', '--note <text>'],
+    ['dead-letters discard', '--reason <text>'],
+    ['replay', '--sink <name>'],
+  ])('says in the help of %s that %s is required', async (command, option) => {
+    const { text } = await run(...command.split(' '), '--help');
+    expect(text).toMatch(new RegExp(`${option} [^-]*\\(required\\)`));
+    expect(text).not.toMatch(/--json [^-]*\(required\)/);
+  });
+
   it('takes the options of a default command behind its group', async () => {
     expect((await run('dead-letters', '-c', '/nowhere.yaml', '--all')).text).toContain('/nowhere.yaml');
     expect((await run('findings', '--all', '-c', '/nowhere.yaml')).text).toContain('/nowhere.yaml');

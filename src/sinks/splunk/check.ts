@@ -1,3 +1,4 @@
+import { BY_SENDING } from '../../model/check.ts';
 import type { CheckItem, CheckReport } from '../../model/check.ts';
 import type { Clock } from '../../model/clock.ts';
 import { describe, ForwardError } from '../../model/errors.ts';
@@ -134,7 +135,7 @@ function unprovenIndex(options: SplunkOptions): CheckItem {
     name: 'index',
     outcome: 'warn',
     finding: `${index} cannot be proven without sending an event`,
-    mend: 'run check with --send to send one marked test event',
+    mend: BY_SENDING,
   };
 }
 
