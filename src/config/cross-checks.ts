@@ -39,11 +39,11 @@ export function partProblems(
   });
 }
 
-/** A name is the identity of progress, cursor and dead letters: a source and a sink of one name would share the last. */
+/** Allowed, since neither progress nor cursor is shared, but the dead letters of a source and a sink of one name are counted together. */
 export function sharedNames(data: unknown, root: TreeNode): Problem[] {
   const sources = isMapping(data) && isMapping(data['sources']) ? Object.keys(data['sources']) : [];
   const sinks = isMapping(data) && isMapping(data['sinks']) ? Object.keys(data['sinks']) : [];
-  const text = 'a source has this name as well; expected another name, which no source has';
+  const text = 'a source has this name as well: their dead letters are counted together; better another name';
   return sinks
     .filter((name) => sources.includes(name))
     .map((name) => ['sinks', name])

@@ -48,10 +48,15 @@ export function parseConfig(text: string, path: string, env: Environment, parts:
   const found = explainErrors(errors, root).filter(({ path: place }) => !isUnder(place, evaluated.failed));
   const problems: Problem[] = [...evaluated.problems, ...found];
   const settled = settle(data);
-  problems.push(...partProblems(settled, parts, root, problems), ...sharedNames(settled, root));
+  problems.push(...partProblems(settled, parts, root, problems));
   if (problems.length > 0) throw configError(problemLines(file, problems, locate));
 
-  const warnings = problemLines(file, [...literalSecrets(settled, root), ...cautions(settled, root)], locate);
+  const unwise = [
+    ...literalSecrets(settled, root),
+    ...cautions(settled, root),
+    ...sharedNames(settled, root),
+  ];
+  const warnings = problemLines(file, unwise, locate);
   return buildConfig(settled, { file: path, folder, warnings });
 }
 

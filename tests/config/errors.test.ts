@@ -178,11 +178,6 @@ describe('one fault, one line', () => {
       'name.yaml:7:3: sinks.a b: this name cannot be used; expected letters, digits, "_", "." or "-", the first a letter or digit, at most 64 of them',
     ],
     [
-      'a name that a source has',
-      `${SOURCE}sinks:\n  b: { type: heap, path: x }\n  platform:\n    type: heap\n    path: x\n`,
-      'name.yaml:8:3: sinks.platform: a source has this name as well; expected another name, which no source has',
-    ],
-    [
       'a missing variable',
       SOURCE.replace('KEY', 'NO_KEY') + SINK,
       'name.yaml:5:14: sources.platform.api_key: the environment variable NO_KEY is not set; set it, or write ${NO_KEY:-default}',

@@ -183,6 +183,12 @@ describe('warnings', () => {
     },
   );
 
+  test('tell of a sink that has the name of a source', () => {
+    expect(warningsOf(`${SOURCE}sinks:\n  platform: { type: bucket, url: "https://x" }\n`)).toEqual([
+      'name.yaml:7:3: sinks.platform: a source has this name as well: their dead letters are counted together; better another name',
+    ]);
+  });
+
   test('say nothing about a clear address without a secret', () => {
     expect(warningsOf(`${SOURCE}sinks:\n  a: { type: bucket, url: "http://x" }\n`)).toEqual([]);
   });
