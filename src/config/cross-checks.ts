@@ -1,3 +1,4 @@
+import type { OptionProblem } from '../model/option-problems.ts';
 import { Secret } from '../model/secret.ts';
 import { positionOf } from './explain.ts';
 import { isInterpolated } from './interpolate.ts';
@@ -16,7 +17,7 @@ interface Part {
 
 interface Checking {
   readonly type: string;
-  validate?(options: never): readonly { readonly path: string; readonly problem: string }[];
+  validate?(options: never): readonly OptionProblem[];
 }
 
 /** What the parts themselves find wrong beyond their schemas; a part that has problems already is not asked. */

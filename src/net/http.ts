@@ -4,7 +4,8 @@ import { Agent, buildConnector, EnvHttpProxyAgent, request as send } from 'undic
 import type { Dispatcher } from 'undici';
 
 import { describe, ForwardError } from '../model/errors.ts';
-import { assertPinned, connectOptions, isCertificateError } from './tls.ts';
+import type { OptionProblem } from '../model/option-problems.ts';
+import { assertPinned, connectOptions, isCertificateError, tlsProblems } from './tls.ts';
 import type { TlsOptions } from './tls.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -54,19 +55,24 @@ export function openHttpClient(options: HttpClientOptions = {}): HttpClient {
   };
 }
 
+const UNPINNABLE =
+  'cannot be checked through the proxy that the environment names; expected tls.ca_file instead, or no proxy';
+
+/** Why a client with the `tls` block at `path` could not be opened. */
+export function clientProblems(tls: TlsOptions | undefined, path: string): readonly OptionProblem[] {
+  const unpinnable = tls?.fingerprint !== undefined && proxyConfigured();
+  return [
+    ...tlsProblems(tls, path),
+    ...(unpinnable ? [{ path: `${path}.fingerprint`, problem: UNPINNABLE }] : []),
+  ];
+}
+
 function openDispatcher(options: HttpClientOptions): Dispatcher {
   const connect = connectOptions(options.tls);
   const common = { connections: options.connections ?? 4, pipelining: 1, keepAliveTimeout: 10_000 };
   if (!proxyConfigured()) return new Agent({ ...common, connect: pinningConnector(options.tls) });
-  if (options.tls?.fingerprint !== undefined) {
-    throw new ForwardError(
-      'config',
-      'tls.fingerprint cannot be checked through the proxy that the environment names',
-      {
-        mend: 'use tls.ca_file, or name the host in NO_PROXY',
-      },
-    );
-  }
+  if (options.tls?.fingerprint !== undefined)
+    throw new ForwardError('config', `tls.fingerprint ${UNPINNABLE}`);
   return new EnvHttpProxyAgent({ ...common, connect, requestTls: connect });
 }
 

@@ -4,6 +4,7 @@ import { checkServerIdentity } from 'node:tls';
 import type { PeerCertificate } from 'node:tls';
 
 import { ForwardError, describe } from '../model/errors.ts';
+import type { OptionProblem } from '../model/option-problems.ts';
 
 /** The `tls` block, alike for every source and sink. Paths absolute. */
 export interface TlsOptions {
@@ -73,6 +74,22 @@ export function connectOptions(tls: TlsOptions = {}): TlsConnect {
   }
   if (tls.verify === false || tls.fingerprint !== undefined) options.rejectUnauthorized = false;
   return options;
+}
+
+/** The files of a `tls` block at `path` that cannot be read. They are not named: a whole key may stand where its path should. */
+export function tlsProblems(tls: TlsOptions | undefined, path: string): readonly OptionProblem[] {
+  return (['ca_file', 'cert_file', 'key_file'] as const).flatMap((key) => {
+    const file = tls?.[key];
+    if (file === undefined) return [];
+    try {
+      readFileSync(file);
+      return [];
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      const problem = `cannot be read (${code ?? 'unknown'}); expected the path of a PEM file, counted from the configuration's folder`;
+      return [{ path: `${path}.${key}`, problem }];
+    }
+  });
 }
 
 /** Throws `denied` unless `raw`, the peer's certificate in DER, is the pinned one. No pin: no check. */

@@ -7,7 +7,12 @@ import { openCluster } from './elastic/cluster.ts';
 import { bulkDocument, documentId } from './elastic/document.ts';
 import { openGuard } from './elastic/guard.ts';
 import { DEFAULT_GUARD_AFTER_MS, DEFAULT_REQUEST_TIMEOUT_MS } from './elastic/options.ts';
-import { elasticsearchSchema, readAddresses, readAuthorization } from './elastic/options.ts';
+import {
+  elasticsearchSchema,
+  readAddresses,
+  readAuthorization,
+  validateElasticsearch,
+} from './elastic/options.ts';
 import type { ElasticsearchOptions } from './elastic/options.ts';
 import { copiesOf } from './elastic/present.ts';
 import { openPreparation } from './elastic/prepare.ts';
@@ -19,6 +24,7 @@ export const elasticsearch: SinkDefinition<ElasticsearchOptions> = {
   schema: elasticsearchSchema,
   defaultFormat: 'ecs',
   defaultBatch: { maxEvents: 1000, maxBytes: 5 * 1024 * 1024, maxWaitMs: 1000 },
+  validate: validateElasticsearch,
   create: createElasticsearch,
 };
 

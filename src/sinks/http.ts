@@ -6,11 +6,12 @@ import type { CheckItem, CheckReport } from '../model/check.ts';
 import { describe, ForwardError, oneLine } from '../model/errors.ts';
 import { mediaType, openHttpClient } from '../net/http.ts';
 import type { HttpClient, HttpResponse } from '../net/http.ts';
+import { readHttpAddress } from './http-address.ts';
 import { placeOf, reactionTo, statusFailure, unreadableAnswer } from './http-fates.ts';
 import { contentType, encodeBody, weighItem } from './http/body.ts';
-import { httpSchema, operatorHeaders, successRanges } from './http/options.ts';
+import { httpSchema, operatorHeaders, successRanges, validateHttp } from './http/options.ts';
 import type { HttpSinkOptions } from './http/options.ts';
-import { deliveryId, signatureHeaders, signingKey } from './http/signature.ts';
+import { deliveryId, signatureHeaders } from './http/signature.ts';
 import { OpenFates } from './open-fates.ts';
 import { halves, runsWithin, SizeLimit } from './size-limit.ts';
 import type { Batch, Item, Receipt, Sink, SinkContext, SinkDefinition } from './sink.ts';
@@ -25,6 +26,7 @@ export const httpSink: SinkDefinition<HttpSinkOptions> = {
   schema: httpSchema,
   defaultFormat: 'raw',
   defaultBatch: { maxEvents: 500, maxBytes: 1024 * 1024, maxWaitMs: 1000 },
+  validate: validateHttp,
   create: (options, context) => new HttpSink(options, context),
 };
 
@@ -52,11 +54,9 @@ class HttpSink implements Sink {
   constructor(options: HttpSinkOptions, context: SinkContext) {
     this.#options = options;
     this.#context = context;
-    this.#url = new URL(options.url);
+    this.#url = readHttpAddress(options.url);
     this.#success = successRanges(options.success);
     this.#limit = new SizeLimit(Number.MAX_SAFE_INTEGER, context.clock);
-    operatorHeaders(options);
-    for (const secret of options.signing_secrets) signingKey(secret);
     this.#client = openHttpClient({ tls: options.tls });
   }
 

@@ -9,7 +9,7 @@ import { placeOf, statusFailure, unreadableAnswer } from './http-fates.ts';
 import { OpenFates } from './open-fates.ts';
 import { readAnswer, refusalWords } from './otlp/answer.ts';
 import type { PartialSuccess } from './otlp/answer.ts';
-import { logsUrl, operatorHeaders, otlpSchema } from './otlp/options.ts';
+import { logsUrl, operatorHeaders, otlpSchema, validateOtlp } from './otlp/options.ts';
 import type { OtlpOptions } from './otlp/options.ts';
 import { encodeItem, encodeRequest } from './otlp/request.ts';
 import type { EncodedItem } from './otlp/request.ts';
@@ -25,6 +25,7 @@ export const otlp: SinkDefinition<OtlpOptions> = {
   schema: otlpSchema,
   defaultFormat: 'raw',
   defaultBatch: { maxEvents: 1000, maxBytes: 4 * 1024 * 1024, maxWaitMs: 1000 },
+  validate: validateOtlp,
   create: (options, context) => new OtlpSink(options, context),
 };
 
@@ -57,7 +58,6 @@ class OtlpSink implements Sink {
     this.#context = context;
     this.#url = logsUrl(options.url);
     this.#limit = new SizeLimit(REQUEST_LIMIT_BYTES, context.clock);
-    operatorHeaders(options.headers);
     this.#client = openHttpClient({ tls: options.tls });
   }
 

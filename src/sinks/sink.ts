@@ -1,6 +1,7 @@
 import type { CanonicalEvent, Origin } from '../formats/format.ts';
 import type { CheckReport } from '../model/check.ts';
 import type { Clock } from '../model/clock.ts';
+import type { OptionProblem } from '../model/option-problems.ts';
 import type { PartSchema } from '../model/part.ts';
 
 /** One event, rendered for this sink. */
@@ -95,11 +96,8 @@ export interface SinkDefinition<Options = never> {
     readonly maxBytes: number;
     readonly maxWaitMs: number;
   };
-  /**
-   * What the schema cannot say, looked at before anything starts. `path` is a key of the options, dotted where it is
-   * nested; `problem` says what is wrong and what was expected, and never quotes a secret.
-   */
-  validate?(options: Options): readonly { readonly path: string; readonly problem: string }[];
+  /** What the schema cannot say, looked at before anything starts. */
+  validate?(options: Options): readonly OptionProblem[];
   /** Options arrive validated, durations in milliseconds, sizes in bytes, secrets as Secret, paths absolute. */
   create(options: Options, context: SinkContext): Sink;
 }

@@ -13,7 +13,7 @@ import { HecConnection } from './splunk/connection.ts';
 import { Endpoints } from './splunk/endpoints.ts';
 import type { Channel, Endpoint } from './splunk/endpoints.ts';
 import { envelope } from './splunk/envelope.ts';
-import { checkedAddresses, splunkSchema } from './splunk/options.ts';
+import { addressesOf, splunkSchema, validateSplunk } from './splunk/options.ts';
 import type { SplunkOptions } from './splunk/options.ts';
 import { countCopies } from './splunk/search.ts';
 
@@ -27,6 +27,7 @@ export const splunkHecSink: SinkDefinition<SplunkOptions> = {
   schema: splunkSchema,
   defaultFormat: 'cim',
   defaultBatch: { maxEvents: 1000, maxBytes: 1024 * 1024, maxWaitMs: 1000 },
+  validate: validateSplunk,
   create: (options, context) => new SplunkHecSink(options, context),
 };
 
@@ -68,7 +69,7 @@ class SplunkHecSink implements Sink {
     this.#options = options;
     this.#context = context;
     this.#userAgent = `auditferry/${context.forwarderVersion}`;
-    this.#endpoints = new Endpoints(checkedAddresses(options), context.clock);
+    this.#endpoints = new Endpoints(addressesOf(options), context.clock);
     this.#limit = new SizeLimit(REQUEST_BYTES_LIMIT, context.clock);
     this.#client = openHttpClient({ tls: options.tls });
     this.#connection = new HecConnection({

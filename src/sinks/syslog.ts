@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 
 import type { CheckItem } from '../model/check.ts';
-import { ForwardError } from '../model/errors.ts';
 import { connectOptions } from '../net/tls.ts';
 import type { TlsOptions } from '../net/tls.ts';
 import type { Batch, Fate, Receipt, Sink, SinkContext, SinkDefinition } from './sink.ts';
@@ -19,6 +18,7 @@ import type { SyslogOptions } from './syslog/schema.ts';
 import { createStreamTransport } from './syslog/stream.ts';
 import type { Transport, TransportOptions } from './syslog/transport.ts';
 import { createUdpTransport, MAX_DATAGRAM_BYTES } from './syslog/udp.ts';
+import { validateSyslog } from './syslog/validate.ts';
 
 /** sequenceId starts again at 1 after this. Source: RFC 5424 section 7.3.1. */
 const SEQUENCE_LIMIT = 2_147_483_647;
@@ -28,14 +28,13 @@ export const syslogSink: SinkDefinition<SyslogOptions> = {
   schema: syslogSchema,
   defaultFormat: 'raw',
   defaultBatch: { maxEvents: 500, maxBytes: 1024 * 1024, maxWaitMs: 5_000 },
+  validate: validateSyslog,
   create: createSyslogSink,
 };
 
 function createSyslogSink(options: SyslogOptions, context: SinkContext): Sink {
   const address = parseAddress(options.address);
-  refuseContradictions(options, address);
   const tls = tlsOf(options, address);
-  if (tls !== undefined) connectOptions(tls); // an unreadable file is a configuration error, said at start
   if (tls?.verify === false) context.warn(`${address.where}: tls.verify is off, any certificate is accepted`);
   const transport = openTransport(transportOptions(options, address, tls, context));
   const deliver = createIsolation(address.where);
@@ -65,36 +64,6 @@ function createSyslogSink(options: SyslogOptions, context: SinkContext): Sink {
 }
 
 // --- options ---
-
-function refuseContradictions(options: SyslogOptions, address: Address): void {
-  const { protocol, where } = address;
-  const encrypted = protocol === 'tls' || protocol === 'relp+tls';
-  const faults: readonly (readonly [boolean, string, string])[] = [
-    [
-      protocol === 'udp' && options.allow_lossy !== true,
-      `${where} would lose events unseen`,
-      'use tls:// or relp://, or set allow_lossy: true',
-    ],
-    [
-      options.framing === 'lf' && protocol !== 'tcp',
-      `framing lf does not exist for ${protocol}`,
-      'leave framing out',
-    ],
-    [
-      options.tls !== undefined && !encrypted,
-      `${where} has a tls block but no TLS`,
-      'write tls:// or relp+tls://, or take the block away',
-    ],
-    [
-      options.rfc === 3164 && (options.structured_data !== undefined || options.bom === true),
-      'structured_data and bom belong to RFC 5424',
-      'leave rfc at 5424, or take them away',
-    ],
-  ];
-  for (const [wrong, message, mend] of faults) {
-    if (wrong) throw new ForwardError('config', message, { mend });
-  }
-}
 
 function tlsOf(options: SyslogOptions, address: Address): TlsOptions | undefined {
   return address.protocol === 'tls' || address.protocol === 'relp+tls' ? (options.tls ?? {}) : undefined;

@@ -1,5 +1,6 @@
 import type { CheckReport } from '../model/check.ts';
 import type { Clock } from '../model/clock.ts';
+import type { OptionProblem } from '../model/option-problems.ts';
 import type { PartSchema } from '../model/part.ts';
 import type { Coverage, Finding, Json, MalformedItem, NewEvent, Window } from '../model/event.ts';
 
@@ -89,11 +90,8 @@ export interface SourceContext {
 export interface SourceDefinition<Options = never> {
   readonly type: string;
   readonly schema: PartSchema;
-  /**
-   * What the schema cannot say, looked at before anything starts. `path` is a key of the options, dotted where it is
-   * nested; `problem` says what is wrong and what was expected, and never quotes a secret.
-   */
-  validate?(options: Options): readonly { readonly path: string; readonly problem: string }[];
+  /** What the schema cannot say, looked at before anything starts. */
+  validate?(options: Options): readonly OptionProblem[];
   /** Options arrive validated, durations in milliseconds, sizes in bytes, secrets as Secret, paths absolute. */
   create(options: Options, context: SourceContext): Source;
 }

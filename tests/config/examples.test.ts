@@ -13,6 +13,7 @@ const env = {
   CLOUDQUERY_URL: 'https://acme.mycloudquery.com',
   SPLUNK_HEC_TOKEN: 'a-token',
   ELASTICSEARCH_API_KEY: 'another-key',
+  SYSLOG_CA_FILE: fileURLToPath(import.meta.url), // any file that can be read
 };
 
 const examples = readdirSync(folder).filter((name) => name.endsWith('.yaml'));

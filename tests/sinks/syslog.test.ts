@@ -437,19 +437,24 @@ describe('syslog over UDP', () => {
 
 describe('the configuration of a syslog sink', () => {
   it.each([
-    [{ address: 'udp://siem:514' }, 'would lose events unseen'],
-    [{ address: 'tls://siem:6514', framing: 'lf' }, 'framing lf does not exist'],
-    [{ address: 'tcp://siem:601', tls: { ca_file: caFile } }, 'has a tls block but no TLS'],
-    [{ address: 'tcp://siem:601', rfc: 3164, bom: true }, 'belong to RFC 5424'],
-    [{ address: 'tls://siem:6514', tls: { ca_file: '/nowhere/ca.pem' } }, 'tls.ca_file cannot be read'],
-    [{ address: 'siem:514' }, 'not a syslog address'],
-  ] as readonly (readonly [SyslogOptions, string])[])('refuses %j', (options, message) => {
-    expect(() => open(options)).toThrow(message);
-    try {
-      open(options);
-    } catch (error) {
-      expect(error).toMatchObject({ kind: 'config' });
-    }
+    [{ address: 'udp://siem:514' }, 'address', 'would lose events unseen'],
+    [{ address: 'tls://siem:6514', framing: 'lf' }, 'framing', 'lf does not exist for tls'],
+    [{ address: 'tcp://siem:601', tls: { ca_file: caFile } }, 'tls', 'tcp:// knows no TLS'],
+    [{ address: 'tcp://siem:601', rfc: 3164, bom: true }, 'bom', 'belongs to RFC 5424'],
+    [
+      { address: 'tcp://siem:601', rfc: 3164, structured_data: { enterprise_id: 1 } },
+      'structured_data',
+      'belongs to RFC 5424',
+    ],
+    [
+      { address: 'tls://siem:6514', tls: { ca_file: '/nowhere/ca.pem' } },
+      'tls.ca_file',
+      'cannot be read (ENOENT)',
+    ],
+    [{ address: 'tcp://siem:99999' }, 'address', 'not a syslog address'],
+  ] as readonly (readonly [SyslogOptions, string, string])[])('refuses %j', (options, path, words) => {
+    const problem = expect.stringContaining(words) as string;
+    expect(syslogSink.validate?.(options)).toEqual([{ path, problem }]);
   });
 
   it('warns at start when certificates are not verified', () => {

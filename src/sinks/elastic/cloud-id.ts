@@ -1,4 +1,4 @@
-import { ForwardError, oneLine } from '../../model/errors.ts';
+import { ForwardError } from '../../model/errors.ts';
 
 const DEFAULT_PORT = '443';
 
@@ -12,24 +12,19 @@ export function cloudIdUrl(cloudId: string): URL {
   const encoded = cloudId.slice(cloudId.lastIndexOf(':') + 1).trim();
   const decoded = Buffer.from(encoded, 'base64').toString('utf8');
   const [hostPart = '', elasticPart = ''] = decoded.split('$');
-  if (hostPart === '' || elasticPart === '' || /[#@?/\\\s\p{Cc}]/u.test(decoded)) throw unreadable(cloudId);
+  if (hostPart === '' || elasticPart === '' || /[#@?/\\\s\p{Cc}]/u.test(decoded)) throw unreadable();
   const [host = '', hostPort = DEFAULT_PORT] = hostPart.split(':');
   const [name = '', port = hostPort] = elasticPart.split(':');
-  if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) throw unreadable(cloudId);
+  if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) throw unreadable();
   try {
     return new URL(`https://${name}.${host}:${port}/`);
   } catch {
-    throw unreadable(cloudId); // the URL parser's own words would only repeat the decoded text
+    throw unreadable(); // the URL parser's own words would only repeat the decoded text
   }
 }
 
-function unreadable(cloudId: string): ForwardError {
-  const label = cloudId.includes(':') ? cloudId.slice(0, cloudId.indexOf(':')) : '';
-  return new ForwardError(
-    'config',
-    `cloud_id "${oneLine(label, 60)}:…" cannot be read as an Elastic Cloud ID`,
-    {
-      mend: 'copy it again from the deployment page, or give `url` instead',
-    },
-  );
+function unreadable(): ForwardError {
+  return new ForwardError('config', 'cannot be read as an Elastic Cloud ID', {
+    mend: 'copy it again from the deployment page, or give `url` instead',
+  });
 }

@@ -1,10 +1,15 @@
 import { ForwardError } from '../../model/errors.ts';
+import { problemsOf } from '../../model/option-problems.ts';
+import type { OptionProblem } from '../../model/option-problems.ts';
 import type { PartSchema } from '../../model/part.ts';
 import type { Secret } from '../../model/secret.ts';
+import { clientProblems } from '../../net/http.ts';
 import { tlsSchema } from '../../net/tls.ts';
 import type { TlsOptions } from '../../net/tls.ts';
+import { addressReads } from '../http-address.ts';
 import { cloudIdUrl } from './cloud-id.ts';
 import type { Product } from './mappings.ts';
+import { readTarget } from './target.ts';
 
 export interface InstallOptions {
   readonly templates?: boolean;
@@ -120,46 +125,35 @@ export const elasticsearchSchema: PartSchema = {
     },
     tls: tlsSchema,
   },
-  rules: { dependentRequired: { username: ['password'], password: ['username'] } },
+  rules: {
+    oneOf: [{ required: ['url'] }, { required: ['urls'] }, { required: ['cloud_id'] }],
+    dependentRequired: { username: ['password'], password: ['username'] },
+    allOf: [{ not: { required: ['data_stream', 'index'] } }, { not: { required: ['api_key', 'username'] } }],
+  },
 };
 
-/** The nodes to ask. Throws `config` unless exactly one of url, urls and cloud_id is there and carries no credentials. */
+/** What the schema cannot say, each at its own key. */
+export function validateElasticsearch(options: ElasticsearchOptions): readonly OptionProblem[] {
+  const { cloud_id: cloudId, data_stream: dataStream, index } = options;
+  return [
+    ...problemsOf([
+      ...addressReads(options),
+      ...(cloudId === undefined ? [] : [['cloud_id', () => cloudIdUrl(cloudId)] as const]),
+      [index === undefined ? 'data_stream' : 'index', () => readTarget(dataStream, index)],
+    ]),
+    ...clientProblems(options.tls, 'tls'),
+  ];
+}
+
+/** The nodes to ask. Throws `config` for what is no address or carries credentials. */
 export function readAddresses(options: ElasticsearchOptions): readonly URL[] {
-  const given = [options.url, options.urls, options.cloud_id].filter((value) => value !== undefined);
-  if (given.length !== 1) {
-    throw new ForwardError(
-      'config',
-      `${given.length === 0 ? 'none' : 'more than one'} of url, urls and cloud_id is given`,
-      {
-        mend: 'keep one of them',
-      },
-    );
-  }
   if (options.cloud_id !== undefined) return [cloudIdUrl(options.cloud_id)];
-  return (options.urls ?? [options.url ?? '']).map(readAddress);
+  return addressReads(options).map(([, read]) => read());
 }
 
-function readAddress(text: string): URL {
-  const url = URL.parse(text);
-  if (url === null || !['http:', 'https:'].includes(url.protocol)) {
-    throw new ForwardError('config', 'url is not an http or https address', {
-      mend: 'write it like https://es.example.com:9200',
-    });
-  }
-  if (url.username !== '' || url.password !== '') {
-    throw new ForwardError('config', `url of ${url.host} holds a user name or a password`, {
-      mend: 'move them to `username` and `password`',
-    });
-  }
-  return url;
-}
-
-/** Gives the Authorization header for the next request. Throws `config` for two kinds of credentials at once. */
+/** Gives the Authorization header for the next request. */
 export function readAuthorization(options: ElasticsearchOptions): () => string | undefined {
   const { api_key: apiKey, username, password } = options;
-  if (apiKey !== undefined && (username !== undefined || password !== undefined)) {
-    throw new ForwardError('config', 'api_key and username are both given', { mend: 'keep one of them' });
-  }
   if (apiKey !== undefined) return () => apiKeyHeader(apiKey);
   if (username !== undefined && password !== undefined) {
     return () => `Basic ${Buffer.from(`${username}:${password.reveal()}`).toString('base64')}`;

@@ -1,4 +1,4 @@
-import { ForwardError, oneLine } from '../../model/errors.ts';
+import { ForwardError } from '../../model/errors.ts';
 import { formatTime } from '../../model/time.ts';
 
 /**
@@ -22,18 +22,13 @@ const NAME_LIMIT_BYTES = 255;
 
 /** Throws `config` for a name that Elasticsearch would not accept, or that could reach beyond its place in a path. */
 export function readTarget(dataStream: string | undefined, index: string | undefined): Target {
-  if (dataStream !== undefined && index !== undefined) {
-    throw new ForwardError('config', 'data_stream and index are both given', {
-      mend: 'keep `data_stream`, or keep `index` for a plain index',
-    });
-  }
   if (index === undefined) {
     const name = dataStream ?? DEFAULT_DATA_STREAM;
-    assertName('data_stream', name, name);
+    assertName('data_stream', name);
     return { kind: 'data_stream', name, searched: name };
   }
   const monthly = index.includes(MONTH);
-  assertName('index', index, index.replace(MONTH, '2026.01'));
+  assertName('index', index.replace(MONTH, '2026.01'));
   return monthly
     ? { kind: 'monthly', name: index, searched: index.replace(MONTH, '*') }
     : { kind: 'index', name: index, searched: index };
@@ -58,7 +53,7 @@ export function templatePattern(target: Target): string {
   return parts === null ? target.name : `${parts[1]}-*`;
 }
 
-function assertName(key: string, configured: string, name: string): void {
+function assertName(key: 'data_stream' | 'index', name: string): void {
   const fits =
     name !== '' &&
     name === name.toLowerCase() &&
@@ -66,11 +61,7 @@ function assertName(key: string, configured: string, name: string): void {
     !/^[-_+.]/.test(name) &&
     Buffer.byteLength(name) <= NAME_LIMIT_BYTES;
   if (fits) return;
-  throw new ForwardError(
-    'config',
-    `${key}: "${oneLine(configured, 100)}" is not a name that Elasticsearch accepts`,
-    {
-      mend: `use lower case, digits, "-", "_" and "."${key === 'index' ? `, and ${MONTH} for the month` : ''}`,
-    },
-  );
+  throw new ForwardError('config', 'is not a name that Elasticsearch accepts', {
+    mend: `expected lower case, digits, "-", "_" and "."${key === 'index' ? `, and ${MONTH} for the month` : ''}`,
+  });
 }

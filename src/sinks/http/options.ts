@@ -1,9 +1,14 @@
 import { ForwardError } from '../../model/errors.ts';
+import { problemsOf } from '../../model/option-problems.ts';
+import type { OptionProblem } from '../../model/option-problems.ts';
 import type { PartSchema } from '../../model/part.ts';
 import type { Secret } from '../../model/secret.ts';
+import { clientProblems } from '../../net/http.ts';
 import { tlsSchema } from '../../net/tls.ts';
 import type { TlsOptions } from '../../net/tls.ts';
+import { readHttpAddress } from '../http-address.ts';
 import type { Encoding } from './body.ts';
+import { signingKey } from './signature.ts';
 
 export interface HttpSinkOptions {
   readonly url: string;
@@ -111,30 +116,57 @@ const OWN_HEADERS = new Set([
   'webhook-timestamp',
 ]);
 
-/** The operator's headers with lower-case names. Throws `config` for one that cannot be sent. */
-export function operatorHeaders(options: HttpSinkOptions): Readonly<Record<string, string>> {
-  const credentials = options.bearer !== undefined || options.username !== undefined;
-  const entries = Object.entries(options.headers).map(([name, value]): [string, string] => {
-    const lower = name.toLowerCase();
-    if (OWN_HEADERS.has(lower) || (lower === 'authorization' && credentials)) {
-      throw new ForwardError('config', `headers.${name} is set by the sink itself and cannot be given`);
-    }
-    const text = value.reveal();
-    if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(text)) {
-      throw new ForwardError('config', `headers.${name} holds a character that no header can carry`);
-    }
-    return [lower, text];
-  });
-  return Object.fromEntries(entries);
+/** What the schema cannot say, each at its own key. */
+export function validateHttp(options: HttpSinkOptions): readonly OptionProblem[] {
+  const { headers, success, signing_secrets: secrets } = options;
+  return [
+    ...problemsOf([
+      ['url', () => readHttpAddress(options.url)],
+      ...Object.entries(headers).map(
+        ([name, value]) => [`headers.${name}`, () => operatorHeader(name, value, options)] as const,
+      ),
+      ...success.map((entry, index) => [`success.${index}`, () => successRange(entry)] as const),
+      ...secrets.map((secret, index) => [`signing_secrets.${index}`, () => signingKey(secret)] as const),
+    ]),
+    ...clientProblems(options.tls, 'tls'),
+  ];
 }
 
-/** `[first, last]` pairs, both inclusive. Throws `config` for a range that runs backwards. */
+/** The operator's headers with lower-case names. */
+export function operatorHeaders(options: HttpSinkOptions): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(options.headers).map(([name, value]) => operatorHeader(name, value, options)),
+  );
+}
+
+/** Throws `config` for one that cannot be sent. */
+function operatorHeader(name: string, value: Secret, options: HttpSinkOptions): [string, string] {
+  const credentials = options.bearer !== undefined || options.username !== undefined;
+  const lower = name.toLowerCase();
+  if (OWN_HEADERS.has(lower) || (lower === 'authorization' && credentials)) {
+    throw new ForwardError('config', 'is set by the sink itself', { mend: 'expected another header' });
+  }
+  const text = value.reveal();
+  if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(text)) {
+    throw new ForwardError('config', 'holds a character that no header can carry', {
+      mend: 'expected printable text',
+    });
+  }
+  return [lower, text];
+}
+
+/** `[first, last]` pairs, both inclusive. */
 export function successRanges(success: HttpSinkOptions['success']): readonly (readonly [number, number])[] {
-  return success.map((entry) => {
-    const [first = '', last = first] = String(entry).split('-');
-    if (Number(first) > Number(last)) {
-      throw new ForwardError('config', `success: the range ${entry} runs backwards`);
-    }
-    return [Number(first), Number(last)] as const;
-  });
+  return success.map(successRange);
+}
+
+/** Throws `config` for a range that runs backwards. */
+function successRange(entry: number | string): readonly [number, number] {
+  const [first = '', last = first] = String(entry).split('-');
+  if (Number(first) > Number(last)) {
+    throw new ForwardError('config', 'runs backwards', {
+      mend: 'expected the lower status first, such as 200-299',
+    });
+  }
+  return [Number(first), Number(last)];
 }

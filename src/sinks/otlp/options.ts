@@ -1,8 +1,12 @@
 import { ForwardError } from '../../model/errors.ts';
+import { problemsOf } from '../../model/option-problems.ts';
+import type { OptionProblem } from '../../model/option-problems.ts';
 import type { PartSchema } from '../../model/part.ts';
 import type { Secret } from '../../model/secret.ts';
+import { clientProblems } from '../../net/http.ts';
 import { tlsSchema } from '../../net/tls.ts';
 import type { TlsOptions } from '../../net/tls.ts';
+import { readHttpAddress } from '../http-address.ts';
 import type { OtlpEncoding } from './request.ts';
 
 export interface OtlpOptions {
@@ -61,14 +65,22 @@ export const otlpSchema: PartSchema = {
   },
 };
 
+/** What the schema cannot say, each at its own key. */
+export function validateOtlp(options: OtlpOptions): readonly OptionProblem[] {
+  return [
+    ...problemsOf([
+      ['url', () => logsUrl(options.url)],
+      ...Object.entries(options.headers).map(
+        ([name, value]) => [`headers.${name}`, () => operatorHeader(name, value)] as const,
+      ),
+    ]),
+    ...clientProblems(options.tls, 'tls'),
+  ];
+}
+
 /** The endpoint of the logs signal. Throws `config` for what is no http address. */
 export function logsUrl(text: string): URL {
-  const url = URL.parse(text);
-  if (url === null || url.username !== '' || url.password !== '') {
-    throw new ForwardError('config', 'url is not an http or https address without a user name', {
-      mend: 'write it like https://collector.example.com:4318, and put credentials into `headers`',
-    });
-  }
+  const url = readHttpAddress(text);
   if (url.pathname === '' || url.pathname === '/') url.pathname = '/v1/logs';
   return url;
 }
@@ -83,18 +95,22 @@ const OWN_HEADERS = new Set([
   'transfer-encoding',
 ]);
 
-/** The operator's headers with lower-case names. Throws `config` for one that cannot be sent. */
+/** The operator's headers with lower-case names. */
 export function operatorHeaders(headers: OtlpOptions['headers']): Readonly<Record<string, string>> {
-  const entries = Object.entries(headers).map(([name, value]): [string, string] => {
-    const lower = name.toLowerCase();
-    if (OWN_HEADERS.has(lower)) {
-      throw new ForwardError('config', `headers.${name} is set by the sink itself and cannot be given`);
-    }
-    const text = value.reveal().trim();
-    if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(text)) {
-      throw new ForwardError('config', `headers.${name} holds a character that no header can carry`);
-    }
-    return [lower, text];
-  });
-  return Object.fromEntries(entries);
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => operatorHeader(name, value)));
+}
+
+/** Throws `config` for one that cannot be sent. */
+function operatorHeader(name: string, value: Secret): [string, string] {
+  const lower = name.toLowerCase();
+  if (OWN_HEADERS.has(lower)) {
+    throw new ForwardError('config', 'is set by the sink itself', { mend: 'expected another header' });
+  }
+  const text = value.reveal().trim();
+  if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(text)) {
+    throw new ForwardError('config', 'holds a character that no header can carry', {
+      mend: 'expected printable text',
+    });
+  }
+  return [lower, text];
 }

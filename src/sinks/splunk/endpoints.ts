@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../model/clock.ts';
 import { ForwardError } from '../../model/errors.ts';
 import type { HttpResponse } from '../../net/http.ts';
+import { readHttpAddress } from '../http-address.ts';
 
 /** An endpoint that failed is left alone this long while another one is there. */
 const REST_MS = 30_000;
@@ -64,7 +65,7 @@ export class Endpoint {
   #missingSinceMs: number | null = null;
 
   constructor(address: string) {
-    const base = new URL(address);
+    const base = readHttpAddress(address);
     const prefix = base.pathname.replace(/\/+$/, '').replace(/\/services\/collector(\/event(\/1\.0)?)?$/, '');
     base.pathname = `${prefix}${COLLECTOR}`;
     base.search = '';

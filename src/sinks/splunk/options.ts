@@ -1,8 +1,11 @@
-import { ForwardError } from '../../model/errors.ts';
+import { problemsOf } from '../../model/option-problems.ts';
+import type { OptionProblem } from '../../model/option-problems.ts';
 import type { PartSchema } from '../../model/part.ts';
 import type { Secret } from '../../model/secret.ts';
+import { clientProblems } from '../../net/http.ts';
 import { tlsSchema } from '../../net/tls.ts';
 import type { TlsOptions } from '../../net/tls.ts';
+import { addressReads, readHttpAddress } from '../http-address.ts';
 
 export interface SplunkSearchOptions {
   readonly url: string;
@@ -30,6 +33,9 @@ export interface SplunkOptions {
   readonly search?: SplunkSearchOptions;
   readonly tls?: TlsOptions;
 }
+
+/** Splunk forgets a silent channel after 600 s. */
+const ACK_POLL_LIMIT_MS = 300_000;
 
 const address = {
   type: 'string',
@@ -81,6 +87,8 @@ export const splunkSchema: PartSchema = {
     ack_poll: {
       type: 'string',
       duration: true,
+      minimum: 1,
+      maximum: ACK_POLL_LIMIT_MS,
       default: '10s',
       description: 'Longest pause between two questions for acknowledgements; the first ones come sooner.',
     },
@@ -118,18 +126,31 @@ export const splunkSchema: PartSchema = {
   rules: { oneOf: [{ required: ['url'] }, { required: ['urls'] }] },
 };
 
-/** Splunk forgets a silent channel after 600 s. */
-const ACK_POLL_LIMIT_MS = 300_000;
+/** What the schema cannot say: addresses that are none, tokens that no header can carry, files that cannot be read. */
+export function validateSplunk(options: SplunkOptions): readonly OptionProblem[] {
+  const { search } = options;
+  return [
+    ...problemsOf(addressReads(options)),
+    ...tokenProblems('token', options.token),
+    ...clientProblems(options.tls, 'tls'),
+    ...(search === undefined
+      ? []
+      : [
+          ...problemsOf([['search.url', () => readHttpAddress(search.url)]]),
+          ...tokenProblems('search.token', search.token),
+          ...clientProblems(search.tls, 'search.tls'),
+        ]),
+  ];
+}
 
-/** The addresses, once what a schema cannot say is checked. Throws `config`. */
-export function checkedAddresses(options: SplunkOptions): readonly string[] {
-  if (options.ack_poll < 1 || options.ack_poll > ACK_POLL_LIMIT_MS) {
-    throw new ForwardError('config', 'ack_poll must be between 1ms and 5m: Splunk forgets a silent channel');
-  }
-  if (/[\u0000-\u0020\u007f-\uffff]/.test(options.token.reveal())) {
-    throw new ForwardError('config', 'token holds a space or a character that no header can carry', {
-      mend: 'copy the token again; a file must hold nothing else',
-    });
-  }
+function tokenProblems(path: string, token: Secret): readonly OptionProblem[] {
+  if (/^[\x21-\x7e]+$/.test(token.reveal())) return [];
+  const problem =
+    'holds a space or a character that no header can carry; expected the token alone, and in a file nothing else';
+  return [{ path, problem }];
+}
+
+/** The schema lets one of the two keys stand. */
+export function addressesOf(options: SplunkOptions): readonly string[] {
   return options.urls ?? (options.url === undefined ? [] : [options.url]);
 }

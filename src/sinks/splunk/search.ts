@@ -1,6 +1,7 @@
 import { ForwardError, oneLine } from '../../model/errors.ts';
 import type { Clock } from '../../model/clock.ts';
 import type { HttpClient } from '../../net/http.ts';
+import { readHttpAddress } from '../http-address.ts';
 import { placeOf, statusFailure } from '../http-fates.ts';
 import type { SplunkSearchOptions } from './options.ts';
 
@@ -98,7 +99,7 @@ function readRow(line: string, where: string): readonly Readonly<Record<string, 
 }
 
 function exportUrl(address: string): URL {
-  const url = new URL(address);
+  const url = readHttpAddress(address);
   url.pathname = `${url.pathname.replace(/\/+$/, '')}${EXPORT_PATH}`;
   return url;
 }

@@ -1,4 +1,4 @@
-import { ForwardError, oneLine } from '../../model/errors.ts';
+import { ForwardError } from '../../model/errors.ts';
 
 export type Protocol = 'tcp' | 'tls' | 'udp' | 'relp' | 'relp+tls';
 
@@ -22,8 +22,8 @@ export function parseAddress(text: string): Address {
   const match = SHAPE.exec(text);
   const port = Number(text.slice(text.lastIndexOf(':') + 1));
   if (match === null || !(port >= 1 && port <= 65_535)) {
-    throw new ForwardError('config', `${oneLine(text, 120)} is not a syslog address`, {
-      mend: 'write protocol, host and port: tls://siem:6514, tcp://, udp://, relp:// or relp+tls://; IPv6 in brackets',
+    throw new ForwardError('config', 'is not a syslog address', {
+      mend: 'expected protocol, host and port from 1 to 65535: tls://siem:6514, tcp://, udp://, relp:// or relp+tls://; IPv6 in brackets',
     });
   }
   const host = match[2] ?? '';

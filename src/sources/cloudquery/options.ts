@@ -1,8 +1,10 @@
 import { CronTime, validateCronExpression } from 'cron';
 
 import { parseMoment } from '../../model/moment.ts';
+import type { OptionProblem } from '../../model/option-problems.ts';
 import type { PartSchema } from '../../model/part.ts';
 import type { Secret } from '../../model/secret.ts';
+import { clientProblems } from '../../net/http.ts';
 import { tlsSchema } from '../../net/tls.ts';
 import type { TlsOptions } from '../../net/tls.ts';
 import { wrongHostHint, wrongKeyHint } from './hints.ts';
@@ -172,8 +174,8 @@ function filtersSchema(): object {
 }
 
 /** What the schema cannot say. Paths are keys under the source; no problem quotes a secret. */
-export function validateCloudquery(options: CloudqueryOptions): readonly { path: string; problem: string }[] {
-  const problems: { path: string; problem: string }[] = [];
+export function validateCloudquery(options: CloudqueryOptions): readonly OptionProblem[] {
+  const problems: OptionProblem[] = [];
   const add = (path: string, problem: string | null): void => {
     if (problem !== null) problems.push({ path, problem });
   };
@@ -196,6 +198,7 @@ export function validateCloudquery(options: CloudqueryOptions): readonly { path:
   }
   if (options.overlap > options.audit_horizon)
     add('overlap', 'is longer than audit_horizon; expected a shorter one');
+  problems.push(...clientProblems(options.tls, 'tls'));
   return problems;
 }
 
