@@ -18,6 +18,7 @@ interface Part {
 interface Checking {
   readonly type: string;
   validate?(options: never): readonly OptionProblem[];
+  claims?(options: never): { readonly path: string; readonly thing: string };
 }
 
 /** What the parts themselves find wrong beyond their schemas; a part that has problems already is not asked. */
@@ -27,12 +28,20 @@ export function partProblems(
   root: TreeNode,
   known: readonly Problem[],
 ): readonly Problem[] {
+  const claimed = new Map<string, string>();
   return partsIn(data).flatMap(({ segments, options }) => {
     const place = segments.join('.');
     if (known.some(({ path }) => isWithin(path, place))) return [];
     const definitions: readonly Checking[] = segments[0] === 'sources' ? parts.sources : parts.sinks;
     const definition = definitions.find(({ type }) => type === options['type']);
-    const found = definition?.validate?.(options as never) ?? [];
+    const found = [...(definition?.validate?.(options as never) ?? [])];
+    const claim = definition?.claims?.(options as never);
+    if (claim !== undefined) {
+      const { path, thing } = claim;
+      const owner = claimed.get(thing);
+      if (owner === undefined) claimed.set(thing, `${place}.${path}`);
+      else found.push({ path, problem: `leads to the same place as ${owner}; expected one of its own` });
+    }
     return found.map(({ path, problem }) => {
       const below = [...segments, ...path.split(/[./]/).filter((key) => key !== '')];
       return { at: positionOf(root, below, 'value'), path: pathOf(root, below), text: problem };

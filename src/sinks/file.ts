@@ -7,6 +7,7 @@ import type { PartSchema } from '../model/part.ts';
 import { appendAll, appendLines, isInPlace, openActive } from './file/active.ts';
 import type { ActiveFile, ActiveOptions, Append } from './file/active.ts';
 import { fileFailure, isMissing } from './file/errors.ts';
+import { placeOfFile } from './file/place.ts';
 import { rotateAway, rotatedFiles, tidyRotated } from './file/rotation.ts';
 import type { RotationOptions } from './file/rotation.ts';
 import { countIds } from './file/search.ts';
@@ -90,6 +91,7 @@ export const fileSink: SinkDefinition<FileOptions> = {
   schema,
   defaultFormat: 'raw',
   defaultBatch: { maxEvents: 5000, maxBytes: 8 * 1024 * 1024, maxWaitMs: 1000 },
+  claims: ({ path }) => ({ path: 'path', thing: placeOfFile(path) }),
   create: (options, context) => createFileSink(options, context),
 };
 

@@ -98,6 +98,8 @@ export interface SinkDefinition<Options = never> {
   };
   /** What the schema cannot say, looked at before anything starts. */
   validate?(options: Options): readonly OptionProblem[];
+  /** What only one sink may have, in words that are the same for the same thing, and the key that names it. */
+  claims?(options: Options): { readonly path: string; readonly thing: string };
   /** Options arrive validated, durations in milliseconds, sizes in bytes, secrets as Secret, paths absolute. */
   create(options: Options, context: SinkContext): Sink;
 }

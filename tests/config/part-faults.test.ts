@@ -1,4 +1,8 @@
-import { describe, expect, test } from 'vitest';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { afterAll, describe, expect, test } from 'vitest';
 
 import { configErrorLines } from '../../src/config/config.ts';
 import { parseConfig } from '../../src/config/load.ts';
@@ -108,6 +112,25 @@ describe('what a sink could not be built with is told at its key', () => {
       'sinks.c.address',
       'sinks.c.tls',
       'sinks.c.tls.ca_file',
+    ]);
+  });
+});
+
+describe('a file belongs to one sink', () => {
+  const room = mkdtempSync(join(tmpdir(), 'auditferry-part-faults-'));
+  mkdirSync(join(room, 'real'));
+  symlinkSync(join(room, 'real'), join(room, 'link'));
+  afterAll(() => rmSync(room, { recursive: true }));
+  const paths = (...given: readonly string[]): string =>
+    `${SOURCE}sinks:\n${given.map((path, index) => `  f${index}: { type: file, path: "${path}" }\n`).join('')}`;
+
+  test.each([
+    ['one path written in two ways', './o', './x/../o'],
+    ['a folder and a link to it', `${room}/real/o`, `${room}/link/o`],
+    ['a folder that is not there yet', `${room}/real/new/o`, `${room}/link/new/o`],
+  ])('%s', (_what, first, second) => {
+    expect(linesOf(paths(first, `${first}2`, second))).toEqual([
+      'name.yaml:9:27: sinks.f2.path: leads to the same place as sinks.f0.path; expected one of its own',
     ]);
   });
 });
