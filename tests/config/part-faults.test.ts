@@ -98,6 +98,16 @@ describe('what a sink could not be built with is told at its key', () => {
     ]);
   });
 
+  test('a filter that no address can pass', () => {
+    const filters = '    filters: { ip_address: ["10.0.0.0/8", "300.1.1.1", "10.0.0.0/99"] }\n';
+    const words =
+      'is neither an address nor a range; expected an IPv4 or IPv6 address, a range such as 203.0.113.0/24, or text such as 203.0.113.*';
+    expect(linesOf(`${SOURCE}${filters}sinks:\n  a: { type: stdout }\n`)).toEqual([
+      `name.yaml:6:43: sources.platform.filters.ip_address[1]: ${words}`,
+      `name.yaml:6:56: sources.platform.filters.ip_address[2]: ${words}`,
+    ]);
+  });
+
   test('all at once, beside what the schema finds in other sinks', () => {
     const sinks = [
       '  a: { type: http, url: "https://x:99999", success: ["300-200"], headers: { Host: x } }',

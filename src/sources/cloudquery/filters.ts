@@ -72,11 +72,9 @@ function matches(text: string, [first = '', ...rest]: readonly string[]): boolea
 function compileAddresses(names: readonly string[]): (values: readonly string[]) => boolean {
   const ranges = new BlockList();
   const plain = names.filter((name) => {
-    const [network = '', prefix = ''] = name.split('/');
-    const family = isIP(network);
-    const bits = Number(prefix);
-    if (family === 0 || !/^\d{1,3}$/.test(prefix) || bits > (family === 4 ? 32 : 128)) return true;
-    ranges.addSubnet(network, bits, family === 4 ? 'ipv4' : 'ipv6');
+    const range = rangeIn(name);
+    if (range === null) return true;
+    ranges.addSubnet(range.network, range.bits, range.family);
     return false;
   });
   if (names.length === 0) return () => true;
@@ -88,9 +86,35 @@ function compileAddresses(names: readonly string[]): (values: readonly string[])
       .some((address) => ranges.check(address, isIP(address) === 4 ? 'ipv4' : 'ipv6'));
 }
 
+/**
+ * Why an entry of `ip_address` can match no address, or null: such an entry would leave out every event in silence. What
+ * holds a `*`, or is written like the field itself (with a port, say), is compared as text.
+ */
+export function addressFault(name: string): string | null {
+  const parts = name.split('.');
+  const numbers = /^[\d.*]+$/.test(name) && parts.some((part) => part.includes('*'));
+  const pattern = numbers
+    ? parts.length <= 4 && parts.every((part) => part.includes('*') || isIP(`0.0.0.${part}`) === 4)
+    : name.includes('*') && !name.includes('/');
+  const written = name.split(SEPARATORS).every((text) => addressesIn(text).length > 0);
+  if (pattern || written || rangeIn(name) !== null) return null;
+  return 'is neither an address nor a range; expected an IPv4 or IPv6 address, a range such as 203.0.113.0/24, or text such as 203.0.113.*';
+}
+
+function rangeIn(name: string): { network: string; bits: number; family: 'ipv4' | 'ipv6' } | null {
+  const [network = '', prefix = '', ...rest] = name.split('/');
+  const family = isIP(network);
+  const bits = Number(prefix);
+  if (family === 0 || rest.length > 0 || !/^\d{1,3}$/.test(prefix) || bits > (family === 4 ? 32 : 128))
+    return null;
+  return { network, bits, family: family === 4 ? 'ipv4' : 'ipv6' };
+}
+
+const SEPARATORS = /[\s,;]+/;
+
 /** The address field is plain text: it may hold a port, brackets, a zone or, behind proxies, several addresses. */
 function addressesIn(text: string): readonly string[] {
-  return text.split(/[\s,;]+/).flatMap((part) => {
+  return text.split(SEPARATORS).flatMap((part) => {
     const bare = part
       .replace(/^\[([^\]]*)\](:\d+)?$/, '$1')
       .replace(/^(\d+(?:\.\d+){3}):\d+$/, '$1')

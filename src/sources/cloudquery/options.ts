@@ -7,6 +7,7 @@ import type { Secret } from '../../model/secret.ts';
 import { clientProblems } from '../../net/http.ts';
 import { tlsSchema } from '../../net/tls.ts';
 import type { TlsOptions } from '../../net/tls.ts';
+import { addressFault } from './filters.ts';
 import { wrongHostHint, wrongKeyHint } from './hints.ts';
 
 /** What stands under a source of type `cloudquery`, read: durations in milliseconds, sizes in bytes. */
@@ -162,7 +163,7 @@ function filtersSchema(): object {
       user: list('Users, by id, e-mail address or name.'),
       team: list('Teams, by name (API v1 only).'),
       entity: list('Entities, by display name.'),
-      ip_address: list('Addresses of users, as text or as a CIDR range.'),
+      ip_address: list('Addresses of users: an address, a CIDR range, or text with *.'),
       search: {
         type: 'string',
         maxLength: 512,
@@ -198,6 +199,7 @@ export function validateCloudquery(options: CloudqueryOptions): readonly OptionP
   }
   if (options.overlap > options.audit_horizon)
     add('overlap', 'is longer than audit_horizon; expected a shorter one');
+  options.filters.ip_address.forEach((text, index) => add(`filters.ip_address.${index}`, addressFault(text)));
   problems.push(...clientProblems(options.tls, 'tls'));
   return problems;
 }

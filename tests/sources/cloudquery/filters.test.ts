@@ -1,6 +1,6 @@
 import { describe, expect, it, test } from 'vitest';
 
-import { compileFilters } from '../../../src/sources/cloudquery/filters.ts';
+import { addressFault, compileFilters } from '../../../src/sources/cloudquery/filters.ts';
 import type { CloudqueryFilters } from '../../../src/sources/cloudquery/options.ts';
 
 const NONE: CloudqueryFilters = {
@@ -82,6 +82,44 @@ describe('addresses', () => {
     ['203.0.113.7/32', '203.0.113.7', true],
   ])('%s against %s', (filter, address, taken) => {
     expect(takes({ ip_address: [filter] }, { user_ip_address: address })).toBe(taken);
+  });
+});
+
+describe('what can be no address', () => {
+  test.each([
+    '300.1.1.1',
+    '10.0.0.0/99',
+    '10.0.0.0/',
+    '10.0.0.0/8/8',
+    '10.0.0',
+    '300.1.*',
+    '10.0.0.*/24',
+    '1.2.3.4.*',
+    '2001:db8::/129',
+    '10.0.0.1, 300.1.1.1',
+    'localhost',
+    ' ',
+  ])('%s is refused', (text) => {
+    expect(addressFault(text)).toMatch(/^is neither an address nor a range; expected /);
+  });
+
+  test.each([
+    '203.0.113.7',
+    '203.0.113.0/24',
+    '0.0.0.0/0',
+    '203.0.113.*',
+    '*.7',
+    '10*',
+    '*',
+    '2001:DB8::1',
+    '2001:db8::/32',
+    '2001:db8:*',
+    '203.0.113.7:443',
+    '[2001:db8::1]:443',
+    'fe80::1%eth0',
+    '198.51.100.1, 203.0.113.7',
+  ])('%s may stand', (text) => {
+    expect(addressFault(text)).toBeNull();
   });
 });
 
