@@ -39,22 +39,19 @@ export function registerRun(program: Command): void {
       'with --once: give up on a source or sink that fails longer than this',
       '5m',
     )
-    .option('--json', 'with --once: print the outcome as one JSON document')
+    .option('--json', 'print the outcome as one JSON document at the end')
     .action(async (options: RunOptions, command: Command) => {
       assertOnce(options, command);
       process.exitCode = await run(options);
     });
 }
 
-/** A daemon has no outcome to print and gives nothing up: whoever asks for that means --once. */
+/** A daemon gives nothing up: whoever asks for that means --once. */
 function assertOnce(options: RunOptions, command: Command): void {
-  if (options.once === true) return;
-  for (const name of ['patience', 'json']) {
-    if (command.getOptionValueSource(name) !== 'cli') continue;
-    throw new ForwardError('config', `--${name} goes with --once only: a daemon runs until it is stopped`, {
-      mend: `add --once, or leave out --${name}`,
-    });
-  }
+  if (options.once === true || command.getOptionValueSource('patience') !== 'cli') return;
+  throw new ForwardError('config', '--patience goes with --once only: a daemon gives nothing up', {
+    mend: 'add --once, or leave out --patience',
+  });
 }
 
 async function run(options: RunOptions): Promise<number> {

@@ -76,11 +76,6 @@ describe('the program', () => {
   });
 
   it('refuses what only a single pass can do', async () => {
-    const json = await run('run', '-c', 'x', '--json');
-    expect(json).toMatchObject({
-      code: 2,
-      text: expect.stringMatching(/^--json goes with --once only/) as unknown,
-    });
     const patience = await run('run', '-c', 'x', '--patience', '5m');
     expect(patience).toMatchObject({
       code: 2,
