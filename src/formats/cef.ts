@@ -2,6 +2,7 @@ import { nsToMs } from '../model/time.ts';
 import { roleNames } from './actor.ts';
 import { cefClassId, cefHeader, cefValue, detailsText, type CefValueOptions } from './escape.ts';
 import type { CanonicalEvent, Format, FormatDefinition, Origin } from './format.ts';
+import { cefIdField } from './line-ids.ts';
 import { isIpv6 } from './address.ts';
 import { SEVERITY_NUMBERS } from './severity.ts';
 import { actorName, displayMessage, labelsText } from './title.ts';
@@ -60,7 +61,6 @@ const LENGTH = {
   text: 1023,
   short: 63,
   custom: 4000,
-  id: 40,
   host: 100,
   device: 255,
 };
@@ -83,7 +83,7 @@ function cefLine(event: CanonicalEvent, origin: Origin, options: CefOptions): st
     replacePipe: options.replace_pipe ?? false,
   };
   const extension: string[] = [];
-  for (const [key, value, length, label] of extensions(event, origin, options.ipv6_in_src ?? false)) {
+  for (const [key, value, length, label] of extensions(event, origin, options)) {
     const escaped = value === undefined ? '' : cefValue(value, length, values);
     if (escaped === '') continue;
     extension.push(`${key}=${escaped}`);
@@ -92,13 +92,23 @@ function cefLine(event: CanonicalEvent, origin: Origin, options: CefOptions): st
   return `${header}|${options.space_after_header === true ? ' ' : ''}${extension.join(' ')}`;
 }
 
-function extensions(event: CanonicalEvent, origin: Origin, ipv6InSrc: boolean): Extension[] {
+function extensions(event: CanonicalEvent, origin: Origin, options: CefOptions): Extension[] {
   const { actor, target, classification: c } = event;
   const ms = String(nsToMs(event.createdNs));
+  const id = cefIdField(event.id, options.replace_pipe ?? false);
+  const forwarder = `auditferry ${origin.forwarderVersion}`;
+  // Every custom string has its use: a long id takes the forwarder's, which then stands where it needs no label.
+  const last: readonly Extension[] =
+    id.key === 'externalId'
+      ? [['flexString2', forwarder, LENGTH.text, 'forwarder']]
+      : [
+          ['deviceProcessName', forwarder, LENGTH.text],
+          ['flexString2', id.text, LENGTH.text, id.label],
+        ];
   return [
     ['rt', ms, LENGTH.short],
     ['start', ms, LENGTH.short],
-    ['externalId', event.id.length <= LENGTH.id ? event.id : undefined, LENGTH.id],
+    ['externalId', id.key === 'externalId' ? id.text : undefined, LENGTH.text],
     ['act', c.verb === UNKNOWN ? undefined : c.verb, LENGTH.short],
     ['cat', c.domain, LENGTH.text],
     ['outcome', event.outcome === 'unknown' ? undefined : event.outcome, LENGTH.short],
@@ -110,7 +120,7 @@ function extensions(event: CanonicalEvent, origin: Origin, ipv6InSrc: boolean): 
       actor.type === 'admin' ? 'Administrator' : actor.type === 'user' ? 'User' : undefined,
       LENGTH.text,
     ],
-    ...sourceAddress(event, ipv6InSrc),
+    ...sourceAddress(event, options.ipv6_in_src ?? false),
     ['duser', target?.email ?? target?.name, LENGTH.text],
     ['duid', target?.id, LENGTH.text],
     ['dvchost', origin.instance, LENGTH.host],
@@ -123,7 +133,7 @@ function extensions(event: CanonicalEvent, origin: Origin, ipv6InSrc: boolean): 
     ['cs5', roleNames(actor.roles).join(', '), LENGTH.custom, 'roles'],
     ['cs6', event.team, LENGTH.custom, 'teamName'],
     ['flexString1', labelsText(origin), LENGTH.text, 'labels'],
-    ['flexString2', `auditferry ${origin.forwarderVersion}`, LENGTH.text, 'forwarder'],
+    ...last,
     ['msg', displayMessage(event), LENGTH.text],
   ];
 }

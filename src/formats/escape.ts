@@ -7,16 +7,17 @@ const CEF_CONTROL = /[\u0000-\u0009\u000b\u000c\u000e-\u001f\u007f-\u009f\u2028\
 /** What JSON leaves in a text as it is, although CEF and LEEF can carry none of it. */
 const RAW_IN_JSON = /[\u007f-\u009f\u2028\u2029]/g;
 
-/**
- * The details as JSON text for a field of text, with JSON's own escapes for what the field cannot carry: they say the same, where a blank in
- * its place would not. Undefined where there are none.
- */
-export function detailsText(details: Json): string | undefined {
-  if (details === null) return undefined;
-  return JSON.stringify(details).replace(
+/** JSON text with JSON's own escapes for what a field of text cannot carry: they say the same, where a blank in its place would not. */
+export function escapeBreaking(json: string): string {
+  return json.replace(
     RAW_IN_JSON,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
+}
+
+/** The details as JSON text for a field of text. Undefined where there are none. */
+export function detailsText(details: Json): string | undefined {
+  return details === null ? undefined : escapeBreaking(JSON.stringify(details));
 }
 
 /** Whatever a CEF value may have to be changed for. */

@@ -2,6 +2,7 @@ import { nsToMs } from '../model/time.ts';
 import { roleNames } from './actor.ts';
 import { detailsText, leefHeader, leefValue } from './escape.ts';
 import type { CanonicalEvent, Format, FormatDefinition, Origin } from './format.ts';
+import { idText } from './line-ids.ts';
 import { SEVERITY_NUMBERS } from './severity.ts';
 import { actorName, labelsText } from './title.ts';
 
@@ -66,7 +67,7 @@ function attributesOf(event: CanonicalEvent, origin: Origin): Attribute[] {
     ['policy', c.domain === 'policy' ? event.entityName : undefined],
     ['groupID', event.team],
     ['url', `https://${origin.instance}`],
-    ['eventId', event.id],
+    ['eventId', idText(event.id)],
     ['action', c.verb],
     ['objectType', c.object],
     ['objectId', event.entityId],

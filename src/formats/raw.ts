@@ -1,10 +1,11 @@
 import type { Format, FormatDefinition } from './format.ts';
+import { markedRaw } from './line-ids.ts';
 
 export interface RawOptions {
   readonly redact?: boolean;
 }
 
-/** The event as the Platform sent it, on one line. Its own bytes, but for what redaction took out. */
+/** The event as the Platform sent it, on one line. Its own bytes, but for what redaction took out, and an id where they lead to none. */
 export const rawFormat: FormatDefinition<RawOptions> = {
   name: 'raw',
   kind: 'json',
@@ -21,6 +22,7 @@ export const rawFormat: FormatDefinition<RawOptions> = {
   create: ({ redact = true }): Format => ({
     name: 'raw',
     kind: 'json',
-    render: (event) => (redact ? event.originalText : (event.verbatim ?? event.originalText)),
+    render: (event) =>
+      markedRaw(redact ? event.originalText : (event.verbatim ?? event.originalText), event.id),
   }),
 };

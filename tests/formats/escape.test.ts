@@ -5,6 +5,7 @@ import { cefClassId, cefHeader, cefValue, leefHeader, leefValue } from '../../sr
 import { leefFormat } from '../../src/formats/leef.ts';
 import { canonicalOf, ORIGIN } from './events.ts';
 import { parseCef, parseLeef } from './parsers.ts';
+import { cefFaults } from './validators.ts';
 
 const text = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 60 }),
@@ -169,5 +170,52 @@ describe('LEEF', () => {
     ).toBe(true);
     expect(parseLeef(two).fields.get('identSrc')).toBe('203.0.113.7');
     expect(leefHeader('a|b', 9)).toBe('a b');
+  });
+});
+
+describe('the id of an event', () => {
+  const withId = (id: string) => ({ ...canonicalOf({ event_type: 'user_login' }), id });
+  const cef = (id: string, options = {}) => parseCef(cefFormat.create(options).render(withId(id), ORIGIN));
+
+  it.each([
+    ['0b8f6c52-3e1d-4a77-8f0e-1d2c3b4a5f05', {}, '0b8f6c52-3e1d-4a77-8f0e-1d2c3b4a5f05'],
+    ['a=b\\c|d', {}, 'a=b\\c|d'],
+    ['nul\u0000byte', {}, '"nul\\u0000byte"'],
+    ['"quoted"', {}, '"\\"quoted\\""'],
+    [' blank', {}, '" blank"'],
+    ['a|b', { replace_pipe: true }, '"a\\u007cb"'],
+  ])('%j is externalId in CEF where that holds it', (id, options, expected) => {
+    const { fields, header } = cef(id, options);
+    expect(fields.get('externalId')).toBe(expected);
+    expect(fields.get('flexString2Label')).toBe('forwarder');
+    expect(cefFaults(header, fields)).toEqual([]);
+  });
+
+  it.each([`sha256:${'0'.repeat(64)}`, 'x'.repeat(256), `${'y'.repeat(40)}\u0000`])(
+    '%j, too long for it, is a labelled field of CEF, whole, and the forwarder stays',
+    (id) => {
+      const { fields, header } = cef(id);
+      const quoted = id.includes('\u0000') ? JSON.stringify(id) : id;
+      expect(fields.has('externalId')).toBe(false);
+      expect([fields.get('flexString2'), fields.get('flexString2Label')]).toEqual([quoted, 'eventId']);
+      expect(fields.get('deviceProcessName')).toBe('auditferry 0.1.0');
+      expect(cefFaults(header, fields)).toEqual([]);
+    },
+  );
+
+  it('is a hash in CEF, labelled as one, where even that field is too short', () => {
+    const { fields, header } = cef('\u0001'.repeat(256));
+    expect(fields.get('flexString2')).toMatch(/^sha256:[0-9a-f]{64}$/);
+    expect(fields.get('flexString2Label')).toBe('eventIdHash');
+    expect(cefFaults(header, fields)).toEqual([]);
+  });
+
+  it.each([
+    ['nul\u0000byte', '"nul\\u0000byte"'],
+    ['tab\there', '"tab\\there"'],
+    ['\u0001'.repeat(256), JSON.stringify('\u0001'.repeat(256))],
+    ['a=b|c', 'a=b|c'],
+  ])('%j is eventId in LEEF', (id, expected) => {
+    expect(parseLeef(leefFormat.create({}).render(withId(id), ORIGIN)).fields.get('eventId')).toBe(expected);
   });
 });

@@ -16,7 +16,14 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   formats: ['model'],
   sources: ['model', 'net'],
   checkpoint: ['model', 'sources/source.ts'],
-  sinks: ['model', 'net', 'formats/format.ts', 'formats/severity.ts', 'formats/title.ts'],
+  sinks: [
+    'model',
+    'net',
+    'formats/format.ts',
+    'formats/line-ids.ts',
+    'formats/severity.ts',
+    'formats/title.ts',
+  ],
   simulator: ['model'],
   config: [
     'model',

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
-import { createHash } from 'node:crypto';
 
 import { ForwardError } from '../../model/errors.ts';
+import { eventIdOf } from '../../model/event-id.ts';
 import type { MalformedItem, NewEvent } from '../../model/event.ts';
 import { parseTime } from '../../model/time.ts';
 
@@ -22,9 +22,6 @@ export interface Page {
   /** The server's count over all pages; null where it does not say. */
   readonly totalCount: number | null;
 }
-
-/** Longer ids are hashed, as are those that UTF-8 cannot hold: an id is a key in every receiver (Elasticsearch takes 512 bytes). */
-const ID_LIMIT = 256;
 
 /**
  * Reads the body of a list answer. Every item keeps the very bytes it came in. Anything but an object with `items` and
@@ -80,7 +77,7 @@ function readItem(item: unknown, bytes: Buffer): ReadItem | MalformedItem {
   const eventType = item['event_type'];
   return {
     event: {
-      id: idOf(item['id'], bytes),
+      id: eventIdOf(item['id'], bytes),
       createdAt,
       createdNs,
       original: bytes.toString('utf8'),
@@ -88,16 +85,6 @@ function readItem(item: unknown, bytes: Buffer): ReadItem | MalformedItem {
     },
     parsed: item,
   };
-}
-
-function idOf(id: unknown, bytes: Buffer): string {
-  if (typeof id !== 'string' || id === '') return hashOf(bytes);
-  if (id.length <= ID_LIMIT && id.isWellFormed()) return id;
-  return hashOf(JSON.stringify(id)); // not of the bytes: the user part of the same event may change
-}
-
-function hashOf(data: string | Buffer): string {
-  return `sha256:${createHash('sha256').update(data).digest('hex')}`;
 }
 
 function count(value: unknown): number | null {
