@@ -34,11 +34,17 @@ export class Secret {
     return this.#value;
   }
 
-  /** The text with every value that this secret has now, or had before its last change, taken out. */
-  hide(text: string): string {
-    return [this.#value, this.#seen, this.#before ?? '']
-      .filter((value) => value !== '')
-      .reduce((left, value) => left.replaceAll(value, String(this)), text);
+  /**
+   * The text with every value that this secret has now, or had before its last change, taken out, in every form in which a peer may quote
+   * it. `username` goes with a password.
+   */
+  hide(text: string, username?: string): string {
+    const values = [this.#value, this.#seen, this.#before ?? ''].filter((value) => value !== '');
+    const forms = new Set(values.flatMap((value) => formsOf(value, username)));
+    // The longest first: one form may be a part of another.
+    return [...forms]
+      .sort((one, other) => other.length - one.length)
+      .reduce((left, form) => withoutForm(left, form, String(this)), text);
   }
 
   /**
@@ -85,3 +91,41 @@ export class Secret {
 
 /** Back to the old value, and forth to the new one again. */
 const TURNS_LIMIT = 2;
+
+/** Words that were cut, and so many characters of a secret before the cut, are still taken out. */
+const CUT = '…';
+const LEAST_OF_CUT = 4;
+
+/** The value as it is, within JSON, within an address, without the scheme before it, and what is encoded in it. */
+function formsOf(value: string, username: string | undefined): readonly string[] {
+  const bare = value.replace(/^[A-Za-z]+ +/, '');
+  const plain = [value, bare, ...decoded(bare)];
+  if (username !== undefined) plain.push(Buffer.from(`${username}:${value}`).toString('base64'));
+  return plain
+    .flatMap((text) => [text, JSON.stringify(text).slice(1, -1), encodeURIComponent(text.toWellFormed())])
+    .filter((text) => text !== '');
+}
+
+/** The pair of a name and a password that Basic credentials and API keys are, and the password alone. */
+function decoded(text: string): readonly string[] {
+  if (text.length % 4 !== 0 || !/^[A-Za-z0-9+/]{8,}={0,2}$/.test(text)) return [];
+  const pair = Buffer.from(text, 'base64').toString('utf8');
+  const [, password] = /^[\x20-\x7e]+?:([\x20-\x7e]+)$/.exec(pair) ?? [];
+  return password === undefined ? [] : [pair, password];
+}
+
+function withoutForm(text: string, form: string, shown: string): string {
+  const left = text.replaceAll(form, shown);
+  if (!left.includes(CUT)) return left;
+  return left
+    .split(CUT)
+    .map((part, index, parts) => (index < parts.length - 1 ? withoutStart(part, form, shown) : part))
+    .join(CUT);
+}
+
+function withoutStart(text: string, form: string, shown: string): string {
+  for (let length = form.length - 1; length >= LEAST_OF_CUT; length -= 1) {
+    if (text.endsWith(form.slice(0, length))) return `${text.slice(0, -length)}${shown}`;
+  }
+  return text;
+}

@@ -1,4 +1,5 @@
 import { ForwardError } from '../model/errors.ts';
+import { withoutEchoes } from './echoes.ts';
 import { openBulk } from './elastic/bulk.ts';
 import { offer, unoffered } from './elastic/bulk.ts';
 import type { BulkOutcome } from './elastic/bulk.ts';
@@ -25,7 +26,7 @@ export const elasticsearch: SinkDefinition<ElasticsearchOptions> = {
   defaultFormat: 'ecs',
   defaultBatch: { maxEvents: 1000, maxBytes: 5 * 1024 * 1024, maxWaitMs: 1000 },
   validate: validateElasticsearch,
-  create: createElasticsearch,
+  create: (options, context) => withoutEchoes(options, context, createElasticsearch),
 };
 
 /**

@@ -6,6 +6,7 @@ import type { CheckItem, CheckReport } from '../model/check.ts';
 import { describe, ForwardError, oneLine } from '../model/errors.ts';
 import { mediaType, openHttpClient } from '../net/http.ts';
 import type { HttpClient, HttpResponse } from '../net/http.ts';
+import { withoutEchoes } from './echoes.ts';
 import { readHttpAddress } from './http-address.ts';
 import { placeOf, reactionTo, statusFailure, unreadableAnswer } from './http-fates.ts';
 import { contentType, encodeBody, weighItem } from './http/body.ts';
@@ -27,7 +28,7 @@ export const httpSink: SinkDefinition<HttpSinkOptions> = {
   defaultFormat: 'raw',
   defaultBatch: { maxEvents: 500, maxBytes: 1024 * 1024, maxWaitMs: 1000 },
   validate: validateHttp,
-  create: (options, context) => new HttpSink(options, context),
+  create: (options, context) => withoutEchoes(options, context, (own, around) => new HttpSink(own, around)),
 };
 
 const MAX_RESPONSE_BYTES = 1024 * 1024;
@@ -160,18 +161,10 @@ class HttpSink implements Sink {
     return statusFailure(where, response, this.#context.clock.now());
   }
 
-  /** The receiver's own words, with every credential taken out: some receivers echo the request. */
+  /** The receiver's own words. */
   #excerpt(response: HttpResponse): string {
-    const text = oneLine(response.body.subarray(0, 4096).toString('utf8'), 4096);
-    if (text === '' || isHtmlPage(response)) return '';
-    const bare = this.#secretTexts().reduce((rest, secret) => rest.replaceAll(secret, '[secret]'), text);
-    return `: ${oneLine(bare, EXCERPT_CHARACTERS)}`;
-  }
-
-  #secretTexts(): readonly string[] {
-    const { authorization = '' } = this.#ownHeaders();
-    const texts = this.#secrets().map((secret) => secret.reveal());
-    return [...texts, authorization.replace(/^\S+ /, '')].filter((text) => text !== '');
+    const text = oneLine(response.body.subarray(0, 4096).toString('utf8'), EXCERPT_CHARACTERS);
+    return text === '' || isHtmlPage(response) ? '' : `: ${text}`;
   }
 
   #secrets() {

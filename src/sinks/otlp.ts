@@ -5,6 +5,7 @@ import type { CheckReport } from '../model/check.ts';
 import { describe, ForwardError } from '../model/errors.ts';
 import { mediaType, openHttpClient, retryAfterMs } from '../net/http.ts';
 import type { HttpClient, HttpResponse } from '../net/http.ts';
+import { withoutEchoes } from './echoes.ts';
 import { placeOf, statusFailure, unreadableAnswer } from './http-fates.ts';
 import { OpenFates } from './open-fates.ts';
 import { readAnswer, refusalWords } from './otlp/answer.ts';
@@ -26,7 +27,7 @@ export const otlp: SinkDefinition<OtlpOptions> = {
   defaultFormat: 'raw',
   defaultBatch: { maxEvents: 1000, maxBytes: 4 * 1024 * 1024, maxWaitMs: 1000 },
   validate: validateOtlp,
-  create: (options, context) => new OtlpSink(options, context),
+  create: (options, context) => withoutEchoes(options, context, (own, around) => new OtlpSink(own, around)),
 };
 
 /** The cap that the specification recommends to servers is 64 MiB, before compression; proxies often take less. */

@@ -2,6 +2,7 @@ import type { CheckReport } from '../model/check.ts';
 import { ForwardError } from '../model/errors.ts';
 import { openHttpClient } from '../net/http.ts';
 import type { HttpClient } from '../net/http.ts';
+import { withoutEchoes } from './echoes.ts';
 import { placeOf } from './http-fates.ts';
 import { OpenFates } from './open-fates.ts';
 import { halves, runsWithin, SizeLimit } from './size-limit.ts';
@@ -28,7 +29,8 @@ export const splunkHecSink: SinkDefinition<SplunkOptions> = {
   defaultFormat: 'cim',
   defaultBatch: { maxEvents: 1000, maxBytes: 1024 * 1024, maxWaitMs: 1000 },
   validate: validateSplunk,
-  create: (options, context) => new SplunkHecSink(options, context),
+  create: (options, context) =>
+    withoutEchoes(options, context, (own, around) => new SplunkHecSink(own, around)),
 };
 
 /** Splunk Cloud refuses bodies somewhere between 5,242,881 and 6,000,000 bytes before compression. */

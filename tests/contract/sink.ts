@@ -23,6 +23,8 @@ export interface SinkHarness {
   readonly receivedBody?: (id: string) => string | undefined;
   /** Makes the receiver misbehave at the next request (see Fault). Only called for faults that are supported. */
   readonly arm?: (fault: Fault) => void | Promise<void>;
+  /** From now on the receiver refuses everything with this status, and quotes the credentials of the request. Absent: it is sent none. */
+  readonly echo?: (status: number) => void;
   readonly heal?: () => void | Promise<void>;
   /** How many requests met a fault so far. */
   readonly hits?: () => number;
@@ -250,6 +252,26 @@ function registerPlain(options: SinkContractOptions): void {
     for (const secret of bench.harness.secretTexts)
       expect(inspect(bench.harness.sink, { depth: 9 })).not.toContain(secret);
   });
+
+  for (const status of [400, 401, 403, 500]) {
+    plainly(`shows no secret that a refusal with ${status} quotes`, async (bench) => {
+      const { echo, sink, secretTexts } = bench.harness;
+      if (echo === undefined) return expect(secretTexts, 'a sink with secrets needs echo').toEqual([]);
+      echo(status);
+      const { signal } = new AbortController();
+      const outcome = (work: Promise<unknown> | undefined) => work?.catch((error: unknown) => error);
+      const told = [
+        await outcome(sink.send({ items: makeItems(1), attempt: 1 }, signal)),
+        await outcome(sink.send({ items: makeItems(3), attempt: 2 }, signal)),
+        await outcome(sink.check(signal)),
+        await outcome(sink.holds?.(['any'], signal)),
+        ...bench.warnings,
+      ];
+      const shown = inspect(told, { depth: 9, maxStringLength: Infinity });
+      for (const secret of secretTexts) expect(shown).not.toContain(secret);
+      expect(shown).toMatch(/refused|answered|status/);
+    });
+  }
 
   plainly('closes twice, also without having sent', async (bench) => {
     await bench.harness.sink.close();

@@ -64,6 +64,8 @@ export interface FaultFront {
   readonly url: URL;
   /** The next request (or every one until healed, see Fault) meets this fault. */
   readonly arm: (fault: Fault) => void;
+  /** From now on until healed every request, of whatever kind, is refused with this status and its credentials quoted. */
+  readonly echo: (status: number) => void;
   readonly heal: () => void;
   /** How many requests met a fault. */
   readonly hits: () => number;
@@ -79,6 +81,8 @@ export interface FaultFrontOptions {
   readonly applies?: (method: string, path: string) => boolean;
   /** The receiver's own way to say a fault, where it has one: code 3 of HEC instead of a bare 401. */
   readonly answers?: Partial<Record<Fault, FakeAnswer>>;
+  /** A refusal in the receiver's own words; by default JSON with them under every key that some receiver uses. */
+  readonly echoes?: (status: number, words: string) => FakeAnswer;
 }
 
 /** A server on loopback that hands requests to `receiver` and misbehaves on demand. */
@@ -91,6 +95,7 @@ export async function openFaultFront(
   const sockets = new Set<Socket>();
   let armed: Fault | null = null;
   let sizeLimit: number | null = null;
+  let echoed: number | null = null;
   let hits = 0;
 
   const answerFault = async (fault: Fault, request: IncomingMessage, response: ServerResponse) => {
@@ -118,12 +123,16 @@ export async function openFaultFront(
   const server = createServer((request, response) => {
     const path = new URL(request.url ?? '/', 'http://fake').pathname;
     const fault = armed !== null && applies(request.method ?? '', path) ? armed : null;
+    const echo = options.echoes ?? plainEcho;
+    const status = echoed;
     const work =
-      fault === null
-        ? readRequest(request)
-            .then(take)
-            .then((answer) => respond(response, answer))
-        : answerFault(fault, request, response);
+      status !== null
+        ? readRequest(request).then((seen) => respond(response, echo(status, wordsOf(seen))))
+        : fault === null
+          ? readRequest(request)
+              .then(take)
+              .then((answer) => respond(response, answer))
+          : answerFault(fault, request, response);
     work.catch(() => request.socket.destroy());
   });
   server.on('connection', (socket) => {
@@ -138,8 +147,12 @@ export async function openFaultFront(
       armed = fault;
       sizeLimit = null;
     },
+    echo: (status) => {
+      echoed = status;
+    },
     heal: () => {
       armed = null;
+      echoed = null;
       sizeLimit = null;
     },
     hits: () => hits,
@@ -174,6 +187,16 @@ export function plainAnswer(fault: Fault, nowMs: number): FakeAnswer {
     case 'hang':
       return html(500, '500 Internal Server Error');
   }
+}
+
+/** The credentials of a request as a careless receiver quotes them. */
+function wordsOf({ headers }: FakeRequest): string {
+  return `bad token ${headers.authorization ?? ''} of you`;
+}
+
+function plainEcho(status: number, words: string): FakeAnswer {
+  const body = { code: 4, text: words, message: words, error: { type: words, reason: words } };
+  return { status, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
 }
 
 function html(status: number, title: string): FakeAnswer {

@@ -65,6 +65,40 @@ test('a text is freed of every value that was in use', () => {
   expect(secret.hide('no first-value, no second-value here')).toBe('no [secret], no [secret] here');
 });
 
+test.each([
+  ['within JSON', 'pass"word\\1', undefined, 'you sent {"as":"pass\\"word\\\\1"}'],
+  ['within an address', 'pass word/1', undefined, 'GET /?token=pass%20word%2F1'],
+  ['without its scheme', 'Bearer 0123-abcd-token', undefined, 'bad token 0123-abcd-token.'],
+  [
+    'as Basic credentials',
+    'pass-word-1',
+    'ana',
+    `Basic ${Buffer.from('ana:pass-word-1').toString('base64')}`,
+  ],
+  [
+    'decoded',
+    `Basic ${Buffer.from('ana:pass-word-1').toString('base64')}`,
+    undefined,
+    'no user ana:pass-word-1',
+  ],
+  [
+    'decoded, the password alone',
+    Buffer.from('key:pass-word-1').toString('base64'),
+    undefined,
+    'key has no pass-word-1',
+  ],
+  ['cut', 'a-token-of-length', undefined, 'bad token a-token-of…'],
+])('a text is freed of a value %s', (_how, value, username, text) => {
+  const clean = Secret.of(value).hide(text, username);
+  expect(clean).toContain('[secret]');
+  expect(clean).not.toMatch(/pass.{0,4}word|0123|a-token|YW5h/);
+});
+
+test('other words stay as they are', () => {
+  const text = 'a-to… is cut, a-token is not: "[secret]"';
+  expect(Secret.of('another-token').hide(text)).toBe(text);
+});
+
 test('a secret that cannot be read at first is an error at once', () => {
   expect(
     () =>

@@ -39,6 +39,7 @@ sinkContract({
       delivered: () => fake.ids(),
       receivedBody: (id) => fake.source(id)?.replace(/^\{"@timestamp":"[^"]+",/, '{'),
       arm: front.arm,
+      echo: front.echo,
       heal: front.heal,
       hits: front.hits,
       poison: (ids) => fake.trouble(ids, MAPPING_TROUBLE),

@@ -29,6 +29,7 @@ sinkContract({
       delivered: () => fake.documents.map(idOf),
       receivedBody: (id) => fake.documents.find((text) => text.includes(id)),
       arm: front.arm,
+      echo: front.echo,
       heal: front.heal,
       hits: front.hits,
       poison: (ids) => ids.forEach((id) => fake.poison.add(id)),

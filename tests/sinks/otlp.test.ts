@@ -40,6 +40,7 @@ sinkContract({
         return String(record?.attributes['log.record.original']);
       },
       arm: front.arm,
+      echo: front.echo,
       heal: front.heal,
       hits: front.hits,
       poison: (ids) => ids.forEach((id) => fake.poison.add(id)),

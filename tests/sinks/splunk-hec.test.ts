@@ -43,6 +43,7 @@ for (const [name, ack] of [
         delivered: () => fake.indexed.map((event) => event.id),
         receivedBody: (id) => fake.indexed.find((event) => event.id === id)?.eventText,
         arm: front.arm,
+        echo: front.echo,
         heal: front.heal,
         hits: front.hits,
         poison: (ids) => ids.forEach((id) => fake.poison.add(id)),

@@ -30,7 +30,7 @@ export async function checkPlatform(
     finding: `the health check answers ${reachable.status}`,
   });
   items.push(await checkApi(client, signal));
-  const key = await checkKey(client, signal);
+  const key = await checkKey(client, options.api_key, signal);
   items.push(key);
   if (key.outcome !== 'fail') items.push(await checkPermission(client, options.api_key, signal));
   items.push(clockItem(serverClock.skewMs()));
@@ -66,7 +66,7 @@ async function checkApi(client: Client, signal: AbortSignal): Promise<CheckItem>
   };
 }
 
-async function checkKey(client: Client, signal: AbortSignal): Promise<CheckItem> {
+async function checkKey(client: Client, key: Secret, signal: AbortSignal): Promise<CheckItem> {
   const name = 'key';
   const answer = await attempt(() => client.get('platform-info', { withKey: true }, signal));
   if (answer instanceof ForwardError) return failed(name, answer);
@@ -87,7 +87,8 @@ async function checkKey(client: Client, signal: AbortSignal): Promise<CheckItem>
   return {
     name,
     outcome: 'ok',
-    finding: typeof version === 'string' ? `valid; Platform version ${oneLine(version, 60)}` : 'valid',
+    finding:
+      typeof version === 'string' ? `valid; Platform version ${oneLine(key.hide(version), 60)}` : 'valid',
   };
 }
 
@@ -96,7 +97,7 @@ async function checkPermission(client: Client, key: Secret, signal: AbortSignal)
   const where = '/audit-logs';
   const answer = await attempt(() => client.get('audit-logs?per_page=1', { withKey: true }, signal));
   if (answer instanceof ForwardError) return failed(name, answer);
-  if (answer.status === 403) return whyForbidden(client, signal);
+  if (answer.status === 403) return whyForbidden(client, key, signal);
   const read = await attempt(async () => {
     assertUsable(answer, where, 0, key);
     return readPage(answer.body, where);
@@ -110,13 +111,13 @@ async function checkPermission(client: Client, key: Secret, signal: AbortSignal)
 }
 
 /** A 403 may mean the plan or the role; /billing/plan tells which, where it answers. */
-async function whyForbidden(client: Client, signal: AbortSignal): Promise<CheckItem> {
+async function whyForbidden(client: Client, key: Secret, signal: AbortSignal): Promise<CheckItem> {
   const name = 'permission';
   const answer = await attempt(() => client.get('billing/plan', { withKey: true }, signal));
   const plan = answer instanceof ForwardError ? null : optionalObject(answer);
   const features = plan?.['features'];
   if (isObject(features) && features['sso_scim_audit_logs'] === false) {
-    const tier = typeof plan?.['tier'] === 'string' ? ` ("${oneLine(plan['tier'], 40)}")` : '';
+    const tier = typeof plan?.['tier'] === 'string' ? ` ("${oneLine(key.hide(plan['tier']), 40)}")` : '';
     return {
       name,
       outcome: 'fail',

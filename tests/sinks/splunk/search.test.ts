@@ -50,6 +50,17 @@ describe('holds', () => {
     await expect(sink.holds?.(['a'], signal())).rejects.toMatchObject({ kind });
   });
 
+  it('shows no token that a failed search quotes', async () => {
+    const text = 'bad token search-token';
+    const answer = { status: 200, body: JSON.stringify({ messages: [{ type: 'FATAL', text }] }) };
+    const front = await openFaultFront(() => answer, { clock: testClock() });
+    closers.push(front.close);
+    const { sink } = await openBench({
+      search: { url: front.url.origin, token: Secret.of('search-token') },
+    });
+    await expect(sink.holds?.(['a'], signal())).rejects.toThrow('could not search: bad token [secret]');
+  });
+
   it('cannot be asked without a search address', async () => {
     const { sink } = await openBench();
     expect(Reflect.get(sink, 'holds')).toBeUndefined();
