@@ -67,9 +67,28 @@ function givenId(json: string): string | null {
   }
 }
 
-/** The item's text as it is listed. `nowMs` counts only with `live_users`. */
+/** Items remembered with their text, by the switches they were written under. */
+const MAX_REMEMBERED = 5000;
+const remembered = new WeakMap<SimulatorOptions, Map<Row, string>>();
+
+/**
+ * The item's text as it is listed. `nowMs` counts only with `live_users`; else the text stays the same and is written once, since a reader
+ * asks for the same rows several times over.
+ */
 export function jsonOf(row: Row, options: SimulatorOptions, nowMs: number): string {
   if (row.given?.json !== undefined) return row.given.json;
+  if (options.live_users) return write(row, options, nowMs);
+  const texts = remembered.get(options) ?? new Map<Row, string>();
+  remembered.set(options, texts);
+  const known = texts.get(row);
+  if (known !== undefined) return known;
+  if (texts.size >= MAX_REMEMBERED) texts.clear();
+  const text = write(row, options, nowMs);
+  texts.set(row, text);
+  return text;
+}
+
+function write(row: Row, options: SimulatorOptions, nowMs: number): string {
   if ((row.flags & MALFORMED) !== 0) return malformedJson(row);
   const facts = factsOf(row);
   const id = row.given?.id === undefined ? facts.id : row.given.id;

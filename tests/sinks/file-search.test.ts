@@ -174,7 +174,7 @@ describe('what was written is found again, and nothing else', () => {
         const { found, expected } = await searched(items, format, lookalikes);
         expect([...(found ?? [])]).toEqual([...expected]);
       }),
-      { numRuns: 150 },
+      { numRuns: 75 },
     );
   });
 
