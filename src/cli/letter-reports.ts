@@ -142,7 +142,6 @@ export async function exportLetters(
   const unseen = new Set(ids);
   await withJournal(config, terminal, async (journal) => {
     await assertKnownOwner(config, journal, options);
-    await assertKnownOwner(config, journal, options);
     for await (const page of matching(journal, ids, options, states)) {
       for (const letter of page) {
         unseen.delete(letter.id);
