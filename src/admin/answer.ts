@@ -5,13 +5,13 @@ import type { Json } from '../model/event.ts';
 /** A request that is turned down: with a status, a sentence, and what to do about it. */
 export class Refused extends Error {
   readonly status: number;
-  readonly mend: string | undefined;
+  readonly hint: string | undefined;
 
-  constructor(status: number, message: string, mend?: string) {
+  constructor(status: number, message: string, hint?: string) {
     super(message);
     this.name = 'Refused';
     this.status = status;
-    this.mend = mend;
+    this.hint = hint;
   }
 }
 
@@ -53,7 +53,7 @@ export function json(document: object, status = 200): Answer {
 }
 
 export function refusal(error: Refused): Answer {
-  const document = { error: error.message, ...(error.mend === undefined ? {} : { mend: error.mend }) };
+  const document = { error: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) };
   return {
     ...json(document, error.status),
     headers: {

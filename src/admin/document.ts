@@ -33,7 +33,7 @@ export interface LoopDocument {
   readonly state: LoopState | 'not_running';
   readonly since: string | null;
   readonly reason: string | null;
-  readonly mend: string | null;
+  readonly hint: string | null;
   readonly next_try: string | null;
   readonly retries: { readonly transient: number; readonly denied: number };
   readonly held_seconds: number;
@@ -206,7 +206,7 @@ function loopDocument(
     state: loop?.state ?? 'not_running',
     since: loop === undefined ? null : iso(loop.sinceMs),
     reason: loop?.reason ?? null,
-    mend: loop?.mend ?? null,
+    hint: loop?.hint ?? null,
     next_try: isoOrNull(loop?.nextTryMs ?? null),
     retries: { transient: loop?.retries.transient ?? 0, denied: loop?.retries.denied ?? 0 },
     held_seconds: loop === undefined ? 0 : heldSeconds(loop, nowMs),

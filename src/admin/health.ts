@@ -7,7 +7,7 @@ interface Reason {
   /** Name of the source or sink, `journal` or `daemon`. */
   readonly part: string;
   readonly text: string;
-  readonly mend?: string;
+  readonly hint?: string;
 }
 
 /** `note` says what a healthy part is doing, so that idle is told from broken. */
@@ -36,7 +36,7 @@ export function liveness(view: AdminView, nowMs: number): Health {
       reasons.push({
         part: loop.name,
         text: `stuck: it says ${loop.state}, but has not moved for ${seconds} s`,
-        mend: 'restart auditferry; it goes on from what the journal holds',
+        hint: 'restart auditferry; it goes on from what the journal holds',
       });
     } else notes.push({ part: loop.name, text: loop.state });
   }
@@ -77,7 +77,7 @@ export function readiness(
   const notes: Reason[] = [];
   const judge = (part: string, verdict: Verdict): void => {
     if (verdict.ok) notes.push({ part, text: verdict.text });
-    else reasons.push({ part, text: verdict.text, ...(verdict.mend === null ? {} : { mend: verdict.mend }) });
+    else reasons.push({ part, text: verdict.text, ...(verdict.hint === null ? {} : { hint: verdict.hint }) });
   };
   judge('daemon', judgeDaemon(status));
   for (const loop of status.sources.values()) {
@@ -91,14 +91,14 @@ export function readiness(
 interface Verdict {
   readonly ok: boolean;
   readonly text: string;
-  readonly mend: string | null;
+  readonly hint: string | null;
 }
 
-const good = (text: string): Verdict => ({ ok: true, text, mend: null });
-const bad = (text: string, mend: string | null = null): Verdict => ({ ok: false, text, mend });
+const good = (text: string): Verdict => ({ ok: true, text, hint: null });
+const bad = (text: string, hint: string | null = null): Verdict => ({ ok: false, text, hint });
 
 function notRunning(): Health {
-  const reason = { part: 'daemon', text: 'no daemon is running', mend: 'start it with auditferry run' };
+  const reason = { part: 'daemon', text: 'no daemon is running', hint: 'start it with auditferry run' };
   return { ok: false, reasons: [reason], notes: [] };
 }
 
@@ -113,12 +113,12 @@ function judgeSource(
   nowMs: number,
 ): Verdict {
   const said = loop.reason ?? 'no reason given';
-  if (loop.state === 'held') return bad(`held: ${said}`, loop.mend);
-  if (loop.state === 'waiting_for_space') return bad(said, loop.mend);
+  if (loop.state === 'held') return bad(`held: ${said}`, loop.hint);
+  if (loop.state === 'waiting_for_space') return bad(said, loop.hint);
   if (loop.state === 'stopped') return bad('stopped');
   if (loop.state === 'starting') return bad('has not begun to read yet');
   if (loop.state === 'retrying' && nowMs - loop.sinceMs > limits.retryingWithinMs) {
-    return bad(`failing for ${seconds(nowMs - loop.sinceMs)}: ${said}`, loop.mend);
+    return bad(`failing for ${seconds(nowMs - loop.sinceMs)}: ${said}`, loop.hint);
   }
   const state = view?.source.state();
   const frontierNs = state?.frontierNs ?? null;
@@ -126,7 +126,7 @@ function judgeSource(
   if (catchingUp) return good('reading without an error');
   if (frontierNs === null || view === undefined) {
     return loop.state === 'retrying'
-      ? bad(`nothing could be read yet: ${said}`, loop.mend)
+      ? bad(`nothing could be read yet: ${said}`, loop.hint)
       : good('has read nothing yet');
   }
   const frontierMs = nsToMs(frontierNs);
@@ -135,15 +135,15 @@ function judgeSource(
       loop.state === 'idle' ? 'fresh; idle until the next poll' : `fresh, though retrying: ${said}`,
     );
   }
-  return bad(`not fresh: everything is read only up to ${seconds(nowMs - frontierMs)} ago`, loop.mend);
+  return bad(`not fresh: everything is read only up to ${seconds(nowMs - frontierMs)} ago`, loop.hint);
 }
 
 function judgeSink(loop: SinkStatus, limits: ReadinessLimits, nowMs: number): Verdict {
-  if (loop.state === 'held') return bad(`held: ${loop.reason ?? 'no reason given'}`, loop.mend);
+  if (loop.state === 'held') return bad(`held: ${loop.reason ?? 'no reason given'}`, loop.hint);
   if (loop.state === 'retrying' && nowMs - loop.sinceMs > limits.retryingWithinMs) {
     return bad(
       `failing for ${seconds(nowMs - loop.sinceMs)}: ${loop.reason ?? 'no reason given'}`,
-      loop.mend,
+      loop.hint,
     );
   }
   if (loop.state === 'idle') return good('idle: it has every event');
@@ -155,7 +155,7 @@ function judgeJournal(size: JournalSize, limits: ReadinessLimits): Verdict {
   if (size.usedBytes < most) return good(`${size.usedBytes} of ${size.limitBytes} bytes`);
   return bad(
     `the journal holds ${size.usedBytes} bytes of ${size.limitBytes}`,
-    'mend the sink that is behind, or raise state.max_size',
+    'fix the sink that is behind, or raise state.max_size',
   );
 }
 

@@ -139,8 +139,8 @@ async function listen(server: Server, at: AdminOptions['listen']): Promise<void>
         error.code === 'EADDRINUSE'
           ? 'is taken by another program'
           : `cannot be listened on: ${describe(error)}`;
-      const mend = 'choose another port or address for admin.listen, or "off"';
-      reject(new ForwardError('config', `${place} ${why}`, { cause: error, mend }));
+      const hint = 'choose another port or address for admin.listen, or "off"';
+      reject(new ForwardError('config', `${place} ${why}`, { cause: error, hint }));
     });
     server.listen({ host: at.host, port: at.port }, resolve);
   });

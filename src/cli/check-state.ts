@@ -31,14 +31,14 @@ export async function checkState(config: Config, terminal: Terminal): Promise<re
 export async function checkClock(config: Config, terminal: Terminal): Promise<readonly CheckItem[]> {
   const nowMs = terminal.clock.now();
   const now = new Date(nowMs).toISOString();
-  const mend = 'set the clock of this machine, and keep it synchronized (NTP)';
+  const hint = 'set the clock of this machine, and keep it synchronized (NTP)';
   if (nowMs < CLOCK_LEAST_MS || nowMs > CLOCK_MOST_MS) {
-    return [{ name: 'time', outcome: 'fail', finding: `this machine believes it is ${now}`, mend }];
+    return [{ name: 'time', outcome: 'fail', finding: `this machine believes it is ${now}`, hint }];
   }
   const newest = await newestReceipt(config, terminal);
   if (newest !== null && Date.parse(newest) > nowMs + CLOCK_BACK_MS) {
     const finding = `this machine believes it is ${now}, but an event was received at ${newest}: the clock was turned back`;
-    return [{ name: 'time', outcome: 'warn', finding, mend }];
+    return [{ name: 'time', outcome: 'warn', finding, hint }];
   }
   return [{ name: 'time', outcome: 'ok', finding: `${now} on this machine` }];
 }
@@ -56,7 +56,7 @@ function checkWritable(dir: string): CheckItem {
       name,
       outcome: 'fail',
       finding: `${dir} cannot be used: ${describe(error)}`,
-      mend: 'give state.dir a directory that this user may read and write',
+      hint: 'give state.dir a directory that this user may read and write',
     };
   }
   if (!made) return { name, outcome: 'ok', finding: `${dir} is not there yet; the first run makes it` };
@@ -95,17 +95,17 @@ async function checkJournal(
       const { usedBytes, events } = await journal.size();
       const finding = `${count(events, 'event')}, ${formatSize(usedBytes)} of ${formatSize(maxBytes)}`;
       if (usedBytes < maxBytes) return { items: [{ name, outcome: 'ok', finding }], usedBytes };
-      const mend =
-        'mend the sink that is behind, or raise state.max_size; the Platform keeps the events meanwhile';
-      const full = { name, outcome: 'warn', finding: `full: ${finding}; polling waits`, mend } as const;
+      const hint =
+        'fix the sink that is behind, or raise state.max_size; the Platform keeps the events meanwhile';
+      const full = { name, outcome: 'warn', finding: `full: ${finding}; polling waits`, hint } as const;
       return { items: [full], usedBytes };
     } finally {
       await journal.close();
     }
   } catch (error) {
     if (!(error instanceof ForwardError)) throw error;
-    const mend = error.mend === undefined ? {} : { mend: error.mend };
-    return { items: [{ name, outcome: 'fail', finding: describe(error), ...mend }], usedBytes: 0 };
+    const hint = error.hint === undefined ? {} : { hint: error.hint };
+    return { items: [{ name, outcome: 'fail', finding: describe(error), ...hint }], usedBytes: 0 };
   }
 }
 
@@ -116,10 +116,10 @@ async function checkSpace(config: Config, usedBytes: number): Promise<CheckItem>
   const freeBytes = bavail * bsize;
   const growthBytes = Math.max(maxBytes - usedBytes, 0);
   const finding = `${formatSize(freeBytes)} free; the journal may still grow by ${formatSize(growthBytes)}`;
-  const mend = 'free space on that file system, lower state.max_size, or move state.dir';
-  if (freeBytes < FREE_LEAST_BYTES) return { name, outcome: 'fail', finding, mend };
+  const hint = 'free space on that file system, lower state.max_size, or move state.dir';
+  if (freeBytes < FREE_LEAST_BYTES) return { name, outcome: 'fail', finding, hint };
   return freeBytes < growthBytes
-    ? { name, outcome: 'warn', finding, mend }
+    ? { name, outcome: 'warn', finding, hint }
     : { name, outcome: 'ok', finding };
 }
 

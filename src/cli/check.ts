@@ -49,7 +49,7 @@ export async function check(options: CheckOptions, terminal: Terminal): Promise<
     );
   } catch (error) {
     if (!(error instanceof ForwardError) || error.kind !== 'config' || options.json !== true) throw error;
-    items.push(...configErrorLines(error).map((line) => failure('configuration', 'file', line, error.mend)));
+    items.push(...configErrorLines(error).map((line) => failure('configuration', 'file', line, error.hint)));
     report(items, options, terminal.out);
     return EXIT.usage;
   }
@@ -104,8 +104,8 @@ async function checkSink(
   return [...items, ...sent];
 }
 
-function withoutAdviceToSend({ mend, ...item }: PartItem): PartItem {
-  return mend === undefined || mend === BY_SENDING ? item : { ...item, mend };
+function withoutAdviceToSend({ hint, ...item }: PartItem): PartItem {
+  return hint === undefined || hint === BY_SENDING ? item : { ...item, hint };
 }
 
 /** A second writer into a file would be taken for damage; an event among JSON would spoil the document. */
@@ -113,13 +113,13 @@ function whyNotSent(
   config: Config,
   name: string,
   options: CheckOptions,
-): { finding: string; mend: string } | null {
+): { finding: string; hint: string } | null {
   const type = config.sinks.get(name)?.type;
   if (type === 'file' && holderOf(config.state.dir) !== null) {
-    return { finding: 'not sent: the running daemon writes to this file', mend: 'stop the daemon first' };
+    return { finding: 'not sent: the running daemon writes to this file', hint: 'stop the daemon first' };
   }
   if (type === 'stdout' && options.json === true) {
-    return { finding: 'not sent: standard output carries this document', mend: 'leave out --json' };
+    return { finding: 'not sent: standard output carries this document', hint: 'leave out --json' };
   }
   return null;
 }
@@ -136,7 +136,7 @@ export async function look(
     return items.map((item) => ({ part, ...item }));
   } catch (error) {
     if (!(error instanceof ForwardError)) throw error;
-    return [failure(part, 'check', describe(error), error.mend)];
+    return [failure(part, 'check', describe(error), error.hint)];
   }
 }
 
@@ -147,8 +147,8 @@ function configItems(config: Config): PartItem[] {
   return items.map((item) => ({ part: 'configuration', ...item }));
 }
 
-function failure(part: string, name: string, finding: string, mend: string | undefined): PartItem {
-  return { part, name, outcome: 'fail', finding, ...(mend === undefined ? {} : { mend }) };
+function failure(part: string, name: string, finding: string, hint: string | undefined): PartItem {
+  return { part, name, outcome: 'fail', finding, ...(hint === undefined ? {} : { hint }) };
 }
 
 function report(items: readonly PartItem[], options: CheckOptions, out: Output): void {
@@ -165,15 +165,15 @@ function report(items: readonly PartItem[], options: CheckOptions, out: Output):
   out.write(`\n${verdict}${beside}\n`);
 }
 
-/** One line per item: mark, part, finding; the mend on the next line. */
+/** One line per item: mark, part, finding; the hint on the next line. */
 export function itemLines(items: readonly PartItem[], out: Output): string[] {
   const width = Math.max(0, ...items.map((item) => shown(item.part).length));
   return items.flatMap((item) => {
     const mark = markOf(item.outcome, out);
     const indent = ' '.repeat(mark.length + 1 + width + 2);
     const line = `${mark} ${shown(item.part).padEnd(width)}  ${shown(item.name)}: ${shown(item.finding)}`;
-    return item.mend === undefined || item.outcome === 'ok'
+    return item.hint === undefined || item.outcome === 'ok'
       ? [line]
-      : [line, `${indent}mend: ${shown(item.mend)}`];
+      : [line, `${indent}hint: ${shown(item.hint)}`];
   });
 }

@@ -23,11 +23,11 @@ export interface AcknowledgeOptions extends ReportOptions {
 const FINDINGS_MOST = 10_000;
 const NOTE_MOST = 2000;
 
-/** `auditferry findings`: what an operator has to know and no retry can mend. */
+/** `auditferry findings`: what an operator has to know and no retry can fix. */
 export function registerFindings(program: Command): void {
   const group = program
     .command('findings')
-    .description('list what was noticed that no retry can mend, and acknowledge it');
+    .description('list what was noticed that no retry can fix, and acknowledge it');
   withConfig(group.command('list', { isDefault: true }))
     .description('list them, newest first')
     .option('--all', 'also those that were acknowledged')

@@ -136,14 +136,14 @@ function writeConfig(output: string, text: string, replace: boolean): void {
     if (error instanceof Error && 'code' in error && error.code === 'EEXIST') throw alreadyThere(output);
     throw new ForwardError('config', `${oneLine(output)} cannot be written: ${describe(error)}`, {
       cause: error,
-      mend: 'name another file with --output, in a folder that is there',
+      hint: 'name another file with --output, in a folder that is there',
     });
   }
 }
 
 function alreadyThere(output: string): ForwardError {
   return new ForwardError('config', `${oneLine(output)} is there already, and was left as it is`, {
-    mend: 'name another file with --output, or replace it with --force',
+    hint: 'name another file with --output, or replace it with --force',
   });
 }
 

@@ -85,7 +85,7 @@ export async function showLetter(id: bigint, options: ReportOptions, terminal: T
   );
   if (letter === undefined) {
     throw new ForwardError('rejected', `there is no dead letter ${id}`, {
-      mend: 'auditferry dead-letters list shows the ids; one that was delivered in a retry is gone',
+      hint: 'auditferry dead-letters list shows the ids; one that was delivered in a retry is gone',
     });
   }
   if (options.json === true) {

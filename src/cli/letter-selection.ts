@@ -35,7 +35,7 @@ export function parseId(text: string, held: readonly bigint[] = []): readonly bi
 export function assertMeant(ids: readonly bigint[], selection: Selection): void {
   if (ids.length > 0 === (selection.all !== undefined)) {
     throw new ForwardError('config', 'which dead letters are meant? name their ids, or say --all', {
-      mend: 'auditferry dead-letters list shows the ids; --all may be narrowed with --sink or --source',
+      hint: 'auditferry dead-letters list shows the ids; --all may be narrowed with --sink or --source',
     });
   }
 }
@@ -61,7 +61,7 @@ export async function assertKnownOwner(
     'config',
     `there is no ${side} named ${oneLine(name, 64)}, and no dead letter of one`,
     {
-      mend: `known are ${[...owners].map((owner) => oneLine(owner, 64)).join(', ')}`,
+      hint: `known are ${[...owners].map((owner) => oneLine(owner, 64)).join(', ')}`,
     },
   );
 }

@@ -110,7 +110,7 @@ function sinkNames(config: Config, wanted: string | undefined): readonly string[
   if (wanted === undefined) return [...config.sinks.keys()];
   if (config.sinks.has(wanted)) return [wanted];
   throw new ForwardError('config', `the configuration has no sink "${oneLine(wanted, 64)}"`, {
-    mend: `its sinks are: ${[...config.sinks.keys()].join(', ')}`,
+    hint: `its sinks are: ${[...config.sinks.keys()].join(', ')}`,
   });
 }
 

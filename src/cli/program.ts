@@ -71,7 +71,7 @@ function report(error: unknown): number {
   if (error instanceof ForwardError) {
     // A configuration error holds one line per fault, made safe where it was written; others are one line.
     const text = error.kind === 'config' ? error.message : describe(error);
-    process.stderr.write(`${text}\n${error.mend === undefined ? '' : `  ${error.mend}\n`}`);
+    process.stderr.write(`${text}\n${error.hint === undefined ? '' : `  ${error.hint}\n`}`);
     return error.kind === 'config' ? EXIT.usage : EXIT.failed;
   }
   process.stderr.write(

@@ -43,7 +43,7 @@ export function readRange(options: RangeOptions, clock: Clock): Window {
     throw new ForwardError(
       'config',
       `--from ${formatTime(startNs)} is later than --to ${formatTime(endNs)}${wishedNs > nowNs ? ', which is now' : ''}`,
-      { mend: 'give a range of the past' },
+      { hint: 'give a range of the past' },
     );
   }
   return { startNs, endNs };
@@ -55,6 +55,6 @@ export function knownName(config: Config, what: 'source' | 'sink', name: string 
   const names = [...(what === 'source' ? config.sources : config.sinks).keys()];
   if (names.includes(name)) return name;
   throw new ForwardError('config', `there is no ${what} named ${oneLine(name, 64)} in ${config.file}`, {
-    mend: `it has ${names.join(', ')}`,
+    hint: `it has ${names.join(', ')}`,
   });
 }

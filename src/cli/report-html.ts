@@ -76,9 +76,9 @@ function verdict(result: VerifyResult, { repairs }: Circumstances): string {
   const reasons = complete
     ? ''
     : `<ul>${result.reasons.map((reason) => `<li>${text(reason)}</li>`).join('')}</ul>`;
-  const mended = repairs.map((done) => `<li>${text(done)}</li>`).join('');
+  const fixed = repairs.map((done) => `<li>${text(done)}</li>`).join('');
   return `<div class="verdict${complete ? '' : ' no'}"><strong>${complete ? '✓ Complete' : '✗ Not complete'}</strong>
-<p>${summary}</p>${reasons}${mended === '' ? '' : `<p>Repaired before this verification:</p><ul>${mended}</ul>`}</div>`;
+<p>${summary}</p>${reasons}${fixed === '' ? '' : `<p>Repaired before this verification:</p><ul>${fixed}</ul>`}</div>`;
 }
 
 function facts(result: VerifyResult, { who, version, configuration }: Circumstances): string {

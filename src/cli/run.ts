@@ -50,7 +50,7 @@ export function registerRun(program: Command): void {
 function assertOnce(options: RunOptions, command: Command): void {
   if (options.once === true || command.getOptionValueSource('patience') !== 'cli') return;
   throw new ForwardError('config', '--patience goes with --once only: a daemon gives nothing up', {
-    mend: 'add --once, or leave out --patience',
+    hint: 'add --once, or leave out --patience',
   });
 }
 

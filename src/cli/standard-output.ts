@@ -8,7 +8,7 @@ export function assertFreeForDocument(config: Config, sinks: Iterable<string>): 
     throw new ForwardError(
       'config',
       `the sink ${name} writes its events to standard output, where --json prints one document`,
-      { mend: 'leave out --json, or use a sink of type file instead' },
+      { hint: 'leave out --json, or use a sink of type file instead' },
     );
   }
 }

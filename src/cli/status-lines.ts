@@ -103,14 +103,14 @@ function sinkLines(sink: SinkDocument, view: View): string[] {
   ];
 }
 
-/** Why a loop waits, what would mend it, and when it tries again. */
+/** Why a loop waits, what would fix it, and when it tries again. */
 function reasonLines(loop: LoopDocument, indent: string, { nowMs, width }: View): string[] {
   if (loop.reason === null) return [];
   const tries =
     loop.next_try === null
       ? ''
       : `next try in ${span(Math.max((Date.parse(loop.next_try) - nowMs) / 1000, 0))}`;
-  const texts = [shown(loop.reason), loop.mend === null ? '' : `mend: ${shown(loop.mend)}`, tries];
+  const texts = [shown(loop.reason), loop.hint === null ? '' : `hint: ${shown(loop.hint)}`, tries];
   return texts
     .filter((text) => text !== '')
     .flatMap((text) => wrap(text, width - indent.length).map((line) => indent + line));

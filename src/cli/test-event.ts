@@ -75,7 +75,7 @@ function sentItem(fate: Fate | undefined, id: string, part: SinkPart): CheckItem
       name,
       outcome: 'fail',
       finding: `${why}: ${reason}`,
-      mend: 'see the page of this sink under docs/sinks',
+      hint: 'see the page of this sink under docs/sinks',
     };
   }
   const how =
@@ -106,7 +106,7 @@ async function readBack(
         name,
         outcome: 'fail',
         finding: `the receiver took it, but does not show it within ${READ_BACK_MS / 1000} s (event id ${id})`,
-        mend: 'look whether it goes to another index, or whether the one who asks may not read it',
+        hint: 'look whether it goes to another index, or whether the one who asks may not read it',
       };
     }
     await clock.sleep(READ_BACK_EVERY_MS, signal);

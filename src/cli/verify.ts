@@ -110,7 +110,7 @@ function chosen(parts: BuiltParts, options: VerifyOptions): Pick<VerifyContext, 
   return { sources: new Map(sources), sinks: new Map(prepared) };
 }
 
-/** Mends what can be mended, and says what was done; one that fails does not keep the others from being tried. */
+/** Repairs what can be fixed, and says what was done; one that fails does not keep the others from being tried. */
 async function repair(config: Config, result: VerifyResult, terminal: Terminal): Promise<string[]> {
   const done: string[] = [];
   for (const { kind, params, does } of repairsFor(result)) {
@@ -150,7 +150,7 @@ function writePage(path: string, page: string): void {
 function unwritable(path: string, error: unknown): ForwardError {
   return new ForwardError('config', `the report cannot be written to ${path}: ${describe(error)}`, {
     cause: error,
-    mend: 'give --report a file in a folder that this user may write to',
+    hint: 'give --report a file in a folder that this user may write to',
   });
 }
 

@@ -18,7 +18,7 @@ export interface ForwardErrorOptions {
   /** True when the receiver may have taken the data although we cannot tell: resending may repeat it. */
   readonly ambiguous?: boolean;
   /** What a person can do about it, as a sentence part: "create a key with …". */
-  readonly mend?: string | undefined;
+  readonly hint?: string | undefined;
 }
 
 /** Message: what happened and where. Never a secret, never an event's body. What happens next is added by the loop. */
@@ -26,7 +26,7 @@ export class ForwardError extends Error {
   readonly kind: ErrorKind;
   readonly retryAfterMs: number | undefined;
   readonly ambiguous: boolean;
-  readonly mend: string | undefined;
+  readonly hint: string | undefined;
 
   constructor(kind: ErrorKind, message: string, options: ForwardErrorOptions = {}) {
     super(message, { cause: options.cause });
@@ -34,7 +34,7 @@ export class ForwardError extends Error {
     this.kind = kind;
     this.retryAfterMs = options.retryAfterMs;
     this.ambiguous = options.ambiguous ?? false;
-    this.mend = options.mend;
+    this.hint = options.hint;
   }
 }
 

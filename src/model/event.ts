@@ -56,7 +56,7 @@ export interface Coverage extends Window {
   readonly serverCount: number | null;
 }
 
-/** Something an operator has to know that no retry can mend. */
+/** Something an operator has to know that no retry can fix. */
 export interface Finding {
   /** `fewer_on_server`, `altered_event`, `gap`, `suspect_window`, … */
   readonly kind: string;

@@ -22,7 +22,7 @@ export function problemsOf(
     } catch (error) {
       if (!(error instanceof ForwardError) || error.kind !== 'config') throw error;
       return [
-        { path, problem: error.mend === undefined ? error.message : `${error.message}; ${error.mend}` },
+        { path, problem: error.hint === undefined ? error.message : `${error.message}; ${error.hint}` },
       ];
     }
   });

@@ -144,7 +144,7 @@ async function readBody(stream: Dispatcher.ResponseData['body'], request: HttpRe
         {
           cause: new DOMException('too large', 'QuotaExceededError'),
           ambiguous: true,
-          mend: 'raise the limit of one answer if the peer may send this much',
+          hint: 'raise the limit of one answer if the peer may send this much',
         },
       );
     }
@@ -175,13 +175,13 @@ function failure(error: unknown, request: HttpRequest, timedOut: boolean): Forwa
   if (isCertificateError(code)) {
     return new ForwardError('denied', `${where(request)}: TLS was refused (${code}: ${describe(error)})`, {
       cause: error,
-      mend: 'check tls.ca_file, the name in the certificate and its dates, and tls.cert_file if the peer asks for one',
+      hint: 'check tls.ca_file, the name in the certificate and its dates, and tls.cert_file if the peer asks for one',
     });
   }
   if (code === 'UND_ERR_INVALID_ARG') {
     return new ForwardError('denied', `${where(request)} was not asked: ${describe(error)}`, {
       cause: error,
-      mend: 'see whether a key or token holds a line break or another character that no header may carry',
+      hint: 'see whether a key or token holds a line break or another character that no header may carry',
     });
   }
   const ambiguous = !CLEAN_CODES.has(code);

@@ -89,7 +89,7 @@ function connectFailure(error: unknown, target: SocketTarget): ForwardError {
   const handshake = target.tls !== undefined && codeOf(error) !== 'ECONNREFUSED';
   return new ForwardError('transient', `${target.where} cannot be reached: ${describe(error)}`, {
     cause: error,
-    mend: handshake
+    hint: handshake
       ? 'if it stays like this, look into the receiver’s log: it may refuse our certificate'
       : undefined,
   });
@@ -111,13 +111,13 @@ function tlsRefusal(error: unknown, where: string): ForwardError | null {
   if (isCertificateError(code)) {
     return new ForwardError('denied', `${where}: TLS was refused (${code}: ${describe(error)})`, {
       cause: error,
-      mend: 'check tls.ca_file, the name in the certificate and its dates, and tls.cert_file if the peer asks for one',
+      hint: 'check tls.ca_file, the name in the certificate and its dates, and tls.cert_file if the peer asks for one',
     });
   }
   if (code.startsWith('ERR_SSL_')) {
     return new ForwardError('denied', `${where}: TLS does not work with this peer (${code})`, {
       cause: error,
-      mend: 'check that the port speaks TLS, version 1.2 or later, and whether it asks for a certificate (tls.cert_file)',
+      hint: 'check that the port speaks TLS, version 1.2 or later, and whether it asks for a certificate (tls.cert_file)',
     });
   }
   return null;

@@ -98,7 +98,7 @@ export function assertPinned(tls: TlsOptions | undefined, raw: Buffer | undefine
   const wanted = tls.fingerprint.replaceAll(':', '').toLowerCase();
   if (raw === undefined || createHash('sha256').update(raw).digest('hex') !== wanted) {
     throw new ForwardError('denied', `${where} shows a certificate that is not the pinned one`, {
-      mend: 'compare tls.fingerprint with the SHA-256 of the certificate that the server should have',
+      hint: 'compare tls.fingerprint with the SHA-256 of the certificate that the server should have',
     });
   }
 }
@@ -128,7 +128,7 @@ const CERTIFICATE_CODES = new Set([
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
 ]);
 
-/** Whether a connection failed because one side's certificate was not accepted: no retry will mend that. */
+/** Whether a connection failed because one side's certificate was not accepted: no retry will fix that. */
 export function isCertificateError(code: string): boolean {
   return (
     CERTIFICATE_CODES.has(code) ||

@@ -127,7 +127,7 @@ async function assertSpace(journal: Journal): Promise<void> {
   const { usedBytes, limitBytes } = await journal.size();
   if (usedBytes < limitBytes) return;
   throw new ForwardError('transient', `the journal is full (${usedBytes} of ${limitBytes} bytes)`, {
-    mend: 'mend the sink that is behind, or raise state.max_size; the Platform keeps the events meanwhile',
+    hint: 'fix the sink that is behind, or raise state.max_size; the Platform keeps the events meanwhile',
   });
 }
 

@@ -34,7 +34,7 @@ const PROGRESS_LINE_MS = 2_000;
 /**
  * The first of the two loops: source to journal. Every harvest is one transaction; after any failure the next poll starts
  * from what the journal holds. Returns when `signal` aborts, or when `patienceMs` is set and everything is read. Throws what
- * no waiting can mend: `corrupt`, `config`, and anything that is no ForwardError.
+ * no waiting can hint: `corrupt`, `config`, and anything that is no ForwardError.
  */
 export async function collect(context: CollectContext, signal: AbortSignal): Promise<void> {
   const { clock, source, status } = context;
@@ -138,15 +138,15 @@ async function waitForSpace(context: CollectContext, signal: AbortSignal): Promi
       if (said) log.info({}, 'the journal has room again; polling goes on');
       return;
     }
-    const mend = 'mend the sink that is behind, or raise state.max_size';
+    const hint = 'fix the sink that is behind, or raise state.max_size';
     const reason = `the journal is full (${usedBytes} of ${limitBytes} bytes): polling waits until the sinks have caught up, the Platform keeps the events`;
     if (!said) log.warn({ used_bytes: usedBytes, limit_bytes: limitBytes }, reason);
     said = true;
     if (context.patienceMs !== null && clock.monotonic() - sinceMs >= context.patienceMs)
-      throw new ForwardError('transient', reason, { mend });
+      throw new ForwardError('transient', reason, { hint });
     enterState(status, 'waiting_for_space', clock.now(), {
       reason,
-      mend,
+      hint,
     });
     await clock.sleep(SPACE_CHECK_MS, signal);
   }
@@ -170,7 +170,7 @@ async function react(
   const nextTryMs = clock.now() + wait;
   enterState(status, held ? 'held' : 'retrying', clock.now(), {
     reason: error.message,
-    mend: error.mend,
+    hint: error.hint,
     nextTryMs,
   });
   await sleepUnlessRefreshed(wait, held, () => context.source.refreshSecrets(), clock, signal);

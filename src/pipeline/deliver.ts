@@ -44,7 +44,7 @@ interface Flight {
 /**
  * The second of the two loops: journal to one sink. Lanes send in parallel; the cursor moves over a settled prefix only, so
  * that a crash sends again what was in flight and never skips. Returns when `signal` aborts or, once `finishing`, when the
- * journal is drained. Throws what no waiting can mend.
+ * journal is drained. Throws what no waiting can fix.
  */
 export async function deliver(context: DeliverContext, signal: AbortSignal): Promise<void> {
   const { journal, name, clock, status } = context;
@@ -214,7 +214,7 @@ async function untilDone<T>(
       faults.failed(error, wait);
       enterState(status, 'retrying', clock.now(), {
         reason: error.message,
-        mend: error.mend,
+        hint: error.hint,
         nextTryMs: clock.now() + wait,
       });
       await clock.sleep(wait, signal);

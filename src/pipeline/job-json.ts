@@ -25,12 +25,12 @@ export function isObject(json: Json | undefined): json is { readonly [key: strin
 
 export function unreadable(): ForwardError {
   return new ForwardError('config', 'a job in the journal cannot be read by this version', {
-    mend: 'start the command again: it leaves a new job',
+    hint: 'start the command again: it leaves a new job',
   });
 }
 
 export function unknownPart(what: 'source' | 'sink', name: string): ForwardError {
   return new ForwardError('config', `there is no ${what} named ${name} in the configuration`, {
-    mend: `name one of the configuration's ${what}s`,
+    hint: `name one of the configuration's ${what}s`,
   });
 }

@@ -129,7 +129,7 @@ export function createOutlet(options: OutletOptions): Outlet {
     const nextTryMs = clock.now() + wait;
     enterState(status, held ? 'held' : 'retrying', clock.now(), {
       reason: error.message,
-      mend: error.mend,
+      hint: error.hint,
       nextTryMs,
     });
   }
@@ -251,17 +251,17 @@ function retryError(receipt: Receipt, left: readonly Left[]): ForwardError {
     denied || left.length === 1 ? reason : `${left.length} events: ${reason}`,
     {
       retryAfterMs: receipt.retryAfterMs,
-      mend: denied ? MASS_REJECTION_MEND : undefined,
+      hint: denied ? MASS_REJECTION_HINT : undefined,
     },
   );
 }
 
 const MASS_REJECTION = 'the receiver refuses nearly everything for one reason';
-const MASS_REJECTION_MEND =
+const MASS_REJECTION_HINT =
   'this looks like the configuration of the sink or the receiver, not like bad events; nothing became a dead letter. Set on_mass_rejection: dead_letter to let them go';
 
 function massRejection(reason: string): ForwardError {
   return new ForwardError('denied', `${MASS_REJECTION}: ${oneLine(reason)}`, {
-    mend: MASS_REJECTION_MEND,
+    hint: MASS_REJECTION_HINT,
   });
 }

@@ -10,7 +10,7 @@ export interface Patience {
   readonly patienceMs: number;
 }
 
-/** Repeats a question until it is answered. Throws what waiting cannot mend at once, and `transient` when patience ends. */
+/** Repeats a question until it is answered. Throws what waiting cannot fix at once, and `transient` when patience ends. */
 export async function withPatience<T>(
   { clock, log, patienceMs }: Patience,
   signal: AbortSignal,

@@ -62,7 +62,7 @@ export function createFaultLog(log: Log, clock: Clock, whatNext: (kind: ErrorKin
       const fields = {
         kind: error.kind,
         error: said,
-        ...(error.mend === undefined ? {} : { mend: error.mend }),
+        ...(error.hint === undefined ? {} : { hint: error.hint }),
         ...(said === text ? { failures, for: formatDuration(Math.round(now - firstMs)) } : {}),
         next: `${whatNext(error.kind)} in ${formatDuration(Math.max(Math.round(nextTryMs / 1000), 1) * 1000)}`,
       };

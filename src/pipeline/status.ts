@@ -1,6 +1,6 @@
 import type { DeliveryClass } from '../sinks/sink.ts';
 
-/** What a loop is doing. `held`: retrying slowly, unhealthy, until somebody mends what is denied. */
+/** What a loop is doing. `held`: retrying slowly, unhealthy, until somebody fixes what is denied. */
 export type LoopState =
   'starting' | 'idle' | 'working' | 'retrying' | 'held' | 'waiting_for_space' | 'stopped';
 
@@ -8,7 +8,7 @@ interface LoopStatus {
   state: LoopState;
   /** Why it is retrying, held or waiting: one sentence. */
   reason: string | null;
-  mend: string | null;
+  hint: string | null;
   /** When the state began, and when the next try is due. Milliseconds since 1970. */
   sinceMs: number;
   nextTryMs: number | null;
@@ -73,7 +73,7 @@ function loopStatus(nowMs: number): LoopStatus {
   return {
     state: 'starting',
     reason: null,
-    mend: null,
+    hint: null,
     sinceMs: nowMs,
     nextTryMs: null,
     turnedMs: nowMs,
@@ -128,7 +128,7 @@ export function enterState(
   nowMs: number,
   why: {
     readonly reason: string;
-    readonly mend?: string | undefined;
+    readonly hint?: string | undefined;
     readonly nextTryMs?: number;
   } | null = null,
 ): void {
@@ -137,6 +137,6 @@ export function enterState(
   if (status.state !== state) status.sinceMs = nowMs;
   status.state = state;
   status.reason = why?.reason ?? null;
-  status.mend = why?.mend ?? null;
+  status.hint = why?.hint ?? null;
   status.nextTryMs = why?.nextTryMs ?? null;
 }

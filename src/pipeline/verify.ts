@@ -147,7 +147,7 @@ function events(count: number): string {
   return `${count} ${count === 1 ? 'event' : 'events'}`;
 }
 
-/** A job that mends a part of what a verification found: see jobs.ts for kinds and parameters. */
+/** A job that fixes a part of what a verification found: see jobs.ts for kinds and parameters. */
 export interface Repair {
   readonly kind: 'backfill' | 'replay';
   readonly params: Json;
@@ -155,7 +155,7 @@ export interface Repair {
   readonly does: string;
 }
 
-/** What can be mended: events that the Platform still has are appended, events that the journal has are sent again. */
+/** What can be fixed: events that the Platform still has are appended, events that the journal has are sent again. */
 export function repairsFor(result: VerifyResult): Repair[] {
   const backfills = result.sources
     .filter((proof) => proof.missingIn.length > 0)

@@ -100,7 +100,7 @@ function refuseUnknown(patch: unknown, prefix: string): void {
     if (switches.some((entry) => entry.path === path)) continue;
     if (!switches.some((entry) => entry.path.startsWith(`${path}.`))) {
       throw new ForwardError('config', `the simulator has no switch named ${oneLine(path, 60)}`, {
-        mend: 'see docs/simulator.md for the switches',
+        hint: 'see docs/simulator.md for the switches',
       });
     }
     refuseUnknown(value, path);

@@ -156,7 +156,7 @@ function refuseTooMany(options: SimulatorOptions, startMs: number): void {
     'config',
     `the simulator would hold about ${Math.round(rows)} events, more than ${MAX_ROWS}`,
     {
-      mend: 'shorten history, or lower rate or burst.rows',
+      hint: 'shorten history, or lower rate or burst.rows',
     },
   );
 }

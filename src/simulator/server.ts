@@ -133,7 +133,7 @@ function readAddress(text: string): { host: string; port: number } {
   const port = Number(match?.[3]);
   if (match === null || port > 65_535) {
     throw new ForwardError('config', `the simulator cannot listen on ${oneLine(text, 80)}`, {
-      mend: 'write host:port, such as 127.0.0.1:9465 or [::1]:0',
+      hint: 'write host:port, such as 127.0.0.1:9465 or [::1]:0',
     });
   }
   return { host: match[1] ?? match[2] ?? '', port };
@@ -149,7 +149,7 @@ async function listen(server: Server, host: string, port: number): Promise<void>
   }).catch((error: unknown) => {
     throw new ForwardError('config', `the simulator cannot listen on ${host}:${port}: ${describe(error)}`, {
       cause: error,
-      mend: 'choose another address with listen, or port 0 for any free one',
+      hint: 'choose another address with listen, or port 0 for any free one',
     });
   });
 }

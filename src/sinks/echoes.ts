@@ -75,7 +75,7 @@ function cleanReport({ items }: CheckReport, hide: Hide): CheckReport {
     items: items.map((item) => ({
       ...item,
       finding: hide(item.finding),
-      ...(item.mend === undefined ? {} : { mend: hide(item.mend) }),
+      ...(item.hint === undefined ? {} : { hint: hide(item.hint) }),
     })),
   };
 }
@@ -85,10 +85,10 @@ function cleanError(error: unknown, hide: Hide): unknown {
   if (!(error instanceof ForwardError)) return error;
   const shown = inspect(error, { depth: 9 });
   if (hide(shown) === shown && hide(error.message) === error.message) return error;
-  const { kind, message, retryAfterMs, ambiguous, mend } = error;
+  const { kind, message, retryAfterMs, ambiguous, hint } = error;
   return new ForwardError(kind, hide(message), {
     retryAfterMs,
     ambiguous,
-    mend: mend === undefined ? undefined : hide(mend),
+    hint: hint === undefined ? undefined : hide(hint),
   });
 }

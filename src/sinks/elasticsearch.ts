@@ -117,7 +117,7 @@ function receiptOf(fates: readonly Fate[], outcome: BulkOutcome, totals: Totals,
 function indexFault(outcome: BulkOutcome, target: string): ForwardError {
   const [reason = ''] = outcome.faulty.values();
   return new ForwardError('denied', `${target} took no document: ${reason}`, {
-    mend: 'check the name, the index template and the privileges (create_doc, and auto_configure to make the stream); `auditferry check` looks at each',
+    hint: 'check the name, the index template and the privileges (create_doc, and auto_configure to make the stream); `auditferry check` looks at each',
   });
 }
 

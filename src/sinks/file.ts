@@ -199,7 +199,7 @@ function dueForRotation(file: ActiveFile, more: number, options: FileOptions, no
 
 function takenPath(path: string): ForwardError {
   return new ForwardError('denied', `${path} is already written to by another sink of this program`, {
-    mend: 'give each file sink a path of its own',
+    hint: 'give each file sink a path of its own',
   });
 }
 
@@ -234,12 +234,12 @@ async function checkFile(path: string): Promise<readonly CheckItem[]> {
     return [{ name: 'writable', outcome: 'ok', finding }];
   } catch (error) {
     const failure = fileFailure(error, path, 'written');
-    return [failed(describe(failure), failure.mend)];
+    return [failed(describe(failure), failure.hint)];
   }
 }
 
-function failed(finding: string, mend: string | undefined): CheckItem {
-  return { name: 'writable', outcome: 'fail', finding, ...(mend === undefined ? {} : { mend }) };
+function failed(finding: string, hint: string | undefined): CheckItem {
+  return { name: 'writable', outcome: 'fail', finding, ...(hint === undefined ? {} : { hint }) };
 }
 
 /** The folder itself, or the nearest one above it that exists. */

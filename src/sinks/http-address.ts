@@ -5,12 +5,12 @@ export function readHttpAddress(text: string): URL {
   const url = URL.parse(text);
   if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
     throw new ForwardError('config', 'is no http or https address', {
-      mend: 'expected one such as https://siem.example.com:8088, the port from 1 to 65535',
+      hint: 'expected one such as https://siem.example.com:8088, the port from 1 to 65535',
     });
   }
   if (url.username !== '' || url.password !== '') {
     throw new ForwardError('config', 'holds a user name or a password', {
-      mend: 'expected the address alone; credentials have keys of their own',
+      hint: 'expected the address alone; credentials have keys of their own',
     });
   }
   return url;

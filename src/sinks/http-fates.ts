@@ -14,8 +14,8 @@ export type StatusReaction = 'taken' | 'denied' | 'transient' | 'split' | 'isola
 
 const TRANSIENT = new Set([408, 425, 429]);
 const ISOLATE = new Set([400, 422]);
-/** 5xx that no waiting mends: not implemented, HTTP version, network login wanted. */
-const NEVER_MENDED = new Set([501, 505, 511]);
+/** 5xx that no waiting fixes: not implemented, HTTP version, network login wanted. */
+const NOT_PASSING = new Set([501, 505, 511]);
 /** Refused before anything was taken; every other transient status may come from behind the receiver's back. */
 const CLEAN = new Set([425, 429, 503]);
 
@@ -25,13 +25,13 @@ export function reactionTo(status: number): StatusReaction {
   if (status === 413) return 'split';
   if (ISOLATE.has(status)) return 'isolate';
   if (TRANSIENT.has(status)) return 'transient';
-  return status >= 500 && !NEVER_MENDED.has(status) ? 'transient' : 'denied';
+  return status >= 500 && !NOT_PASSING.has(status) ? 'transient' : 'denied';
 }
 
 export interface StatusFailureOptions {
   /** The receiver's own words, only from a field known not to quote an event. Shown on one line. */
   readonly said?: string | undefined;
-  readonly mend?: string | undefined;
+  readonly hint?: string | undefined;
 }
 
 /**
@@ -57,13 +57,13 @@ export function statusFailure(
     return new ForwardError('transient', message, {
       retryAfterMs: retryAfter,
       ambiguous,
-      mend: options.mend,
+      hint: options.hint,
     });
   }
-  const mend = options.mend ?? mendFor(response.status);
+  const hint = options.hint ?? hintFor(response.status);
   return new ForwardError(reaction === 'denied' ? 'denied' : 'rejected', message, {
     retryAfterMs: retryAfter,
-    mend,
+    hint,
   });
 }
 
@@ -72,7 +72,7 @@ export function unreadableAnswer(where: string, response: HttpResponse): Forward
   const message = `${where} answered ${response.status} with a body that is not its protocol's${page(response)}`;
   return new ForwardError('transient', message, {
     ambiguous: true,
-    mend: 'check that the address leads to the receiver itself, and not to a login page or a proxy',
+    hint: 'check that the address leads to the receiver itself, and not to a login page or a proxy',
   });
 }
 
@@ -85,7 +85,7 @@ function page(response: HttpResponse): string {
   return mediaType(response.headers) === 'text/html' ? ' (an HTML page, as proxies send)' : '';
 }
 
-function mendFor(status: number): string | undefined {
+function hintFor(status: number): string | undefined {
   if (status === 401) return 'check the credentials; a secret kept in a file is read again by itself';
   if (status === 403)
     return 'check what the credentials are allowed to do, and any address filter before the receiver';

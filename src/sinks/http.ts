@@ -150,12 +150,12 @@ class HttpSink implements Sink {
     const reaction = reactionTo(response.status);
     if (reaction === 'taken') {
       return new ForwardError('denied', `${where} answered ${response.status}, which is not in success`, {
-        mend: 'add the status to success if it means that the batch was taken',
+        hint: 'add the status to success if it means that the batch was taken',
       });
     }
     if (reaction === 'isolate') {
       return new ForwardError('denied', `${where} answered ${response.status} and isolate is off`, {
-        mend: 'look at what the receiver refuses, or set isolate: true where a failed request takes nothing',
+        hint: 'look at what the receiver refuses, or set isolate: true where a failed request takes nothing',
       });
     }
     return statusFailure(where, response, this.#context.clock.now());
@@ -180,12 +180,12 @@ class HttpSink implements Sink {
       items.push(...(await this.#probe(signal)));
     } catch (error) {
       signal.throwIfAborted();
-      const mend = error instanceof ForwardError ? error.mend : undefined;
+      const hint = error instanceof ForwardError ? error.hint : undefined;
       items.push({
         name: 'reachable',
         outcome: 'fail',
         finding: describe(error),
-        ...(mend === undefined ? {} : { mend }),
+        ...(hint === undefined ? {} : { hint }),
       });
     }
     return { items };
@@ -211,7 +211,7 @@ class HttpSink implements Sink {
         name: 'accepts',
         outcome: 'warn',
         finding,
-        mend: BY_SENDING,
+        hint: BY_SENDING,
       },
     ];
   }

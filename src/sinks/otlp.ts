@@ -155,7 +155,7 @@ class OtlpSink implements Sink {
       {
         ambiguous: usual.ambiguous,
         retryAfterMs: retryAfterMs(response.headers, nowMs),
-        mend: 'look at the log of the receiver; the events are kept and offered again slowly',
+        hint: 'look at the log of the receiver; the events are kept and offered again slowly',
       },
     );
   }
@@ -170,9 +170,9 @@ class OtlpSink implements Sink {
       if (readAnswer(response, this.#options.encoding) === null) throw unreadableAnswer(where, response);
     } catch (error) {
       signal.throwIfAborted();
-      const mend = error instanceof ForwardError ? error.mend : undefined;
+      const hint = error instanceof ForwardError ? error.hint : undefined;
       const item = { name: 'receiver', outcome: 'fail', finding: describe(error) } as const;
-      return { items: [{ ...item, ...(mend === undefined ? {} : { mend }) }] };
+      return { items: [{ ...item, ...(hint === undefined ? {} : { hint }) }] };
     }
     const finding = `${where} takes OTLP logs as ${this.#options.encoding}`;
     return { items: [{ name: 'receiver', outcome: 'ok', finding }, this.#transportItem()] };
@@ -184,7 +184,7 @@ class OtlpSink implements Sink {
       name: 'transport',
       outcome: 'warn',
       finding: 'events travel without encryption',
-      mend: 'use an https address unless the collector runs beside this program',
+      hint: 'use an https address unless the collector runs beside this program',
     };
   }
 

@@ -210,7 +210,7 @@ class SplunkHecSink implements Sink {
         `${placeOf(endpoint.event)} took events without an acknowledgement id`,
         {
           ambiguous: true,
-          mend: 'turn on indexer acknowledgement for the token, or set ack: auto',
+          hint: 'turn on indexer acknowledgement for the token, or set ack: auto',
         },
       );
     }

@@ -92,6 +92,6 @@ function failure(error: Error): ForwardError {
   return new ForwardError('denied', `standard output is closed: ${describe(error)}`, {
     cause: error,
     ambiguous: true,
-    mend: 'start the program again with a reader that stays, or write to a file',
+    hint: 'start the program again with a reader that stays, or write to a file',
   });
 }

@@ -208,7 +208,7 @@ function settingsCheck(
       name: 'tls',
       outcome: 'warn',
       finding: 'tls.verify is off: any certificate is accepted',
-      mend: 'name the receiver’s authority in tls.ca_file, or pin tls.fingerprint',
+      hint: 'name the receiver’s authority in tls.ca_file, or pin tls.fingerprint',
     });
   }
   return items;

@@ -64,12 +64,12 @@ describe('readiness', () => {
     expect((await ready(room)).reasons).toMatchObject([{ part: 'daemon', text: /stopping/ }]);
   });
 
-  it('says no with the reason and the mend of a held sink', async () => {
+  it('says no with the reason and the hint of a held sink', async () => {
     const room = createRoom();
-    enterState(room.splunk, 'held', START_MS, { reason: '403 invalid token', mend: 'make a new token' });
+    enterState(room.splunk, 'held', START_MS, { reason: '403 invalid token', hint: 'make a new token' });
     const { ok, reasons } = await ready(room);
     expect(ok).toBe(false);
-    expect(reasons).toEqual([{ part: 'splunk', text: 'held: 403 invalid token', mend: 'make a new token' }]);
+    expect(reasons).toEqual([{ part: 'splunk', text: 'held: 403 invalid token', hint: 'make a new token' }]);
   });
 
   it('bears a short failure, and not a long one', async () => {

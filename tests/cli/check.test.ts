@@ -11,7 +11,7 @@ const room = rooms();
 
 interface Answer {
   readonly ok: boolean;
-  readonly items: readonly { part: string; name: string; outcome: string; finding: string; mend?: string }[];
+  readonly items: readonly { part: string; name: string; outcome: string; finding: string; hint?: string }[];
 }
 
 describe('check', () => {
@@ -28,13 +28,13 @@ describe('check', () => {
     expect(out).toContain('all that a run needs is there');
   });
 
-  it('names what fails with its mend on the next line, and exits with 1', async () => {
+  it('names what fails with its hint on the next line, and exits with 1', async () => {
     const here = room();
     await here.platform({ api_key: 'another-key' });
     const terminal = fakeTerminal({ columns: 80 });
     expect(await check({ config: here.config(FILE_SINK) }, terminal)).toBe(1);
     expect(terminal.printed.out).toMatch(
-      /^✗ source platform {2}key: the Platform refuses the key .*\n +mend: create a new key/m,
+      /^✗ source platform {2}key: the Platform refuses the key .*\n +hint: create a new key/m,
     );
     expect(terminal.printed.out).toContain('1 item failed');
   });
@@ -90,7 +90,7 @@ describe('check', () => {
 
     const asked = fakeTerminal();
     expect(await check({ config }, asked)).toBe(0);
-    expect(asked.printed.out).toContain('mend: run check with --send');
+    expect(asked.printed.out).toContain('hint: run check with --send');
 
     const taken = fakeTerminal();
     expect(await check({ config, send: true }, taken)).toBe(0);
@@ -149,7 +149,7 @@ describe('check', () => {
     const lost = fakeTerminal();
     expect(await check({ config }, lost)).toBe(1);
     expect(lost.printed.out).toMatch(
-      /FAIL state .*journal: .* is missing, although one was made here before\n.*mend/,
+      /FAIL state .*journal: .* is missing, although one was made here before\n.*hint: stop/,
     );
 
     const blocked = room();

@@ -45,7 +45,7 @@ describe('dead-letters beside a running daemon', () => {
     const unknown = {
       kind: 'config',
       message: 'there is no sink named archiv, and no dead letter of one',
-      mend: 'known are archive',
+      hint: 'known are archive',
     };
     await expect(listLetters({ config, sink: 'archiv' }, terminal)).rejects.toMatchObject(unknown);
     await expect(exportLetters([], { config, sink: 'archiv' }, terminal)).rejects.toMatchObject(unknown);
@@ -59,7 +59,7 @@ describe('dead-letters beside a running daemon', () => {
     await listLetters({ config: later, sink: 'archive', json: true }, terminal);
     expect(terminal.json()).toMatchObject({ dead_letters: [{ owner: 'archive' }, { owner: 'archive' }] });
     await expect(listLetters({ config: later, sink: 'x' }, terminal)).rejects.toMatchObject({
-      mend: 'known are newer, archive',
+      hint: 'known are newer, archive',
     });
     const discard = { config: later, all: true, sink: 'archive', reason: 'gone' } as const;
     expect(await changeLetters('discard', [], discard, fakeTerminal())).toBe(0);

@@ -96,7 +96,7 @@ describe('preview', () => {
     expect(terminal.printed.out).not.toContain('archive');
     await expect(preview({ config, limit: 1, sink: 'nobody' }, terminal)).rejects.toMatchObject({
       kind: 'config',
-      mend: 'its sinks are: archive, loud',
+      hint: 'its sinks are: archive, loud',
     });
   });
 });

@@ -32,7 +32,7 @@ function heldView(unclassified: number): AdminView {
   enterState(sink, 'held', nowMs, {
     reason:
       'the file system\u001b[2J is read-only, and this sentence is much longer than a narrow terminal can show at once',
-    mend: 'remount it',
+    hint: 'remount it',
     nextTryMs: nowMs + 90_000,
   });
   said.sources.set('platform', source);
@@ -111,7 +111,7 @@ async function cover(journal: Journal, agoMs: number, status: CoverageStatus): P
 }
 
 describe('status', () => {
-  it('asks the daemon, and shows a held sink with its reason, mend and next try in 80 columns', async () => {
+  it('asks the daemon, and shows a held sink with its reason, hint and next try in 80 columns', async () => {
     const config = await daemon();
     const terminal = fakeTerminal({ columns: 80 });
     expect(await status({ config }, terminal)).toBe(0);
@@ -119,7 +119,7 @@ describe('status', () => {
     expect(out).toMatch(/^auditferry 0\.0\.0 {2}! running for 1h 2m, not ready/);
     expect(out).toMatch(/^! ?.*platform|^✓ platform {2}idle · read up to \d+s ago/m);
     expect(out).toMatch(/├─▶ ✗ archive \(file, raw\)\n.*held · 3 waiting · .*1 dead letter/);
-    expect(out).toContain('mend: remount it');
+    expect(out).toContain('hint: remount it');
     expect(out).toMatch(/next try in 1m \d+s/);
     expect(out).toMatch(/\[ +█+\] 1d/);
     expect(out).not.toContain('\u001b');

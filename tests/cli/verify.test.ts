@@ -43,7 +43,7 @@ describe('verify', () => {
     expect(terminal.printed.out).toMatch(/sink out cannot be asked what it holds/);
   });
 
-  it('names what was deleted or changed anywhere, exits 3, and --repair mends what can be mended', async () => {
+  it('names what was deleted or changed anywhere, exits 3, and --repair fixes what can be fixed', async () => {
     const room = await carryEverything(rooms());
     const db = new DatabaseSync(room.path('data/journal.db'));
     const idAt = (seq: number): string =>

@@ -318,7 +318,7 @@ function expectNoSecrets(bench: Bench, delivery: Delivery): void {
   ];
   const told = [...shown, ...delivery.notices].join('\n');
   for (const secret of bench.harness.secretTexts) expect(told).not.toContain(secret);
-  const messages = delivery.errors.map((error) => `${error.message} ${error.mend ?? ''}`).join('\n');
+  const messages = delivery.errors.map((error) => `${error.message} ${error.hint ?? ''}`).join('\n');
   expect(messages).not.toContain(BODY_MARK);
   for (const error of delivery.errors) expect(error.message).not.toMatch(/[\u0000-\u001f]/);
 }

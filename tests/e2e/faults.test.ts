@@ -220,8 +220,8 @@ describe('a receiver', () => {
     const file = configure({ sinks: 'file: { type: file, path: /dev/full }' });
     const failed = await once(file, '2s');
     expect(failed.code).toBe(1);
-    const mended = await once(configure());
-    expect(mended.code, mended.stderr).toBe(0);
+    const fixed = await once(configure());
+    expect(fixed.code, fixed.stderr).toBe(0);
     expect(readNdjsonIds(join(folder.path, 'out/audit.ndjson')).length).toBeGreaterThan(50);
   });
 });

@@ -107,7 +107,7 @@ describe.runIf(installed())('the status page in a browser', () => {
     await page.getByText('Everything that was read is delivered').waitFor();
     enterState(room.splunk, 'held', Date.now(), {
       reason: '403 invalid token',
-      mend: 'create a new token',
+      hint: 'create a new token',
       nextTryMs: Date.now() + 60_000,
     });
     const held = page.locator('#attention-list li');
@@ -141,7 +141,7 @@ describe.runIf(installed())('the status page in a browser', () => {
       room.events.push({ ...event, id: HOSTILE, createdAt: HOSTILE });
       room.letters.push(aLetter(1, { ...event, id: HOSTILE }, HOSTILE));
       room.findings.push(aFinding(1, HOSTILE));
-      enterState(room.splunk, 'held', Date.now(), { reason: HOSTILE, mend: HOSTILE });
+      enterState(room.splunk, 'held', Date.now(), { reason: HOSTILE, hint: HOSTILE });
     });
     await page.waitForSelector('.events li');
     for (const details of await page.locator('details').all())

@@ -107,7 +107,7 @@ describe('CEF', () => {
     expect(cefHeader('|'.repeat(40), 31)).toBe('\\|'.repeat(31));
   });
 
-  it('mends values for receivers with known faults when asked', () => {
+  it('fixes values for receivers with known faults when asked', () => {
     expect(cefValue('a\nb|c', 99, { replaceNewlines: true, replacePipe: true })).toBe('a b/c');
     const event = canonicalOf({ event_type: 'user_login', user_ip_address: '2001:db8::1' });
     const line = cefFormat.create({ ipv6_in_src: true, space_after_header: true }).render(event, ORIGIN);

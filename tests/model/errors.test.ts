@@ -42,7 +42,7 @@ group('ForwardError', () => {
       kind: 'transient',
       ambiguous: false,
       retryAfterMs: undefined,
-      mend: undefined,
+      hint: undefined,
       cause: 'why',
     });
   });

@@ -198,7 +198,7 @@ describe('an exchange', () => {
     expect(error).toMatchObject({
       kind: 'denied',
       ambiguous: false,
-      mend: expect.stringContaining('line break') as string,
+      hint: expect.stringContaining('line break') as string,
     });
   });
 
@@ -227,7 +227,7 @@ describe('TLS', () => {
     const own = await secure({ cert: stranger.cert, key: stranger.key });
     expect(await failure(exchange(own))).toMatchObject({
       kind: 'denied',
-      mend: expect.stringContaining('ca_file') as string,
+      hint: expect.stringContaining('ca_file') as string,
     });
     const url = await secure(tls);
     expect(await failure(exchange(url))).toMatchObject({ kind: 'denied' });
@@ -269,7 +269,7 @@ describe('TLS', () => {
     for (let round = 0; round < 2; round += 1)
       expect(await failure(exchange(url, {}, http))).toMatchObject({
         kind: 'denied',
-        mend: expect.stringContaining('fingerprint') as string,
+        hint: expect.stringContaining('fingerprint') as string,
       });
     expect(requests).toBe(0);
   });

@@ -167,14 +167,14 @@ describe('a failure', () => {
   });
 
   it('denied holds with slow probes until the key is replaced, then goes on within seconds', async () => {
-    const denied = failing(new ForwardError('denied', '401', { mend: 'replace the key' }));
+    const denied = failing(new ForwardError('denied', '401', { hint: 'replace the key' }));
     const source = fakeSource(...Array.from({ length: 50 }, () => denied));
     const { status, stop, done } = run(source);
     await elapse(clock.sleep(60 * MINUTE));
     const probes = source.polls.length;
     expect(probes).toBeGreaterThan(8);
     expect(probes).toBeLessThan(30);
-    expect(status).toMatchObject({ state: 'held', mend: 'replace the key' });
+    expect(status).toMatchObject({ state: 'held', hint: 'replace the key' });
     expect(status.heldMs).toBeGreaterThan(50 * MINUTE);
     source.secretChanged = true;
     await elapse(clock.sleep(3 * SECOND));
@@ -187,7 +187,7 @@ describe('a failure', () => {
     new ForwardError('corrupt', 'broken'),
     new ForwardError('config', 'wrong'),
     new TypeError('a bug'),
-  ])('that no waiting can mend is thrown: %s', async (error) => {
+  ])('that no waiting can fix is thrown: %s', async (error) => {
     const source = fakeSource(failing(error));
     await expect(elapse(run(source).done)).rejects.toBe(error);
     expect(source.polls).toHaveLength(1);

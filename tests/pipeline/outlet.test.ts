@@ -158,16 +158,16 @@ describe('a failure', () => {
     await expect(elapse(settling)).rejects.toThrow('enough');
   });
 
-  it('denied holds: slow probes, nothing dropped, shown with its mend', async () => {
+  it('denied holds: slow probes, nothing dropped, shown with its hint', async () => {
     const { outlet, sink, status } = setUp(
-      inTurn(new ForwardError('denied', 'bad token', { mend: 'replace it' })),
+      inTurn(new ForwardError('denied', 'bad token', { hint: 'replace it' })),
     );
     const stop = new AbortController();
     const settling = outlet.settle(makeItems(1), stop.signal);
     settling.catch(() => {});
     await elapse(clock.sleep(60 * MINUTE));
     expect(sink.batches.length).toBeLessThan(30);
-    expect(status).toMatchObject({ state: 'held', reason: 'bad token', mend: 'replace it' });
+    expect(status).toMatchObject({ state: 'held', reason: 'bad token', hint: 'replace it' });
     expect(sink.refreshes).toBeGreaterThan((60 * 60) / 4);
     stop.abort(new Error('enough'));
     await expect(elapse(settling)).rejects.toThrow('enough');
@@ -257,7 +257,7 @@ describe('refusals of nearly everything', () => {
     expect(status).toMatchObject({ retries: { denied: 2, transient: 0 }, delivered: 20 });
   });
 
-  it('keep what was taken, and hold with a mend for the rest', async () => {
+  it('keep what was taken, and hold with a hint for the rest', async () => {
     const mixed: Answer = ({ items }): Receipt => ({
       fates: items.map((_, n) => (n % 4 === 0 ? DELIVERED : no)),
     });
@@ -266,7 +266,7 @@ describe('refusals of nearly everything', () => {
     expect(sink.batches.map((batch: Batch) => batch.items.length)).toEqual([20, 15]);
     expect(lines[0]).toMatchObject({
       text: 'held',
-      fields: { mend: expect.stringContaining('on_mass_rejection') as string },
+      fields: { hint: expect.stringContaining('on_mass_rejection') as string },
     });
   });
 

@@ -51,7 +51,7 @@ describe('the log of a failure', () => {
     const clock = testClock();
     const lines: Line[] = [];
     const faults = createFaultLog(listLog(lines), clock, () => 'it is tried again');
-    const error = new ForwardError('transient', 'no\nanswer', { mend: 'wait' });
+    const error = new ForwardError('transient', 'no\nanswer', { hint: 'wait' });
     faults.recovered();
     expect(faults.failingForMs()).toBe(0);
     for (let round = 0; round < 100; round += 1) {
@@ -62,7 +62,7 @@ describe('the log of a failure', () => {
     expect(lines[0]?.fields).toMatchObject({
       kind: 'transient',
       error: 'no answer',
-      mend: 'wait',
+      hint: 'wait',
       next: 'it is tried again in 6s',
     });
     expect(lines[1]?.fields).toMatchObject({ failures: 51, for: '5m' });

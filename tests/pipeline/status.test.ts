@@ -5,13 +5,13 @@ import { createStatus, enterState, sinkStatus, sourceStatus } from '../../src/pi
 it('knows since when a state lasts, why, and forgets why when it is over', () => {
   const status = sinkStatus('splunk', 'confirmed', 0);
   expect(status).toMatchObject({ state: 'starting', sinceMs: 0, turnedMs: 0, heldMs: 0 });
-  enterState(status, 'retrying', 10, { reason: 'no answer', mend: 'wait', nextTryMs: 20 });
+  enterState(status, 'retrying', 10, { reason: 'no answer', hint: 'wait', nextTryMs: 20 });
   enterState(status, 'retrying', 30, { reason: 'still none' });
   expect(status).toMatchObject({
     sinceMs: 10,
     turnedMs: 30,
     reason: 'still none',
-    mend: null,
+    hint: null,
     nextTryMs: null,
   });
   enterState(status, 'working', 40);

@@ -195,7 +195,7 @@ describe.runIf(available('elasticsearch'))('Elasticsearch', () => {
       const sink = openElasticsearch(receiver.url, options);
       const error = await refusal(sink, makeItems(3));
       expect(error.kind).toBe('denied');
-      expect(`${error.message} ${error.mend ?? ''}`).not.toContain('not the password');
+      expect(`${error.message} ${error.hint ?? ''}`).not.toContain('not the password');
       await sink.close();
     }
   });

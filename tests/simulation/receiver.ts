@@ -23,7 +23,7 @@ export interface Receiver {
   down: boolean;
   /** Refuses everything for one reason, as after a wrong change of its configuration. */
   refusesAll: boolean;
-  /** Poison is no poison any more: somebody mended the receiver. */
+  /** Poison is no poison any more: somebody fixed the receiver. */
   takesPoison: boolean;
   /** Off: the faults by chance are over. */
   faulty: boolean;

@@ -50,7 +50,7 @@ it('finds credentials wherever they stand in the options, and takes them out of 
         notice: SAID,
         slowDown: true,
       }),
-      check: async () => ({ items: [{ name: 'one', outcome: 'fail', finding: SAID, mend: SAID }] }),
+      check: async () => ({ items: [{ name: 'one', outcome: 'fail', finding: SAID, hint: SAID }] }),
     },
     warnings,
   );
@@ -64,7 +64,7 @@ it('finds credentials wherever they stand in the options, and takes them out of 
     slowDown: true,
   });
   expect((await sink.check(signal)).items).toEqual([
-    { name: 'one', outcome: 'fail', finding: SHOWN, mend: SHOWN },
+    { name: 'one', outcome: 'fail', finding: SHOWN, hint: SHOWN },
   ]);
   expect(warnings).toEqual([SHOWN]);
   expect('holds' in sink).toBe(false);
@@ -77,7 +77,7 @@ it('throws what was thrown, unless that shows something: then without its cause'
     cause,
     ambiguous: true,
     retryAfterMs: 5,
-    mend: SAID,
+    hint: SAID,
   });
   const stopped = new Error('stopped');
   const failures: Error[] = [harmless, stopped, telling];
@@ -90,7 +90,7 @@ it('throws what was thrown, unless that shows something: then without its cause'
     message: 'no',
     ambiguous: true,
     retryAfterMs: 5,
-    mend: SHOWN,
+    hint: SHOWN,
   });
   expect((error as Error).cause).toBeUndefined();
 });

@@ -199,7 +199,7 @@ describe('a failing disk', () => {
     expect(error).toMatchObject({
       kind: 'transient',
       ambiguous: false,
-      mend: 'free space on this file system',
+      hint: 'free space on this file system',
     });
     expect(ids(readFileSync(path, 'utf8'))).toEqual(idsOf(before));
     append.heal();

@@ -70,7 +70,7 @@ describe('the failure for a status', () => {
     const told = statusFailure('https://r/x', response, NOW_MS, { said: 'bad\nkey\u001b[31m' });
     expect(told.message).toBe('https://r/x answered 401: bad key [31m');
     expect(told.kind).toBe('denied');
-    expect(told.mend).toContain('credentials');
+    expect(told.hint).toContain('credentials');
   });
 
   it('takes a 2xx that nobody can read for nothing', () => {

@@ -118,7 +118,7 @@ describe('the stdout sink', () => {
     for (const _ of [1, 2]) {
       const error = await failureOf(sink);
       expect(error).toMatchObject({ kind: 'denied', ambiguous: true });
-      expect(error.mend).toContain('reader');
+      expect(error.hint).toContain('reader');
     }
     const report = await sink.check(new AbortController().signal);
     expect(report.items[0]).toMatchObject({ outcome: 'fail' });

@@ -144,7 +144,7 @@ describe('syslog over TCP', () => {
     const sink = open({ address: `tcp://127.0.0.1:${fake.port}`, close_timeout: 50 });
     const error = await failureOf(send(sink, makeItems(2)));
     expect(error).toMatchObject({ kind: 'transient', ambiguous: true });
-    expect(error.mend).toContain('require_close');
+    expect(error.hint).toContain('require_close');
   });
 
   it('believes it when told to, and says so once', async () => {
@@ -345,7 +345,7 @@ describe('syslog over TLS', () => {
           // Not every refusal of TLS 1.2 can be told from a receiver that restarts; nothing is sent in either case.
           const expected = version === 'TLSv1.2' ? ['denied', 'transient'] : ['denied'];
           expect(expected).toContain(error.kind);
-          if (error.kind === 'transient') expect(error.mend).toContain('certificate');
+          if (error.kind === 'transient') expect(error.hint).toContain('certificate');
         }
         const report = await sink.check(new AbortController().signal);
         expect(report.items[0]).toMatchObject({ name: 'reachable', outcome: 'fail' });

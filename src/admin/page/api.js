@@ -55,6 +55,6 @@ async function exchange(path, request) {
   const lines = document.lines?.join('\n');
   throw new Failure(
     response.status,
-    [document.error ?? lines ?? `status ${response.status}`, document.mend].filter(Boolean).join(': '),
+    [document.error ?? lines ?? `status ${response.status}`, document.hint].filter(Boolean).join(': '),
   );
 }

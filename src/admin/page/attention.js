@@ -9,16 +9,16 @@ export function drawAttention(section, list, doc, acts) {
   const named = new Set(loops.map((part) => part.name));
   const reasons = [...doc.healthy.reasons, ...doc.ready.reasons].filter((reason) => !named.has(reason.part));
   section.hidden = loops.length + reasons.length + doc.findings.length === 0;
-  const stable = loops.map(({ name, state: its, since, reason, mend }) => [name, its, since, reason, mend]);
+  const stable = loops.map(({ name, state: its, since, reason, hint }) => [name, its, since, reason, hint]);
   show(list, [stable, reasons, doc.findings, acts.allowed], () => [
     ...loops.map((part) => loopItem(part)),
-    ...reasons.map((reason) => item('warn', reason.part, 'not ready', reason.text, reason.mend)),
+    ...reasons.map((reason) => item('warn', reason.part, 'not ready', reason.text, reason.hint)),
     ...doc.findings.map((finding) => findingItem(finding, acts)),
   ]);
   for (const part of loops) drawNextTry(list, part, doc.now);
 }
 
-function item(tone, name, word, text, mend, ...more) {
+function item(tone, name, word, text, hint, ...more) {
   return h(
     'li',
     { 'data-tone': tone },
@@ -29,7 +29,7 @@ function item(tone, name, word, text, mend, ...more) {
       h('span', { class: 'chip', 'data-tone': tone }, h('span', { class: 'dot' }), word),
     ),
     h('p', { class: 'why' }, text),
-    mend ? h('p', { class: 'mend' }, h('span', {}, 'To mend it: '), mend) : null,
+    hint ? h('p', { class: 'todo' }, h('span', {}, 'What to do: '), hint) : null,
     ...more,
   );
 }
@@ -37,7 +37,7 @@ function item(tone, name, word, text, mend, ...more) {
 function loopItem(part) {
   const { word, tone } = state(part.state);
   const next = h('p', { class: 'next', 'data-next': part.name });
-  return item(tone, part.name, `${word} since ${time(part.since)}`, part.reason ?? '', part.mend, next);
+  return item(tone, part.name, `${word} since ${time(part.since)}`, part.reason ?? '', part.hint, next);
 }
 
 /** The countdown changes each second, alone. */

@@ -15,7 +15,7 @@ import {
 import { dirname, join } from 'node:path';
 
 import { describe, ForwardError } from '../../model/errors.ts';
-import { corrupt, RESTORE_MEND } from './faults.ts';
+import { corrupt, RESTORE_HINT } from './faults.ts';
 
 const ID_FILE = 'journal.id';
 const NO_SPACE = new Set(['ENOSPC', 'EDQUOT']);
@@ -60,13 +60,13 @@ export function refuseMissing(files: StateFiles, dir: string, access: 'writer' |
       'corrupt',
       `the journal ${files.journal} ${what}, although one was made here before`,
       {
-        mend: `${RESTORE_MEND}; to start anew on purpose, remove ${join(dir, ID_FILE)}`,
+        hint: `${RESTORE_HINT}; to start anew on purpose, remove ${join(dir, ID_FILE)}`,
       },
     );
   }
   if (access === 'guest') {
     throw new ForwardError('config', `there is no journal in the state directory ${dir} yet`, {
-      mend: 'start auditferry run first, or check state.dir in the configuration',
+      hint: 'start auditferry run first, or check state.dir in the configuration',
     });
   }
 }
@@ -74,7 +74,7 @@ export function refuseMissing(files: StateFiles, dir: string, access: 'writer' |
 export function checkIdentity(files: StateFiles, dir: string, installationId: string): void {
   if (files.expectedId === null || files.expectedId === installationId) return;
   throw new ForwardError('corrupt', `the journal ${files.journal} is not the one that was made here`, {
-    mend: `put the right journal.db back; if it was exchanged on purpose, remove ${join(dir, ID_FILE)}`,
+    hint: `put the right journal.db back; if it was exchanged on purpose, remove ${join(dir, ID_FILE)}`,
   });
 }
 
@@ -120,13 +120,13 @@ export function directoryFault(dir: string, error: unknown): Error {
       `disk is full: nothing can be written to the state directory ${dir}`,
       {
         cause: error,
-        mend: 'free space on that file system, or move state.dir to a larger one',
+        hint: 'free space on that file system, or move state.dir to a larger one',
       },
     );
   }
   if (code === 'EIO') return corrupt(`the state directory ${dir} cannot be read: ${describe(error)}`, error);
   return new ForwardError('config', `the state directory ${dir} cannot be used: ${describe(error)}`, {
     cause: error,
-    mend: 'give state.dir a directory that this user may read and write',
+    hint: 'give state.dir a directory that this user may read and write',
   });
 }

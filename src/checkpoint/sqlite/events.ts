@@ -75,7 +75,7 @@ export function events(
     const at = store.timestamp();
     const held = cursorOf(sink);
     const name = oneLine(sink);
-    // Both would skip or repeat events unseen; they are faults of the caller, which no retry mends.
+    // Both would skip or repeat events unseen; they are faults of the caller, which no retry fixes.
     if (upTo < held)
       throw new Error(`the cursor of sink ${name} is at ${held} and cannot move back to ${upTo}`);
     if (upTo > chainEnds().headSeq)

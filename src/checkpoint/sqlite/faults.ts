@@ -11,7 +11,7 @@ const FULL = 13;
 const CANNOT_OPEN = 14;
 const NOT_A_DATABASE = 26;
 
-export const RESTORE_MEND =
+export const RESTORE_HINT =
   'stop, keep a copy of the state directory, and put back a backup of journal.db (docs/journal.md); ' +
   'what came after the backup is read from the Platform again and sinks may receive repeats';
 
@@ -28,7 +28,7 @@ export function journalFault(error: unknown, path: string): unknown {
       return new ForwardError(
         'transient',
         `disk is full: the journal at ${path} takes nothing until space is free`,
-        { ...cause, mend: 'free space on that file system, or move state.dir to a larger one' },
+        { ...cause, hint: 'free space on that file system, or move state.dir to a larger one' },
       );
     case BUSY:
     case LOCKED:
@@ -37,7 +37,7 @@ export function journalFault(error: unknown, path: string): unknown {
         `the journal at ${path} is busy: another command is writing to it`,
         {
           ...cause,
-          mend: 'wait for the other command to finish',
+          hint: 'wait for the other command to finish',
         },
       );
     case IO_ERROR:
@@ -47,7 +47,7 @@ export function journalFault(error: unknown, path: string): unknown {
       return new ForwardError(
         'transient',
         `the journal at ${path} cannot be read or written now: ${describe(error)}`,
-        { ...cause, mend: 'look at the disk, its mount options and the free space' },
+        { ...cause, hint: 'look at the disk, its mount options and the free space' },
       );
     case CORRUPT:
     case NOT_A_DATABASE:
@@ -58,7 +58,7 @@ export function journalFault(error: unknown, path: string): unknown {
 }
 
 export function corrupt(message: string, cause?: unknown): ForwardError {
-  return new ForwardError('corrupt', message, { cause, mend: RESTORE_MEND });
+  return new ForwardError('corrupt', message, { cause, hint: RESTORE_HINT });
 }
 
 export function isBusy(error: unknown): boolean {

@@ -64,14 +64,14 @@ export function createPrivate(path: string): void {
 
 function inUse(dir: string, who: string): ForwardError {
   return new ForwardError('config', `state directory ${dir} is in use by ${who}`, {
-    mend: 'stop that process, or give this one another state.dir: two may not write to one journal',
+    hint: 'stop that process, or give this one another state.dir: two may not write to one journal',
   });
 }
 
 function unusable(path: string, cause: unknown): ForwardError {
   return new ForwardError('config', `cannot lock the state directory with ${path}`, {
     cause,
-    mend: 'check the permissions, and that the file system supports file locks; journal.lock holds no data and may be removed while nothing runs',
+    hint: 'check the permissions, and that the file system supports file locks; journal.lock holds no data and may be removed while nothing runs',
   });
 }
 

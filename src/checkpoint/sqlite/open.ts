@@ -52,14 +52,14 @@ export function openDatabase(path: string, walPath: string, access: 'writer' | '
       throw new ForwardError(
         'config',
         `the journal ${path} is of schema version ${version}; this release knows up to ${MIGRATIONS.length}`,
-        { mend: 'run the newer release that wrote it: there is no way back' },
+        { hint: 'run the newer release that wrote it: there is no way back' },
       );
     }
     if (access === 'guest' && version < MIGRATIONS.length) {
       throw new ForwardError(
         'config',
         `the journal ${path} is of schema version ${version} and not yet ${MIGRATIONS.length}`,
-        { mend: 'start auditferry run of this release once: it brings the journal up to date' },
+        { hint: 'start auditferry run of this release once: it brings the journal up to date' },
       );
     }
   }
@@ -80,7 +80,7 @@ function configure(db: DatabaseSync): void {
   const mode = db.prepare('PRAGMA journal_mode').get()?.['journal_mode'];
   if (mode === 'wal') return;
   throw new ForwardError('config', 'the file system of the state directory cannot hold a write-ahead log', {
-    mend: 'use a local file system: the log needs shared memory, which most network file systems lack',
+    hint: 'use a local file system: the log needs shared memory, which most network file systems lack',
   });
 }
 
@@ -109,6 +109,6 @@ function check(db: DatabaseSync, path: string, uncleanEnd: boolean): void {
 
 function foreign(path: string, why: string): ForwardError {
   return new ForwardError('config', `${path} is not an auditferry journal: ${why}`, {
-    mend: 'point state.dir at another directory; if a journal was here before, put back a backup of journal.db',
+    hint: 'point state.dir at another directory; if a journal was here before, put back a backup of journal.db',
   });
 }

@@ -60,7 +60,7 @@ export function createStore(db: DatabaseSync, path: string, clock: Clock, access
     writerOnly: (what) => {
       if (access === 'writer') return;
       throw new ForwardError('config', `only the process that holds the journal at ${path} may ${what}`, {
-        mend: 'leave this to the running daemon, or stop it and run the command alone',
+        hint: 'leave this to the running daemon, or stop it and run the command alone',
       });
     },
     isOpen: () => db.isOpen,

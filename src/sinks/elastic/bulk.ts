@@ -248,7 +248,7 @@ function unreadableRequest(answer: ClusterAnswer): ForwardError {
   const { type, reason } = errorOf(answer);
   const said = `${answer.where} answered 400 to every request: ${shortReason(type, reason)}`;
   return new ForwardError('denied', said, {
-    mend: 'check that the address leads to the cluster itself, and the names of the target and the pipeline',
+    hint: 'check that the address leads to the cluster itself, and the names of the target and the pipeline',
   });
 }
 

@@ -45,8 +45,8 @@ async function probe(parts: ElasticParts, signal: AbortSignal): Promise<Flavour 
 }
 
 function failed(name: string, error: unknown): CheckItem {
-  const mend = error instanceof ForwardError ? error.mend : undefined;
-  return { name, outcome: 'fail', finding: describe(error), ...(mend === undefined ? {} : { mend }) };
+  const hint = error instanceof ForwardError ? error.hint : undefined;
+  return { name, outcome: 'fail', finding: describe(error), ...(hint === undefined ? {} : { hint }) };
 }
 
 function transportItem({ options }: ElasticParts): CheckItem {
@@ -57,7 +57,7 @@ function transportItem({ options }: ElasticParts): CheckItem {
       name: 'transport',
       outcome: 'warn',
       finding: 'credentials and events travel without encryption',
-      mend: 'use an https address',
+      hint: 'use an https address',
     };
   }
   return { name: 'transport', outcome: 'ok', finding: clear ? 'http, without credentials' : 'https' };
@@ -99,7 +99,7 @@ async function privilegesItem(
   const items: CheckItem[] = [];
   if (at(held, NEEDED) === false) {
     const finding = `these credentials may not write to ${parts.target.searched}`;
-    items.push({ name, outcome: 'fail', finding, mend: `give them ${NEEDED} on it` });
+    items.push({ name, outcome: 'fail', finding, hint: `give them ${NEEDED} on it` });
   }
   for (const [privilege, loss] of Object.entries(WISHED)) {
     if (at(held, privilege) !== false) continue;
@@ -107,7 +107,7 @@ async function privilegesItem(
       name,
       outcome: 'warn',
       finding: `without ${privilege} ${loss}`,
-      mend: `give ${privilege}, or accept it`,
+      hint: `give ${privilege}, or accept it`,
     });
   }
   return items.length > 0 ? items : [{ name, outcome: 'ok', finding: privileges.join(', ') }];
@@ -128,7 +128,7 @@ async function targetItem(parts: ElasticParts, flavour: Flavour, signal: AbortSi
   if (answer.status === 404) return [await absentStream(parts, signal)];
   if (answer.status === 403) {
     const finding = `${target.name} cannot be looked at with these credentials`;
-    return [{ name: 'target', outcome: 'warn', finding, mend: 'give view_index_metadata' }];
+    return [{ name: 'target', outcome: 'warn', finding, hint: 'give view_index_metadata' }];
   }
   throw statusFailure(answer.where, answer, parts.context.clock.now(), { said: errorOf(answer).type });
 }
@@ -146,14 +146,14 @@ function presentStream(parts: ElasticParts, flavour: Flavour, stream: unknown): 
       outcome: 'fail',
       finding:
         'a time_series stream computes its own document ids: events cannot be told apart from their repeats',
-      mend: 'use a template without `index.mode: time_series`',
+      hint: 'use a template without `index.mode: time_series`',
     });
   } else if (mode === 'logsdb') {
     items.push({
       name: 'index mode',
       outcome: 'warn',
       finding: 'logsdb: the stored document may come back with its members in another order',
-      mend: 'nothing to do, unless you compare documents byte by byte',
+      hint: 'nothing to do, unless you compare documents byte by byte',
     });
   }
   items.push(lifecycleItem(flavour, stream));
@@ -175,7 +175,7 @@ function lifecycleItem(flavour: Flavour, stream: unknown): CheckItem {
     name,
     outcome: 'warn',
     finding: 'no lifecycle: the stream never rolls over and nothing is deleted',
-    mend: 'set `install: { lifecycle: 365d }`, or give the stream a lifecycle',
+    hint: 'set `install: { lifecycle: 365d }`, or give the stream a lifecycle',
   };
 }
 
@@ -202,7 +202,7 @@ async function absentStream(parts: ElasticParts, signal: AbortSignal): Promise<C
       name,
       outcome: 'warn',
       finding,
-      mend: 'make sure that a template with `data_stream: {}` matches it',
+      hint: 'make sure that a template with `data_stream: {}` matches it',
     };
   }
   const template = winningTemplate(listAt(answer.json, 'index_templates'), target.name);
@@ -218,7 +218,7 @@ async function absentStream(parts: ElasticParts, signal: AbortSignal): Promise<C
     name,
     outcome: 'fail',
     finding: `${target.name} is not there, and cannot be made: ${why}`,
-    mend: 'set `install: true`, or create an index template with `data_stream: {}`, or use `index`',
+    hint: 'set `install: true`, or create an index template with `data_stream: {}`, or use `index`',
   };
 }
 
@@ -263,11 +263,11 @@ async function pipelineItem(
   if (answer.status === 200) return [{ name, outcome: 'ok', finding: pipeline }];
   if (answer.status !== 404) {
     const finding = `${pipeline} cannot be looked at (${answer.status})`;
-    return [{ name, outcome: 'warn', finding, mend: 'make sure that it is there' }];
+    return [{ name, outcome: 'warn', finding, hint: 'make sure that it is there' }];
   }
   if (readInstall(parts.options) !== null && pipeline === PIPELINE_NAME) {
     return [{ name, outcome: 'ok', finding: `${pipeline} is installed with the first event` }];
   }
   const finding = `the pipeline ${pipeline} does not exist: every event would be refused`;
-  return [{ name, outcome: 'fail', finding, mend: 'create it, or take `pipeline` out' }];
+  return [{ name, outcome: 'fail', finding, hint: 'create it, or take `pipeline` out' }];
 }

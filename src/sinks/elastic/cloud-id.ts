@@ -25,6 +25,6 @@ export function cloudIdUrl(cloudId: string): URL {
 
 function unreadable(): ForwardError {
   return new ForwardError('config', 'cannot be read as an Elastic Cloud ID', {
-    mend: 'copy it again from the deployment page, or give `url` instead',
+    hint: 'copy it again from the deployment page, or give `url` instead',
   });
 }

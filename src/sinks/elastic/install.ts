@@ -153,9 +153,9 @@ function refused(context: InstallContext, piece: Piece, answer: ClusterAnswer, w
   const { type, reason } = errorOf(answer);
   const where = `${piece.title} ${what}: ${answer.where}`;
   const said = `${type} ${reason}`;
-  const mend =
+  const hint =
     'give these credentials manage_index_templates (and manage_ilm, manage_pipeline), or install the files of content/elastic yourself and set `install: false`';
   if (reactionTo(answer.status) === 'transient')
     return statusFailure(where, answer, context.nowMs(), { said });
-  return new ForwardError('denied', `${where} answered ${answer.status}: ${oneLine(said)}`, { mend });
+  return new ForwardError('denied', `${where} answered ${answer.status}: ${oneLine(said)}`, { hint });
 }

@@ -168,7 +168,7 @@ function apiKeyHeader(apiKey: Secret): string {
       'denied',
       'api_key is empty or holds a space, a line break or a character outside ASCII',
       {
-        mend: 'give the `encoded` value of the API key, or id:key',
+        hint: 'give the `encoded` value of the API key, or id:key',
       },
     );
   }

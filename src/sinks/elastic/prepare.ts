@@ -99,7 +99,7 @@ async function makeStream(parts: ElasticParts, signal: AbortSignal): Promise<voi
     'denied',
     `${target.name} is no data stream and cannot be made one: ${made.status} ${reason.slice(0, 200)}`,
     {
-      mend: 'set `install: true`, or create an index template with `data_stream: {}` for it, or use `index`',
+      hint: 'set `install: true`, or create an index template with `data_stream: {}` for it, or use `index`',
     },
   );
 }

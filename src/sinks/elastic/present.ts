@@ -93,7 +93,7 @@ export async function copiesOf(
   if ('status' in present) {
     throw statusFailure(present.where, present, nowMs, {
       said: errorOf(present).type,
-      mend: 'give these credentials `read` on the target to be able to verify',
+      hint: 'give these credentials `read` on the target to be able to verify',
     });
   }
   if (!present.complete) {

@@ -62,6 +62,6 @@ function assertName(key: 'data_stream' | 'index', name: string): void {
     Buffer.byteLength(name) <= NAME_LIMIT_BYTES;
   if (fits) return;
   throw new ForwardError('config', 'is not a name that Elasticsearch accepts', {
-    mend: `expected lower case, digits, "-", "_" and "."${key === 'index' ? `, and ${MONTH} for the month` : ''}`,
+    hint: `expected lower case, digits, "-", "_" and "."${key === 'index' ? `, and ${MONTH} for the month` : ''}`,
   });
 }

@@ -44,7 +44,7 @@ export const appendAll: Append = async (handle, bytes) => {
   }
 };
 
-/** Opens or creates the file and mends its end: a line that a crash cut off is removed, and its event is sent again. */
+/** Opens or creates the file and fixes its end: a line that a crash cut off is removed, and its event is sent again. */
 export async function openActive(options: ActiveOptions): Promise<ActiveFile> {
   const { path } = options;
   let handle: FileHandle | null = null;
@@ -54,7 +54,7 @@ export async function openActive(options: ActiveOptions): Promise<ActiveFile> {
     handle = await open(path, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, options.mode);
     const found = await handle.stat();
     if (!found.isFile()) {
-      throw new ForwardError('denied', `${path} is not a regular file`, { mend: 'choose another path' });
+      throw new ForwardError('denied', `${path} is not a regular file`, { hint: 'choose another path' });
     }
     if (options.fsync) await syncFolder(dirname(path));
     const size = await mendEnd(handle, found.size, options);
@@ -71,7 +71,7 @@ async function mendEnd(handle: FileHandle, size: number, options: ActiveOptions)
   if (end === size) return size;
   if (size - end > TORN_LIMIT_BYTES) {
     throw new ForwardError('denied', `${options.path} ends in a line that no event of ours can have`, {
-      mend: 'move the file away if it belongs to another program, or choose another path',
+      hint: 'move the file away if it belongs to another program, or choose another path',
     });
   }
   await handle.truncate(end);
@@ -115,7 +115,7 @@ async function restore(file: ActiveFile, options: ActiveOptions): Promise<boolea
     if (options.fsync) await file.handle.sync();
     return true;
   } catch {
-    return false; // the next opening mends a torn line; whole lines stay and repeat
+    return false; // the next opening fixes a torn line; whole lines stay and repeat
   }
 }
 

@@ -1,6 +1,6 @@
 import { describe, ForwardError } from '../../model/errors.ts';
 
-const MENDS: Readonly<Record<string, string>> = {
+const HINTS: Readonly<Record<string, string>> = {
   EACCES: 'give the account of this program write permission on the file and its folder',
   EEXIST: 'a part of the path is a file: choose another path',
   EISDIR: 'name a file, not a folder',
@@ -18,14 +18,14 @@ const MENDS: Readonly<Record<string, string>> = {
 export function fileFailure(error: unknown, path: string, doing: string, ambiguous = false): ForwardError {
   if (error instanceof ForwardError) return error;
   const code = codeOf(error);
-  const mend = MENDS[code];
+  const hint = HINTS[code];
   const message = `${path} cannot be ${doing}: ${describe(error)}`;
-  if (mend !== undefined) return new ForwardError('denied', message, { cause: error, mend });
+  if (hint !== undefined) return new ForwardError('denied', message, { cause: error, hint });
   const full = code === 'ENOSPC' || code === 'EDQUOT';
   return new ForwardError('transient', message, {
     cause: error,
     ambiguous,
-    mend: full ? 'free space on this file system' : undefined,
+    hint: full ? 'free space on this file system' : undefined,
   });
 }
 

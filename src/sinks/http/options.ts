@@ -144,12 +144,12 @@ function operatorHeader(name: string, value: Secret, options: HttpSinkOptions): 
   const credentials = options.bearer !== undefined || options.username !== undefined;
   const lower = name.toLowerCase();
   if (OWN_HEADERS.has(lower) || (lower === 'authorization' && credentials)) {
-    throw new ForwardError('config', 'is set by the sink itself', { mend: 'expected another header' });
+    throw new ForwardError('config', 'is set by the sink itself', { hint: 'expected another header' });
   }
   const text = value.reveal();
   if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(text)) {
     throw new ForwardError('config', 'holds a character that no header can carry', {
-      mend: 'expected printable text',
+      hint: 'expected printable text',
     });
   }
   return [lower, text];
@@ -165,7 +165,7 @@ function successRange(entry: number | string): readonly [number, number] {
   const [first = '', last = first] = String(entry).split('-');
   if (Number(first) > Number(last)) {
     throw new ForwardError('config', 'runs backwards', {
-      mend: 'expected the lower status first, such as 200-299',
+      hint: 'expected the lower status first, such as 200-299',
     });
   }
   return [Number(first), Number(last)];

@@ -40,6 +40,6 @@ export function signingKey(secret: Secret): Buffer {
   const key = BASE64.test(encoded) ? Buffer.from(encoded, 'base64') : Buffer.alloc(0);
   if (key.length > 0) return key;
   throw new ForwardError('config', 'is not of the form whsec_<base64>', {
-    mend: `make one with: printf '${PREFIX}%s' "$(head -c 32 /dev/urandom | base64)"`,
+    hint: `make one with: printf '${PREFIX}%s' "$(head -c 32 /dev/urandom | base64)"`,
   });
 }

@@ -104,12 +104,12 @@ export function operatorHeaders(headers: OtlpOptions['headers']): Readonly<Recor
 function operatorHeader(name: string, value: Secret): [string, string] {
   const lower = name.toLowerCase();
   if (OWN_HEADERS.has(lower)) {
-    throw new ForwardError('config', 'is set by the sink itself', { mend: 'expected another header' });
+    throw new ForwardError('config', 'is set by the sink itself', { hint: 'expected another header' });
   }
   const text = value.reveal().trim();
   if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(text)) {
     throw new ForwardError('config', 'holds a character that no header can carry', {
-      mend: 'expected printable text',
+      hint: 'expected printable text',
     });
   }
   return [lower, text];

@@ -92,7 +92,7 @@ export function pollFailure(endpoint: Endpoint, response: HttpResponse, nowMs: n
   if (failure.kind === 'transient') return failure;
   return new ForwardError('denied', failure.message, {
     ambiguous: true,
-    mend: failure.mend ?? 'check that the token has indexer acknowledgement, or set ack: off',
+    hint: failure.hint ?? 'check that the token has indexer acknowledgement, or set ack: off',
     retryAfterMs: failure.retryAfterMs,
   });
 }
@@ -108,7 +108,7 @@ function timedOut(endpoint: Endpoint, count: number, timeoutMs: number): Forward
   const message = `${placeOf(endpoint.ack)} did not acknowledge ${count} requests within ${Math.round(timeoutMs / 1000)} s`;
   return new ForwardError('transient', message, {
     ambiguous: true,
-    mend: 'look at the indexer’s queues; behind a load balancer, check that sessions are sticky',
+    hint: 'look at the indexer’s queues; behind a load balancer, check that sessions are sticky',
   });
 }
 
@@ -117,6 +117,6 @@ function lostAnswer(endpoint: Endpoint, what: string, cause?: unknown): ForwardE
   return new ForwardError('transient', message, {
     ambiguous: true,
     cause,
-    mend: `check what stands between here and ${endpoint.ack.host}`,
+    hint: `check what stands between here and ${endpoint.ack.host}`,
   });
 }

@@ -112,7 +112,7 @@ async function checkAck(
       name: 'ack',
       outcome: 'warn',
       finding: 'the token has no indexer acknowledgement: what an indexer has queued is lost if it crashes',
-      mend: 'turn on indexer acknowledgement for the token, or set ack: off to accept this',
+      hint: 'turn on indexer acknowledgement for the token, or set ack: off to accept this',
     };
   }
   if (answer === null) throw statusFailure(where, response, clock.now());
@@ -135,13 +135,13 @@ function unprovenIndex(options: SplunkOptions): CheckItem {
     name: 'index',
     outcome: 'warn',
     finding: `${index} cannot be proven without sending an event`,
-    mend: BY_SENDING,
+    hint: BY_SENDING,
   };
 }
 
 function clearText(endpoint: Endpoint): CheckItem {
   const finding = `${endpoint.base.origin} is plain HTTP: the token and every event can be read on the way`;
-  return { name: 'tls', outcome: 'warn', finding, mend: 'use https' };
+  return { name: 'tls', outcome: 'warn', finding, hint: 'use https' };
 }
 
 function isLoopback(url: URL): boolean {
@@ -157,7 +157,7 @@ async function guarded(
     return await look();
   } catch (error) {
     signal.throwIfAborted();
-    const mend = error instanceof ForwardError ? error.mend : undefined;
-    return { name, outcome: 'fail', finding: describe(error), ...(mend === undefined ? {} : { mend }) };
+    const hint = error instanceof ForwardError ? error.hint : undefined;
+    return { name, outcome: 'fail', finding: describe(error), ...(hint === undefined ? {} : { hint }) };
   }
 }

@@ -87,8 +87,8 @@ export function failureOf(
 ): ForwardError {
   const message = `${question.where} answered code ${answer.code} (${answer.text})`;
   const floor = retryAfterMs(response.headers, question.nowMs);
-  const mend = DENIED.get(answer.code);
-  if (mend !== undefined) return new ForwardError('denied', message, { mend, retryAfterMs: floor });
+  const hint = DENIED.get(answer.code);
+  if (hint !== undefined) return new ForwardError('denied', message, { hint, retryAfterMs: floor });
   if (BUSY.has(answer.code)) return new ForwardError('transient', message, { retryAfterMs: floor });
   if (answer.code === INTERNAL_ERROR) {
     return new ForwardError('transient', message, { retryAfterMs: floor, ambiguous: true });
@@ -144,7 +144,7 @@ function withoutCode(
     return statusFailure(question.where, response, question.nowMs, { said });
   }
   return new ForwardError('denied', `${question.where} answered ${response.status} without a HEC code`, {
-    mend: 'check that the address leads to the HTTP Event Collector, with the right scheme, and what stands between',
+    hint: 'check that the address leads to the HTTP Event Collector, with the right scheme, and what stands between',
   });
 }
 

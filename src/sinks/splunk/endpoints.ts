@@ -134,7 +134,7 @@ export class Endpoints {
     endpoint.restsUntilMs = now + Math.max(error.retryAfterMs ?? 0, REST_MS);
     const awake = this.all.some((one) => one.restsUntilMs <= now);
     if (!awake || error.kind !== 'transient' || error.retryAfterMs === undefined) return error;
-    const { ambiguous, cause, mend } = error;
-    return new ForwardError('transient', error.message, { ambiguous, cause, mend });
+    const { ambiguous, cause, hint } = error;
+    return new ForwardError('transient', error.message, { ambiguous, cause, hint });
   }
 }

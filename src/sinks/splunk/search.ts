@@ -69,7 +69,7 @@ export async function runSearch(
     const failure = statusFailure(placeOf(url), response, context.clock.now());
     if (failure.kind !== 'rejected') throw failure;
     throw new ForwardError('denied', `${failure.message}: the search was refused`, {
-      mend: 'check that the address is the management port and that the user may search the index',
+      hint: 'check that the address is the management port and that the user may search the index',
     });
   }
   const lines = response.body.toString('utf8').split('\n');

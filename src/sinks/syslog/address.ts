@@ -23,7 +23,7 @@ export function parseAddress(text: string): Address {
   const port = Number(text.slice(text.lastIndexOf(':') + 1));
   if (match === null || !(port >= 1 && port <= 65_535)) {
     throw new ForwardError('config', 'is not a syslog address', {
-      mend: 'expected protocol, host and port from 1 to 65535: tls://siem:6514, tcp://, udp://, relp:// or relp+tls://; IPv6 in brackets',
+      hint: 'expected protocol, host and port from 1 to 65535: tls://siem:6514, tcp://, udp://, relp:// or relp+tls://; IPv6 in brackets',
     });
   }
   const host = match[2] ?? '';

@@ -59,7 +59,7 @@ async function greet(wire: Wire, options: TransportOptions, signal: AbortSignal)
     throw new ForwardError(
       'denied',
       `${options.address.where} does not take syslog over RELP: "${oneLine(status, 120)}"`,
-      { mend: 'enable a RELP input for the syslog command on this port (imrelp in rsyslog)' },
+      { hint: 'enable a RELP input for the syslog command on this port (imrelp in rsyslog)' },
     );
   }
 }
@@ -136,7 +136,7 @@ function watchWire(socket: Socket, where: string): Wire {
 
 function garbled(where: string, error: unknown): ForwardError {
   return new ForwardError('denied', `${where} does not speak RELP: ${describe(error)}`, {
-    mend: 'check that host and port are those of a RELP input, and that both sides agree on TLS',
+    hint: 'check that host and port are those of a RELP input, and that both sides agree on TLS',
   });
 }
 

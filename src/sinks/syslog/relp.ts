@@ -48,13 +48,13 @@ async function checkRelp(options: TransportOptions, signal: AbortSignal): Promis
     return [{ name: 'reachable', outcome: 'ok', finding: `${where} takes syslog over RELP` }];
   } catch (error) {
     signal.throwIfAborted();
-    const mend = error instanceof ForwardError ? error.mend : undefined;
+    const hint = error instanceof ForwardError ? error.hint : undefined;
     return [
       {
         name: 'reachable',
         outcome: 'fail',
         finding: describe(error),
-        ...(mend === undefined ? {} : { mend }),
+        ...(hint === undefined ? {} : { hint }),
       },
     ];
   }

@@ -177,7 +177,7 @@ function write(socket: Socket, bytes: Buffer): Promise<void> {
 function talkative(where: string, data: Buffer): ForwardError {
   const said = oneLine(data.toString('latin1', 0, 60), 60);
   return new ForwardError('denied', `${where} answers where a syslog receiver keeps silent: "${said}"`, {
-    mend: 'check that host and port are those of a syslog input, and that it expects TLS only if the address says so',
+    hint: 'check that host and port are those of a syslog input, and that it expects TLS only if the address says so',
   });
 }
 
@@ -194,7 +194,7 @@ function silentPeer(where: string, ms: number): ForwardError {
     `${where} did not close its side within ${seconds} s, so it may not have read the batch`,
     {
       ambiguous: true,
-      mend: 'raise close_timeout if the receiver is slow; set require_close: false only if it never closes',
+      hint: 'raise close_timeout if the receiver is slow; set require_close: false only if it never closes',
     },
   );
 }
@@ -215,7 +215,7 @@ async function listenForRefusal(options: TransportOptions, signal: AbortSignal):
 function unwanted(where: string, cause: unknown): ForwardError {
   return new ForwardError('denied', `${where} closes connections right after the TLS handshake`, {
     cause,
-    mend: 'check tls.cert_file against the certificates that the receiver accepts; its log says why it refuses',
+    hint: 'check tls.cert_file against the certificates that the receiver accepts; its log says why it refuses',
   });
 }
 
@@ -232,13 +232,13 @@ async function checkStream(options: TransportOptions, signal: AbortSignal): Prom
     }
   } catch (error) {
     signal.throwIfAborted();
-    const mend = error instanceof ForwardError ? error.mend : undefined;
+    const hint = error instanceof ForwardError ? error.hint : undefined;
     return [
       {
         name: 'reachable',
         outcome: 'fail',
         finding: describe(error),
-        ...(mend === undefined ? {} : { mend }),
+        ...(hint === undefined ? {} : { hint }),
       },
     ];
   }

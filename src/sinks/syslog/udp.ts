@@ -99,7 +99,7 @@ async function checkUdp(options: TransportOptions, signal: AbortSignal): Promise
       name: 'reachable',
       outcome: 'warn',
       finding: `${options.address.where} has an address; whether datagrams arrive cannot be known`,
-      mend: 'use tls:// or relp:// where losing an event matters',
+      hint: 'use tls:// or relp:// where losing an event matters',
     },
   ];
 }

@@ -49,7 +49,7 @@ async function checkApi(client: Client, signal: AbortSignal): Promise<CheckItem>
       name,
       outcome: 'warn',
       finding: 'the installation shows no OpenAPI document; v2 is assumed',
-      mend: 'set api: v1 for an installation from before April 2026',
+      hint: 'set api: v1 for an installation from before April 2026',
     };
   const path = paths['/audit-logs'];
   if (!isObject(path))
@@ -57,7 +57,7 @@ async function checkApi(client: Client, signal: AbortSignal): Promise<CheckItem>
       name,
       outcome: 'fail',
       finding: 'the installation has no /audit-logs',
-      mend: 'it is too old, or the URL is not that of a CloudQuery Platform',
+      hint: 'it is too old, or the URL is not that of a CloudQuery Platform',
     };
   return {
     name,
@@ -75,7 +75,7 @@ async function checkKey(client: Client, key: Secret, signal: AbortSignal): Promi
       name,
       outcome: 'fail',
       finding: 'the Platform refuses the key (401)',
-      mend: 'create a new key (every key expires) and replace it',
+      hint: 'create a new key (every key expires) and replace it',
     };
   const version = optionalObject(answer)?.['version'];
   if (answer.status !== 200)
@@ -122,7 +122,7 @@ async function whyForbidden(client: Client, key: Secret, signal: AbortSignal): P
       name,
       outcome: 'fail',
       finding: `the plan${tier} does not include audit log exports (403)`,
-      mend: 'audit log exports need the Enterprise plan; ask CloudQuery',
+      hint: 'audit log exports need the Enterprise plan; ask CloudQuery',
     };
   }
   if (isObject(features) && features['mcp_and_api_access'] === false) {
@@ -130,14 +130,14 @@ async function whyForbidden(client: Client, key: Secret, signal: AbortSignal): P
       name,
       outcome: 'fail',
       finding: 'the plan does not include API access (403)',
-      mend: 'API access needs the Foundations or Enterprise plan; ask CloudQuery',
+      hint: 'API access needs the Foundations or Enterprise plan; ask CloudQuery',
     };
   }
   return {
     name,
     outcome: 'fail',
     finding: 'the role of the key may not read the audit log (403)',
-    mend: 'create a key with the admin:read role',
+    hint: 'create a key with the admin:read role',
   };
 }
 
@@ -148,7 +148,7 @@ function clockItem(skewMs: number | null): CheckItem {
       name,
       outcome: 'warn',
       finding: 'the Platform sends no Date: windows follow this machine’s clock',
-      mend: 'keep this machine’s clock synchronized',
+      hint: 'keep this machine’s clock synchronized',
     };
   const seconds = Math.round(skewMs / 1000);
   // Date has whole seconds and the answer took its time: one second of difference is none.
@@ -159,7 +159,7 @@ function clockItem(skewMs: number | null): CheckItem {
     name,
     outcome: 'warn',
     finding: `this machine is ${Math.abs(seconds)} s ${which} the Platform; windows follow the Platform’s clock`,
-    mend: 'synchronize this machine’s clock',
+    hint: 'synchronize this machine’s clock',
   };
 }
 
@@ -182,13 +182,13 @@ async function checkExpiry(
       name,
       outcome: 'warn',
       finding: 'the Platform does not say when the key expires',
-      mend: 'check api_key_name, and note the date yourself',
+      hint: 'check api_key_name, and note the date yourself',
     };
   const days = Math.floor((expires - nowMs) / DAY_MS);
   const date = new Date(expires).toISOString().slice(0, 10);
   const finding = days < 0 ? `the key expired on ${date}` : `the key expires in ${days} days (${date})`;
   return days < EXPIRY_WARN_DAYS
-    ? { name, outcome: 'warn', finding, mend: 'create a new key now and replace it' }
+    ? { name, outcome: 'warn', finding, hint: 'create a new key now and replace it' }
     : { name, outcome: 'ok', finding };
 }
 
@@ -206,6 +206,6 @@ function failed(name: string, error: ForwardError): CheckItem {
     name,
     outcome: 'fail',
     finding: describe(error),
-    ...(error.mend === undefined ? {} : { mend: error.mend }),
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
   };
 }

@@ -148,7 +148,7 @@ export function apiBase(url: string): URL {
   return base;
 }
 
-/** Throws unless the answer is a 200 with JSON. Says what the status most likely means and what mends it. */
+/** Throws unless the answer is a 200 with JSON. Says what the status most likely means and what fixes it. */
 export function assertUsable(response: HttpResponse, where: string, nowMs: number, key: Secret): void {
   const { status } = response;
   if (status === 200) {
@@ -158,7 +158,7 @@ export function assertUsable(response: HttpResponse, where: string, nowMs: numbe
       'denied',
       `${where} answered with ${type === '' ? 'no content type' : oneLine(type, 60)} instead of JSON`,
       {
-        mend: 'the URL may be that of the web interface, or a sign-in gateway stands in front of the API',
+        hint: 'the URL may be that of the web interface, or a sign-in gateway stands in front of the API',
       },
     );
   }
@@ -173,10 +173,10 @@ function statusError(response: HttpResponse, where: string, nowMs: number, key: 
   if (status === 408 || status === 425 || status === 429 || (status >= 500 && status !== 501)) {
     return new ForwardError('transient', what, options);
   }
-  return new ForwardError('denied', what, { ...options, mend: mendFor(status) });
+  return new ForwardError('denied', what, { ...options, hint: hintFor(status) });
 }
 
-function mendFor(status: number): string {
+function hintFor(status: number): string {
   if (status === 401)
     return 'the key is wrong, deleted or expired (every key expires): create one and replace it; a key file is read again by itself';
   if (status === 403)

@@ -127,7 +127,7 @@ async function readPageOf(
       throw new ForwardError(
         'denied',
         `the Platform answered the window ${show(window)} with an event of ${formatTime(event.createdNs)}: it does not honour the time filter`,
-        { mend: 'see whether a proxy drops the query; nothing is marked as read meanwhile' },
+        { hint: 'see whether a proxy drops the query; nothing is marked as read meanwhile' },
       );
     }
   }
@@ -149,7 +149,7 @@ function samePage(window: Window): ForwardError {
     'denied',
     `the Platform gives the same page again and again for ${show(window)}: it does not honour the page number`,
     {
-      mend: 'see whether a proxy or cache drops the query; nothing is marked as read meanwhile',
+      hint: 'see whether a proxy or cache drops the query; nothing is marked as read meanwhile',
     },
   );
 }

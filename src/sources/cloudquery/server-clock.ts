@@ -44,7 +44,7 @@ export function assertPlausible(nowMs: number): void {
     'transient',
     `the clock says ${new Date(nowMs).toISOString()}, which cannot be right`,
     {
-      mend: 'set the clock of this machine; nothing is read until then',
+      hint: 'set the clock of this machine; nothing is read until then',
     },
   );
 }

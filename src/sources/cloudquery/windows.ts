@@ -54,7 +54,7 @@ export function readProgress(json: Json | null): { readonly progress: Progress; 
 export function unreadable(cause: unknown): ForwardError {
   return new ForwardError('corrupt', 'the progress kept in the journal cannot be read by this version', {
     cause,
-    mend: 'run the version that wrote it, or restore the state directory from a copy',
+    hint: 'run the version that wrote it, or restore the state directory from a copy',
   });
 }
 

@@ -98,7 +98,7 @@ export function isObject(value: unknown): value is Record<string, unknown> {
 function oddAnswer(where: string, what: string, cause?: unknown): ForwardError {
   return new ForwardError('transient', `${where}: ${what}`, {
     cause,
-    mend: 'see whether a proxy or a gateway stands between, and whether the URL is that of the Platform',
+    hint: 'see whether a proxy or a gateway stands between, and whether the URL is that of the Platform',
   });
 }
 

@@ -91,7 +91,7 @@ describe('a damaged file', () => {
     };
     await expect(use()).rejects.toMatchObject({
       kind: 'corrupt',
-      mend: expect.stringContaining('backup') as string,
+      hint: expect.stringContaining('backup') as string,
     });
   });
 

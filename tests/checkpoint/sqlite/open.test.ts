@@ -92,7 +92,7 @@ describe('a state directory that cannot be used', () => {
       await expect(openJournal({ ...options, access })).rejects.toMatchObject({
         kind: 'config',
         message: expect.stringContaining(`the state directory ${options.dir} cannot be used`) as string,
-        mend: expect.any(String) as string,
+        hint: expect.any(String) as string,
       });
     }
   });
@@ -143,7 +143,7 @@ describe('a journal that was here', () => {
       await expect(state.open(access)).rejects.toMatchObject({
         kind: 'corrupt',
         message: expect.stringContaining(what) as string,
-        mend: expect.stringContaining('journal.id') as string,
+        hint: expect.stringContaining('journal.id') as string,
       });
     }
     rmSync(state.file('journal.id'));

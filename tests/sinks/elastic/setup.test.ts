@@ -87,7 +87,7 @@ describe('elasticsearch: what it installs', () => {
     await onBench({ ...wishes, cluster }, async ({ sink }) => {
       const error = await failureOf(send(sink, makeItems(1)));
       expect(error.kind).toBe('denied');
-      expect(error.mend).toContain('manage_index_templates');
+      expect(error.hint).toContain('manage_index_templates');
     });
   });
 });

@@ -41,7 +41,7 @@ async function check(
   const options = { api_key: Secret.of('the-key'), api_key_name: 'mine' } as CloudqueryOptions;
   const { items } = await checkPlatform(client, clock, options, quiet);
   return Object.fromEntries(
-    items.map((item) => [item.name, `${item.outcome}: ${item.finding} | ${item.mend ?? ''}`]),
+    items.map((item) => [item.name, `${item.outcome}: ${item.finding} | ${item.hint ?? ''}`]),
   );
 }
 

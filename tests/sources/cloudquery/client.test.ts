@@ -153,10 +153,10 @@ describe('an answer that holds', () => {
     [422, /may have changed/],
     [501, /may have changed/],
     [204, /may have changed/],
-  ])('%i: denied at once, with what to do, and a redirect is not followed', async (status, mend) => {
+  ])('%i: denied at once, with what to do, and a redirect is not followed', async (status, hint) => {
     answers(status, '', { location: 'https://elsewhere.example/api/audit-logs' });
     const error = await failure();
-    expect(error).toMatchObject({ kind: 'denied', mend: expect.stringMatching(mend) as string });
+    expect(error).toMatchObject({ kind: 'denied', hint: expect.stringMatching(hint) as string });
     expect(error.message).toContain(`https://acme.example/api/audit-logs answered ${status}`);
     expect(client.requests()).toBe(1);
   });
@@ -225,9 +225,9 @@ describe('the words of the server', () => {
     answers(401, {
       message: `bad\r\n\u001b[31mtoken "Bearer ${KEY}" ${'x'.repeat(170)}${KEY}${'y'.repeat(900)}`,
     });
-    const { message, mend } = await failure();
+    const { message, hint } = await failure();
     expect(message).toContain('(bad [31mtoken "Bearer [secret]"');
-    expect(`${message}${mend}`).not.toMatch(/[\r\n\u001b]/);
+    expect(`${message}${hint}`).not.toMatch(/[\r\n\u001b]/);
     expect(message).not.toContain(KEY.slice(0, 8));
     expect(message.length).toBeLessThan(400);
   });

@@ -146,7 +146,7 @@ describe('an item that is no event', () => {
     expect(answer.rows).toBe(3);
   });
 
-  it('is also one whose bytes are not UTF-8: nobody may mend evidence', () => {
+  it('is also one whose bytes are not UTF-8: nobody may fix evidence', () => {
     const odd = Buffer.concat([
       Buffer.from('{"id":"b","created_at":"2026-01-02T12:00:00Z","n":"'),
       Buffer.of(0xc3, 0x28),
