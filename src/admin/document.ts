@@ -1,3 +1,4 @@
+import { eventsAfter } from '../checkpoint/journal.ts';
 import type { JournalSize, StoredFinding } from '../checkpoint/journal.ts';
 import { formatTime, nsToMs, parseTime } from '../model/time.ts';
 import type { LoopState, SinkStatus, SourceStatus } from '../pipeline/status.ts';
@@ -301,8 +302,7 @@ function limitsDocument({ batch, concurrent, rateLimit }: SinkView): LimitsDocum
 
 /** Events between a cursor and the head; what was pruned before a new sink came does not count. */
 export function undelivered(size: JournalSize, cursor: bigint): number {
-  const from = size.oldestSeq > 0n && cursor < size.oldestSeq ? size.oldestSeq - 1n : cursor;
-  return Math.max(Number(size.headSeq - from), 0);
+  return eventsAfter(size, cursor);
 }
 
 function journalDocument(size: JournalSize): JournalDocument {

@@ -105,6 +105,39 @@ export interface JournalSize {
   readonly headSeq: bigint;
 }
 
+/** How many events the journal holds after a cursor: the one definition of "is there more". What was pruned is not there to come. */
+export function eventsAfter(
+  { headSeq, events }: Pick<JournalSize, 'headSeq' | 'events'>,
+  cursor: bigint,
+): number {
+  return Math.max(Math.min(Number(headSeq - cursor), events), 0);
+}
+
+/** Where a sink begins when its loop starts. */
+export interface Beginning {
+  /** The sink goes on after this event. */
+  readonly seq: bigint;
+  /** True for a sink never seen before: it starts with what the journal holds. */
+  readonly isNew: boolean;
+  /** Events pruned before this sink had them: before a new sink came, or while it was away. Null when there are none. */
+  readonly pruned: PrunedEvents | null;
+}
+
+/** A run of events that is no longer in the journal. */
+export interface PrunedEvents {
+  readonly fromSeq: bigint;
+  readonly toSeq: bigint;
+  /** From the first to the last of their created_at; null when the journal does not know it any more. */
+  readonly window: Window | null;
+}
+
+/** A sink that has, or had, a place in the journal. */
+export interface StoredCursor {
+  readonly seq: bigint;
+  /** When it last moved, began, or was named to `prune`. RFC 3339, milliseconds. */
+  readonly seenAt: string;
+}
+
 /** An id of a window, with what the journal remembers of it also after its event was pruned. */
 export interface KnownId {
   readonly id: string;
@@ -157,14 +190,24 @@ export interface Journal {
 
   /** The last settled seq of a sink; 0 for one never seen, so that a new sink receives what the journal still holds. */
   cursor(sink: string): Promise<bigint>;
+  /** Every sink that was ever begun, also those that are not configured any more. */
+  cursors(): Promise<ReadonlyMap<string, StoredCursor>>;
+  /**
+   * Where the loop of a sink starts. A cursor behind the oldest event kept passes what was pruned in the same transaction
+   * that records the finding `pruned_before_delivery`; a sink never seen before gets its cursor there, and no finding.
+   */
+  begin(sink: string): Promise<Beginning>;
   /** Events in order with seq > after: at most `maxEvents`, and no more bytes of originals than `maxBytes` (but at least one). */
   read(
     after: bigint,
     limit: { readonly maxEvents: number; readonly maxBytes: number },
   ): Promise<readonly AuditEvent[]>;
-  /** Moves a sink's cursor forward and records what it refused. A cursor never moves back: a smaller `upTo` is an error. */
+  /**
+   * Moves a sink's cursor forward and records what it refused. A cursor never moves back: a smaller `upTo` is an error.
+   * Passing what was pruned records the finding, as in `begin`.
+   */
   settle(sink: string, upTo: bigint, rejected: readonly RejectedEvent[]): Promise<void>;
-  /** Resolves as soon as an event with a greater seq exists, or after `timeoutMs`; rejects when `signal` aborts. */
+  /** Resolves as soon as `read(after)` would find an event, or after `timeoutMs`; rejects when `signal` aborts. */
   waitForEvents(after: bigint, timeoutMs: number, signal: AbortSignal): Promise<void>;
   /** Newest first. */
   newest(limit: number): Promise<readonly AuditEvent[]>;
@@ -209,9 +252,15 @@ export interface Journal {
   size(): Promise<JournalSize>;
   /**
    * Removes events that are older than `beforeReceived` (RFC 3339) and settled by every sink named, and ids with a
-   * created_at before `idsBeforeNs`. Returns how many events went.
+   * created_at before `idsBeforeNs` whose event went and was received before `idsReceivedBefore` (RFC 3339; absent: at any
+   * time). Returns how many events went.
    */
-  prune(sinks: readonly string[], beforeReceived: string, idsBeforeNs: bigint): Promise<number>;
+  prune(
+    sinks: readonly string[],
+    beforeReceived: string,
+    idsBeforeNs: bigint,
+    idsReceivedBefore?: string,
+  ): Promise<number>;
   verifyChain(signal: AbortSignal): Promise<ChainReport>;
   /** Random, made with the journal: names this installation. */
   readonly installationId: string;

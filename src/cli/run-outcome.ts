@@ -1,19 +1,24 @@
 import type { Journal } from '../checkpoint/journal.ts';
+import { prunedBeforeDelivery } from '../checkpoint/pruned.ts';
 import type { Log } from '../model/log.ts';
 import type { DaemonEnd } from '../pipeline/daemon.ts';
 import { EXIT } from './exit.ts';
 import { writeJson } from './report.ts';
 import type { Output } from './terminal.ts';
 
+const FINDINGS_LIMIT = 10_000;
+
 /** What a run says at its end, and with which code: "caught up" only when it is so. */
 export async function conclude(
   end: DaemonEnd,
-  journal: Pick<Journal, 'deadLetterCounts' | 'size'>,
+  journal: Pick<Journal, 'deadLetterCounts' | 'findings' | 'size'>,
   log: Log,
   options: { readonly once?: true; readonly json?: true },
   out: Output,
 ): Promise<number> {
   const deadLetters = await journal.deadLetterCounts();
+  const findings = await journal.findings({ unacknowledgedOnly: true, limit: FINDINGS_LIMIT });
+  const pruned = [...prunedBeforeDelivery(findings)].filter(([name]) => end.undelivered.has(name));
   const undelivered = Object.fromEntries([...end.undelivered].filter(([, count]) => count > 0n));
   if (options.json === true) {
     const { headSeq } = await journal.size();
@@ -23,6 +28,7 @@ export async function conclude(
       failures: end.failures.map(({ name, error }) => ({ name, error: error.message })),
       undelivered,
       dead_letters: Object.fromEntries(deadLetters),
+      pruned_before_delivery: Object.fromEntries(pruned),
     });
   }
   const shown = Object.fromEntries(Object.entries(undelivered).map(([name, count]) => [name, Number(count)]));
@@ -39,9 +45,16 @@ export async function conclude(
     return EXIT.done;
   }
   const dead = [...deadLetters.values()].reduce((sum, count) => sum + count, 0);
+  const flaws = [
+    ...(dead > 0 ? ['dead letters are left'] : []),
+    ...(pruned.length > 0 ? ['events left the journal before a sink had them'] : []),
+  ];
   log.info(
-    { dead_letters: dead },
-    dead === 0 ? 'caught up; every sink has every event' : 'caught up, but with dead letters',
+    {
+      dead_letters: dead,
+      ...(pruned.length > 0 ? { pruned_before_delivery: Object.fromEntries(pruned) } : {}),
+    },
+    flaws.length === 0 ? 'caught up; every sink has every event' : `caught up, but ${flaws.join(', and ')}`,
   );
-  return dead === 0 ? EXIT.done : EXIT.incomplete;
+  return flaws.length === 0 ? EXIT.done : EXIT.incomplete;
 }

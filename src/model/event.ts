@@ -62,6 +62,8 @@ export interface Finding {
   readonly kind: string;
   readonly window?: Window;
   readonly eventId?: string;
+  /** What tells it from others of its kind where neither the window nor the event does. */
+  readonly subject?: string;
   /** One sentence: what was seen and what it may mean. */
   readonly summary: string;
   readonly detail?: Json;

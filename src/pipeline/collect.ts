@@ -45,6 +45,7 @@ export async function collect(context: CollectContext, signal: AbortSignal): Pro
   try {
     for (;;) {
       try {
+        signal.throwIfAborted();
         await waitForSpace(context, signal);
         enterState(status, 'working', clock.now());
         await span('poll', { source: context.name }, () => pollOnce(context, signal));

@@ -1,5 +1,6 @@
 import Bottleneck from 'bottleneck';
 
+import { eventsAfter } from '../checkpoint/journal.ts';
 import type { Journal } from '../checkpoint/journal.ts';
 import type { Canonicalize, Format } from '../formats/format.ts';
 import type { Clock } from '../model/clock.ts';
@@ -230,9 +231,9 @@ async function countUndelivered(
   failures: { name: string; error: Error }[],
 ): Promise<ReadonlyMap<string, bigint>> {
   try {
-    const { headSeq } = await journal.size();
+    const size = await journal.size();
     const counts = [...sinks.keys()].map(
-      async (name) => [name, headSeq - (await journal.cursor(name))] as const,
+      async (name) => [name, BigInt(eventsAfter(size, await journal.cursor(name)))] as const,
     );
     return new Map(await Promise.all(counts));
   } catch (error) {

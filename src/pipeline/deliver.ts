@@ -1,8 +1,10 @@
-import type { DeadLetter, Journal, RejectedEvent } from '../checkpoint/journal.ts';
+import { eventsAfter } from '../checkpoint/journal.ts';
+import type { Beginning, DeadLetter, Journal, RejectedEvent } from '../checkpoint/journal.ts';
 import type { Clock } from '../model/clock.ts';
 import { ForwardError } from '../model/errors.ts';
 import type { AuditEvent } from '../model/event.ts';
 import type { Log } from '../model/log.ts';
+import { formatTime } from '../model/time.ts';
 import { span } from '../model/trace.ts';
 import type { Item } from '../sinks/sink.ts';
 import type { Outlet, Refusal } from './outlet.ts';
@@ -52,7 +54,9 @@ export async function deliver(context: DeliverContext, signal: AbortSignal): Pro
   const either = AbortSignal.any([signal, stop.signal]);
   const flights: Flight[] = [];
   try {
-    let position = await untilDone(context, () => journal.cursor(name), either);
+    const beginning = await untilDone(context, () => journal.begin(name), either);
+    tellPruned(context, beginning);
+    let position = beginning.seq;
     status.cursor = position;
     for (;;) {
       either.throwIfAborted();
@@ -67,7 +71,7 @@ export async function deliver(context: DeliverContext, signal: AbortSignal): Pro
         if (context.halting()) return;
         enterState(status, 'idle', clock.now());
         await retryDeadLetters(context, either);
-        if (context.finishing() && (await headSeq(context, either)) <= position) return;
+        if (context.finishing() && (await isDrained(context, position, either))) return;
         await waitForEvents(context, position, IDLE_MS, either);
         continue;
       }
@@ -183,8 +187,32 @@ async function commit(
   await untilDone(context, () => context.journal.settle(context.name, upTo, rejected), signal);
 }
 
-async function headSeq(context: DeliverContext, signal: AbortSignal): Promise<bigint> {
-  return (await untilDone(context, () => context.journal.size(), signal)).headSeq;
+async function isDrained(context: DeliverContext, position: bigint, signal: AbortSignal): Promise<boolean> {
+  return eventsAfter(await untilDone(context, () => context.journal.size(), signal), position) === 0;
+}
+
+function tellPruned({ name, log }: DeliverContext, { isNew, pruned }: Beginning): void {
+  if (pruned === null) return;
+  const events = Number(pruned.toSeq - pruned.fromSeq) + 1;
+  if (isNew) {
+    log.info(
+      { pruned: events },
+      'a new sink begins with what the journal holds; earlier events are not sent to it',
+    );
+    return;
+  }
+  const { window } = pruned;
+  const range =
+    window === null ? '' : ` --from ${formatTime(window.startNs)} --to ${formatTime(window.endNs)}`;
+  log.warn(
+    {
+      events,
+      from_seq: Number(pruned.fromSeq),
+      to_seq: Number(pruned.toSeq),
+      hint: `auditferry backfill --sink ${name}${range} reads them from the Platform again and sends them to this sink`,
+    },
+    'events left the journal before this sink had them; the finding stays until it is acknowledged',
+  );
 }
 
 async function waitForEvents(

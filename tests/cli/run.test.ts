@@ -48,8 +48,9 @@ async function listening(answer: () => void): Promise<{ port: number; close: () 
 }
 
 describe('what a run says at its end', () => {
-  const journal = (dead: Record<string, number> = {}) => ({
+  const journal = (dead: Record<string, number> = {}, findings: readonly object[] = []) => ({
     deadLetterCounts: async () => new Map(Object.entries(dead)),
+    findings: async () => findings as never,
     size: async () => ({ headSeq: 3000n, usedBytes: 1, limitBytes: 9 }) as never,
   });
   const end = (changes: Partial<DaemonEnd> = {}): DaemonEnd => ({
@@ -58,11 +59,16 @@ describe('what a run says at its end', () => {
     interrupted: false,
     ...changes,
   });
-  const concluded = async (given: DaemonEnd, once: boolean, dead: Record<string, number> = {}) => {
+  const concluded = async (
+    given: DaemonEnd,
+    once: boolean,
+    dead: Record<string, number> = {},
+    findings: readonly object[] = [],
+  ) => {
     const lines: Line[] = [];
     const terminal = fakeTerminal();
     const options = once ? ({ once: true, json: true } as const) : {};
-    const code = await conclude(given, journal(dead), listLog(lines), options, terminal.out);
+    const code = await conclude(given, journal(dead, findings), listLog(lines), options, terminal.out);
     return { code, said: lines.map(({ text }) => text).join('\n'), document: once ? terminal.json() : null };
   };
 
@@ -79,6 +85,7 @@ describe('what a run says at its end', () => {
       failures: [],
       undelivered: left,
       dead_letters: { k: 1 },
+      pruned_before_delivery: {},
     });
   });
 
@@ -87,6 +94,20 @@ describe('what a run says at its end', () => {
     expect(clean).toMatchObject({ code: 0, said: 'caught up; every sink has every event' });
     expect(clean.document).toMatchObject({ interrupted: false });
     expect(await concluded(end(), true, { k: 2 })).toMatchObject({ code: 3 });
+  });
+
+  it('with --once, when events were pruned before a sink had them: that, and 3', async () => {
+    const gap = (source: string): object => ({
+      kind: 'pruned_before_delivery',
+      source,
+      detail: { events: 20 },
+    });
+    const { code, said, document } = await concluded(end(), true, {}, [gap('k'), gap('not configured')]);
+    expect({ code, said }).toEqual({
+      code: 3,
+      said: 'caught up, but events left the journal before a sink had them',
+    });
+    expect(document).toMatchObject({ pruned_before_delivery: { k: 20 } });
   });
 
   it('as a daemon that was stopped: that everything is saved, and 0', async () => {

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
+import { eventsAfter } from '../../src/checkpoint/journal.ts';
 import type { DeadLetterFilter, Journal } from '../../src/checkpoint/journal.ts';
+import { prunedBeforeDelivery } from '../../src/checkpoint/pruned.ts';
 import type { Clock } from '../../src/model/clock.ts';
 import type { NewEvent, Window } from '../../src/model/event.ts';
 import { formatTime, NS_PER_SECOND } from '../../src/model/time.ts';
@@ -322,6 +324,64 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
         expect((await journal.read(3n, FULL_READ)).map(({ seq }) => seq)).toEqual([4n, 5n]);
       });
 
+      const begun = (seq: bigint, isNew: boolean, pruned: object | null): object => ({ seq, isNew, pruned });
+      const FUTURE = '2027-01-01T00:00:00Z';
+
+      it('of a new sink begin with what the journal holds, which is no finding', async () => {
+        expect(await journal.begin('first')).toEqual(begun(0n, true, null));
+        await journal.append('platform', harvest(newEvents(1, 5)));
+        await journal.settle('first', 5n, []);
+        expect(await journal.prune(['first'], FUTURE, 0n)).toBe(5);
+        const pruned = {
+          fromSeq: 1n,
+          toSeq: 5n,
+          window: { startNs: newEvent(1).createdNs, endNs: newEvent(5).createdNs },
+        };
+        expect(await journal.begin('second')).toEqual(begun(5n, true, pruned));
+        expect(await journal.begin('second')).toEqual(begun(5n, false, null));
+        expect(await journal.findings({ unacknowledgedOnly: false, limit: 9 })).toEqual([]);
+        expect([...(await journal.cursors())]).toEqual([
+          ['first', { seq: 5n, seenAt: '2026-03-01T12:00:00.000Z' }],
+          ['second', { seq: 5n, seenAt: '2026-03-01T12:00:00.000Z' }],
+        ]);
+      });
+
+      it('pass what was pruned while a sink was away only with a finding, one for each gap', async () => {
+        await journal.append('platform', harvest(newEvents(1, 10)));
+        await journal.begin('never sent');
+        await journal.settle('away', 4n, []);
+        await journal.settle('splunk', 10n, []);
+        await journal.prune(['splunk'], FUTURE, 0n);
+        await reopen();
+        expect(await journal.begin('away')).toMatchObject({
+          seq: 10n,
+          isNew: false,
+          pruned: { fromSeq: 5n, toSeq: 10n, window: { startNs: newEvent(5).createdNs } },
+        });
+        expect(await journal.begin('away')).toEqual(begun(10n, false, null));
+        await journal.append('platform', harvest(newEvents(11, 13)));
+        await journal.settle('splunk', 13n, []);
+        await journal.prune(['splunk'], FUTURE, newEvent(50).createdNs);
+        await journal.settle('away', 13n, []); // also a loop that never begins
+        await journal.begin('never sent');
+        await reopen();
+        const findings = await journal.findings({ unacknowledgedOnly: true, limit: 9 });
+        expect(findings.map(({ source, detail }) => [source, detail]).toSorted()).toEqual([
+          ['away', { sink: 'away', from_seq: 11, to_seq: 13, events: 3 }],
+          ['away', { sink: 'away', from_seq: 5, to_seq: 10, events: 6 }],
+          ['never sent', { sink: 'never sent', from_seq: 1, to_seq: 13, events: 13 }],
+        ]);
+        expect(findings.every(({ kind, seen }) => kind === 'pruned_before_delivery' && seen === 1)).toBe(
+          true,
+        );
+        expect(prunedBeforeDelivery(findings)).toEqual(
+          new Map([
+            ['away', 9],
+            ['never sent', 13],
+          ]),
+        );
+      });
+
       it('bounds a read by events and by bytes, but gives at least one', async () => {
         await journal.append('platform', harvest(newEvents(1, 9)));
         const size = Buffer.byteLength(newEvent(1).original);
@@ -358,6 +418,20 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
         await journal.append('platform', harvest([newEvent(3)]));
         await waiting;
         expect(opened.clock.sleeping()).toBe(0);
+      });
+
+      it('waits for what a read would find: not for events that were pruned', async () => {
+        await journal.append('platform', harvest(newEvents(1, 3)));
+        await journal.prune([], '2027-01-01T00:00:00Z', 0n);
+        let woken = false;
+        const waiting = journal.waitForEvents(0n, 60_000, signal).then(() => (woken = true));
+        await journal.cursor('splunk');
+        expect(woken).toBe(false);
+        expect(eventsAfter(await journal.size(), 0n)).toBe(0);
+        await journal.append('platform', harvest([newEvent(4)]));
+        await waiting;
+        expect(await journal.read(0n, FULL_READ)).toMatchObject([{ seq: 4n }]);
+        expect(eventsAfter(await journal.size(), 0n)).toBe(1);
       });
 
       it('resolves after the timeout and rejects with the reason of an abort', async () => {

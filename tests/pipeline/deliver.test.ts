@@ -117,6 +117,59 @@ describe('finishing', () => {
   });
 });
 
+describe('a sink whose events were pruned', () => {
+  const FUTURE = '2027-01-01T00:00:00Z';
+  /** 30 events that another sink has, and nothing left of them. */
+  async function allPruned(): Promise<void> {
+    await append(1, 30);
+    await stage.journal.settle('other', 30n, []);
+    await stage.journal.prune(['other'], FUTURE, 0n);
+  }
+
+  it('before it was new waits for the next one, and says what it does not get', async () => {
+    await allPruned();
+    const sink = fakeSink();
+    const stop = new AbortController();
+    const { lines, status, done } = run(sink, { finishing: () => false }, stop.signal);
+    await elapse(clock.sleep(5 * SECOND));
+    expect(status).toMatchObject({ state: 'idle', cursor: 30n });
+    expect(lines).toMatchObject([{ level: 'info', fields: { pruned: 30 } }]);
+    await append(31, 32);
+    await elapse(clock.sleep(5 * SECOND));
+    expect(sink.taken).toEqual(idsFrom(31, 32));
+    stop.abort(new Error('enough'));
+    await elapse(done);
+  });
+
+  it('ends at once when it is to finish', async () => {
+    await allPruned();
+    await elapse(run(fakeSink()).done);
+    expect(await stage.journal.cursor('splunk')).toBe(30n);
+  });
+
+  it('while it was away goes on after a finding and a warning with what to do', async () => {
+    await append(1, 10);
+    await elapse(run(fakeSink()).done);
+    await append(11, 30);
+    await stage.journal.settle('other', 30n, []);
+    await stage.journal.prune(['other'], FUTURE, 0n);
+    await append(31, 33);
+    const sink = fakeSink();
+    const { lines, done } = run(sink);
+    await elapse(done);
+    expect(sink.taken).toEqual(idsFrom(31, 33));
+    expect(lines).toMatchObject([
+      {
+        level: 'warn',
+        fields: { events: 20, from_seq: 11, to_seq: 30, hint: expect.stringContaining('backfill') as string },
+      },
+    ]);
+    expect(await stage.journal.findings({ unacknowledgedOnly: true, limit: 9 })).toMatchObject([
+      { kind: 'pruned_before_delivery', source: 'splunk', detail: { events: 20 } },
+    ]);
+  });
+});
+
 describe('waiting', () => {
   it('collects a small batch for as long as allowed, and ends at once when aborted', async () => {
     const sink = fakeSink();
@@ -333,7 +386,7 @@ describe('dead letters that an operator retries', () => {
 });
 
 describe('a journal that is busy for a while', () => {
-  it.each(['cursor', 'read', 'waitForEvents', 'size', 'deadLetters'] as const)(
+  it.each(['begin', 'read', 'waitForEvents', 'size', 'deadLetters'] as const)(
     'is asked for %s again, and every event sent once',
     async (method) => {
       await append(1, 10);

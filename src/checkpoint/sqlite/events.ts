@@ -1,26 +1,39 @@
 import { oneLine } from '../../model/errors.ts';
-import type { AuditEvent } from '../../model/event.ts';
-import type { Journal, RejectedEvent } from '../journal.ts';
-import { auditEvent, EVENT_COLUMNS, int64, integer } from './columns.ts';
+import type { AuditEvent, Finding } from '../../model/event.ts';
+import type { Beginning, Journal, PrunedEvents, RejectedEvent } from '../journal.ts';
+import { prunedFinding } from '../pruned.ts';
+import { auditEvent, EVENT_COLUMNS, int64, integer, text } from './columns.ts';
 import { corrupt } from './faults.ts';
 import type { Store } from './store.ts';
 import { waiters } from './waiters.ts';
 
-/** Records that a sink refused an event for good, inside the transaction that moves its cursor. */
-type Reject = (sink: string, rejected: RejectedEvent, at: string) => void;
+/** What a move of a cursor records in the same transaction: what the sink refused for good, and what was pruned before it. */
+interface Records {
+  readonly reject: (sink: string, rejected: RejectedEvent, at: string) => void;
+  readonly find: (sink: string, finding: Finding, at: string) => void;
+}
 
 type EventMethods = Pick<
   Journal,
-  'cursor' | 'read' | 'settle' | 'waitForEvents' | 'newest' | 'readWindow' | 'eventTypes'
+  | 'cursor'
+  | 'cursors'
+  | 'begin'
+  | 'read'
+  | 'settle'
+  | 'waitForEvents'
+  | 'newest'
+  | 'readWindow'
+  | 'eventTypes'
 >;
 
 /** What the deliver loops do: read in order, and move a cursor each. `appended` wakes those who wait. */
 export function events(
   store: Store,
-  reject: Reject,
-): { methods: EventMethods; appended: (headSeq: bigint) => void; wakeAll: () => void } {
+  record: Records,
+): { methods: EventMethods; appended: () => void; wakeAll: () => void } {
   const readChain = store.prepare('SELECT anchor_seq, head_seq FROM chain');
   const readCursor = store.prepare('SELECT seq FROM cursors WHERE sink = ?');
+  const readCursors = store.prepare('SELECT sink, seq, updated_at FROM cursors');
   const writeCursor = store.prepare(
     `INSERT INTO cursors VALUES (?, ?, ?)
      ON CONFLICT DO UPDATE SET seq = excluded.seq, updated_at = excluded.updated_at`,
@@ -36,6 +49,10 @@ export function events(
     );
   const readWindowOfOne = inWindow('source = ?');
   const readWindowOfAll = inWindow('source IN (SELECT DISTINCT source FROM event_types)');
+  // The list of known ids has no index by seq: asked once for each gap.
+  const spanOf = store.prepare(
+    'SELECT min(created_ns) AS start_ns, max(created_ns) AS end_ns FROM ids WHERE seq BETWEEN ? AND ?',
+  );
   const readTypes = store.prepare('SELECT * FROM event_types ORDER BY source, event_type');
 
   const chainEnds = (): { anchorSeq: bigint; headSeq: bigint } => {
@@ -43,20 +60,25 @@ export function events(
     if (row === undefined) throw corrupt(`the journal at ${store.path} has lost the state of its chain`);
     return { anchorSeq: integer(row, 'anchor_seq'), headSeq: integer(row, 'head_seq') };
   };
-  const cursorOf = (sink: string): bigint => {
+  const cursorOf = (sink: string): bigint | null => {
     const row = readCursor.get(sink);
-    return row === undefined ? 0n : integer(row, 'seq');
+    return row === undefined ? null : integer(row, 'seq');
   };
-  const headSeq = (): bigint => store.read(() => chainEnds().headSeq);
-  const waiting = waiters(store.clock, headSeq);
+  /** What follows a place in the journal: the first event that may still be there, and how many there are. */
+  const following = (after: bigint): { first: bigint; events: bigint } => {
+    const { anchorSeq, headSeq } = chainEnds();
+    const from = after > anchorSeq ? after : anchorSeq;
+    return { first: from + 1n, events: headSeq - from };
+  };
+  const waiting = waiters(store.clock, (after) => store.read(() => following(after).events > 0n));
 
   /** Seqs have no holes but what was pruned in front, so that a lost row stops the journal instead of being passed over. */
   function readInOrder(after: bigint, maxEvents: number, maxBytes: number): readonly AuditEvent[] {
-    const ends = chainEnds();
-    let expected = (after > ends.anchorSeq ? after : ends.anchorSeq) + 1n;
+    const { first, events } = following(after);
     const found: AuditEvent[] = [];
+    let expected = first;
     let bytesLeft = maxBytes;
-    for (const row of readAfter.iterate(expected - 1n, maxEvents)) {
+    for (const row of readAfter.iterate(first - 1n, maxEvents)) {
       const event = auditEvent(row);
       if (event.seq !== expected) throw missing(expected);
       bytesLeft -= Buffer.byteLength(event.original);
@@ -64,28 +86,63 @@ export function events(
       found.push(event);
       expected++;
     }
-    if (found.length < maxEvents && expected <= ends.headSeq) throw missing(expected);
+    if (found.length < maxEvents && BigInt(found.length) < events) throw missing(expected);
     return found;
   }
 
   const missing = (seq: bigint): Error =>
     corrupt(`the journal at ${store.path} has lost event ${seq}: it is not there although it was not pruned`);
 
+  /** What was pruned after `cursor`; null when nothing was. */
+  function prunedAfter(cursor: bigint): PrunedEvents | null {
+    const { anchorSeq } = chainEnds();
+    if (cursor >= anchorSeq) return null;
+    const fromSeq = cursor + 1n;
+    const row = spanOf.get(fromSeq, anchorSeq);
+    const known = row !== undefined && row['start_ns'] !== null;
+    const window = known ? { startNs: integer(row, 'start_ns'), endNs: integer(row, 'end_ns') } : null;
+    return { fromSeq, toSeq: anchorSeq, window };
+  }
+
+  /** The first place that a cursor can move to. What was pruned on the way there is a finding for a sink that was here before. */
+  function passPruned(sink: string, at: string): Beginning {
+    const cursor = cursorOf(sink);
+    const pruned = prunedAfter(cursor ?? 0n);
+    if (pruned !== null && cursor !== null) record.find(sink, prunedFinding(sink, pruned), at);
+    return { seq: pruned?.toSeq ?? cursor ?? 0n, isNew: cursor === null, pruned };
+  }
+
   function moveCursor(sink: string, upTo: bigint, rejected: readonly RejectedEvent[]): void {
     const at = store.timestamp();
-    const held = cursorOf(sink);
+    const held = cursorOf(sink) ?? 0n;
     const name = oneLine(sink);
     // Both would skip or repeat events unseen; they are faults of the caller, which no retry fixes.
     if (upTo < held)
       throw new Error(`the cursor of sink ${name} is at ${held} and cannot move back to ${upTo}`);
     if (upTo > chainEnds().headSeq)
       throw new Error(`sink ${name} cannot settle ${upTo}: there is no such event`);
-    for (const one of rejected) reject(sink, one, at);
-    writeCursor.run(sink, upTo, at);
+    for (const one of rejected) record.reject(sink, one, at);
+    const { seq } = passPruned(sink, at);
+    writeCursor.run(sink, upTo > seq ? upTo : seq, at);
   }
 
   const methods: EventMethods = {
-    cursor: async (sink) => store.read(() => cursorOf(sink)),
+    cursor: async (sink) => store.read(() => cursorOf(sink) ?? 0n),
+    cursors: async () =>
+      new Map(
+        store
+          .read(() => readCursors.all())
+          .map((row) => [text(row, 'sink'), { seq: integer(row, 'seq'), seenAt: text(row, 'updated_at') }]),
+      ),
+    begin: async (sink) => {
+      store.writerOnly('begin a sink');
+      return store.write(() => {
+        const at = store.timestamp();
+        const beginning = passPruned(sink, at);
+        writeCursor.run(sink, beginning.seq, at);
+        return beginning;
+      });
+    },
     read: async (after, limit) =>
       store.read(() => readInOrder(int64(after), Math.max(1, limit.maxEvents), limit.maxBytes)),
     settle: async (sink, upTo, rejected) => {

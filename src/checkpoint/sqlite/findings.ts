@@ -25,11 +25,9 @@ export function findings(store: Store): {
 
   const find = (source: string, finding: Finding, at: string): void => {
     const { kind, window, eventId, summary, detail } = finding;
-    const subject = JSON.stringify([
-      eventId ?? '',
-      window?.startNs.toString() ?? '',
-      window?.endNs.toString() ?? '',
-    ]);
+    const subject =
+      finding.subject ??
+      JSON.stringify([eventId ?? '', window?.startNs.toString() ?? '', window?.endNs.toString() ?? '']);
     const details = detail === undefined ? null : JSON.stringify(detail);
     const start = window?.startNs ?? null;
     const end = window?.endNs ?? null;

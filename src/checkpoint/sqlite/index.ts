@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 
 import type { Clock } from '../../model/clock.ts';
+import { givingWay } from '../../model/turns.ts';
 import type { Journal } from '../journal.ts';
 import { appending } from './append.ts';
 import { chain } from './chain.ts';
@@ -74,8 +75,9 @@ export function journalOn(
   const letters = deadLetters(store);
   const spans = coverage(store);
   const noted = findings(store);
-  const log = events(store, letters.reject);
-  return {
+  const log = events(store, { reject: letters.reject, find: noted.find });
+  const { held, ...known } = ids(store);
+  const methods = {
     ...appending(store, {
       malformed: letters.malformed,
       cover: spans.cover,
@@ -86,16 +88,34 @@ export function journalOn(
     ...letters.methods,
     ...spans.methods,
     ...noted.methods,
-    ...ids(store),
+    ...known,
     ...jobs(store),
     ...upkeep(store, maxBytes),
     ...chain(store),
+  };
+  return {
+    ...inTurns(methods, store.clock),
+    held,
     installationId,
     close: async () => {
       log.wakeAll();
       release();
     },
   };
+}
+
+/**
+ * SQLite answers at once, so a loop over the journal that waits for nothing else would never let a request, a timer or a
+ * signal have its turn. Every loop of the program asks the journal each time it goes round: here each of them gives way.
+ */
+function inTurns<T extends object>(methods: T, clock: Clock): T {
+  const giveWay = givingWay(clock);
+  const each = Object.entries(methods as Record<string, (...args: unknown[]) => unknown>);
+  const paced = each.map(([name, method]) => [
+    name,
+    (...args: unknown[]) => giveWay()?.then(() => method(...args)) ?? method(...args),
+  ]);
+  return Object.fromEntries(paced) as T;
 }
 
 function readInstallationId(db: DatabaseSync): string {

@@ -7,9 +7,9 @@ interface Waiter {
 
 /**
  * Those who wait for events. An append in this process wakes them at once; one by another process is seen when the
- * timeout has passed and the caller reads again.
+ * timeout has passed and the caller reads again. `hasMore` is true when a read after that seq finds something.
  */
-export function waiters(clock: Clock, headSeq: () => bigint) {
+export function waiters(clock: Clock, hasMore: (after: bigint) => boolean) {
   const waiting = new Set<Waiter>();
   const wakeWhere = (due: (waiter: Waiter) => boolean): void => {
     for (const waiter of waiting) if (due(waiter)) waiter.wake();
@@ -17,7 +17,7 @@ export function waiters(clock: Clock, headSeq: () => bigint) {
   return {
     wait: async (after: bigint, timeoutMs: number, signal: AbortSignal): Promise<void> => {
       signal.throwIfAborted();
-      if (headSeq() > after) return;
+      if (hasMore(after)) return;
       const woken = Promise.withResolvers<void>();
       const waiter = { after, wake: woken.resolve };
       const sleeping = new AbortController();
@@ -32,7 +32,7 @@ export function waiters(clock: Clock, headSeq: () => bigint) {
         sleeping.abort();
       }
     },
-    appended: (head: bigint): void => wakeWhere((waiter) => head > waiter.after),
+    appended: (): void => wakeWhere((waiter) => hasMore(waiter.after)),
     wakeAll: (): void => wakeWhere(() => true),
   };
 }
