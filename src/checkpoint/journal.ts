@@ -131,11 +131,12 @@ export interface PrunedEvents {
   readonly window: Window | null;
 }
 
-/** A sink that has, or had, a place in the journal. */
-export interface StoredCursor {
-  readonly seq: bigint;
-  /** When it last moved, began, or was named to `prune`. RFC 3339, milliseconds. */
-  readonly seenAt: string;
+/** What a pruning leaves as long as there is room. Times are RFC 3339. */
+export interface Spared {
+  /** Events that a sink has not settled which was named to `prune`, or at work, since then: it may come back. */
+  readonly sinksSeenSince: string;
+  /** Ids of events received since then, however old the events are: what a backfill brought may be read once more. */
+  readonly idsReceivedSince: string;
 }
 
 /** An id of a window, with what the journal remembers of it also after its event was pruned. */
@@ -190,8 +191,11 @@ export interface Journal {
 
   /** The last settled seq of a sink; 0 for one never seen, so that a new sink receives what the journal still holds. */
   cursor(sink: string): Promise<bigint>;
-  /** Every sink that was ever begun, also those that are not configured any more. */
-  cursors(): Promise<ReadonlyMap<string, StoredCursor>>;
+  /**
+   * By sink, how many events were pruned before it had them: its unacknowledged findings `pruned_before_delivery`, and what
+   * its loop will pass when it begins next. Also of sinks that are not configured any more.
+   */
+  prunedUndelivered(): Promise<ReadonlyMap<string, number>>;
   /**
    * Where the loop of a sink starts. A cursor behind the oldest event kept passes what was pruned in the same transaction
    * that records the finding `pruned_before_delivery`; a sink never seen before gets its cursor there, and no finding.
@@ -252,14 +256,13 @@ export interface Journal {
   size(): Promise<JournalSize>;
   /**
    * Removes events that are older than `beforeReceived` (RFC 3339) and settled by every sink named, and ids with a
-   * created_at before `idsBeforeNs` whose event went and was received before `idsReceivedBefore` (RFC 3339; absent: at any
-   * time). Returns how many events went.
+   * created_at before `idsBeforeNs` whose event went. Returns how many events went.
    */
   prune(
     sinks: readonly string[],
     beforeReceived: string,
     idsBeforeNs: bigint,
-    idsReceivedBefore?: string,
+    spared?: Spared,
   ): Promise<number>;
   verifyChain(signal: AbortSignal): Promise<ChainReport>;
   /** Random, made with the journal: names this installation. */

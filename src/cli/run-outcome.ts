@@ -1,24 +1,20 @@
 import type { Journal } from '../checkpoint/journal.ts';
-import { prunedBeforeDelivery } from '../checkpoint/pruned.ts';
 import type { Log } from '../model/log.ts';
 import type { DaemonEnd } from '../pipeline/daemon.ts';
 import { EXIT } from './exit.ts';
 import { writeJson } from './report.ts';
 import type { Output } from './terminal.ts';
 
-const FINDINGS_LIMIT = 10_000;
-
 /** What a run says at its end, and with which code: "caught up" only when it is so. */
 export async function conclude(
   end: DaemonEnd,
-  journal: Pick<Journal, 'deadLetterCounts' | 'findings' | 'size'>,
+  journal: Pick<Journal, 'deadLetterCounts' | 'prunedUndelivered' | 'size'>,
   log: Log,
   options: { readonly once?: true; readonly json?: true },
   out: Output,
 ): Promise<number> {
   const deadLetters = await journal.deadLetterCounts();
-  const findings = await journal.findings({ unacknowledgedOnly: true, limit: FINDINGS_LIMIT });
-  const pruned = [...prunedBeforeDelivery(findings)].filter(([name]) => end.undelivered.has(name));
+  const pruned = [...(await journal.prunedUndelivered())].filter(([name]) => end.undelivered.has(name));
   const undelivered = Object.fromEntries([...end.undelivered].filter(([, count]) => count > 0n));
   if (options.json === true) {
     const { headSeq } = await journal.size();

@@ -1,5 +1,6 @@
 import { eventsAfter } from '../checkpoint/journal.ts';
 import type { Beginning, DeadLetter, Journal, RejectedEvent } from '../checkpoint/journal.ts';
+import { countOf } from '../checkpoint/pruned.ts';
 import type { Clock } from '../model/clock.ts';
 import { ForwardError } from '../model/errors.ts';
 import type { AuditEvent } from '../model/event.ts';
@@ -193,7 +194,7 @@ async function isDrained(context: DeliverContext, position: bigint, signal: Abor
 
 function tellPruned({ name, log }: DeliverContext, { isNew, pruned }: Beginning): void {
   if (pruned === null) return;
-  const events = Number(pruned.toSeq - pruned.fromSeq) + 1;
+  const events = countOf(pruned);
   if (isNew) {
     log.info(
       { pruned: events },

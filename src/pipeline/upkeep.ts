@@ -1,4 +1,4 @@
-import type { Journal } from '../checkpoint/journal.ts';
+import type { Journal, Spared } from '../checkpoint/journal.ts';
 import type { Clock } from '../model/clock.ts';
 import { describe, ForwardError } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
@@ -21,6 +21,8 @@ const UPKEEP_EVERY_MS = 600_000;
 const LOOK_EVERY_MS = 5_000;
 /** Ids outlive their horizon by this much, for windows that begin before it. */
 const ID_MARGIN_MS = 86_400_000;
+/** A sink that was taken out of the configuration and comes back within this time finds every event still there. */
+const REMOVED_SINK_MS = 7 * 86_400_000;
 /** How far below its limit a full journal is brought, so that polling does not stop again at once. */
 const ROOM_SHARE = 0.9;
 /** A retention that is cut short is quartered until it is shorter than this; then it is none. */
@@ -28,7 +30,8 @@ const RETENTION_STEP_MIN_MS = 60_000;
 
 /**
  * Lets go of events that every sink is past and that are older than the retention. While the journal is full the retention
- * gives way, oldest events first: polling must not stop for events that every sink has.
+ * gives way, oldest events first, and then what is kept for sinks that are not configured any more: polling must not stop
+ * for either.
  */
 export async function keepUp(parts: UpkeepParts, signal: AbortSignal): Promise<void> {
   const { journal, clock, log } = parts;
@@ -39,7 +42,7 @@ export async function keepUp(parts: UpkeepParts, signal: AbortSignal): Promise<v
       if (usedBytes >= limitBytes) await makeRoom(parts, limitBytes);
       else if (clock.monotonic() - prunedMs >= UPKEEP_EVERY_MS) {
         prunedMs = clock.monotonic();
-        const pruned = await prune(parts, parts.retentionMs);
+        const pruned = await prune(parts, parts.retentionMs, spared(parts));
         if (pruned > 0) log.info({ events: pruned }, 'pruned events that every sink has');
       }
     } catch (error) {
@@ -52,10 +55,10 @@ export async function keepUp(parts: UpkeepParts, signal: AbortSignal): Promise<v
 
 async function makeRoom(parts: UpkeepParts, limitBytes: number): Promise<void> {
   let pruned = 0;
-  for (let keepMs = parts.retentionMs; ; keepMs = keepMs < RETENTION_STEP_MIN_MS ? 0 : keepMs / 4) {
-    pruned += await prune(parts, keepMs);
+  for (const [keepMs, spare] of concessions(parts)) {
+    pruned += await prune(parts, keepMs, spare);
     const { usedBytes } = await parts.journal.size();
-    if (usedBytes < limitBytes * ROOM_SHARE || keepMs === 0) break;
+    if (usedBytes < limitBytes * ROOM_SHARE) break;
   }
   if (pruned > 0)
     parts.log.warn(
@@ -64,7 +67,24 @@ async function makeRoom(parts: UpkeepParts, limitBytes: number): Promise<void> {
     );
 }
 
-async function prune({ journal, sinks, clock, horizonMs }: UpkeepParts, keepMs: number): Promise<number> {
+/** What to keep, less at each step. */
+function* concessions(parts: UpkeepParts): Generator<readonly [number, Spared | undefined]> {
+  for (const spare of [spared(parts), undefined]) {
+    for (let keepMs = parts.retentionMs; keepMs >= RETENTION_STEP_MIN_MS; keepMs /= 4) yield [keepMs, spare];
+    yield [0, spare];
+  }
+}
+
+function spared({ clock, horizonMs }: UpkeepParts): Spared {
+  const since = (ms: number): string => new Date(clock.now() - ms).toISOString();
+  return { sinksSeenSince: since(REMOVED_SINK_MS), idsReceivedSince: since(horizonMs) };
+}
+
+async function prune(
+  { journal, sinks, clock, horizonMs }: UpkeepParts,
+  keepMs: number,
+  spare: Spared | undefined,
+): Promise<number> {
   const before = new Date(clock.now() - keepMs).toISOString();
-  return journal.prune(sinks, before, msToNs(clock.now() - horizonMs - ID_MARGIN_MS));
+  return journal.prune(sinks, before, msToNs(clock.now() - horizonMs - ID_MARGIN_MS), spare);
 }

@@ -48,9 +48,9 @@ async function listening(answer: () => void): Promise<{ port: number; close: () 
 }
 
 describe('what a run says at its end', () => {
-  const journal = (dead: Record<string, number> = {}, findings: readonly object[] = []) => ({
+  const journal = (dead: Record<string, number> = {}, pruned: Record<string, number> = {}) => ({
     deadLetterCounts: async () => new Map(Object.entries(dead)),
-    findings: async () => findings as never,
+    prunedUndelivered: async () => new Map(Object.entries(pruned)),
     size: async () => ({ headSeq: 3000n, usedBytes: 1, limitBytes: 9 }) as never,
   });
   const end = (changes: Partial<DaemonEnd> = {}): DaemonEnd => ({
@@ -63,12 +63,12 @@ describe('what a run says at its end', () => {
     given: DaemonEnd,
     once: boolean,
     dead: Record<string, number> = {},
-    findings: readonly object[] = [],
+    pruned: Record<string, number> = {},
   ) => {
     const lines: Line[] = [];
     const terminal = fakeTerminal();
     const options = once ? ({ once: true, json: true } as const) : {};
-    const code = await conclude(given, journal(dead, findings), listLog(lines), options, terminal.out);
+    const code = await conclude(given, journal(dead, pruned), listLog(lines), options, terminal.out);
     return { code, said: lines.map(({ text }) => text).join('\n'), document: once ? terminal.json() : null };
   };
 
@@ -97,12 +97,8 @@ describe('what a run says at its end', () => {
   });
 
   it('with --once, when events were pruned before a sink had them: that, and 3', async () => {
-    const gap = (source: string): object => ({
-      kind: 'pruned_before_delivery',
-      source,
-      detail: { events: 20 },
-    });
-    const { code, said, document } = await concluded(end(), true, {}, [gap('k'), gap('not configured')]);
+    const pruned = { k: 20, 'not configured': 9 };
+    const { code, said, document } = await concluded(end(), true, {}, pruned);
     expect({ code, said }).toEqual({
       code: 3,
       said: 'caught up, but events left the journal before a sink had them',

@@ -3,7 +3,6 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { eventsAfter } from '../../src/checkpoint/journal.ts';
 import type { DeadLetterFilter, Journal } from '../../src/checkpoint/journal.ts';
-import { prunedBeforeDelivery } from '../../src/checkpoint/pruned.ts';
 import type { Clock } from '../../src/model/clock.ts';
 import type { NewEvent, Window } from '../../src/model/event.ts';
 import { formatTime, NS_PER_SECOND } from '../../src/model/time.ts';
@@ -340,10 +339,7 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
         expect(await journal.begin('second')).toEqual(begun(5n, true, pruned));
         expect(await journal.begin('second')).toEqual(begun(5n, false, null));
         expect(await journal.findings({ unacknowledgedOnly: false, limit: 9 })).toEqual([]);
-        expect([...(await journal.cursors())]).toEqual([
-          ['first', { seq: 5n, seenAt: '2026-03-01T12:00:00.000Z' }],
-          ['second', { seq: 5n, seenAt: '2026-03-01T12:00:00.000Z' }],
-        ]);
+        expect(await journal.prunedUndelivered()).toEqual(new Map());
       });
 
       it('pass what was pruned while a sink was away only with a finding, one for each gap', async () => {
@@ -353,6 +349,11 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
         await journal.settle('splunk', 10n, []);
         await journal.prune(['splunk'], FUTURE, 0n);
         await reopen();
+        const waiting = new Map([
+          ['away', 6],
+          ['never sent', 10],
+        ]);
+        expect(await journal.prunedUndelivered()).toEqual(waiting); // before anybody passes it
         expect(await journal.begin('away')).toMatchObject({
           seq: 10n,
           isNew: false,
@@ -374,12 +375,16 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
         expect(findings.every(({ kind, seen }) => kind === 'pruned_before_delivery' && seen === 1)).toBe(
           true,
         );
-        expect(prunedBeforeDelivery(findings)).toEqual(
-          new Map([
-            ['away', 9],
-            ['never sent', 13],
-          ]),
+        const lost = new Map([
+          ['away', 9],
+          ['never sent', 13],
+        ]);
+        expect(await journal.prunedUndelivered()).toEqual(lost);
+        await journal.acknowledge(
+          findings.map(({ id }) => id),
+          'sent again',
         );
+        expect(await journal.prunedUndelivered()).toEqual(new Map());
       });
 
       it('bounds a read by events and by bytes, but gives at least one', async () => {
@@ -747,6 +752,44 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
         expect((await journal.newest(1))[0]?.seq).toBe(4n);
         const { revised } = await journal.append('platform', harvest([newEvent(1, { original: '{}' })]));
         expect(revised).toMatchObject([{ id: newEvent(1).id, held: null }]);
+      });
+
+      it('spares what a sink has not got that was seen lately, configured or not', async () => {
+        const sparing = (seenSince: string) => ({
+          sinksSeenSince: seenSince,
+          idsReceivedSince: '2000-01-01',
+        });
+        await journal.append('platform', harvest(newEvents(1, 9)));
+        await journal.settle('removed', 4n, []);
+        opened.clock.advance(60_000);
+        await journal.settle('splunk', 9n, []);
+        const late = '2027-01-01T00:00:00Z';
+        expect(await journal.prune(['splunk'], late, 0n, sparing('2026-03-01T12:00:00Z'))).toBe(4);
+        opened.clock.advance(60_000);
+        await journal.prune(['splunk'], late, 0n, sparing('2026-03-01T12:00:00Z')); // named is seen, spared is not
+        expect(await journal.prune(['splunk'], late, 0n, sparing('2026-03-01T12:00:30Z'))).toBe(5);
+        expect(await journal.prunedUndelivered()).toEqual(new Map([['removed', 5]]));
+      });
+
+      it('spares the ids of events received lately, however old the events are', async () => {
+        const forget = (receivedSince: string): Promise<number> =>
+          journal.prune([], '2027-01-01T00:00:00Z', newEvent(99).createdNs, {
+            sinksSeenSince: '2027-01-01T00:00:00Z',
+            idsReceivedSince: receivedSince,
+          });
+        const known = async (): Promise<number> => (await journal.held('platform').known(ids)).size;
+        const ids = newEvents(1, 4).map(({ id }) => id);
+        await journal.append('platform', harvest(newEvents(1, 2)));
+        await forget('2026-03-01T12:00:00Z');
+        opened.clock.advance(86_400_000);
+        await journal.append('platform', harvest(newEvents(3, 4)));
+        await forget('2026-03-01T12:00:00Z');
+        await reopen();
+        expect(await journal.append('platform', harvest(newEvents(1, 4)))).toMatchObject({ appended: 0 });
+        await forget('2026-03-02T12:00:00Z');
+        expect(await known()).toBe(2); // of the first day
+        await forget('2026-03-02T12:00:00.001Z');
+        expect(await known()).toBe(0);
       });
 
       it('forgets old ids, but none whose event is still there', async () => {

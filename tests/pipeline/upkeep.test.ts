@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 
 import type { Journal } from '../../src/checkpoint/journal.ts';
 import { ForwardError } from '../../src/model/errors.ts';
@@ -12,11 +12,16 @@ const DAY = 24 * 60 * MINUTE;
 const clock = simulatedClock(() => 0.5);
 const stage = stageJournal();
 
-async function keepUpFor(ms: number, journal: Journal, retentionMs: number): Promise<Line[]> {
+async function keepUpFor(
+  ms: number,
+  journal: Journal,
+  retentionMs: number,
+  sinks: readonly string[] = ['splunk'],
+): Promise<Line[]> {
   const lines: Line[] = [];
   const stop = new AbortController();
   const done = keepUp(
-    { journal, sinks: ['splunk'], retentionMs, horizonMs: 30 * DAY, clock, log: listLog(lines) },
+    { journal, sinks, retentionMs, horizonMs: 30 * DAY, clock, log: listLog(lines) },
     stop.signal,
   );
   done.catch(() => {});
@@ -24,6 +29,12 @@ async function keepUpFor(ms: number, journal: Journal, retentionMs: number): Pro
   stop.abort(new Error('enough'));
   await elapse(done);
   return lines;
+}
+
+/** That much later, with one pruning on the way. */
+async function pass(ms: number): Promise<void> {
+  vi.setSystemTime(Date.now() + ms);
+  await keepUpFor(5 * MINUTE, stage.journal, MINUTE);
 }
 
 /** The real journal, full as long as it holds more events than that. */
@@ -61,6 +72,41 @@ it('never lets go of what a sink has not', async () => {
   await stage.journal.settle('splunk', 3n, []);
   await keepUpFor(30 * MINUTE, fullAbove(10), 7 * DAY);
   expect(await stage.journal.size()).toMatchObject({ events: 17, oldestSeq: 4n });
+});
+
+it('keeps what a removed sink has not got for seven days after its removal, but not for a full journal', async () => {
+  const both = ['splunk', 'removed'];
+  await stage.journal.append('platform', harvest(newEvents(1, 10)));
+  await stage.journal.settle('removed', 4n, []);
+  await stage.journal.settle('splunk', 10n, []);
+  await keepUpFor(5 * MINUTE, stage.journal, MINUTE, both);
+  await pass(6 * DAY);
+  expect(await stage.journal.size()).toMatchObject({ events: 6, oldestSeq: 5n });
+  await pass(DAY);
+  expect(await stage.journal.size()).toMatchObject({ events: 0 });
+  await stage.journal.append('platform', harvest(newEvents(11, 20)));
+  await stage.journal.settle('splunk', 20n, []);
+  await keepUpFor(5 * MINUTE, stage.journal, MINUTE, both);
+  await keepUpFor(6000, fullAbove(5), MINUTE);
+  expect(await stage.journal.size()).toMatchObject({ events: 0 });
+  expect(await stage.journal.prunedUndelivered()).toEqual(new Map([['removed', 16]]));
+});
+
+it('keeps the ids of what a backfill brought for a whole horizon after it came, but not for a full journal', async () => {
+  const past = harvest(newEvents(1, 5).map((event) => ({ ...event, createdNs: 1_000_000_000n })));
+  const again = async (): Promise<number> => (await stage.journal.append('platform', past)).appended;
+  expect(await again()).toBe(5);
+  await stage.journal.settle('splunk', 5n, []);
+  await pass(29 * DAY);
+  expect(await stage.journal.size()).toMatchObject({ events: 0 });
+  expect(await again()).toBe(0);
+  await pass(2 * DAY);
+  expect(await again()).toBe(5);
+  await stage.journal.settle('splunk', 10n, []);
+  await pass(DAY);
+  expect(await again()).toBe(0);
+  await keepUpFor(6000, fullAbove(0), MINUTE);
+  expect(await again()).toBe(5);
 });
 
 it('survives a busy journal, not a broken one', async () => {

@@ -1,8 +1,8 @@
 import { oneLine } from '../../model/errors.ts';
 import type { AuditEvent, Finding } from '../../model/event.ts';
 import type { Beginning, Journal, PrunedEvents, RejectedEvent } from '../journal.ts';
-import { prunedFinding } from '../pruned.ts';
-import { auditEvent, EVENT_COLUMNS, int64, integer, text } from './columns.ts';
+import { PRUNED_BEFORE_DELIVERY, prunedFinding } from '../pruned.ts';
+import { auditEvent, count, EVENT_COLUMNS, int64, integer, text } from './columns.ts';
 import { corrupt } from './faults.ts';
 import type { Store } from './store.ts';
 import { waiters } from './waiters.ts';
@@ -16,7 +16,7 @@ interface Records {
 type EventMethods = Pick<
   Journal,
   | 'cursor'
-  | 'cursors'
+  | 'prunedUndelivered'
   | 'begin'
   | 'read'
   | 'settle'
@@ -33,7 +33,11 @@ export function events(
 ): { methods: EventMethods; appended: () => void; wakeAll: () => void } {
   const readChain = store.prepare('SELECT anchor_seq, head_seq FROM chain');
   const readCursor = store.prepare('SELECT seq FROM cursors WHERE sink = ?');
-  const readCursors = store.prepare('SELECT sink, seq, updated_at FROM cursors');
+  const readGaps = store.prepare(
+    `SELECT source AS sink, json_extract(detail, '$.events') AS events FROM findings
+       WHERE kind = '${PRUNED_BEFORE_DELIVERY}' AND acknowledged_at IS NULL
+     UNION ALL SELECT sink, anchor_seq - seq FROM cursors, chain WHERE seq < anchor_seq`,
+  );
   const writeCursor = store.prepare(
     `INSERT INTO cursors VALUES (?, ?, ?)
      ON CONFLICT DO UPDATE SET seq = excluded.seq, updated_at = excluded.updated_at`,
@@ -128,12 +132,14 @@ export function events(
 
   const methods: EventMethods = {
     cursor: async (sink) => store.read(() => cursorOf(sink) ?? 0n),
-    cursors: async () =>
-      new Map(
-        store
-          .read(() => readCursors.all())
-          .map((row) => [text(row, 'sink'), { seq: integer(row, 'seq'), seenAt: text(row, 'updated_at') }]),
-      ),
+    prunedUndelivered: async () => {
+      const counts = new Map<string, number>();
+      for (const row of store.read(() => readGaps.all())) {
+        const sink = text(row, 'sink');
+        counts.set(sink, (counts.get(sink) ?? 0) + count(row, 'events'));
+      }
+      return counts;
+    },
     begin: async (sink) => {
       store.writerOnly('begin a sink');
       return store.write(() => {

@@ -1,9 +1,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import { ForwardError } from '../../model/errors.ts';
-import type { Journal } from '../journal.ts';
-import { bytes, count, int64, integer, type Row } from './columns.ts';
+import type { Journal, Spared } from '../journal.ts';
+import { bytes, count, int64, integer, text, type Row } from './columns.ts';
 import { corrupt } from './faults.ts';
+import { receipts, sameForm } from './receipts.ts';
 import type { Store } from './store.ts';
 
 /** Rows that one transaction of a pruning removes: short enough that no loop notices. */
@@ -39,19 +40,23 @@ export function upkeep(store: Store, limitBytes: number): Pick<Journal, 'size' |
 
 function pruning(store: Store): Journal['prune'] {
   const limits = pruneLimits(store);
+  const received = receipts(store);
   const findSliceEnd = store.prepare(
-    `SELECT seq, hash FROM (
-       SELECT seq, hash FROM events WHERE seq <= ? ORDER BY seq LIMIT ${PRUNE_SLICE_ROWS}
+    `SELECT seq, hash, received_at FROM (
+       SELECT seq, hash, received_at FROM events WHERE seq <= ? ORDER BY seq LIMIT ${PRUNE_SLICE_ROWS}
      ) ORDER BY seq DESC LIMIT 1`,
   );
   const removeEvents = store.prepare('DELETE FROM events WHERE seq <= ?');
   const moveAnchor = store.prepare('UPDATE chain SET anchor_seq = ?, anchor_hash = ?');
+  const noteSeen = store.prepare(
+    'UPDATE cursors SET updated_at = ? WHERE sink IN (SELECT value FROM json_each(?))',
+  );
   const sources = store.prepare('SELECT DISTINCT source FROM event_types');
   // The id of an event that is still here stays, so that the event cannot be appended a second time beside itself.
   const removeIds = store.prepare(
     `DELETE FROM ids WHERE (source, id) IN (
        SELECT source, id FROM ids INDEXED BY ids_by_time
-       WHERE source = ? AND created_ns < ? AND (seq IS NULL OR seq <= (SELECT anchor_seq FROM chain))
+       WHERE source = ? AND created_ns < ? AND (seq IS NULL OR seq <= ?)
        LIMIT ${PRUNE_SLICE_ROWS})`,
   );
 
@@ -60,12 +65,16 @@ function pruning(store: Store): Journal['prune'] {
     if (row === undefined) return 0;
     const seq = integer(row, 'seq');
     moveAnchor.run(seq, bytes(row, 'hash'));
+    received.note({ seq, receivedAt: text(row, 'received_at') });
     return Number(removeEvents.run(seq).changes);
   }
 
-  return async (sinks, beforeReceived, idsBeforeNs) => {
+  return async (sinks, beforeReceived, idsBeforeNs, spared) => {
     store.writerOnly('prune');
-    const last = store.read(() => limits(sinks, beforeReceived));
+    const last = store.write(() => {
+      noteSeen.run(store.timestamp(), JSON.stringify(sinks));
+      return limits(sinks, beforeReceived, spared);
+    });
     let removed = 0;
     for (let slice = -1; slice !== 0 && store.isOpen(); await nextTurn()) {
       slice = store.write(() => removeSlice(last));
@@ -73,8 +82,10 @@ function pruning(store: Store): Journal['prune'] {
     }
     let idsRemoved = 0;
     for (const row of store.isOpen() ? store.read(() => sources.all()) : []) {
+      const lastId = store.read(() => received.lastBefore(spared?.idsReceivedSince));
       for (let slice = -1; slice !== 0 && store.isOpen(); await nextTurn()) {
-        slice = Number(store.write(() => removeIds.run(String(row['source']), int64(idsBeforeNs)).changes));
+        const ids = [String(row['source']), int64(idsBeforeNs), lastId] as const;
+        slice = Number(store.write(() => removeIds.run(...ids).changes));
         idsRemoved += slice;
       }
     }
@@ -83,21 +94,24 @@ function pruning(store: Store): Journal['prune'] {
   };
 }
 
-/** The last event that may go: settled by every sink named, and received before the given time. */
-function pruneLimits(store: Store): (sinks: readonly string[], beforeReceived: string) => bigint {
+/** The last event that may go: settled by every sink named or spared, and received before the given time. */
+function pruneLimits(
+  store: Store,
+): (sinks: readonly string[], beforeReceived: string, spared: Spared | undefined) => bigint {
   const readChain = store.prepare('SELECT anchor_seq, head_seq FROM chain');
   const readCursor = store.prepare('SELECT seq FROM cursors WHERE sink = ?');
+  const leastSeen = store.prepare('SELECT min(seq) AS seq FROM cursors WHERE updated_at >= ?');
   const isOlder = store.prepare('SELECT received_at < ? AS older FROM events WHERE seq = ?');
 
-  return (sinks, beforeReceived) => {
+  return (sinks, beforeReceived, spared) => {
     const chain = present(readChain.get());
     let settled = integer(chain, 'head_seq');
-    for (const sink of sinks) {
-      const row = readCursor.get(sink);
-      const cursor = row === undefined ? 0n : integer(row, 'seq');
-      if (cursor < settled) settled = cursor;
+    const rows = sinks.map((sink) => readCursor.get(sink) ?? { seq: 0n });
+    if (spared !== undefined) rows.push(leastSeen.get(sameForm(spared.sinksSeenSince)) ?? {});
+    for (const row of rows) {
+      if (typeof row['seq'] === 'bigint' && row['seq'] < settled) settled = row['seq'];
     }
-    const before = new Date(beforeReceived).toISOString(); // the form that received_at has, so that text compares as time
+    const before = sameForm(beforeReceived);
     const older = (seq: bigint): boolean => {
       const row = isOlder.get(before, seq);
       return row !== undefined && integer(row, 'older') === 1n;
