@@ -1,9 +1,9 @@
 import type { Journal } from '../checkpoint/journal.ts';
 import { ForwardError } from '../model/errors.ts';
-import type { Json, Window } from '../model/event.ts';
+import type { AuditEvent, Json, NewEvent, Window } from '../model/event.ts';
 import type { Source } from '../sources/source.ts';
 import { describeRevisions } from './revisions.ts';
-import { NOTHING_REPLAYED, readReplayProgress, replay } from './replay.ts';
+import { NOTHING_REPLAYED, openLetters, readReplayProgress, replay, sendRead } from './replay.ts';
 import type { ReplayContext, ReplayProgress } from './replay.ts';
 import { isObject, readWindows, unknownPart, writeWindows } from './job-json.ts';
 
@@ -50,6 +50,7 @@ export const NOTHING_READ: BackfillProgress = {
   replay: NOTHING_REPLAYED,
 };
 
+const PAGE_IDS = 5_000;
 /** Progress is saved at most this often: reading a second of it again after a crash repeats nothing in the journal. */
 const SAVE_EVERY_MS = 1_000;
 
@@ -67,7 +68,9 @@ export async function backfill(
   let progress = from;
   let savedMs = context.clock.monotonic();
   const names = params.source === null ? [...context.sources.keys()] : [params.source];
+  const { sink } = params;
   if (progress.stage === 'read') {
+    const letters = sink === null ? null : await openLetters(context.journal, sink);
     for (const name of names) {
       const source = context.sources.get(name);
       if (source === undefined) throw unknownPart('source', name);
@@ -98,6 +101,12 @@ export async function backfill(
           revised: progress.revised + result.revised.length,
           share: shareOf(names, params.windows, left),
         };
+        if (sink !== null && letters !== null) {
+          const gone = await prunedAmong(context, name, events);
+          const to = { sink, force: false };
+          const sent = await sendRead(context, to, progress.replay, gone, letters, signal);
+          progress = { ...progress, replay: sent };
+        }
         if (context.clock.monotonic() - savedMs >= SAVE_EVERY_MS) {
           await save(progress);
           savedMs = context.clock.monotonic();
@@ -110,7 +119,6 @@ export async function backfill(
     progress = { ...progress, stage: 'replay', share: 1 };
     await save(progress);
   }
-  const { sink } = params;
   if (sink === null) return progress;
   for (const window of params.windows.slice(progress.replay.windows)) {
     const one = { sink, source: params.source, window, ids: null, force: false };
@@ -120,6 +128,33 @@ export async function backfill(
     await save(progress);
   }
   return progress;
+}
+
+/** Those that the journal knows and holds no more: a sink that lacks them can get them from this reading only. */
+async function prunedAmong(
+  { journal, clock }: BackfillContext,
+  source: string,
+  events: readonly NewEvent[],
+): Promise<AuditEvent[]> {
+  const times = events.map(({ createdNs }) => createdNs).toSorted((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+  const [startNs, endNs] = [times[0], times.at(-1)];
+  if (startNs === undefined || endNs === undefined) return [];
+  const size = await journal.size();
+  const lastPruned = size.headSeq - BigInt(size.events);
+  const seqs = new Map<string, bigint>();
+  for (let after = ''; ;) {
+    const page = await journal.idsInWindow(source, { startNs, endNs }, after, PAGE_IDS);
+    for (const { id, seq } of page) if (seq !== null && seq <= lastPruned) seqs.set(id, seq);
+    const last = page.at(-1);
+    if (last === undefined || page.length < PAGE_IDS) break;
+    after = last.id;
+  }
+  const receivedAt = new Date(clock.now()).toISOString();
+  const byId = new Map(events.map((event) => [event.id, event])); // a reading may show an event twice
+  return [...byId.values()].flatMap(({ id, createdAt, original }) => {
+    const seq = seqs.get(id);
+    return seq === undefined ? [] : [{ seq, source, id, createdAt, original, receivedAt }];
+  });
 }
 
 /** Backpressure: the job waits and goes on by itself once the sinks have made room. */

@@ -105,11 +105,30 @@ export async function replay(
   return progress;
 }
 
+/** Sends events that the journal holds no more, as somebody read them just now. `letters` of the sink, as `openLetters` gives them. */
+export async function sendRead(
+  context: ReplayContext,
+  params: Pick<ReplayParams, 'sink' | 'force'>,
+  from: ReplayProgress,
+  events: readonly AuditEvent[],
+  letters: ReadonlyMap<string, bigint>,
+  signal: AbortSignal,
+): Promise<ReplayProgress> {
+  const sink = context.sinks.get(params.sink);
+  if (sink === undefined) throw unknownPart('sink', params.sink);
+  let progress = from;
+  for (let at = 0; at < events.length; at += PAGE_EVENTS) {
+    const page = events.slice(at, at + PAGE_EVENTS);
+    progress = added(progress, await sendPage(context, params, sink, page, letters, signal));
+  }
+  return progress;
+}
+
 type Counts = Pick<ReplayProgress, 'looked' | 'sent' | 'present' | 'refused' | 'filtered' | 'pending'>;
 
 async function sendPage(
   context: ReplayContext,
-  params: ReplayParams,
+  params: Pick<ReplayParams, 'sink' | 'force'>,
   { sink, outlet, prepare, batch }: ReplaySink,
   events: readonly AuditEvent[],
   letters: ReadonlyMap<string, bigint>,
@@ -187,7 +206,7 @@ function toRejected(refusals: readonly Refusal[], events: ReadonlyMap<bigint, Au
 }
 
 /** The sink's dead letters that wait, by event. */
-async function openLetters(journal: Journal, owner: string): Promise<ReadonlyMap<string, bigint>> {
+export async function openLetters(journal: Journal, owner: string): Promise<ReadonlyMap<string, bigint>> {
   const letters = new Map<string, bigint>();
   const states: DeadLetter['state'][] = ['open', 'retrying'];
   for (let after = 0n; ;) {

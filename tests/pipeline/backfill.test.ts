@@ -99,6 +99,26 @@ describe('a backfill', () => {
     expect(memory.copies.get(late ?? '')).toBe(1);
   });
 
+  it('sends to the named sink also what was pruned, which only the reading can bring', async () => {
+    const its = await install();
+    const memory = memorySink();
+    const to = its.sink(memory);
+    await its.poll();
+    await its.deliver('memory', to);
+    const delivered = new Map(memory.copies);
+    memory.copies.clear();
+    await its.journal.prune(['memory'], '2100-01-01T00:00:00Z', 0n);
+    expect((await its.journal.size()).events).toBe(0);
+    const jobs = its.jobs(new Map([['memory', to]]));
+    const end = await backfill(jobs, whole(its, 'memory'), NOTHING_READ, save, never);
+    expect(end).toMatchObject({ appended: 0, replay: { sent: delivered.size, looked: delivered.size } });
+    expect(memory.copies).toEqual(delivered);
+    const again = await backfill(jobs, whole(its, 'memory'), NOTHING_READ, save, never);
+    expect(again.replay).toMatchObject({ sent: 0, present: delivered.size });
+    const [letter] = await its.journal.deadLetters({ owner: 'memory', limit: 1 });
+    expect(letter).toBeUndefined();
+  });
+
   it('refuses a source that is not there', async () => {
     const its = await install();
     const params = { ...whole(its), source: 'nobody' };
