@@ -84,6 +84,9 @@ export function readiness(
     judge(loop.name, judgeSource(loop, view.sources.get(loop.name), limits, nowMs));
   }
   for (const loop of status.sinks.values()) judge(loop.name, judgeSink(loop, limits, nowMs));
+  for (const [name, { state, reason, hint }] of Object.entries(status.own)) {
+    if (state === 'held') judge(name, bad(`held: ${reason ?? 'no reason given'}`, hint));
+  }
   judge('journal', judgeJournal(size, limits));
   return { ok: reasons.length === 0, reasons, notes };
 }

@@ -8,6 +8,8 @@
  *              show unhealthy. Never drop, never hot-loop.
  * - rejected   the receiver will never take this one event: dead letter.
  * - corrupt    the journal fails its own checks: stop; never start from zero silently.
+ *
+ * Anything else that is thrown counts as denied: see `asForwardError`.
  */
 export type ErrorKind = 'config' | 'transient' | 'denied' | 'rejected' | 'corrupt';
 
@@ -36,6 +38,30 @@ export class ForwardError extends Error {
     this.ambiguous = options.ambiguous ?? false;
     this.hint = options.hint;
   }
+}
+
+/** A fault that nobody foresaw: of the environment, such as a file that vanished, or of ours. */
+export class UnexpectedError extends ForwardError {
+  constructor(cause: unknown) {
+    super('denied', `unexpected error: ${describe(cause)}`, {
+      cause,
+      hint: 'if nothing around it has changed, this is a bug of auditferry: please report it with the log line',
+    });
+    this.name = 'UnexpectedError';
+  }
+}
+
+/**
+ * Anything thrown, as the loops react to it. What was not foreseen is held, as what is denied: only the loop that met it
+ * waits, shows itself unhealthy, and tries again.
+ */
+export function asForwardError(error: unknown): ForwardError {
+  return error instanceof ForwardError ? error : new UnexpectedError(error);
+}
+
+/** True for what no waiting can fix: the journal cannot be trusted, or cannot be used as configured. */
+export function endsProgram(error: ForwardError): boolean {
+  return error.kind === 'corrupt' || error.kind === 'config';
 }
 
 /** The text of anything thrown, on one line, control characters replaced: safe for a log line and a terminal. */

@@ -1,6 +1,6 @@
 import type { Appended, Journal } from '../checkpoint/journal.ts';
 import type { Clock } from '../model/clock.ts';
-import { ForwardError } from '../model/errors.ts';
+import { asForwardError, endsProgram, ForwardError } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import { span } from '../model/trace.ts';
 import { formatTime, nsToMs } from '../model/time.ts';
@@ -34,7 +34,7 @@ const PROGRESS_LINE_MS = 2_000;
 /**
  * The first of the two loops: source to journal. Every harvest is one transaction; after any failure the next poll starts
  * from what the journal holds. Returns when `signal` aborts, or when `patienceMs` is set and everything is read. Throws what
- * no waiting can hint: `corrupt`, `config`, and anything that is no ForwardError.
+ * no waiting can fix: `corrupt` and `config`.
  */
 export async function collect(context: CollectContext, signal: AbortSignal): Promise<void> {
   const { clock, source, status } = context;
@@ -156,13 +156,14 @@ async function waitForSpace(context: CollectContext, signal: AbortSignal): Promi
 /** One reaction per kind of error; see model/errors.ts. */
 async function react(
   context: CollectContext,
-  error: unknown,
+  thrown: unknown,
   failures: number,
   faults: FaultLog,
   signal: AbortSignal,
 ): Promise<void> {
   const { clock, status } = context;
-  if (!(error instanceof ForwardError) || error.kind === 'corrupt' || error.kind === 'config') throw error;
+  const error = asForwardError(thrown);
+  if (endsProgram(error)) throw error;
   const wait = waitMs(backoffFor(error.kind), failures, error.retryAfterMs, clock.random());
   faults.failed(error, wait);
   if (context.patienceMs !== null && faults.failingForMs() + wait > context.patienceMs) throw error;

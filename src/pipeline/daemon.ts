@@ -4,7 +4,7 @@ import { eventsAfter } from '../checkpoint/journal.ts';
 import type { Journal } from '../checkpoint/journal.ts';
 import type { Canonicalize, Format } from '../formats/format.ts';
 import type { Clock } from '../model/clock.ts';
-import { describe, ForwardError } from '../model/errors.ts';
+import { asForwardError, describe, endsProgram } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import type { Sink } from '../sinks/sink.ts';
 import type { Source } from '../sources/source.ts';
@@ -16,9 +16,10 @@ import type { OriginOf } from './origin.ts';
 import { createPrepare } from './prepare.ts';
 import type { Where } from './prepare.ts';
 import type { ReplaySink } from './replay.ts';
+import { createFaultLog, HOLD, waitMs } from './retry.ts';
 import type { PollSchedule } from './schedule.ts';
-import { createStatus, sinkStatus, sourceStatus } from './status.ts';
-import type { Status } from './status.ts';
+import { createStatus, enterFault, enterState, sinkStatus, sourceStatus } from './status.ts';
+import type { LoopStatus, Status } from './status.ts';
 import { keepUp } from './upkeep.ts';
 import type { UpkeepParts } from './upkeep.ts';
 
@@ -86,17 +87,36 @@ export function startDaemon(parts: DaemonParts): Daemon {
   let stopped = false;
   let readAll = false;
 
-  const guarded = async (name: string, work: Promise<void>): Promise<void> => {
-    try {
-      await work;
-    } catch (error) {
-      const failure = error instanceof Error ? error : new Error(String(error));
-      failures.push({ name, error: failure });
-      log.error(
-        { name, error: describe(failure) },
-        isPatience(failure, parts) ? 'given up for this run; everything is kept' : 'stopping',
-      );
-      if (!isPatience(failure, parts)) abort();
+  /**
+   * Runs a loop to its end. What no waiting can fix ends the run; with patience, a failure ends the loop. Whatever else a
+   * loop throws is its own fault: it begins again after a pause, and the others never notice.
+   */
+  const guarded = async (
+    name: string,
+    its: LoopStatus,
+    signal: AbortSignal,
+    loop: () => Promise<void>,
+  ): Promise<void> => {
+    const faults = createFaultLog(log.child({ loop: name }), clock, () => 'the loop begins again');
+    for (let tries = 1; ; tries += 1) {
+      const beganMs = clock.monotonic();
+      try {
+        return await loop();
+      } catch (thrown) {
+        const error = asForwardError(thrown);
+        if (endsProgram(error) || parts.patienceMs !== null) {
+          failures.push({ name, error });
+          const text = endsProgram(error) ? 'stopping' : 'given up for this run; everything is kept';
+          log.error({ name, error: describe(error) }, text);
+          return endsProgram(error) ? abort() : undefined;
+        }
+        if (clock.monotonic() - beganMs >= HOLD.capMs) tries = 1;
+        const wait = waitMs(HOLD, tries, undefined, clock.random());
+        faults.failed(error, wait);
+        enterFault(its, error, clock.now(), wait);
+        await clock.sleep(wait, signal).catch(() => {});
+        if (signal.aborted) return enterState(its, 'stopped', clock.now());
+      }
     }
   };
   const abort = (): void => {
@@ -117,7 +137,7 @@ export function startDaemon(parts: DaemonParts): Daemon {
       status: its,
       patienceMs: parts.patienceMs,
     };
-    return guarded(name, collect(context, collecting.signal));
+    return guarded(name, its, collecting.signal, () => collect(context, collecting.signal));
   });
   const outlets = new Map<string, ReplaySink>();
   const deliverers = [...parts.sinks].map(([name, part]) => {
@@ -144,11 +164,11 @@ export function startDaemon(parts: DaemonParts): Daemon {
       clock,
       log: sinkLog,
       status: its,
+      patienceMs: parts.patienceMs,
+      finishing: () => finishing,
+      halting: () => halting,
     };
-    return guarded(
-      name,
-      deliver({ ...context, finishing: () => finishing, halting: () => halting }, running.signal),
-    );
+    return guarded(name, its, running.signal, () => deliver(context, running.signal));
   });
   const jobs = {
     journal,
@@ -156,19 +176,22 @@ export function startDaemon(parts: DaemonParts): Daemon {
     sinks: outlets,
     clock,
     log,
+    status: status.own.jobs,
     patienceMs: parts.patienceMs,
   };
   const once = parts.patienceMs !== null;
-  const working = guarded('jobs', workOff(jobs, { untilNone: once }, collecting.signal));
+  const working = guarded('jobs', status.own.jobs, collecting.signal, () =>
+    workOff(jobs, { untilNone: once }, collecting.signal),
+  );
   // What jobs append has to be delivered as well: nothing is finished before they are.
   const collected = Promise.all([...collectors, working]).then(() => {
     readAll = !collecting.signal.aborted;
     finishing = true;
   });
   const upkeepEnd = new AbortController();
-  const upkeep = guarded(
-    'journal',
-    keepUp(upkeepOf(parts), AbortSignal.any([running.signal, upkeepEnd.signal])),
+  const upkeepSignal = AbortSignal.any([running.signal, upkeepEnd.signal]);
+  const upkeep = guarded('upkeep', status.own.upkeep, upkeepSignal, () =>
+    keepUp({ ...upkeepOf(parts), status: status.own.upkeep }, upkeepSignal),
   );
 
   const done = (async (): Promise<DaemonEnd> => {
@@ -202,15 +225,6 @@ export function startDaemon(parts: DaemonParts): Daemon {
   };
 }
 
-/** A passing failure ends a loop only when patience was limited; the other loops go on. */
-function isPatience(error: Error, parts: DaemonParts): boolean {
-  return (
-    parts.patienceMs !== null &&
-    error instanceof ForwardError &&
-    (error.kind === 'transient' || error.kind === 'denied')
-  );
-}
-
 /** Runs requests within a rate; null: no limit. */
 export function limiter(requestsPerSecond: number | null): <T>(work: () => Promise<T>) => Promise<T> {
   if (requestsPerSecond === null) return (work) => work();
@@ -237,13 +251,12 @@ async function countUndelivered(
     );
     return new Map(await Promise.all(counts));
   } catch (error) {
-    if (!(error instanceof ForwardError)) throw error;
-    failures.push({ name: 'journal', error });
+    failures.push({ name: 'journal', error: asForwardError(error) });
     return new Map();
   }
 }
 
-function upkeepOf(parts: DaemonParts): UpkeepParts {
+function upkeepOf(parts: DaemonParts): Omit<UpkeepParts, 'status'> {
   const horizons = [...parts.sources.values()].map((part) => part.auditHorizonMs);
   return { ...parts, sinks: [...parts.sinks.keys()], horizonMs: Math.max(parts.retentionMs, ...horizons) };
 }

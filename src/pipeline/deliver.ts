@@ -2,7 +2,7 @@ import { eventsAfter } from '../checkpoint/journal.ts';
 import type { Beginning, DeadLetter, Journal, RejectedEvent } from '../checkpoint/journal.ts';
 import { countOf } from '../checkpoint/pruned.ts';
 import type { Clock } from '../model/clock.ts';
-import { ForwardError } from '../model/errors.ts';
+import { asForwardError, endsProgram } from '../model/errors.ts';
 import type { AuditEvent } from '../model/event.ts';
 import type { Log } from '../model/log.ts';
 import { formatTime } from '../model/time.ts';
@@ -10,8 +10,8 @@ import { span } from '../model/trace.ts';
 import type { Item } from '../sinks/sink.ts';
 import type { Outlet, Refusal } from './outlet.ts';
 import type { Prepare } from './prepare.ts';
-import { createFaultLog, TRANSIENT, waitMs } from './retry.ts';
-import { enterState } from './status.ts';
+import { backoffFor, createFaultLog, waitMs } from './retry.ts';
+import { enterFault, enterState } from './status.ts';
 import type { SinkStatus } from './status.ts';
 
 export interface DeliverContext {
@@ -26,6 +26,8 @@ export interface DeliverContext {
   readonly clock: Clock;
   readonly log: Log;
   readonly status: SinkStatus;
+  /** Null: a journal that fails is asked for ever. Otherwise a failure that lasts longer is thrown. Milliseconds. */
+  readonly patienceMs: number | null;
   /** True once no more events will come: the loop returns when the journal is drained. */
   readonly finishing: () => boolean;
   /** True once nothing new may be sent: the loop returns when what is in flight has landed. */
@@ -225,27 +227,27 @@ async function waitForEvents(
   await untilDone(context, () => context.journal.waitForEvents(after, ms, signal), signal);
 }
 
-/** Repeats what is asked of the journal for as long as it fails in passing: the disk is full, or another process holds it. */
+/** Repeats what is asked of the journal for as long as it fails: the disk is full, or another process holds it. */
 async function untilDone<T>(
-  { clock, log, status }: DeliverContext,
+  context: DeliverContext,
   work: () => Promise<T>,
   signal: AbortSignal,
 ): Promise<T> {
+  const { clock, log, status, patienceMs } = context;
   const faults = createFaultLog(log, clock, () => 'the journal is asked again');
   for (let failures = 1; ; failures += 1) {
     try {
       const done = await work();
       faults.recovered();
       return done;
-    } catch (error) {
-      if (!(error instanceof ForwardError) || error.kind !== 'transient') throw error;
-      const wait = waitMs(TRANSIENT, failures, error.retryAfterMs, clock.random());
+    } catch (thrown) {
+      signal.throwIfAborted();
+      const error = asForwardError(thrown);
+      if (endsProgram(error)) throw error;
+      const wait = waitMs(backoffFor(error.kind), failures, error.retryAfterMs, clock.random());
       faults.failed(error, wait);
-      enterState(status, 'retrying', clock.now(), {
-        reason: error.message,
-        hint: error.hint,
-        nextTryMs: clock.now() + wait,
-      });
+      if (patienceMs !== null && faults.failingForMs() + wait > patienceMs) throw error;
+      enterFault(status, error, clock.now(), wait);
       await clock.sleep(wait, signal);
     }
   }

@@ -1,5 +1,5 @@
 import type { Job } from '../checkpoint/journal.ts';
-import { describe, ForwardError } from '../model/errors.ts';
+import { asForwardError, describe, endsProgram, UnexpectedError } from '../model/errors.ts';
 import type { Json } from '../model/event.ts';
 import { backfill, readBackfillProgress, writeBackfillProgress } from './backfill.ts';
 import type { BackfillContext, BackfillParams } from './backfill.ts';
@@ -7,6 +7,8 @@ import { isObject, readWindow, readWindows, unreadable } from './job-json.ts';
 import { readReplayProgress, replay, writeReplayProgress } from './replay.ts';
 import type { ReplayParams } from './replay.ts';
 import { backoffFor, createFaultLog, waitMs } from './retry.ts';
+import { enterFault, enterState } from './status.ts';
+import type { LoopStatus } from './status.ts';
 
 /** What jobs work on. One context serves all of them, one job at a time. */
 export interface JobContext extends BackfillContext {
@@ -14,10 +16,14 @@ export interface JobContext extends BackfillContext {
   readonly patienceMs: number | null;
   /** Told each progress once it is saved. */
   readonly onProgress?: (progress: Json) => void;
+  /** Shows what the work waits for. */
+  readonly status?: LoopStatus;
 }
 
 /** How often a daemon looks for jobs. */
 const LOOK_EVERY_MS = 1_000;
+/** So often in a row a job may meet what nobody foresaw: one that always does must not keep the others waiting for ever. */
+const UNEXPECTED_LIMIT = 5;
 
 /**
  * Does the jobs that commands left in the journal, one at a time, those first that a crash left running. Returns when `signal`
@@ -28,20 +34,24 @@ export async function workOff(
   { untilNone }: { readonly untilNone: boolean },
   signal: AbortSignal,
 ): Promise<void> {
-  const faults = createFaultLog(context.log, context.clock, () => 'the jobs are looked at again');
+  const { clock, log, status } = context;
+  const faults = createFaultLog(log, clock, () => 'the jobs are looked at again');
   try {
     for (;;) {
       try {
         const job = await nextJob(context);
+        if (status !== undefined) enterState(status, job === null ? 'idle' : 'working', clock.now());
         if (job !== null) await runJob(context, job, signal);
         else if (untilNone) return;
-        else await context.clock.sleep(LOOK_EVERY_MS, signal);
+        else await clock.sleep(LOOK_EVERY_MS, signal);
         faults.recovered();
-      } catch (error) {
-        const passing = error instanceof ForwardError && error.kind === 'transient';
-        if (!passing || context.patienceMs !== null || signal.aborted) throw error;
+      } catch (thrown) {
+        signal.throwIfAborted();
+        const error = asForwardError(thrown);
+        if (endsProgram(error) || context.patienceMs !== null) throw error;
         faults.failed(error, LOOK_EVERY_MS);
-        await context.clock.sleep(LOOK_EVERY_MS, signal);
+        if (status !== undefined) enterFault(status, error, clock.now(), LOOK_EVERY_MS);
+        await clock.sleep(LOOK_EVERY_MS, signal);
       }
     }
   } catch (error) {
@@ -71,6 +81,7 @@ export async function runJob(context: JobContext, job: Job, signal: AbortSignal)
     await journal.updateJob(job.id, 'running', next);
     failures = 0;
     faults.recovered();
+    if (context.status !== undefined) enterState(context.status, 'working', clock.now());
     context.onProgress?.(next);
   };
   log.info({}, job.state === 'queued' ? 'a job begins' : 'a job goes on where it was left');
@@ -81,18 +92,21 @@ export async function runJob(context: JobContext, job: Job, signal: AbortSignal)
       await journal.updateJob(job.id, 'done', end);
       log.info({}, 'a job is done');
       return 'done';
-    } catch (error) {
+    } catch (thrown) {
       signal.throwIfAborted();
-      if (error instanceof ForwardError && error.kind === 'corrupt') throw error;
-      if (!(error instanceof ForwardError) || error.kind === 'config' || error.kind === 'rejected') {
+      const error = asForwardError(thrown);
+      if (error.kind === 'corrupt') throw error;
+      failures += 1;
+      const hopeless = error instanceof UnexpectedError && failures > UNEXPECTED_LIMIT;
+      if (hopeless || error.kind === 'config' || error.kind === 'rejected') {
         await journal.updateJob(job.id, 'failed', failed(progress, error));
         log.error({ error: describe(error) }, 'a job failed');
         return 'failed';
       }
-      failures += 1;
       const wait = waitMs(backoffFor(error.kind), failures, error.retryAfterMs, clock.random());
       faults.failed(error, wait);
       if (context.patienceMs !== null && faults.failingForMs() + wait > context.patienceMs) throw error;
+      if (context.status !== undefined) enterFault(context.status, error, clock.now(), wait);
       await clock.sleep(wait, signal);
       for (const source of context.sources.values()) source.refreshSecrets();
     }

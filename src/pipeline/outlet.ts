@@ -1,7 +1,7 @@
 import { isUnclassified } from '../formats/unclassified.ts';
 import { untilAborted } from '../model/abort.ts';
 import type { Clock } from '../model/clock.ts';
-import { ForwardError, oneLine } from '../model/errors.ts';
+import { asForwardError, ForwardError, oneLine } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import { span } from '../model/trace.ts';
 import type { Batch, Fate, Item, Receipt, Sink } from '../sinks/sink.ts';
@@ -9,7 +9,7 @@ import { createGate } from './gate.ts';
 import { createMassGuard } from './mass-guard.ts';
 import { backoffFor, createFaultLog, waitMs } from './retry.ts';
 import type { FaultLog } from './retry.ts';
-import { enterState } from './status.ts';
+import { enterFault, enterState } from './status.ts';
 import type { SinkStatus } from './status.ts';
 
 /** An item that its receiver will never take. */
@@ -34,7 +34,7 @@ export interface OutletOptions {
 
 /** Sends items until every one of them is settled, whatever it takes. All retries and holds of a sink happen here. */
 export interface Outlet {
-  /** Resolves once every item is delivered or refused. Rejects only when `signal` aborts, patience ends, or on a fault of our own. */
+  /** Resolves once every item is delivered or refused. Rejects only when `signal` aborts or patience ends. */
   settle(
     items: readonly Item[],
     signal: AbortSignal,
@@ -92,8 +92,7 @@ export function createOutlet(options: OutletOptions): Outlet {
       return refusedBefore ? receipt : judged(receipt);
     } catch (error) {
       signal.throwIfAborted();
-      if (error instanceof ForwardError) return error;
-      throw error;
+      return asForwardError(error);
     }
   }
 
@@ -126,12 +125,7 @@ export function createOutlet(options: OutletOptions): Outlet {
     said.failed(error, wait);
     status.retries[held ? 'denied' : 'transient'] += 1;
     if (error.ambiguous) status.possibleRepeats += 1;
-    const nextTryMs = clock.now() + wait;
-    enterState(status, held ? 'held' : 'retrying', clock.now(), {
-      reason: error.message,
-      hint: error.hint,
-      nextTryMs,
-    });
+    enterFault(status, error, clock.now(), wait);
   }
 
   /** During a hold the secret is read again now and then: a replaced one ends the hold at once. */

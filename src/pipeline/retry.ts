@@ -1,6 +1,6 @@
 import { formatDuration } from '../model/units.ts';
 import type { Clock } from '../model/clock.ts';
-import { describe } from '../model/errors.ts';
+import { describe, UnexpectedError } from '../model/errors.ts';
 import type { ErrorKind, ForwardError } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 
@@ -63,6 +63,7 @@ export function createFaultLog(log: Log, clock: Clock, whatNext: (kind: ErrorKin
         kind: error.kind,
         error: said,
         ...(error.hint === undefined ? {} : { hint: error.hint }),
+        ...(error instanceof UnexpectedError ? { stack: stackOf(error.cause) } : {}),
         ...(said === text ? { failures, for: formatDuration(Math.round(now - firstMs)) } : {}),
         next: `${whatNext(error.kind)} in ${formatDuration(Math.max(Math.round(nextTryMs / 1000), 1) * 1000)}`,
       };
@@ -79,4 +80,9 @@ export function createFaultLog(log: Log, clock: Clock, whatNext: (kind: ErrorKin
     },
     failingForMs: () => (firstMs === null ? 0 : clock.monotonic() - firstMs),
   };
+}
+
+/** Where a fault that nobody foresaw came from: without it a report of one helps nobody. */
+function stackOf(cause: unknown): string | undefined {
+  return cause instanceof Error ? cause.stack : undefined;
 }

@@ -1,10 +1,11 @@
+import type { ForwardError } from '../model/errors.ts';
 import type { DeliveryClass } from '../sinks/sink.ts';
 
 /** What a loop is doing. `held`: retrying slowly, unhealthy, until somebody fixes what is denied. */
 export type LoopState =
   'starting' | 'idle' | 'working' | 'retrying' | 'held' | 'waiting_for_space' | 'stopped';
 
-interface LoopStatus {
+export interface LoopStatus {
   state: LoopState;
   /** Why it is retrying, held or waiting: one sentence. */
   reason: string | null;
@@ -62,14 +63,17 @@ export interface Status {
   readonly startedMs: number;
   readonly sources: Map<string, SourceStatus>;
   readonly sinks: Map<string, SinkStatus>;
+  /** The daemon's own: jobs and the upkeep of the journal. */
+  readonly own: { readonly jobs: LoopStatus; readonly upkeep: LoopStatus };
   stopping: boolean;
 }
 
 export function createStatus(nowMs: number): Status {
-  return { startedMs: nowMs, sources: new Map(), sinks: new Map(), stopping: false };
+  const own = { jobs: loopStatus(nowMs), upkeep: loopStatus(nowMs) };
+  return { startedMs: nowMs, sources: new Map(), sinks: new Map(), own, stopping: false };
 }
 
-function loopStatus(nowMs: number): LoopStatus {
+export function loopStatus(nowMs: number): LoopStatus {
   return {
     state: 'starting',
     reason: null,
@@ -139,4 +143,11 @@ export function enterState(
   status.reason = why?.reason ?? null;
   status.hint = why?.hint ?? null;
   status.nextTryMs = why?.nextTryMs ?? null;
+}
+
+/** A loop that failed and tries again after `waitMs`: held when nothing will change by itself soon. */
+export function enterFault(status: LoopStatus, error: ForwardError, nowMs: number, waitMs: number): void {
+  const { message: reason, hint } = error;
+  const state = error.kind === 'denied' ? 'held' : 'retrying';
+  enterState(status, state, nowMs, { reason, hint, nextTryMs: nowMs + waitMs });
 }

@@ -1,8 +1,11 @@
 import type { Journal, Spared } from '../checkpoint/journal.ts';
 import type { Clock } from '../model/clock.ts';
-import { describe, ForwardError } from '../model/errors.ts';
+import { asForwardError, endsProgram } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import { msToNs } from '../model/time.ts';
+import { createFaultLog } from './retry.ts';
+import { enterFault, enterState } from './status.ts';
+import type { LoopStatus } from './status.ts';
 
 export interface UpkeepParts {
   readonly journal: Journal;
@@ -14,6 +17,7 @@ export interface UpkeepParts {
   readonly horizonMs: number;
   readonly clock: Clock;
   readonly log: Log;
+  readonly status: LoopStatus;
 }
 
 const UPKEEP_EVERY_MS = 600_000;
@@ -34,7 +38,8 @@ const RETENTION_STEP_MIN_MS = 60_000;
  * for either.
  */
 export async function keepUp(parts: UpkeepParts, signal: AbortSignal): Promise<void> {
-  const { journal, clock, log } = parts;
+  const { journal, clock, log, status } = parts;
+  const faults = createFaultLog(log, clock, () => 'the journal is looked after again');
   let prunedMs = -Infinity;
   while (!signal.aborted) {
     try {
@@ -45,9 +50,14 @@ export async function keepUp(parts: UpkeepParts, signal: AbortSignal): Promise<v
         const pruned = await prune(parts, parts.retentionMs, spared(parts));
         if (pruned > 0) log.info({ events: pruned }, 'pruned events that every sink has');
       }
-    } catch (error) {
-      if (!(error instanceof ForwardError) || error.kind !== 'transient') throw error;
-      log.warn({ error: describe(error) }, 'the journal could not be pruned; it is tried again later');
+      faults.recovered();
+      enterState(status, 'idle', clock.now());
+    } catch (thrown) {
+      const error = asForwardError(thrown);
+      if (endsProgram(error)) throw error;
+      prunedMs = -Infinity;
+      faults.failed(error, LOOK_EVERY_MS);
+      enterFault(status, error, clock.now(), LOOK_EVERY_MS);
     }
     await clock.sleep(LOOK_EVERY_MS, signal).catch(() => {});
   }

@@ -183,15 +183,24 @@ describe('a failure', () => {
     await elapse(done);
   });
 
-  it.each([
-    new ForwardError('corrupt', 'broken'),
-    new ForwardError('config', 'wrong'),
-    new TypeError('a bug'),
-  ])('that no waiting can fix is thrown: %s', async (error) => {
-    const source = fakeSource(failing(error));
-    await expect(elapse(run(source).done)).rejects.toBe(error);
-    expect(source.polls).toHaveLength(1);
+  it('that nobody foresaw is held, and shown, and tried again', async () => {
+    const source = fakeSource(failing(new TypeError('a bug')));
+    const { status, stop, done } = run(source);
+    await elapse(clock.sleep(10 * MINUTE));
+    expect(status).toMatchObject({ state: 'held', reason: 'unexpected error: a bug' });
+    expect(source.polls.length).toBeGreaterThan(3);
+    stop.abort(new Error('enough'));
+    await elapse(done);
   });
+
+  it.each([new ForwardError('corrupt', 'broken'), new ForwardError('config', 'wrong')])(
+    'that no waiting can fix is thrown: %s',
+    async (error) => {
+      const source = fakeSource(failing(error));
+      await expect(elapse(run(source).done)).rejects.toBe(error);
+      expect(source.polls).toHaveLength(1);
+    },
+  );
 
   it('that outlasts the patience is thrown', async () => {
     const source = fakeSource(failing(new ForwardError('transient', 'down')));

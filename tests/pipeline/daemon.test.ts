@@ -230,24 +230,115 @@ describe('no sink waits for another', () => {
   });
 });
 
-describe('a fault of ours', () => {
-  it('stops everything: a sink that answers for too few events', async () => {
-    const short = fakeSink(() => ({ fates: [] }));
-    const { daemon, lines } = start({ platform: source([harvest(newEvents(1, 5))]) }, { short });
-    const end = await elapse(daemon.done);
-    expect(end.failures).toEqual([
-      {
-        name: 'short',
-        error: expect.objectContaining({
-          message: expect.stringContaining('0 fates for 5') as string,
-        }) as Error,
-      },
-    ]);
-    expect(end.undelivered).toEqual(new Map([['short', 5n]]));
-    expect(lines.filter(({ level }) => level === 'error').map(({ text }) => text)).toEqual(['stopping']);
+describe('what nobody foresaw', () => {
+  const odd = (): FakeSink =>
+    fakeSink(() => {
+      throw new TypeError('key values mismatch');
+    });
+
+  it('in one sink holds it alone, and is shown', async () => {
+    const good = fakeSink();
+    const bad = odd();
+    const { daemon, lines } = start(
+      { platform: source([harvest(newEvents(1, 5))], [harvest(newEvents(6, 9))]) },
+      { bad, good },
+    );
+    await elapse(clock.sleep(10 * MINUTE));
+    expect(good.taken).toHaveLength(9);
+    expect(bad.batches.length).toBeGreaterThan(3);
+    const reason = expect.stringContaining('key values mismatch') as string;
+    expect(daemon.status.sinks.get('bad')).toMatchObject({ state: 'held', reason });
+    daemon.abort();
+    expect(await elapse(daemon.done)).toMatchObject({
+      failures: [],
+      undelivered: new Map([
+        ['bad', 5n + 4n],
+        ['good', 0n],
+      ]),
+    });
+    expect(lines.filter(({ level }) => level === 'error')).toEqual([]);
   });
 
-  it('or of the disk ends with its reason, also when the journal can tell nothing any more', async () => {
+  it('in one source holds it alone, and it goes on when that is over', async () => {
+    let broken = true;
+    const flaky: Source = {
+      ...source(),
+      async *poll() {
+        if (broken) throw new RangeError('no such certificate');
+        yield harvest(newEvents(1, 3));
+      },
+    };
+    const good = fakeSink();
+    const { daemon } = start({ flaky, platform: source([harvest(newEvents(4, 9))]) }, { good });
+    await elapse(clock.sleep(MINUTE));
+    expect(good.taken).toHaveLength(6);
+    expect(daemon.status.sources.get('flaky')).toMatchObject({
+      state: 'held',
+      reason: expect.stringContaining('no such certificate') as string,
+    });
+    broken = false;
+    await elapse(clock.sleep(5 * MINUTE));
+    expect(good.taken).toHaveLength(9);
+    daemon.abort();
+    await elapse(daemon.done);
+  });
+
+  it('in a loop itself begins it again, and no other', async () => {
+    const good = fakeSink();
+    let broken = true;
+    const loose = fakeSink();
+    Object.defineProperty(loose, 'refreshSecrets', {
+      value: () => {
+        if (broken) throw new TypeError('not even this');
+        return false;
+      },
+    });
+    const { daemon, lines } = start(
+      { platform: source([harvest(newEvents(1, 5))], [harvest(newEvents(6, 9))]) },
+      {
+        loose: {
+          ...loose,
+          refreshSecrets: loose.refreshSecrets,
+          send: (batch, signal) => {
+            if (broken) throw new ForwardError('denied', 'bad token');
+            return loose.send(batch, signal);
+          },
+        },
+        good,
+      },
+    );
+    await elapse(clock.sleep(MINUTE));
+    expect(good.taken).toHaveLength(9);
+    expect(daemon.status.sinks.get('loose')).toMatchObject({ state: 'held' });
+    expect(lines.some(({ fields }) => String(fields['next']).startsWith('the loop begins again'))).toBe(true);
+    broken = false;
+    await elapse(clock.sleep(10 * MINUTE));
+    expect(loose.taken).toHaveLength(9);
+    daemon.abort();
+    await elapse(daemon.done);
+  });
+
+  it('in the jobs and the upkeep is shown, and everything else goes on', async () => {
+    const journal: Journal = {
+      ...stage.journal,
+      jobs: () => Promise.reject(new TypeError('jobs')),
+      prune: () => Promise.reject(new TypeError('prune')),
+    };
+    const good = fakeSink();
+    const { daemon } = start({ platform: source([harvest(newEvents(1, 5))]) }, { good }, { journal });
+    await elapse(clock.sleep(MINUTE));
+    expect(good.taken).toHaveLength(5);
+    expect(daemon.status.own).toMatchObject({
+      jobs: { state: 'held', reason: 'unexpected error: jobs' },
+      upkeep: { state: 'held', reason: 'unexpected error: prune' },
+    });
+    daemon.abort();
+    expect((await elapse(daemon.done)).failures).toEqual([]);
+  });
+});
+
+describe('a fault', () => {
+  it('of the journal itself ends the run with its reason, also when the journal can tell nothing any more', async () => {
     const journal: Journal = {
       ...stage.journal,
       size: () => Promise.reject(new ForwardError('corrupt', 'the journal is broken')),

@@ -72,6 +72,7 @@ function run(
     clock,
     log,
     status,
+    patienceMs,
     finishing: () => true,
     halting: () => false,
     ...changes,
@@ -385,10 +386,15 @@ describe('dead letters that an operator retries', () => {
   });
 });
 
-describe('a journal that is busy for a while', () => {
-  it.each(['begin', 'read', 'waitForEvents', 'size', 'deadLetters'] as const)(
-    'is asked for %s again, and every event sent once',
-    async (method) => {
+describe('a journal that fails for a while', () => {
+  const methods = ['begin', 'read', 'waitForEvents', 'size', 'deadLetters', 'settle'] as const;
+  const faults = [
+    ['it is busy', new ForwardError('transient', 'the journal is busy'), 'failing'],
+    ['nobody foresaw it', new TypeError('too many open files'), 'held'],
+  ] as const;
+  it.each(methods.flatMap((method) => faults.map((fault) => [method, ...fault] as const)))(
+    'is asked for %s again when %s, and every event sent once',
+    async (method, _name, fault, said) => {
       await append(1, 10);
       let failures = 3;
       const asked = stage.journal[method].bind(stage.journal) as (...args: unknown[]) => Promise<unknown>;
@@ -396,9 +402,7 @@ describe('a journal that is busy for a while', () => {
         ...stage.journal,
         [method]: (...args: unknown[]) => {
           failures -= 1;
-          return failures >= 0
-            ? Promise.reject(new ForwardError('transient', 'the journal is busy'))
-            : asked(...args);
+          return failures >= 0 ? Promise.reject(fault) : asked(...args);
         },
       };
       const sink = fakeSink();
@@ -409,7 +413,7 @@ describe('a journal that is busy for a while', () => {
       finishing = true;
       await elapse(done);
       expect(sink.taken).toEqual(idsFrom(1, 10));
-      expect(lines.map(({ text }) => text)).toEqual(['failing', 'works again']);
+      expect(lines.map(({ text }) => text)).toEqual([said, 'works again']);
     },
   );
 });
@@ -470,11 +474,54 @@ describe('what ends the loop', () => {
     await expect(elapse(run(down, {}, quiet, MINUTE).done)).rejects.toThrow('down');
     expect(await stage.journal.cursor('splunk')).toBe(0n);
   });
+});
 
-  it('is a sink that answers for too few events: what it means nobody knows', async () => {
+describe('what nobody foresaw', () => {
+  it('in a sink holds it, with the cursor where it was, and it goes on when that is over', async () => {
     await append(1, 10);
-    const short = fakeSink(() => ({ fates: [DELIVERED] }));
-    await expect(elapse(run(short, { concurrent: 2 }).done)).rejects.toThrow('1 fates for 10 events');
+    let broken = true;
+    const odd = fakeSink((batch, signal) => {
+      if (broken) throw new TypeError('the certificate does not match the key');
+      return takeAll(batch, signal);
+    });
+    const { status, lines, done } = run(odd);
+    await elapse(clock.sleep(MINUTE));
+    expect(status).toMatchObject({
+      state: 'held',
+      reason: expect.stringContaining('match the key') as string,
+    });
     expect(await stage.journal.cursor('splunk')).toBe(0n);
+    broken = false;
+    await elapse(done);
+    expect(odd.taken).toEqual(idsFrom(1, 10));
+    expect(lines[0]).toMatchObject({
+      text: 'held',
+      fields: { stack: expect.stringContaining('deliver.test.ts') as string },
+    });
+  });
+
+  it('is also a sink that answers for too few events', async () => {
+    await append(1, 10);
+    let short = true;
+    const sink = fakeSink((batch, signal) => (short ? { fates: [DELIVERED] } : takeAll(batch, signal)));
+    const { status, done } = run(sink, { concurrent: 2 });
+    await elapse(clock.sleep(MINUTE));
+    expect(status).toMatchObject({
+      state: 'held',
+      reason: expect.stringContaining('1 fates for 10') as string,
+    });
+    short = false;
+    await elapse(done);
+    expect(await stage.journal.cursor('splunk')).toBe(10n);
+  });
+
+  it('ends one pass when patience does, like any other failure', async () => {
+    await append(1, 10);
+    const bug = fakeSink(() => {
+      throw new TypeError('a bug');
+    });
+    await expect(elapse(run(bug, {}, quiet, MINUTE).done)).rejects.toThrow('a bug');
+    const journal = { ...stage.journal, read: () => Promise.reject(new TypeError('no read')) };
+    await expect(elapse(run(fakeSink(), { journal }, quiet, MINUTE).done)).rejects.toThrow('no read');
   });
 });

@@ -55,7 +55,11 @@ describe('jobs', () => {
   it('wait for what passes and hold for what is denied, and go on by themselves', async () => {
     const its = await install();
     const { source } = its;
-    const faults = [new ForwardError('transient', 'no answer'), new ForwardError('denied', 'status 401')];
+    const faults = [
+      new ForwardError('transient', 'no answer'),
+      new ForwardError('denied', 'status 401'),
+      new TypeError('key values mismatch'),
+    ];
     const flaky = {
       ...source,
       read: (...asked: Parameters<typeof source.read>) => {
@@ -68,7 +72,29 @@ describe('jobs', () => {
     const context = { ...its.jobs(), sources: new Map([['platform', flaky]]) };
     await workOff(context, untilNone, never);
     expect(await states(its)).toEqual([['backfill', 'done']]);
-    expect(its.clock.slept.length).toBeGreaterThanOrEqual(2);
+    expect(its.clock.slept.length).toBeGreaterThanOrEqual(3);
+  });
+
+  it('fail when they meet again and again what nobody foresaw, and the next has its turn', async () => {
+    const its = await install();
+    const { source } = its;
+    let tries = 0;
+    const broken = {
+      ...source,
+      read: (): never => {
+        tries += 1;
+        throw new TypeError('a bug');
+      },
+    };
+    await its.journal.addJob('backfill', params(its));
+    await its.journal.addJob('unheard of', null);
+    await workOff({ ...its.jobs(), sources: new Map([['platform', broken]]) }, untilNone, never);
+    expect(await states(its)).toEqual([
+      ['backfill', 'failed'],
+      ['unheard of', 'failed'],
+    ]);
+    expect(tries).toBeGreaterThan(3);
+    expect(tries).toBeLessThan(10);
   });
 
   it('stay in the journal when the run ends, and go on with the next', async () => {

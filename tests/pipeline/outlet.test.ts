@@ -194,12 +194,14 @@ describe('a failure', () => {
     expect(clock.monotonic()).toBeLessThanOrEqual(5 * MINUTE);
   });
 
-  it('of our own is no reason to try again', async () => {
-    const bug = setUp(inTurn(new TypeError('a bug')));
-    await expect(elapse(bug.outlet.settle(makeItems(1), quiet))).rejects.toThrow('a bug');
-    const short = setUp(() => ({ fates: [DELIVERED] }));
-    await expect(elapse(short.outlet.settle(makeItems(2), quiet))).rejects.toThrow('1 fates for 2 events');
-    expect(short.sink.batches).toHaveLength(1);
+  it('that nobody foresaw holds, and costs nothing', async () => {
+    const short: Answer = () => ({ fates: [DELIVERED] });
+    const bug = new TypeError('a bug');
+    const { outlet, sink, status, lines } = setUp(inTurn(bug, short, bug, takeAll));
+    expect(await elapse(outlet.settle(makeItems(2), quiet))).toEqual([]);
+    expect(sink.batches.map(({ items }) => items.length)).toEqual([2, 2, 2, 2]);
+    expect(status).toMatchObject({ delivered: 2, retries: { denied: 3, transient: 0 } });
+    expect(lines[0]).toMatchObject({ text: 'held', fields: { error: 'unexpected error: a bug' } });
   });
 
   it('opens the gate for one lane at a time', async () => {

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 
-import { createStatus, enterState, sinkStatus, sourceStatus } from '../../src/pipeline/status.ts';
+import { createStatus, loopStatus, enterState, sinkStatus, sourceStatus } from '../../src/pipeline/status.ts';
 
 it('knows since when a state lasts, why, and forgets why when it is over', () => {
   const status = sinkStatus('splunk', 'confirmed', 0);
@@ -31,5 +31,7 @@ it('adds up the time of holds only, and never backwards', () => {
 });
 
 it('starts empty', () => {
-  expect(createStatus(5)).toEqual({ startedMs: 5, sources: new Map(), sinks: new Map(), stopping: false });
+  const own = { jobs: loopStatus(5), upkeep: loopStatus(5) };
+  const parts = { sources: new Map(), sinks: new Map(), own };
+  expect(createStatus(5)).toEqual({ startedMs: 5, ...parts, stopping: false });
 });

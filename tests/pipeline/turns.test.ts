@@ -69,6 +69,7 @@ it('a deliver loop whose journal promises events and has none', () =>
         clock,
         log,
         status,
+        patienceMs: null,
         finishing: () => false,
         halting: () => false,
       },
