@@ -6,6 +6,7 @@ import type { Log } from '../model/log.ts';
 import { span } from '../model/trace.ts';
 import type { Batch, Fate, Item, Receipt, Sink } from '../sinks/sink.ts';
 import { createGate } from './gate.ts';
+import type { Pass } from './gate.ts';
 import { createMassGuard } from './mass-guard.ts';
 import { backoffFor, createFaultLog, waitMs } from './retry.ts';
 import type { FaultLog } from './retry.ts';
@@ -76,11 +77,7 @@ export function createOutlet(options: OutletOptions): Outlet {
     }
   }
 
-  async function attempt(
-    batch: Batch,
-    refusedBefore: boolean,
-    signal: AbortSignal,
-  ): Promise<Receipt | ForwardError> {
+  async function attempt(batch: Batch, signal: AbortSignal): Promise<Receipt | ForwardError> {
     try {
       const about = { sink: status.name, events: batch.items.length, attempt: batch.attempt };
       const receipt = await span('send', about, () => send(batch, signal));
@@ -89,7 +86,7 @@ export function createOutlet(options: OutletOptions): Outlet {
           `${receipt.fates.length} fates for ${batch.items.length} events: a fault of the sink`,
         );
       }
-      return refusedBefore ? receipt : judged(receipt);
+      return receipt;
     } catch (error) {
       signal.throwIfAborted();
       return asForwardError(error);
@@ -97,25 +94,25 @@ export function createOutlet(options: OutletOptions): Outlet {
   }
 
   /** Refusals of nearly everything for one reason are turned into a hold, before any of them becomes a dead letter. */
-  function judged(receipt: Receipt): Receipt | ForwardError {
-    const reason = guard.judge(receipt.fates);
-    if (reason === null || options.onMassRejection === 'dead_letter') return receipt;
-    const settled = receipt.fates.some(
-      (fate) => fate.outcome === 'delivered' || fate.outcome === 'duplicate',
+  function judged({ fates }: Receipt): {
+    readonly fates: readonly Fate[];
+    readonly hold: ForwardError | null;
+  } {
+    const reason = guard.judge(fates);
+    if (reason === null || options.onMassRejection === 'dead_letter') return { fates, hold: null };
+    const hold = massRejection(reason);
+    // What was taken of the batch stays taken.
+    const again = fates.map((fate): Fate =>
+      fate.outcome === 'rejected' ? { outcome: 'retry', reason: hold.message } : fate,
     );
-    const error = massRejection(reason);
-    if (!settled) return error;
-    // Some of the batch was taken: its fates must not be thrown away with the others.
-    const fates = receipt.fates.map((fate): Fate =>
-      fate.outcome === 'rejected' ? { outcome: 'retry', reason: error.message } : fate,
-    );
-    return { ...receipt, fates };
+    return { fates: again, hold };
   }
 
-  async function failed(error: ForwardError, signal: AbortSignal): Promise<void> {
+  async function failed(pass: Pass, error: ForwardError, signal: AbortSignal): Promise<void> {
     const held = error.kind === 'denied';
-    const wait = waitMs(backoffFor(error.kind), gate.failures() + 1, error.retryAfterMs, clock.random());
-    gate.failed(clock.monotonic() + wait);
+    const wait = pass.failed((failures) =>
+      waitMs(backoffFor(error.kind), failures, error.retryAfterMs, clock.random()),
+    );
     report(error, wait, held, faults);
     if (options.patienceMs !== null && faults.failingForMs() + wait > options.patienceMs) throw error;
     if (held) await probeSecret(wait, signal);
@@ -155,23 +152,24 @@ export function createOutlet(options: OutletOptions): Outlet {
     let pending = items;
     const refusals: Refusal[] = [];
     for (let attempts = 1; pending.length > 0; attempts += 1) {
-      await gate.enter(signal);
+      const pass = await gate.enter(signal);
       let result: Receipt | ForwardError;
       try {
-        result = await attempt({ items: pending, attempt: attempts }, refusedBefore, signal);
+        result = await attempt({ items: pending, attempt: attempts }, signal);
       } catch (error) {
-        gate.left();
+        pass.left();
         throw error;
       }
       if (result instanceof ForwardError) {
-        await failed(result, signal);
+        await failed(pass, result, signal);
         continue;
       }
       accept(result);
-      const left = sortFates(pending, result.fates, attempts, refusals, status);
-      if (left.length > 0) await failed(retryError(result, left), signal);
+      const { fates, hold } = refusedBefore ? { fates: result.fates, hold: null } : judged(result);
+      const left = sortFates(pending, fates, attempts, refusals, status);
+      if (left.length > 0) await failed(pass, hold ?? retryError(result, left), signal);
       else {
-        gate.succeeded();
+        pass.succeeded();
         faults.recovered();
       }
       pending = left.map(({ item }) => item);
@@ -219,7 +217,7 @@ function sortFates(
       if (fate.outcome === 'duplicate') status.duplicates += 1;
       else {
         status.delivered += 1;
-        status.bytes += item.body.length;
+        status.bytes += Buffer.byteLength(item.body);
       }
     }
   });
@@ -237,25 +235,18 @@ function countReading({ canonical, body }: Item, status: SinkStatus): void {
   status.trimmedUserParts += canonical.trimmed ?? 0;
 }
 
-function retryError(receipt: Receipt, left: readonly Left[]): ForwardError {
+function retryError({ retryAfterMs }: Receipt, left: readonly Left[]): ForwardError {
   const reason = left[0]?.reason ?? '';
-  const denied = reason.startsWith(MASS_REJECTION);
-  return new ForwardError(
-    denied ? 'denied' : 'transient',
-    denied || left.length === 1 ? reason : `${left.length} events: ${reason}`,
-    {
-      retryAfterMs: receipt.retryAfterMs,
-      hint: denied ? MASS_REJECTION_HINT : undefined,
-    },
-  );
+  const text = left.length === 1 ? reason : `${left.length} events: ${reason}`;
+  return new ForwardError('transient', text, { retryAfterMs });
 }
 
-const MASS_REJECTION = 'the receiver refuses nearly everything for one reason';
-const MASS_REJECTION_HINT =
-  'this looks like the configuration of the sink or the receiver, not like bad events; nothing became a dead letter. Set on_mass_rejection: dead_letter to let them go';
-
 function massRejection(reason: string): ForwardError {
-  return new ForwardError('denied', `${MASS_REJECTION}: ${oneLine(reason)}`, {
-    hint: MASS_REJECTION_HINT,
-  });
+  return new ForwardError(
+    'denied',
+    `the receiver refuses nearly everything for one reason: ${oneLine(reason)}`,
+    {
+      hint: 'this looks like the configuration of the sink or the receiver, not like bad events; nothing became a dead letter. Set on_mass_rejection: dead_letter to let them go',
+    },
+  );
 }

@@ -224,6 +224,16 @@ describe('a failure', () => {
   });
 });
 
+describe('the bytes sent', () => {
+  it('are counted as they go over the wire, not as characters', async () => {
+    const { outlet, status } = setUp(takeAll);
+    const bodies = ['plain', 'grün', '😀'];
+    const items = bodies.map((body, index) => ({ ...makeItem(index + 1), body }));
+    await elapse(outlet.settle(items, quiet));
+    expect(status.bytes).toBe(5 + 5 + 4);
+  });
+});
+
 describe('an abort', () => {
   it('does not wait for a turn in the rate limit, and nothing is sent when it comes', async () => {
     const turn = Promise.withResolvers<undefined>();
