@@ -127,6 +127,7 @@ export interface Beginning {
 export interface PrunedEvents {
   readonly fromSeq: bigint;
   readonly toSeq: bigint;
+  readonly events: number;
   /** From the first to the last of their created_at; null when the journal does not know it any more. */
   readonly window: Window | null;
 }

@@ -5,13 +5,8 @@ import type { PrunedEvents } from './journal.ts';
 /** Kind of the finding that says: events left the journal before this sink had them. Its owner is the sink. */
 export const PRUNED_BEFORE_DELIVERY = 'pruned_before_delivery';
 
-export function countOf({ fromSeq, toSeq }: Pick<PrunedEvents, 'fromSeq' | 'toSeq'>): number {
-  return Number(toSeq - fromSeq) + 1;
-}
-
 /** One finding for each gap: the seqs tell it from others. */
-export function prunedFinding(sink: string, { fromSeq, toSeq, window }: PrunedEvents): Finding {
-  const events = countOf({ fromSeq, toSeq });
+export function prunedFinding(sink: string, { fromSeq, toSeq, events, window }: PrunedEvents): Finding {
   const created =
     window === null ? '' : `, created between ${formatTime(window.startNs)} and ${formatTime(window.endNs)}`;
   return {

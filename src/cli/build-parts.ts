@@ -8,6 +8,7 @@ import type { Log } from '../model/log.ts';
 import type { SinkPart, SourcePart } from '../pipeline/daemon.ts';
 import { createOriginOf } from '../pipeline/origin.ts';
 import type { OriginOf } from '../pipeline/origin.ts';
+import { createLimit } from '../pipeline/rate-limit.ts';
 import { sinks } from '../sinks/registry.ts';
 import { sources } from '../sources/registry.ts';
 import { version } from './version.ts';
@@ -38,7 +39,7 @@ export function buildParts(config: Config, log: Log): BuiltParts {
   }
   const builtSinks = new Map<string, SinkPart>();
   for (const sinkConfig of config.sinks.values()) {
-    const { name, type } = sinkConfig;
+    const { name, type, rateLimit } = sinkConfig;
     const definition = find(sinks, (entry) => entry.type === type);
     const warn = (text: string): void => log.warn({ sink: name }, text);
     const sink = definition.create(sinkConfig.options as never, {
@@ -46,6 +47,7 @@ export function buildParts(config: Config, log: Log): BuiltParts {
       warn,
       clock: wallClock,
       forwarderVersion: version,
+      ...(rateLimit === null ? {} : { limit: createLimit(rateLimit) }),
     });
     const format = find(formats, (entry) => entry.name === sinkConfig.format).create(
       formatOptionsOf(sinkConfig) as never,

@@ -4,7 +4,6 @@ import type { Config } from '../config/config.ts';
 import { formatDuration } from '../model/units.ts';
 import { ForwardError } from '../model/errors.ts';
 import type { Json } from '../model/event.ts';
-import { limiter } from '../pipeline/daemon.ts';
 import { runJob } from '../pipeline/jobs.ts';
 import type { JobContext } from '../pipeline/jobs.ts';
 import { createOutlet } from '../pipeline/outlet.ts';
@@ -158,7 +157,6 @@ function jobContext(config: Config, parts: BuiltParts, journal: Journal, termina
       clock,
       log: log.child({ sink: name }),
       status: sinkStatus(name, part.sink.delivery, clock.now()),
-      limit: limiter(part.rateLimit),
       patienceMs: PATIENCE_MS,
     });
     const prepare = createPrepare(parts.canonicalize, part.format, part.where, parts.originOf);

@@ -1,5 +1,3 @@
-import Bottleneck from 'bottleneck';
-
 import { eventsAfter } from '../checkpoint/journal.ts';
 import type { Journal } from '../checkpoint/journal.ts';
 import type { Canonicalize, Format } from '../formats/format.ts';
@@ -35,7 +33,7 @@ export interface SinkPart {
   readonly batch: { readonly maxEvents: number; readonly maxBytes: number; readonly maxWaitMs: number };
   readonly where: Where;
   readonly concurrent: number;
-  /** Requests per second; null: no limit. */
+  /** Requests per second, which the sink keeps to; null: no limit. */
   readonly rateLimit: number | null;
   readonly onMassRejection: 'hold' | 'dead_letter';
 }
@@ -149,7 +147,6 @@ export function startDaemon(parts: DaemonParts): Daemon {
       clock,
       log: sinkLog,
       status: its,
-      limit: limiter(part.rateLimit),
       patienceMs: parts.patienceMs,
     });
     const prepare = createPrepare(parts.canonicalize, part.format, part.where, parts.originOf);
@@ -222,20 +219,6 @@ export function startDaemon(parts: DaemonParts): Daemon {
       stopped = true;
       abort();
     },
-  };
-}
-
-/** Runs requests within a rate; null: no limit. */
-export function limiter(requestsPerSecond: number | null): <T>(work: () => Promise<T>) => Promise<T> {
-  if (requestsPerSecond === null) return (work) => work();
-  const fresh = (): Bottleneck => new Bottleneck({ minTime: Math.ceil(1000 / requestsPerSecond) });
-  let bottleneck = fresh();
-  let limitedMs = Date.now();
-  return (work) => {
-    // Bottleneck waits by Date.now: where that is set back by an hour, an old one would hold requests for an hour.
-    if (Date.now() < limitedMs) bottleneck = fresh();
-    limitedMs = Date.now();
-    return bottleneck.schedule(work);
   };
 }
 

@@ -1,6 +1,5 @@
 import { eventsAfter } from '../checkpoint/journal.ts';
 import type { Beginning, DeadLetter, Journal, RejectedEvent } from '../checkpoint/journal.ts';
-import { countOf } from '../checkpoint/pruned.ts';
 import type { Clock } from '../model/clock.ts';
 import { asForwardError, endsProgram } from '../model/errors.ts';
 import type { AuditEvent } from '../model/event.ts';
@@ -196,10 +195,9 @@ async function isDrained(context: DeliverContext, position: bigint, signal: Abor
 
 function tellPruned({ name, log }: DeliverContext, { isNew, pruned }: Beginning): void {
   if (pruned === null) return;
-  const events = countOf(pruned);
   if (isNew) {
     log.info(
-      { pruned: events },
+      { pruned: pruned.events },
       'a new sink begins with what the journal holds; earlier events are not sent to it',
     );
     return;
@@ -209,7 +207,7 @@ function tellPruned({ name, log }: DeliverContext, { isNew, pruned }: Beginning)
     window === null ? '' : ` --from ${formatTime(window.startNs)} --to ${formatTime(window.endNs)}`;
   log.warn(
     {
-      events,
+      events: pruned.events,
       from_seq: Number(pruned.fromSeq),
       to_seq: Number(pruned.toSeq),
       hint: `auditferry backfill --sink ${name}${range} reads them from the Platform again and sends them to this sink`,

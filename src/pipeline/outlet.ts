@@ -1,5 +1,4 @@
 import { isUnclassified } from '../formats/unclassified.ts';
-import { untilAborted } from '../model/abort.ts';
 import type { Clock } from '../model/clock.ts';
 import { asForwardError, ForwardError, oneLine } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
@@ -25,8 +24,6 @@ export interface OutletOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly status: SinkStatus;
-  /** Runs a request within the configured rate. */
-  readonly limit: <T>(work: () => Promise<T>) => Promise<T>;
   /** Null: try for ever. Otherwise a failure that lasts longer is thrown. Milliseconds. */
   readonly patienceMs: number | null;
   /** What to do when a receiver refuses nearly everything for one reason. */
@@ -61,26 +58,10 @@ export function createOutlet(options: OutletOptions): Outlet {
   let share = 1;
   let shareMs = 0;
 
-  /** An abort ends the wait for the rate limit at once; a send that has begun ends by itself. */
-  async function send(batch: Batch, signal: AbortSignal): Promise<Receipt> {
-    let begun = false;
-    const sending = options.limit(async () => {
-      signal.throwIfAborted();
-      begun = true;
-      return sink.send(batch, signal);
-    });
-    try {
-      return await untilAborted(sending, signal);
-    } catch (error) {
-      if (begun) return await sending;
-      throw error;
-    }
-  }
-
   async function attempt(batch: Batch, signal: AbortSignal): Promise<Receipt | ForwardError> {
     try {
       const about = { sink: status.name, events: batch.items.length, attempt: batch.attempt };
-      const receipt = await span('send', about, () => send(batch, signal));
+      const receipt = await span('send', about, () => sink.send(batch, signal));
       if (receipt.fates.length !== batch.items.length) {
         throw new Error(
           `${receipt.fates.length} fates for ${batch.items.length} events: a fault of the sink`,

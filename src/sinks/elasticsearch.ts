@@ -40,7 +40,7 @@ function createElasticsearch(options: ElasticsearchOptions, context: SinkContext
     authorization: readAuthorization(options),
     timeoutMs: options.request_timeout ?? DEFAULT_REQUEST_TIMEOUT_MS,
     tls: options.tls,
-    forwarderVersion: context.forwarderVersion,
+    context,
   });
   const parts = { cluster, target, options, context };
   const preparation = openPreparation(parts);

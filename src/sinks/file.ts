@@ -11,6 +11,7 @@ import { placeOfFile } from './file/place.ts';
 import { rotateAway, rotatedFiles, tidyRotated } from './file/rotation.ts';
 import type { RotationOptions } from './file/rotation.ts';
 import { countIds } from './file/search.ts';
+import { withinRate } from './request-limit.ts';
 import type { Batch, Receipt, Sink, SinkContext, SinkDefinition } from './sink.ts';
 
 export interface FileOptions {
@@ -156,7 +157,9 @@ export function createFileSink(options: FileOptions, context: SinkContext, appen
     delivery: 'confirmed',
     send: async (batch, signal) => {
       signal.throwIfAborted();
-      return batch.items.length === 0 ? { fates: [] } : inTurn(() => write(batch, signal));
+      return batch.items.length === 0
+        ? { fates: [] }
+        : withinRate(context, () => inTurn(() => write(batch, signal)), signal);
     },
     check: async () => ({ items: await checkFile(path) }),
     holds: (ids, signal) => inTurn(() => holds(path, ids, signal)),

@@ -4,7 +4,7 @@ import { gzip } from 'node:zlib';
 import { BY_SENDING } from '../model/check.ts';
 import type { CheckItem, CheckReport } from '../model/check.ts';
 import { describe, ForwardError, oneLine } from '../model/errors.ts';
-import { mediaType, openHttpClient } from '../net/http.ts';
+import { mediaType } from '../net/http.ts';
 import type { HttpClient, HttpResponse } from '../net/http.ts';
 import { withoutEchoes } from './echoes.ts';
 import { readHttpAddress } from './http-address.ts';
@@ -14,6 +14,7 @@ import { httpSchema, operatorHeaders, successRanges, validateHttp } from './http
 import type { HttpSinkOptions } from './http/options.ts';
 import { deliveryId, signatureHeaders } from './http/signature.ts';
 import { OpenFates } from './open-fates.ts';
+import { openLimitedClient } from './request-limit.ts';
 import { halves, runsWithin, SizeLimit } from './size-limit.ts';
 import type { Batch, Item, Receipt, Sink, SinkContext, SinkDefinition } from './sink.ts';
 
@@ -58,7 +59,7 @@ class HttpSink implements Sink {
     this.#url = readHttpAddress(options.url);
     this.#success = successRanges(options.success);
     this.#limit = new SizeLimit(Number.MAX_SAFE_INTEGER, context.clock);
-    this.#client = openHttpClient({ tls: options.tls });
+    this.#client = openLimitedClient({ tls: options.tls }, context);
   }
 
   async send(batch: Batch, signal: AbortSignal): Promise<Receipt> {

@@ -3,7 +3,7 @@ import { gzip } from 'node:zlib';
 
 import type { CheckReport } from '../model/check.ts';
 import { describe, ForwardError } from '../model/errors.ts';
-import { mediaType, openHttpClient, retryAfterMs } from '../net/http.ts';
+import { mediaType, retryAfterMs } from '../net/http.ts';
 import type { HttpClient, HttpResponse } from '../net/http.ts';
 import { withoutEchoes } from './echoes.ts';
 import { placeOf, statusFailure, unreadableAnswer } from './http-fates.ts';
@@ -14,6 +14,7 @@ import { logsUrl, operatorHeaders, otlpSchema, validateOtlp } from './otlp/optio
 import type { OtlpOptions } from './otlp/options.ts';
 import { encodeItem, encodeRequest } from './otlp/request.ts';
 import type { EncodedItem } from './otlp/request.ts';
+import { openLimitedClient } from './request-limit.ts';
 import { halves, runsWithin, SizeLimit } from './size-limit.ts';
 import type { Batch, Receipt, Sink, SinkContext, SinkDefinition } from './sink.ts';
 
@@ -59,7 +60,7 @@ class OtlpSink implements Sink {
     this.#context = context;
     this.#url = logsUrl(options.url);
     this.#limit = new SizeLimit(REQUEST_LIMIT_BYTES, context.clock);
-    this.#client = openHttpClient({ tls: options.tls });
+    this.#client = openLimitedClient({ tls: options.tls }, context);
   }
 
   async send(batch: Batch, signal: AbortSignal): Promise<Receipt> {

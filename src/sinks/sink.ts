@@ -74,6 +74,9 @@ export interface Sink {
   close(): Promise<void>;
 }
 
+/** Runs one request within the configured rate; rejects with the signal's reason when it aborts before the request's turn. */
+export type Limit = <T>(work: () => Promise<T>, signal: AbortSignal) => Promise<T>;
+
 /** What every sink is handed beside its own options. */
 export interface SinkContext {
   /** The name in the configuration: the identity of its cursor. */
@@ -82,6 +85,8 @@ export interface SinkContext {
   warn(message: string): void;
   readonly clock: Clock;
   readonly forwarderVersion: string;
+  /** Each request to the receiver passes it, not each batch (`request-limit.ts`). Absent: no limit. */
+  readonly limit?: Limit;
 }
 
 /** How a sink type enters the program: one of these per file, one line in registry.ts. */

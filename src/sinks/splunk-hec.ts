@@ -1,10 +1,10 @@
 import type { CheckReport } from '../model/check.ts';
 import { ForwardError } from '../model/errors.ts';
-import { openHttpClient } from '../net/http.ts';
 import type { HttpClient } from '../net/http.ts';
 import { withoutEchoes } from './echoes.ts';
 import { placeOf } from './http-fates.ts';
 import { OpenFates } from './open-fates.ts';
+import { openLimitedClient } from './request-limit.ts';
 import { halves, runsWithin, SizeLimit } from './size-limit.ts';
 import type { Batch, Item, Receipt, Sink, SinkContext, SinkDefinition } from './sink.ts';
 import { awaitAcks, pollFailure } from './splunk/ack.ts';
@@ -73,7 +73,7 @@ class SplunkHecSink implements Sink {
     this.#userAgent = `auditferry/${context.forwarderVersion}`;
     this.#endpoints = new Endpoints(addressesOf(options), context.clock);
     this.#limit = new SizeLimit(REQUEST_BYTES_LIMIT, context.clock);
-    this.#client = openHttpClient({ tls: options.tls });
+    this.#client = openLimitedClient({ tls: options.tls }, context);
     this.#connection = new HecConnection({
       client: this.#client,
       token: options.token,
@@ -82,7 +82,8 @@ class SplunkHecSink implements Sink {
       timeoutMs: options.request_timeout,
     });
     const { search } = options;
-    this.#searchClient = search === undefined ? null : openHttpClient({ tls: search.tls, connections: 1 });
+    this.#searchClient =
+      search === undefined ? null : openLimitedClient({ tls: search.tls, connections: 1 }, context);
     if (this.#searchClient !== null && search !== undefined) {
       const around = { client: this.#searchClient, clock: context.clock, userAgent: this.#userAgent };
       this.holds = (ids, signal) => countCopies(search, options.index, ids, around, signal);

@@ -3,6 +3,7 @@ import { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 
 import { describe, ForwardError } from '../model/errors.ts';
+import { withinRate } from './request-limit.ts';
 import type { Batch, Receipt, Sink, SinkContext, SinkDefinition } from './sink.ts';
 
 export type StdoutOptions = Readonly<Record<string, never>>;
@@ -36,9 +37,15 @@ export function createStdoutSink(context: SinkContext, openStream: () => Writabl
     send: async (batch, signal) => {
       signal.throwIfAborted();
       if (batch.items.length === 0) return { fates: [] };
-      const target = take();
-      if (broken !== null) throw failure(broken);
-      return write(target, batch, signal);
+      return withinRate(
+        context,
+        () => {
+          const target = take();
+          if (broken !== null) throw failure(broken);
+          return write(target, batch, signal);
+        },
+        signal,
+      );
     },
     check: async () => ({
       items: [

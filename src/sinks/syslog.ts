@@ -3,11 +3,12 @@ import { createHash } from 'node:crypto';
 import type { CheckItem } from '../model/check.ts';
 import { connectOptions } from '../net/tls.ts';
 import type { TlsOptions } from '../net/tls.ts';
+import { withinRate } from './request-limit.ts';
 import type { Batch, Fate, Receipt, Sink, SinkContext, SinkDefinition } from './sink.ts';
 import { parseAddress } from './syslog/address.ts';
 import type { Address } from './syslog/address.ts';
 import { createIsolation } from './syslog/isolate.ts';
-import type { Piece } from './syslog/isolate.ts';
+import type { Piece, SendPieces } from './syslog/isolate.ts';
 import { renderMessage } from './syslog/message.ts';
 import type { MessageOptions } from './syslog/message.ts';
 import { facilityNumber } from './syslog/priority.ts';
@@ -40,6 +41,8 @@ function createSyslogSink(options: SyslogOptions, context: SinkContext): Sink {
   const deliver = createIsolation(address.where);
   const messages = messageOptions(options, address);
   const nextSequence = counter();
+  const sendOnce: SendPieces = (messages, signal) =>
+    withinRate(context, () => transport.send(messages, signal), signal);
   let credentials = fingerprintOf(tls);
   return {
     delivery: transport.delivery,
@@ -47,8 +50,7 @@ function createSyslogSink(options: SyslogOptions, context: SinkContext): Sink {
       signal.throwIfAborted();
       const prepared = prepare(batch, messages, nextSequence);
       const pieces = prepared.filter((one) => 'message' in one);
-      const fates =
-        pieces.length === 0 ? [] : await deliver(pieces, (...sending) => transport.send(...sending), signal);
+      const fates = pieces.length === 0 ? [] : await deliver(pieces, sendOnce, signal);
       return receipt(prepared, pieces, fates, messages);
     },
     check: async (signal) => ({

@@ -334,6 +334,7 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
         const pruned = {
           fromSeq: 1n,
           toSeq: 5n,
+          events: 5,
           window: { startNs: newEvent(1).createdNs, endNs: newEvent(5).createdNs },
         };
         expect(await journal.begin('second')).toEqual(begun(5n, true, pruned));

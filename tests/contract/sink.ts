@@ -3,7 +3,7 @@ import { inspect } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
 
 import type { ForwardError } from '../../src/model/errors.ts';
-import type { Batch, Item, Receipt, Sink, SinkContext } from '../../src/sinks/sink.ts';
+import type { Batch, Item, Limit, Receipt, Sink, SinkContext } from '../../src/sinks/sink.ts';
 import { FAULTS, RETRY_AFTER_SECONDS } from '../fakes/faults.ts';
 import type { Fault } from '../fakes/faults.ts';
 import { testClock } from './clock.ts';
@@ -120,6 +120,8 @@ interface Bench {
   readonly harness: SinkHarness;
   readonly clock: TestClock;
   readonly warnings: readonly string[];
+  /** Requests that passed the rate limit. */
+  readonly asked: () => number;
   readonly close: () => Promise<void>;
 }
 
@@ -127,13 +129,19 @@ async function openBench(options: SinkContractOptions): Promise<Bench> {
   const clock = testClock();
   const warnings: string[] = [];
   const warn = (line: string): void => void warnings.push(line);
-  const context: SinkContext = { name: 'bench', warn, clock, forwarderVersion: '0.0.0-test' };
+  let asked = 0;
+  const limit: Limit = (work) => {
+    asked += 1;
+    return work();
+  };
+  const context: SinkContext = { name: 'bench', warn, clock, forwarderVersion: '0.0.0-test', limit };
   const harness = await options.open(context, clock);
   let closed = false;
   return {
     harness,
     clock,
     warnings,
+    asked: () => asked,
     close: async () => {
       if (closed) return;
       closed = true;
@@ -148,6 +156,7 @@ function registerGood(scenario: Scenario, options: SinkContractOptions): void {
     const delivery = await deliver(bench, items);
     expect(delivery.errors).toEqual([]);
     expect(await bench.harness.delivered()).toHaveLength(items.length);
+    expect(bench.asked(), 'nothing of it passed the rate limit').toBeGreaterThanOrEqual(delivery.calls);
     return { items, delivery };
   });
 

@@ -58,7 +58,6 @@ function run(
     clock,
     log,
     status,
-    limit: (work) => work(),
     patienceMs,
     onMassRejection: 'hold',
   });

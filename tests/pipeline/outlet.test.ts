@@ -35,7 +35,6 @@ function setUp(
     clock,
     log: listLog(lines),
     status,
-    limit: (work) => work(),
     patienceMs: options.patienceMs ?? null,
     onMassRejection: options.onMassRejection ?? 'hold',
   });
@@ -231,30 +230,6 @@ describe('the bytes sent', () => {
     const items = bodies.map((body, index) => ({ ...makeItem(index + 1), body }));
     await elapse(outlet.settle(items, quiet));
     expect(status.bytes).toBe(5 + 5 + 4);
-  });
-});
-
-describe('an abort', () => {
-  it('does not wait for a turn in the rate limit, and nothing is sent when it comes', async () => {
-    const turn = Promise.withResolvers<undefined>();
-    const sink = fakeSink();
-    const outlet = createOutlet({
-      sink,
-      clock,
-      log: listLog([]),
-      status: sinkStatus('splunk', 'confirmed', 0),
-      limit: (work) => turn.promise.then(work),
-      patienceMs: null,
-      onMassRejection: 'hold',
-    });
-    const stop = new AbortController();
-    const settling = outlet.settle(makeItems(1), stop.signal);
-    await Promise.resolve();
-    stop.abort(new Error('enough'));
-    await expect(settling).rejects.toThrow('enough');
-    turn.resolve(undefined);
-    await elapse(clock.sleep(10));
-    expect(sink.batches).toEqual([]);
   });
 });
 

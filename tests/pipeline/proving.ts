@@ -187,7 +187,6 @@ function replaySink(clock: TestClock, sink: MemorySink, where: Partial<Where>): 
       clock,
       log: silentLog,
       status: sinkStatus('memory', 'confirmed', clock.now()),
-      limit: (work) => work(),
       patienceMs: null,
       onMassRejection: 'dead_letter',
     }),

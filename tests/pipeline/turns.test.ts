@@ -53,7 +53,6 @@ it('a deliver loop whose journal promises events and has none', () =>
       clock,
       log,
       status,
-      limit: (work) => work(),
       patienceMs: null,
       onMassRejection: 'hold',
     });

@@ -1,5 +1,5 @@
 import type { Random } from '../../src/simulator/random.ts';
-import type { Batch, Fate, Item, Receipt, Sink } from '../../src/sinks/sink.ts';
+import type { Batch, Fate, Item, Limit, Receipt, Sink } from '../../src/sinks/sink.ts';
 import type { Secret } from '../../src/model/secret.ts';
 import type { Life } from './life.ts';
 import type { Product } from './life.ts';
@@ -67,6 +67,8 @@ export function createReceiverSink(
 ): Sink {
   const { name } = receiver.scenario;
   const far = receiver as Insides;
+  const { rateLimit } = receiver.scenario;
+  const limit: Limit = rateLimit === null ? (work) => work() : product.createLimit(rateLimit);
   return {
     delivery: 'confirmed',
     async send(batch: Batch, signal: AbortSignal): Promise<Receipt> {
@@ -77,7 +79,7 @@ export function createReceiverSink(
       const unheard: string[] = [];
       let how = 'aborted';
       try {
-        const receipt = await exchange(batch, signal, unheard);
+        const receipt = await limit(() => exchange(batch, signal, unheard), signal);
         how = receipt.fates.map(({ outcome }) => outcome.charAt(0)).join('');
         return receipt;
       } catch (error) {

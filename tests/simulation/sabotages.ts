@@ -60,9 +60,9 @@ export const sabotages: readonly Sabotage[] = [
     edits: [
       {
         file: OUTLET,
-        find: 'if (error instanceof ForwardError) return error;',
+        find: 'return asForwardError(error);',
         replace:
-          "if (error instanceof ForwardError && error.kind === 'denied') return { fates: batch.items.map(() => ({ outcome: 'delivered' as const })) };\n      if (error instanceof ForwardError) return error;",
+          "if (error instanceof ForwardError && error.kind === 'denied') return { fates: batch.items.map(() => ({ outcome: 'delivered' as const })) };\n      return asForwardError(error);",
       },
     ],
     caughtBy: ['settled'],
@@ -109,9 +109,8 @@ export const sabotages: readonly Sabotage[] = [
     edits: [
       {
         file: DELIVER,
-        find: "if (!(error instanceof ForwardError) || error.kind !== 'transient') throw error;",
-        replace:
-          "if (error instanceof ForwardError && error.kind === 'transient') return;\n      throw error;",
+        find: 'if (endsProgram(error)) throw error;',
+        replace: "if (error.kind === 'transient' && status.cursor > 0n) return;\n      throw error;",
       },
     ],
     caughtBy: ['settled', 'rest', 'progress', 'repeats'],
@@ -123,9 +122,9 @@ export const sabotages: readonly Sabotage[] = [
     edits: [
       {
         file: DELIVER,
-        find: 'let position = await untilDone(context, () => journal.cursor(name), either);',
+        find: 'let position = beginning.seq;',
         replace:
-          'const memory = ((context.batch as unknown as { memory?: object }).memory, (globalThis as unknown as { sabotageMemory: Map<string, bigint> }).sabotageMemory);\n    let position = memory.get(name) ?? (await journal.cursor(name));',
+          'const memory = ((context.batch as unknown as { memory?: object }).memory, (globalThis as unknown as { sabotageMemory: Map<string, bigint> }).sabotageMemory);\n    let position = memory.get(name) ?? beginning.seq;',
       },
       {
         file: DELIVER,
@@ -153,8 +152,8 @@ export const sabotages: readonly Sabotage[] = [
     edits: [
       {
         file: OUTLET,
-        find: 'return sink.send(batch, signal);',
-        replace: 'await sink.send(batch, signal);\n      return sink.send(batch, signal);',
+        find: '() => sink.send(batch, signal));',
+        replace: 'async () => (await sink.send(batch, signal), sink.send(batch, signal)));',
       },
     ],
     caughtBy: ['repeats'],
@@ -165,8 +164,8 @@ export const sabotages: readonly Sabotage[] = [
     edits: [
       {
         file: OUTLET,
-        find: "if (reason === null || options.onMassRejection === 'dead_letter') return receipt;",
-        replace: 'if (reason === null || reason !== null) return receipt;',
+        find: "if (reason === null || options.onMassRejection === 'dead_letter') return { fates, hold: null };",
+        replace: 'if (reason === null || reason !== null) return { fates, hold: null };',
       },
     ],
     caughtBy: ['poison'],

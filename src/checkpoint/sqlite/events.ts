@@ -105,7 +105,7 @@ export function events(
     const row = spanOf.get(fromSeq, anchorSeq);
     const known = row !== undefined && row['start_ns'] !== null;
     const window = known ? { startNs: integer(row, 'start_ns'), endNs: integer(row, 'end_ns') } : null;
-    return { fromSeq, toSeq: anchorSeq, window };
+    return { fromSeq, toSeq: anchorSeq, events: Number(anchorSeq - cursor), window };
   }
 
   /** The first place that a cursor can move to. What was pruned on the way there is a finding for a sink that was here before. */

@@ -1,6 +1,7 @@
 import { ForwardError } from '../../model/errors.ts';
 import { isRecord } from './json.ts';
-import { openHttpClient } from '../../net/http.ts';
+import { openLimitedClient } from '../request-limit.ts';
+import type { SinkContext } from '../sink.ts';
 import type { HttpClient, HttpResponse } from '../../net/http.ts';
 import type { TlsOptions } from '../../net/tls.ts';
 
@@ -36,14 +37,14 @@ export interface ClusterOptions {
   readonly authorization: () => string | undefined;
   readonly timeoutMs: number;
   readonly tls?: TlsOptions | undefined;
-  readonly forwarderVersion: string;
+  readonly context: SinkContext;
 }
 
 /** An answer names each item, and a mapping error may quote its document. */
 const ANSWER_LIMIT_BYTES = 64 * 1024 * 1024;
 
 export function openCluster(options: ClusterOptions): Cluster {
-  const client = openHttpClient({ tls: options.tls });
+  const client = openLimitedClient({ tls: options.tls }, options.context);
   let turn = 0;
   return {
     ask: async (request, signal) => {
@@ -92,7 +93,7 @@ async function askNode(
       url,
       headers: {
         accept: 'application/json',
-        'user-agent': `auditferry/${options.forwarderVersion}`,
+        'user-agent': `auditferry/${options.context.forwarderVersion}`,
         ...(request.body === undefined ? {} : { 'content-type': 'application/json' }),
         ...request.headers,
         ...(authorization === undefined ? {} : { authorization }),
