@@ -33,12 +33,14 @@ export interface DeliverContext {
   readonly halting: () => boolean;
 }
 
-/** How long to wait for new events before looking at dead letters to retry and at `finishing`. */
+/** How long to wait for new events before looking at `finishing`, and after how long dead letters to retry are looked for again. */
 const IDLE_MS = 500;
 const RETRY_BATCH = 200;
 
-/** A span of the journal on its way through one lane. */
+/** A span of the journal, or dead letters that are retried, on its way through one lane. */
 interface Flight {
+  readonly kind: 'events' | 'letters';
+  /** Where the cursor may be once this and all before it have landed. */
   readonly upTo: bigint;
   done: boolean;
   rejected: readonly RejectedEvent[];
@@ -60,10 +62,11 @@ export async function deliver(context: DeliverContext, signal: AbortSignal): Pro
     tellPruned(context, beginning);
     let position = beginning.seq;
     status.cursor = position;
+    const takeTurns = turns(context, either);
     for (;;) {
       either.throwIfAborted();
       while (flights.length < context.concurrent && !context.halting()) {
-        const next = await takeOff(context, position, flights.length === 0, either);
+        const next = await takeTurns(position, flights);
         if (next === null) break;
         flights.push(next);
         position = next.upTo;
@@ -72,7 +75,6 @@ export async function deliver(context: DeliverContext, signal: AbortSignal): Pro
       if (flights.length === 0) {
         if (context.halting()) return;
         enterState(status, 'idle', clock.now());
-        await retryDeadLetters(context, either);
         if (context.finishing() && (await isDrained(context, position, either))) return;
         await waitForEvents(context, position, IDLE_MS, either);
         continue;
@@ -91,6 +93,34 @@ export async function deliver(context: DeliverContext, signal: AbortSignal): Pro
     status.inFlight = 0;
     enterState(status, 'stopped', clock.now());
   }
+}
+
+/**
+ * Starts lanes by turns on the events after a position and on the dead letters that an operator asked to try again, so that
+ * neither a backlog nor many dead letters keep the others waiting. Null when there are none of either.
+ */
+function turns(
+  context: DeliverContext,
+  signal: AbortSignal,
+): (position: bigint, flights: readonly Flight[]) => Promise<Flight | null> {
+  let lookAtMs = -Infinity;
+  let lettersNext = true;
+  const letters = async (position: bigint, flights: readonly Flight[]): Promise<Flight | null> => {
+    const now = context.clock.monotonic();
+    if (now < lookAtMs || flights.some(({ kind }) => kind === 'letters')) return null; // one at a time, or they go twice
+    const flight = await takeOffLetters(context, position, signal);
+    if (flight === null) lookAtMs = now + IDLE_MS;
+    return flight;
+  };
+  return async (position, flights) => {
+    const first = lettersNext ? await letters(position, flights) : null;
+    const flight =
+      first ??
+      (await takeOff(context, position, flights.length === 0, signal)) ??
+      (lettersNext ? null : await letters(position, flights));
+    lettersNext = flight?.kind !== 'letters';
+    return flight;
+  };
 }
 
 /** Starts a lane on the next events after `position`; null when there are none. */
@@ -118,21 +148,33 @@ async function takeOff(
     else unrendered.push({ event, reason: prepared.reason, attempts: 1 });
   }
   const byId = new Map(events.map((event) => [event.seq, event]));
+  return launch(context, 'events', upTo, items.length, async (flight) => {
+    const refusals = await context.outlet.settle(items, signal);
+    flight.rejected = [...unrendered, ...toRejected(refusals, byId)];
+  });
+}
+
+function launch(
+  context: DeliverContext,
+  kind: Flight['kind'],
+  upTo: bigint,
+  events: number,
+  land: (flight: Flight) => Promise<void>,
+): Flight {
   enterState(context.status, 'working', context.clock.now());
   const flight: Flight = {
+    kind,
     upTo,
     done: false,
-    rejected: unrendered,
-    landed: span('batch', { sink: context.name, events: items.length }, land),
+    rejected: [],
+    landed: span('batch', { sink: context.name, events }, async () => {
+      await Promise.resolve(); // `flight` is there before anything lands
+      await land(flight);
+      flight.done = true;
+    }),
   };
   flight.landed.catch(() => {}); // the loop looks at it when its turn comes; until then it must not count as unhandled
   return flight;
-
-  async function land(): Promise<void> {
-    const refusals = await context.outlet.settle(items, signal);
-    flight.rejected = [...unrendered, ...toRejected(refusals, byId)];
-    flight.done = true;
-  }
 }
 
 /** Events for one batch; when a lone lane finds only a few, waits up to `maxWaitMs` for more to come. */
@@ -171,7 +213,7 @@ async function settlePrefix(context: DeliverContext, flights: Flight[], signal: 
     rejected.push(...flight.rejected);
   }
   if (upTo === null) return;
-  await commit(context, upTo, rejected, signal);
+  if (upTo > status.cursor) await commit(context, upTo, rejected, signal); // letters alone move no cursor
   status.cursor = upTo;
   status.rejected += rejected.length;
   status.lastDeliveredMs = clock.now();
@@ -252,7 +294,11 @@ async function untilDone<T>(
 }
 
 /** Dead letters that an operator asked to try again: through today's mapping, and past the filter that let them through. */
-async function retryDeadLetters(context: DeliverContext, signal: AbortSignal): Promise<void> {
+async function takeOffLetters(
+  context: DeliverContext,
+  position: bigint,
+  signal: AbortSignal,
+): Promise<Flight | null> {
   const { journal, name } = context;
   const limit = Math.min(RETRY_BATCH, context.batch.maxEvents);
   const letters = await untilDone(
@@ -274,18 +320,20 @@ async function retryDeadLetters(context: DeliverContext, signal: AbortSignal): P
       byId.set(`${letter.event.source}\n${letter.event.id}`, letter);
     } else if (prepared.kind === 'unrendered') refused.push({ id: letter.id, reason: prepared.reason });
   }
-  if (items.length === 0 && refused.length === 0) return;
-  const refusals =
-    items.length === 0 ? [] : await context.outlet.settle(items, signal, { refusedBefore: true });
-  for (const { item, reason } of refusals) {
-    const letter = byId.get(`${item.canonical.source}\n${item.canonical.id}`);
-    if (letter === undefined) continue;
-    refused.push({ id: letter.id, reason });
-    byId.delete(`${item.canonical.source}\n${item.canonical.id}`);
-  }
-  const delivered = [...byId.values()].map((letter) => letter.id);
-  await untilDone(context, () => journal.settleRetried(delivered, refused), signal);
-  context.log.info({ delivered: delivered.length, refused: refused.length }, 'retried dead letters');
+  if (items.length === 0 && refused.length === 0) return null;
+  return launch(context, 'letters', position, items.length, async () => {
+    const refusals = await context.outlet.settle(items, signal, { refusedBefore: true });
+    for (const { item, reason } of refusals) {
+      const key = `${item.canonical.source}\n${item.canonical.id}`;
+      const letter = byId.get(key);
+      if (letter === undefined) continue;
+      refused.push({ id: letter.id, reason });
+      byId.delete(key);
+    }
+    const delivered = [...byId.values()].map((letter) => letter.id);
+    await untilDone(context, () => journal.settleRetried(delivered, refused), signal);
+    context.log.info({ delivered: delivered.length, refused: refused.length }, 'retried dead letters');
+  });
 }
 
 function toRejected(refusals: readonly Refusal[], events: ReadonlyMap<bigint, AuditEvent>): RejectedEvent[] {

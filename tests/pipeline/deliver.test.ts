@@ -337,12 +337,12 @@ describe('dead letters that an operator retries', () => {
   const refuse = (reason: string): FakeSink =>
     fakeSink((batch) => ({ fates: batch.items.map((): Fate => ({ outcome: 'rejected', reason })) }));
 
-  async function letters(count: number): Promise<void> {
-    await append(1, count);
-    const events = await stage.journal.read(0n, { maxEvents: 1000, maxBytes: 1e9 });
+  async function letters(count: number, after = 0): Promise<void> {
+    await append(after + 1, after + count);
+    const events = await stage.journal.read(BigInt(after), { maxEvents: 1000, maxBytes: 1e9 });
     await stage.journal.settle(
       'splunk',
-      BigInt(count),
+      BigInt(after + count),
       events.map((event) => ({ event, reason: 'no', attempts: 1 })),
     );
     await stage.journal.retryDeadLetters({ limit: 1000 });
@@ -359,6 +359,47 @@ describe('dead letters that an operator retries', () => {
     expect(new Set(sink.taken)).toEqual(new Set(idsFrom(1, 25)));
     for (const { items } of sink.batches) expect(items.length).toBeLessThanOrEqual(10);
     expect(await stage.journal.deadLetterCounts()).toEqual(new Map());
+    stop.abort(new Error('enough'));
+    await elapse(done);
+  });
+
+  it('are all tried before one pass ends, however many, with and without a backlog', async () => {
+    await letters(450);
+    const { done } = run(fakeSink(), { batch: { maxEvents: 500, maxBytes: 1e6, maxWaitMs: 0 } });
+    await elapse(done);
+    expect(await stage.journal.deadLetterCounts()).toEqual(new Map());
+    await letters(450, 450);
+    await append(901, 1500);
+    const sink = fakeSink();
+    await elapse(run(sink, { concurrent: 2 }).done);
+    expect(await stage.journal.deadLetterCounts()).toEqual(new Map());
+    expect(new Set(sink.taken)).toEqual(new Set(idsFrom(451, 1500)));
+    expect(sink.taken).toHaveLength(1050);
+    const kinds = sink.batches.map(({ items }) =>
+      Number(items[0]?.canonical.seq) <= 900 ? 'letters' : 'events',
+    );
+    expect(kinds.slice(0, 80).filter((kind) => kind === 'letters').length).toBeGreaterThan(20);
+    expect(kinds.slice(0, 80).filter((kind) => kind === 'events').length).toBeGreaterThan(20);
+  });
+
+  it('have their turn while events never cease, within the lanes that are allowed', async () => {
+    await letters(30);
+    await append(31, 2000);
+    let lanes = 0;
+    let most = 0;
+    const sink = fakeSink(async (batch, signal) => {
+      lanes += 1;
+      most = Math.max(most, lanes);
+      await clock.sleep(SECOND, signal);
+      lanes -= 1;
+      return takeAll(batch, signal);
+    });
+    const stop = new AbortController();
+    const { done } = run(sink, { concurrent: 2, finishing: () => false }, stop.signal);
+    await elapse(clock.sleep(20 * SECOND));
+    expect(await stage.journal.deadLetterCounts()).toEqual(new Map());
+    expect(await stage.journal.cursor('splunk')).toBeGreaterThan(100n);
+    expect(most).toBe(2);
     stop.abort(new Error('enough'));
     await elapse(done);
   });
