@@ -16,6 +16,8 @@ export interface Facts {
   readonly known: Set<string>;
   /** The last settled seq of each sink. */
   readonly cursors: Map<string, bigint>;
+  /** Ids that a sink never gets, which a finding names or which were gone before it was new, by sink. */
+  readonly missed: Map<string, Set<string>>;
   /** Ids refused for good, by sink. */
   readonly dead: Map<string, Set<string>>;
   /** Lives so far. */

@@ -1,4 +1,10 @@
-import type { DeadLetter, Journal, RejectedEvent } from '../../src/checkpoint/journal.ts';
+import type {
+  Beginning,
+  DeadLetter,
+  Journal,
+  RejectedEvent,
+  StoredFinding,
+} from '../../src/checkpoint/journal.ts';
 import type { AuditEvent } from '../../src/model/event.ts';
 import type { Harvest } from '../../src/sources/source.ts';
 import type { Life, Product } from './life.ts';
@@ -8,6 +14,8 @@ export interface JournalWatch {
   pollStarted(): void;
   appending(usedBytes: number): void;
   appended(harvest: Harvest, events: readonly AuditEvent[]): void;
+  /** A sink's loop has begun; `findings` of the journal as they are now. */
+  begun(sink: string, beginning: Beginning, findings: readonly StoredFinding[]): void;
   settling(sink: string, upTo: bigint, rejected: readonly RejectedEvent[]): void;
   settled(sink: string, upTo: bigint, rejected: readonly RejectedEvent[]): void;
   retried(delivered: readonly DeadLetter[], refused: number): void;
@@ -23,13 +31,14 @@ export interface Disk {
   refused: (method: string) => void;
 }
 
-const WRITES = new Set(['append', 'settle', 'settleRetried', 'addFindings', 'retryDeadLetters']);
+const WRITES = new Set(['append', 'begin', 'settle', 'settleRetried', 'addFindings', 'retryDeadLetters']);
 /** How long a sink without events waits before it looks around again. The product looks twice a second, which would make
  *  an idle simulated day dear and shows nothing more. */
 const IDLE_MS = 60_000;
 const LOOK_MS = 500;
 const ALL = { maxEvents: 1_000_000, maxBytes: Number.MAX_SAFE_INTEGER };
 const LETTERS_LIMIT = 10_000;
+const FINDINGS_LIMIT = 10_000;
 
 /**
  * The real journal behind a fence: each call is observed, may fail for a full disk, may be where the process dies, and
@@ -80,6 +89,16 @@ export function fenceJournal(
         const result = await inner.append(source, harvest);
         watch.appended(harvest, result.appended === 0 ? [] : await inner.read(before.headSeq, ALL));
         return result;
+      }),
+    begin: (sink) =>
+      guarded('begin', async () => {
+        const beginning = await inner.begin(sink);
+        watch.begun(
+          sink,
+          beginning,
+          await inner.findings({ unacknowledgedOnly: false, limit: FINDINGS_LIMIT }),
+        );
+        return beginning;
       }),
     settle: (sink, upTo, rejected) =>
       guarded('settle', async () => {

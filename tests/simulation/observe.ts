@@ -4,7 +4,7 @@ import type { Checker } from './checkers/checker.ts';
 import { isLeftOut } from './facts.ts';
 import type { JournalWatch } from './journal-seam.ts';
 import type { Watch } from './receiver.ts';
-import { isAmong } from './receiver.ts';
+import { isAmong, ODD_ERROR } from './receiver.ts';
 import { shortHash } from './trace.ts';
 import type { World } from './world.ts';
 
@@ -94,6 +94,21 @@ export function observe(world: World, checkers: readonly Checker[], status: () =
       );
       for (const checker of checkers) checker.appended?.(harvest, repeated);
     },
+    begun(sink, { seq, isNew }, findings) {
+      const missed = facts.missed.get(sink) ?? new Set();
+      const excuse = (from: number, to: number): void =>
+        facts.journaled.slice(from - 1, to).forEach((id) => missed.add(id));
+      if (isNew) excuse(1, Number(seq));
+      for (const { kind, source, detail } of findings) {
+        if (kind !== 'pruned_before_delivery' || source !== sink) continue;
+        const gap = detail as { from_seq: number; to_seq: number };
+        excuse(gap.from_seq, gap.to_seq);
+      }
+      for (const checker of checkers) checker.begun?.(sink, seq);
+      if (!isNew && seq > (facts.cursors.get(sink) ?? 0n)) states.seen('gap passed with a finding');
+      facts.cursors.set(sink, seq);
+      trace.add(`begin ${sink} ${seq}`);
+    },
     settling(sink, upTo, rejected) {
       for (const checker of checkers) checker.settling?.(sink, upTo, rejected);
     },
@@ -148,6 +163,10 @@ export function observe(world: World, checkers: readonly Checker[], status: () =
   };
 
   function noteLine(line: string): void {
+    if (line.includes('unexpected error')) {
+      if (line.includes(ODD_ERROR)) states.seen('unforeseen error held');
+      else world.fail('daemon', `nobody foresaw this: ${line}`);
+    }
     if (line.includes('refuses nearly everything')) states.seen('mass guard tripped');
     if (line.includes('the journal is full')) states.seen('backpressure');
     if (!line.includes('"msg":"held"')) return;

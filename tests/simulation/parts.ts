@@ -49,7 +49,8 @@ export function buildParts(
     { name: 'platform', warn: () => {}, clock: life.clock, forwarderVersion: '0' },
     wire,
   );
-  const sinks = [...facts.receivers].map(([name, receiver], index): [string, SinkPart] => {
+  const present = [...facts.receivers].filter(([name]) => !world.away.has(name));
+  const sinks = present.map(([name, receiver], index): [string, SinkPart] => {
     const key = watch.noteSecret(name, secret(name));
     const sink = createReceiverSink(receiver, product, key, life, draw(index + 1), watch);
     return [name, sinkPart(sink, receiver, formatFor(world, receiver))];

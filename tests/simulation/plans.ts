@@ -1,6 +1,7 @@
 import { vi } from 'vitest';
 
 import type { Agenda } from './agenda.ts';
+import { DAY } from './scenario.ts';
 import type { Plan } from './scenario.ts';
 import type { Running, World } from './world.ts';
 
@@ -44,6 +45,8 @@ export function carryOut(
         return spell(plan.sink, (receiver, on) => (receiver.refusesAll = on));
       case 'sink down':
         return spell(plan.sink, (receiver, on) => (receiver.down = on));
+      case 'sink away':
+        return away(plan.sink);
       case 'retry dead letters':
         for (const receiver of facts.receivers.values()) receiver.takesPoison = world.random() < 0.5;
         retryDeadLetters();
@@ -82,6 +85,22 @@ export function carryOut(
     if (receiver === undefined) return () => {};
     change(receiver, true);
     return () => change(receiver, false);
+  }
+
+  /** An operator takes a sink out of the configuration, and back long after its events were kept for it. */
+  function away(sink: string): () => void {
+    world.away.add(sink);
+    restart();
+    return () => {
+      world.away.delete(sink);
+      const now = running();
+      if (now === null || now.life.dead()) return;
+      const present = [...facts.receivers.keys()].filter((name) => name !== sink);
+      // A loop that is still to end may hold it: what it has not settled stays.
+      const loops = now.daemon.status.sinks.has(sink) ? [sink, ...present] : present;
+      void now.inner.prune(loops, new Date(Date.now() + DAY).toISOString(), 0n);
+      restart();
+    };
   }
 
   /** As the command does it, beside the running daemon. */

@@ -5,6 +5,9 @@ import type { Life } from './life.ts';
 import type { Product } from './life.ts';
 import type { SinkScenario } from './scenario.ts';
 
+/** What a sink throws that nobody foresaw. */
+export const ODD_ERROR = 'key values mismatch';
+
 /** What the checkers see of a send, in the order of time. */
 export interface Watch {
   sendStarted(sink: string, batch: Batch): void;
@@ -99,6 +102,7 @@ export function createReceiverSink(
     const chance = (share: number): boolean => random.unit() < share && far.faulty;
     await life.sleep(random.unit() * scenario.latencyMs, signal);
     if (far.down || chance(scenario.loseRequest)) throw transient('the connection was refused');
+    if (chance(scenario.oddError)) throw new TypeError(ODD_ERROR);
     if (secret.reveal() !== far.key) throw new product.ForwardError('denied', `${name} answered 401`);
     if (chance(scenario.tooMany))
       throw transient(`${name} answered 429`, { retryAfterMs: 1000 * random.below(20) });

@@ -15,6 +15,7 @@ const DELIVER = '/src/pipeline/deliver.ts';
 const OUTLET = '/src/pipeline/outlet.ts';
 const COLLECT = '/src/pipeline/collect.ts';
 const DAEMON = '/src/pipeline/daemon.ts';
+const EVENTS = '/src/checkpoint/sqlite/events.ts';
 const SOURCE = '/src/sources/cloudquery/source.ts';
 const WINDOWS = '/src/sources/cloudquery/windows.ts';
 const READ_WINDOW = '/src/sources/cloudquery/read-window.ts';
@@ -251,6 +252,37 @@ export const sabotages: readonly Sabotage[] = [
       { file: RECOUNT, find: 'if (server === ours) {', replace: 'if (server === ours || ours >= 0) {' },
     ],
     caughtBy: ['coverage', 'no loss', 'progress'],
+  },
+  {
+    name: 'skip-the-gap',
+    what: 'a sink that was away passes what was pruned without a word',
+    edits: [
+      {
+        file: EVENTS,
+        find: 'if (pruned !== null && cursor !== null) record.find(sink, prunedFinding(sink, pruned), at);',
+        replace: '',
+      },
+    ],
+    caughtBy: ['settled'],
+    needs: ['sinks away'],
+  },
+  {
+    name: 'one-ends-all',
+    what: 'what nobody foresaw in one sink ends the daemon',
+    edits: [
+      {
+        file: OUTLET,
+        find: 'return asForwardError(error);',
+        replace: 'if (error instanceof ForwardError) return error;\n      throw error;',
+      },
+      {
+        file: DAEMON,
+        find: 'if (endsProgram(error) || parts.patienceMs !== null) {',
+        replace: "if (endsProgram(error) || error.name === 'UnexpectedError') {\n          abort();",
+      },
+    ],
+    caughtBy: ['daemon'],
+    needs: ['odd errors'],
   },
   {
     name: 'key-in-the-error',

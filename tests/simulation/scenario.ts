@@ -25,6 +25,8 @@ export interface SinkScenario {
   readonly partial: number;
   readonly tooMany: number;
   readonly serverError: number;
+  /** Of sends that end in an error which is no kind of ours, as when a certificate does not match its key. */
+  readonly oddError: number;
   /** Share of ids that it will never take. */
   readonly poison: number;
   /** Share of ids whose rendering fails. */
@@ -45,6 +47,7 @@ export type Plan =
   | { readonly kind: 'sink key'; readonly atMs: number; readonly forMs: number; readonly sink: string }
   | { readonly kind: 'mass rejection'; readonly atMs: number; readonly forMs: number; readonly sink: string }
   | { readonly kind: 'sink down'; readonly atMs: number; readonly forMs: number; readonly sink: string }
+  | { readonly kind: 'sink away'; readonly atMs: number; readonly forMs: number; readonly sink: string }
   | { readonly kind: 'retry dead letters'; readonly atMs: number }
   | { readonly kind: 'counts ahead'; readonly atMs: number; readonly forMs: number };
 
@@ -106,6 +109,8 @@ export const FAULT_CLASSES = [
   'full disk',
   'full journal',
   'filters',
+  'odd errors',
+  'sinks away',
 ] as const;
 
 export type FaultClass = (typeof FAULT_CLASSES)[number];
@@ -219,6 +224,7 @@ function sinkOf(name: string, on: (name: FaultClass) => boolean, random: Random)
     partial: share(on('partial answers')),
     tooMany: share(on('busy receivers')),
     serverError: share(on('busy receivers')),
+    oddError: on('odd errors') ? 0.03 : 0,
     poison: on('poison') ? 0.02 : 0,
     unrenderable: on('poison') && random.unit() < 0.5 ? 0.01 : 0,
   };
@@ -272,6 +278,9 @@ function plansOf(
       forMs: spell(),
       sink: oneSink(),
     })).filter(() => on('sinks down') || on('full journal')),
+    ...times(1, () => ({ kind: 'sink away' as const, atMs: at(), forMs: spell(), sink: oneSink() })).filter(
+      () => on('sinks away'),
+    ),
     ...times(2, () => ({ kind: 'retry dead letters' as const, atMs: at() })).filter(() => on('poison')),
   ];
   return plans.toSorted((a, b) => a.atMs - b.atMs);

@@ -40,6 +40,8 @@ export const STATES = [
   'overlap learned',
   'event left out by a sink',
   'event left out by the source',
+  'unforeseen error held',
+  'gap passed with a finding',
 ] as const;
 
 export type State = (typeof STATES)[number];

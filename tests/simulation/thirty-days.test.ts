@@ -53,6 +53,7 @@ const month: Scenario = {
       partial: 0,
       tooMany: 0,
       serverError: 0,
+      oddError: 0,
       poison: 0,
       unrenderable: 0,
     },

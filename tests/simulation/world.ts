@@ -90,6 +90,8 @@ export interface World {
   readonly vault: Map<string, string>;
   readonly random: () => number;
   countsAhead: boolean;
+  /** Sinks that the next life is not configured with. */
+  readonly away: Set<string>;
   requests: number;
   fail(checker: string, what: string): void;
 }
@@ -134,6 +136,7 @@ async function run(
     types: new Map(),
     known: new Set(),
     cursors: new Map(),
+    missed: new Map(scenario.sinks.map((sink) => [sink.name, new Set<string>()])),
     dead: new Map(scenario.sinks.map((sink) => [sink.name, new Set<string>()])),
     lives: 0,
   };
@@ -150,6 +153,7 @@ async function run(
     vault,
     random,
     countsAhead: false,
+    away: new Set(),
     requests: 0,
     fail,
   };

@@ -16,6 +16,8 @@ export interface Checker {
   appending?(usedBytes: number): void;
   /** After a harvest is committed. `repeated`: ids that came to stand twice in the journal. */
   appended?(harvest: Harvest, repeated: readonly string[]): void;
+  /** A sink's loop has begun, and goes on after this seq. The facts still hold the cursor as it was. */
+  begun?(sink: string, seq: bigint): void;
   /** Before a cursor is moved. The facts still hold the cursor as it was. */
   settling?(sink: string, upTo: bigint, rejected: readonly RejectedEvent[]): void;
   sendStarted?(sink: string, batch: Batch): void;

@@ -17,7 +17,11 @@ export function noLoss(facts: Facts, fail: Fail): Checker {
       }
       for (const [sink, receiver] of facts.receivers) {
         const gone = facts.journaled.filter(
-          (id) => !receiver.store.has(id) && !facts.dead.get(sink)?.has(id) && !isLeftOut(facts, sink, id),
+          (id) =>
+            !receiver.store.has(id) &&
+            !facts.dead.get(sink)?.has(id) &&
+            !facts.missed.get(sink)?.has(id) &&
+            !isLeftOut(facts, sink, id),
         );
         if (gone.length > 0)
           fail(`${gone.length} journaled events are nowhere at ${sink}: ${gone.slice(0, NAMED).join(', ')}`);

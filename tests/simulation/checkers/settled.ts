@@ -12,6 +12,12 @@ export function settled(facts: Facts, fail: Fail): Checker {
         if (cursor !== upTo) fail(`the cursor of ${sink} came back as ${cursor}, ${upTo} was committed`);
       }
     },
+    begun(sink, seq) {
+      for (const id of facts.journaled.slice(Number(facts.cursors.get(sink) ?? 0n), Number(seq))) {
+        if (!facts.missed.get(sink)?.has(id))
+          fail(`${sink} passes ${id}, which was pruned, without a finding`);
+      }
+    },
     settling(sink, upTo, rejected) {
       const from = facts.cursors.get(sink) ?? 0n;
       if (upTo < from) fail(`the cursor of ${sink} is to move back from ${from} to ${upTo}`);
