@@ -274,7 +274,7 @@ const SINK_INSTRUMENTS: readonly Instrument[] = [
   perSink(
     'sent_bytes',
     COUNTER_BYTES,
-    'Size of the events delivered, as rendered.',
+    'Bytes of the events delivered, as rendered, in UTF-8.',
     ({ loop }) => loop.bytes,
   ),
   perSink(
