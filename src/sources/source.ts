@@ -42,8 +42,18 @@ export interface SourceState {
   readonly pendingReconcile: number;
   /** Server clock minus ours, milliseconds. */
   readonly clockSkewMs: number | null;
+  /** What is wrong with the two clocks; null or absent while they agree. */
+  readonly clock?: ClockDoubt | null;
   readonly requests: number;
   readonly overlapMs: number;
+}
+
+/** A difference between the Platform's clock and ours that an operator should end. Reading goes on meanwhile. */
+export interface ClockDoubt {
+  /** Whose clock it is: `apart` where that cannot be told. */
+  readonly wrong: 'ours' | 'platform' | 'apart';
+  readonly text: string;
+  readonly hint: string;
 }
 
 /** What a source can tell about where its events come from. */
