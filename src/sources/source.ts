@@ -75,8 +75,11 @@ export interface Source {
   poll(held: HeldEvents, progress: Json | null, signal: AbortSignal): AsyncIterable<Harvest>;
   /** Reads past windows without touching the progress: for backfill and repair. Yields under the same rules as `poll`. */
   read(windows: readonly Window[], signal: AbortSignal): AsyncIterable<RangeHarvest>;
-  /** The server's own count of a window, filters not applied; null where it does not count. */
-  count(window: Window, signal: AbortSignal): Promise<number | null>;
+  /**
+   * How many events the server has in a window, filters not applied: `expected` only if its list holds exactly so many. Any
+   * other number is its own count and no proof; null where it gives none that can be believed.
+   */
+  count(window: Window, expected: number, signal: AbortSignal): Promise<number | null>;
   check(signal: AbortSignal): Promise<CheckReport>;
   state(): SourceState;
   /** What is known of the installation: the same object until something new is. */

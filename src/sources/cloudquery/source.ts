@@ -15,7 +15,6 @@ import type {
 } from '../source.ts';
 import { checkPlatform } from './check.ts';
 import { apiBase, createClient } from './client.ts';
-import type { Client } from './client.ts';
 import { compileFilters } from './filters.ts';
 import { cloudquerySchema, validateCloudquery } from './options.ts';
 import type { CloudqueryOptions } from './options.ts';
@@ -27,6 +26,7 @@ import type { ReconcileState } from './reconcile.ts';
 import { recount } from './recount.ts';
 import { createPollTime } from './poll-time.ts';
 import { createServerClock } from './server-clock.ts';
+import { countRows, createTotals, withCredibleCounts } from './totals.ts';
 import { createTail, learnedOverlapMs } from './tail.ts';
 import type { Tail } from './tail.ts';
 import {
@@ -82,6 +82,8 @@ export function createCloudquery(
     clock,
   );
   const pollTime = createPollTime(client, serverClock, clock, (message) => context.warn(message));
+  const totals = createTotals();
+  const reader = withCredibleCounts(client, totals);
   const wanted = compileFilters(options.filters);
   const precision: Precision = { unitNs: 1_000_000_000n, probed: false };
   let origin: SourceOrigin = { instance: base.hostname, apiVersion: options.api === 'v1' ? 'v1' : 'v2' };
@@ -99,13 +101,17 @@ export function createCloudquery(
     purpose: Harvest['purpose'],
     window: Window,
     read: WindowRead,
-  ): Omit<Harvest, 'progress'> => ({
-    purpose,
-    events: toEvents(read.items),
-    malformed: read.malformed,
-    coverage: coverageOf(window, read),
-    findings: suspectFindings(window, read),
-  });
+  ): Omit<Harvest, 'progress'> => {
+    const miscount = read.outcome.kind === 'done' ? read.outcome.miscount : undefined;
+    if (miscount !== undefined) totals.doubt(window, miscount.counted, miscount.listed);
+    return {
+      purpose,
+      events: toEvents(read.items),
+      malformed: read.malformed,
+      coverage: coverageOf(window, read),
+      findings: [...suspectFindings(window, read), ...totals.takeFindings()],
+    };
+  };
 
   async function* poll(held: HeldEvents, saved: Json | null, signal: AbortSignal): AsyncGenerator<Harvest> {
     const read = readProgress(saved);
@@ -132,7 +138,7 @@ export function createCloudquery(
     let findings: readonly Finding[] = gap === null ? [] : [gap];
     if (beyond.length > 0) yield { ...NOTHING, events: toEvents(beyond), progress: write() };
     for await (const step of readWindows(
-      client,
+      reader,
       progress.open,
       precision,
       options.rate_limit.concurrent,
@@ -163,7 +169,7 @@ export function createCloudquery(
       ? freshReconcile(nowMs)
       : schedule(reconcile, nowMs, endNs, startNs, options.audit_horizon, all);
     for (const window of reconcile.pending.slice(0, RECOUNTS_PER_POLL)) {
-      const result = await recount(client, window, held, reconcile.explained, precision, signal);
+      const result = await recount(client, window, held, reconcile.explained, precision, totals, signal);
       const explained = new Map(reconcile.explained);
       if (result.explained === null) explained.delete(result.key);
       else explained.set(result.key, result.explained);
@@ -174,7 +180,7 @@ export function createCloudquery(
         events: result.reads.flatMap((read) => toEvents(read.items)),
         malformed: result.reads.flatMap((read) => read.malformed),
         coverage: result.coverage,
-        findings: result.findings,
+        findings: [...result.findings, ...totals.takeFindings()],
         progress: write(),
       };
     }
@@ -196,7 +202,7 @@ export function createCloudquery(
   }
 
   async function* read(windows: readonly Window[], signal: AbortSignal): AsyncGenerator<RangeHarvest> {
-    for await (const step of readWindows(client, windows, precision, options.rate_limit.concurrent, signal)) {
+    for await (const step of readWindows(reader, windows, precision, options.rate_limit.concurrent, signal)) {
       yield { ...harvest('backfill', step.window, step.read), progress: null, open: step.open };
     }
   }
@@ -206,7 +212,7 @@ export function createCloudquery(
   return {
     poll,
     read,
-    count: (window, signal) => countOf(client, window, signal),
+    count: (window, expected, signal) => countRows(client, window, expected, totals, signal),
     check: (signal): Promise<CheckReport> => checkPlatform(client, serverClock, pollTime, options, signal),
     origin: () => origin,
     state: () => ({
@@ -222,10 +228,6 @@ export function createCloudquery(
     refreshSecrets: () => options.api_key.refresh(),
     close: () => client.close(),
   };
-}
-
-async function countOf(client: Client, window: Window, signal: AbortSignal): Promise<number | null> {
-  return (await client.page(window, 1, 1, signal)).totalCount;
 }
 
 function coverageOf(window: Window, read: WindowRead): Coverage[] {
