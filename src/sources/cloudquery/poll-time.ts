@@ -129,7 +129,7 @@ export function weigh(
     return believe(oursMs, server, 'platform', text, THEIRS);
   }
   const { skewMs, nowMs: theirsMs } = server;
-  const apart = `${formatDuration(Math.round(Math.abs(skewMs) / 1000) * 1000)} ${skewMs > 0 ? 'ahead of' : 'behind'}`;
+  const apart = `${roughly(Math.abs(skewMs))} ${skewMs > 0 ? 'ahead of' : 'behind'}`;
   if (Math.abs(skewMs) < SKEW_WARN_MS) return { nowMs: theirsMs, doubt: null };
   const differ = `the clock of the Platform is ${apart} that of this machine`;
   if (Math.abs(skewMs) <= APART_MS)
@@ -155,6 +155,12 @@ function believe(
   hint: string,
 ): { readonly nowMs: number; readonly doubt: ClockDoubt | null } {
   return { nowMs, doubt: server.votes >= QUORUM ? { wrong, text, hint } : null };
+}
+
+/** To the second, and to the minute where seconds say nothing. */
+function roughly(ms: number): string {
+  const unitMs = ms < 10 * 60_000 ? 1000 : 60_000;
+  return formatDuration(Math.round(ms / unitMs) * unitMs);
 }
 
 function dateOf(ms: number): string {

@@ -75,7 +75,15 @@ export async function compareLength(
   const past = await at(rows + 1);
   if (past === null) return { is: 'unknown', counted: null };
   const counted = (page: Page): number | null => (totals.credible() ? page.totalCount : null);
-  if (past.rows > 0) return { is: 'more', counted: counted(past) };
+  if (past.rows > 0) {
+    if (rows > 0 && (counted(past) ?? Infinity) <= rows) {
+      const before = await at(rows);
+      // Two rows one after the other, and both answers count fewer. A server that shows its last page again shows one row twice.
+      const low = before === null ? null : counted(before);
+      if (low !== null && low <= rows && idOf(before) !== idOf(past)) totals.doubt(window, low, rows + 1);
+    }
+    return { is: 'more', counted: counted(past) };
+  }
   if (shortcut && counted(past) === rows) return { is: 'exactly', counted: rows };
   const last = rows === 0 ? past : await at(rows);
   if (last === null) return { is: 'unknown', counted: null };
@@ -88,6 +96,10 @@ export async function compareLength(
   if (again.rows > 0) return { is: 'more', counted: said };
   totals.doubt(window, said, rows);
   return { is: 'exactly', counted: null };
+}
+
+function idOf(page: Page | null): string | undefined {
+  return page?.items[0]?.event.id;
 }
 
 /** The page that holds one row of the window, or none past its end; null where the server refuses it or gives other pages. */

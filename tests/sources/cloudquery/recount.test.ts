@@ -11,7 +11,7 @@ import { createTotals } from '../../../src/sources/cloudquery/totals.ts';
 import { createLedger } from '../../fakes/ledger.ts';
 import type { Ledger } from '../../fakes/ledger.ts';
 import { rowsFrom, scriptedClient } from '../../fakes/scripted-client.ts';
-import type { Row, ScriptedClient } from '../../fakes/scripted-client.ts';
+import type { Quirks, Row, ScriptedClient } from '../../fakes/scripted-client.ts';
 
 const T0 = 1_767_355_200n * NS_PER_SECOND;
 const hour: Window = { startNs: T0, endNs: T0 + 3600n * NS_PER_SECOND };
@@ -129,6 +129,28 @@ describe('counting a closed window again', () => {
     expect(client.asked).toHaveLength(1);
     const late = await count(scriptedClient([...twice, { id: 'late', ns: T0 + 5n }]), ledger, explained);
     expect(late.reads).not.toEqual([]);
+  });
+
+  it.each<[string, Quirks, number]>([
+    ['a count below two rows that follow one another is doubted', { total: () => 5 }, 1],
+    [
+      'a last page that is shown again is no such pair',
+      { order: (all) => [...all, ...all.slice(-1)], total: (n) => n },
+      0,
+    ],
+    [
+      'a row that came between count and list is none either',
+      { total: (n, { number }) => (number === 1 ? n - 1 : n) },
+      0,
+    ],
+  ])('%s', async (_name, quirks, findings) => {
+    const totals = createTotals();
+    const precision: Precision = { unitNs: NS_PER_SECOND, probed: true };
+    const client = scriptedClient(rows, quirks);
+    const nothing = new Map<string, Counts>();
+    await recount(client, hour, holding(rows.slice(1)), nothing, precision, totals, quiet);
+    expect(totals.takeFindings()).toHaveLength(findings);
+    expect(totals.takeFindings()).toEqual([]);
   });
 
   it.each<[string, (total: number) => number | null]>([
