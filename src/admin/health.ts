@@ -82,6 +82,8 @@ export function readiness(
   judge('daemon', judgeDaemon(status));
   for (const loop of status.sources.values()) {
     judge(loop.name, judgeSource(loop, view.sources.get(loop.name), limits, nowMs));
+    const clock = view.sources.get(loop.name)?.source.state().clock ?? null;
+    if (clock !== null) notes.push({ part: loop.name, text: clock.text, hint: clock.hint });
   }
   for (const loop of status.sinks.values()) judge(loop.name, judgeSink(loop, limits, nowMs));
   for (const [name, { state, reason, hint }] of Object.entries(status.own)) {

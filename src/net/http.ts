@@ -224,19 +224,35 @@ function where(request: HttpRequest): string {
 const RETRY_AFTER_LIMIT_MS = 3_600_000;
 
 /**
- * Retry-After in either form, as milliseconds from now, clamped to [0, 1 h]; undefined when absent or unreadable.
+ * Retry-After in either form, as milliseconds from now, clamped to [0, 1 h]; undefined when absent or unreadable. A date is
+ * measured against the Date of the same answer, since the peer wrote both by one clock; `nowMs` stands in where there is none.
  * Source: RFC 9110 10.2.3.
  */
 export function retryAfterMs(headers: HttpResponse['headers'], nowMs: number): number | undefined {
   const value = headers['retry-after'];
   if (typeof value !== 'string') return undefined;
   const text = value.trim();
-  const ms = /^\d{1,9}$/.test(text)
-    ? Number(text) * 1000
-    : /[A-Za-z]{3}/.test(text)
-      ? Date.parse(text) - nowMs
-      : NaN;
-  return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), RETRY_AFTER_LIMIT_MS);
+  if (/^\d{1,9}$/.test(text)) return Math.min(Number(text) * 1000, RETRY_AFTER_LIMIT_MS);
+  const untilMs = parseHttpDate(text);
+  if (untilMs === null) return undefined;
+  return Math.min(Math.max(untilMs - (dateMs(headers) ?? nowMs), 0), RETRY_AFTER_LIMIT_MS);
+}
+
+/** The Date of an answer, milliseconds since 1970; null when it has none that can be read. */
+export function dateMs(headers: HttpResponse['headers']): number | null {
+  const value = headers['date'];
+  return typeof value === 'string' ? parseHttpDate(value.trim()) : null;
+}
+
+/** The three forms of RFC 9110 5.6.7. The third names no zone and is UTC. */
+const HTTP_DATE =
+  /^[A-Z][a-z]{2,8},? (?:\d\d[ -][A-Z][a-z]{2}[ -](?:\d{4}|\d\d) \d\d:\d\d:\d\d (?:GMT|UTC)|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4})$/;
+
+/** Date.parse alone takes nearly any text with a number in it for a date of some year. */
+function parseHttpDate(text: string): number | null {
+  if (!HTTP_DATE.test(text)) return null;
+  const ms = Date.parse(/(?:GMT|UTC)$/.test(text) ? text : `${text} GMT`);
+  return Number.isNaN(ms) ? null : ms;
 }
 
 /** The media type of an answer, lower case, without parameters. */

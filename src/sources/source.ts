@@ -42,8 +42,18 @@ export interface SourceState {
   readonly pendingReconcile: number;
   /** Server clock minus ours, milliseconds. */
   readonly clockSkewMs: number | null;
+  /** What is wrong with the two clocks; null or absent while they agree. */
+  readonly clock?: ClockDoubt | null;
   readonly requests: number;
   readonly overlapMs: number;
+}
+
+/** A difference between the Platform's clock and ours that an operator should end. Reading goes on meanwhile. */
+export interface ClockDoubt {
+  /** Whose clock it is: `apart` where that cannot be told. */
+  readonly wrong: 'ours' | 'platform' | 'apart';
+  readonly text: string;
+  readonly hint: string;
 }
 
 /** What a source can tell about where its events come from. */
@@ -65,8 +75,11 @@ export interface Source {
   poll(held: HeldEvents, progress: Json | null, signal: AbortSignal): AsyncIterable<Harvest>;
   /** Reads past windows without touching the progress: for backfill and repair. Yields under the same rules as `poll`. */
   read(windows: readonly Window[], signal: AbortSignal): AsyncIterable<RangeHarvest>;
-  /** The server's own count of a window, filters not applied; null where it does not count. */
-  count(window: Window, signal: AbortSignal): Promise<number | null>;
+  /**
+   * How many events the server has in a window, filters not applied: `expected` only if its list holds exactly so many. Any
+   * other number is its own count and no proof; null where it gives none that can be believed.
+   */
+  count(window: Window, expected: number, signal: AbortSignal): Promise<number | null>;
   check(signal: AbortSignal): Promise<CheckReport>;
   state(): SourceState;
   /** What is known of the installation: the same object until something new is. */

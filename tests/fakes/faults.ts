@@ -175,8 +175,10 @@ export function plainAnswer(fault: Fault, nowMs: number): FakeAnswer {
     case 'throttled_seconds':
       return { status: 429, headers: { 'retry-after': String(RETRY_AFTER_SECONDS) }, body: 'slow down' };
     case 'throttled_date': {
-      const date = new Date(nowMs + RETRY_AFTER_SECONDS * 1000).toUTCString();
-      return { status: 429, headers: { 'retry-after': date }, body: 'slow down' };
+      const at = (ms: number): string => new Date(ms).toUTCString();
+      // The receiver's own clock wrote both dates.
+      const headers = { 'retry-after': at(nowMs + RETRY_AFTER_SECONDS * 1000), date: at(nowMs) };
+      return { status: 429, headers, body: 'slow down' };
     }
     case 'html_answer':
       return html(200, 'Sign in to continue');

@@ -366,6 +366,20 @@ describe('retryAfterMs', () => {
   ])('%j', (value, ms) => {
     expect(retryAfterMs({ 'retry-after': value }, NOW)).toBe(ms);
   });
+
+  test.each<[string, string | undefined, number | undefined]>([
+    ['Fri, 02 Jan 2026 12:00:30 GMT', 'Fri, 02 Jan 2026 12:00:10 GMT', 20_000],
+    // The peer's clock is two days ahead, or years behind, in both headers alike.
+    ['Sun, 04 Jan 2026 12:00:30 GMT', 'Sun, 04 Jan 2026 12:00:00 GMT', 30_000],
+    ['Mon, 02 Jan 2012 12:02:00 GMT', 'Mon, 02 Jan 2012 12:00:00 GMT', 120_000],
+    ['Friday, 02-Jan-26 12:00:30 GMT', 'Fri Jan  2 12:00:00 2026', 30_000],
+    ['Fri, 02 Jan 2026 12:00:30 GMT', 'soon', 30_000],
+    ['Fri, 02 Jan 2026 12:00:30 GMT', undefined, 30_000],
+    ['May', 'Fri, 02 Jan 2026 12:00:00 GMT', undefined],
+    ['in 5 May', 'Fri, 02 Jan 2026 12:00:00 GMT', undefined],
+  ])('%j in an answer of %j', (value, date, ms) => {
+    expect(retryAfterMs({ 'retry-after': value, date }, NOW)).toBe(ms);
+  });
 });
 
 test.each<[string | string[] | undefined, string]>([

@@ -105,8 +105,8 @@ async function compare(
   signal: AbortSignal,
 ): Promise<void> {
   signal.throwIfAborted();
-  const server = await withPatience(context, signal, () => context.source.count(window, signal));
   const ours = await context.journal.held(context.name).count(window);
+  const server = await withPatience(context, signal, () => context.source.count(window, ours, signal));
   proof.counts = server !== null;
   if (tally.method === 'failed') tally.method = 'counted';
   if (!context.deep && server === ours) {

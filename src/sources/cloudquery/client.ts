@@ -71,7 +71,7 @@ export function createClient(
     const headers: Record<string, string> = { accept: 'application/json', 'user-agent': options.userAgent };
     if (withKey) headers['authorization'] = `Bearer ${options.apiKey.reveal()}`;
     signal.throwIfAborted(); // its turn in the rate limit may have come long after it was given up
-    const sentMs = clock.now();
+    const sentMs = clock.monotonic();
     requests += 1;
     const { requestTimeoutMs: timeoutMs, maxResponseBytes } = options;
     const response = await span('request', { path: url.pathname }, async (open) => {
@@ -82,7 +82,7 @@ export function createClient(
       open.note({ status: answer.status });
       return answer;
     });
-    serverClock.observe(response.headers, sentMs, clock.now());
+    serverClock.observe(response.headers, sentMs);
     return response;
   };
 

@@ -11,8 +11,19 @@ export interface WindowRead {
   readonly items: readonly ReadItem[];
   readonly malformed: readonly MalformedItem[];
   readonly outcome:
-    | { readonly kind: 'done'; readonly status: CoverageStatus; readonly serverCount: number | null }
+    | {
+        readonly kind: 'done';
+        readonly status: CoverageStatus;
+        readonly serverCount: number | null;
+        readonly miscount?: Miscount | undefined;
+      }
     | { readonly kind: 'split'; readonly parts: readonly Window[] };
+}
+
+/** The whole list was seen, and the server counts more, also when it is asked again. */
+export interface Miscount {
+  readonly counted: number;
+  readonly listed: number;
 }
 
 /** The finest difference in time that the server's filter honours; starts at one second and is probed when needed. */
@@ -23,6 +34,8 @@ export interface Precision {
 
 /** The most that the API gives in one answer. */
 const PER_PAGE = 1000;
+/** Rows that a server may count before it lists them. */
+const ON_THEIR_WAY = 10;
 /** Passes over an instant that does not fit in one answer, before the window is marked suspect. */
 const PASSES_LIMIT = 40;
 /** Passes in a row without a new id that settle an instant where the server's count is met, and where there is none. */
@@ -65,11 +78,8 @@ export async function readWindow(
   const items = judged.pages.flatMap((page) => page.items);
   const malformed = judged.pages.flatMap((page) => page.malformed);
   if (judged.status !== null) {
-    return {
-      items,
-      malformed,
-      outcome: { kind: 'done', status: judged.status, serverCount: judged.serverCount },
-    };
+    const { status, serverCount, miscount } = judged;
+    return { items, malformed, outcome: { kind: 'done', status, serverCount, miscount } };
   }
   if (isIndivisible(window, precision.unitNs)) await probePrecision(client, items, precision, signal);
   const sample = items
@@ -91,6 +101,7 @@ interface Judgement {
   /** Null: the window holds more than one answer. */
   readonly status: CoverageStatus | null;
   readonly serverCount: number | null;
+  readonly miscount?: Miscount | undefined;
 }
 
 /**
@@ -108,10 +119,15 @@ async function judge(client: Client, window: Window, first: Page, signal: AbortS
   const both = { pages: [first, second], serverCount: total };
   if (second.rows > 0) return { ...both, status: null };
   if (total === null || total <= first.rows) return { ...both, status: 'read' };
-  // The server counts more than it shows: rows came or went between its two queries, or it cannot count.
+  // The server counts more than it lists: rows came or went between its two queries, or its counts are worth nothing.
   const again = await readPageOf(client, window, 1, PER_PAGE, signal);
-  const settled = (again.totalCount ?? 0) <= again.rows;
-  return { pages: [first, again], status: settled ? 'read' : 'suspect', serverCount: again.totalCount };
+  const counted = again.totalCount;
+  const listed = again.rows;
+  const ahead = counted !== null && counted > listed;
+  if (ahead && listed >= (again.pageSize ?? PER_PAGE)) return { ...both, status: null };
+  // A few rows may be on their way into the list: whether these counts are right shows when the window is closed.
+  const miscount = ahead && counted > 2 * listed + ON_THEIR_WAY ? { counted, listed } : undefined;
+  return { pages: [first, again], status: 'read', serverCount: ahead ? null : counted, miscount };
 }
 
 async function readPageOf(

@@ -5,6 +5,8 @@ import type { Client } from './client.ts';
 import type { Precision, WindowRead } from './read-window.ts';
 import { readWindows } from './read-windows.ts';
 import { keyOf } from './reconcile.ts';
+import { compareLength, withCredibleCounts } from './totals.ts';
+import type { Totals } from './totals.ts';
 import { isIndivisible, splitWindow } from './windows.ts';
 
 /** What counting one closed window again brought. */
@@ -16,7 +18,7 @@ export interface Recount {
   readonly parts: readonly Window[];
   readonly coverage: readonly Coverage[];
   readonly findings: readonly Finding[];
-  /** Counts that differ although everything was looked at: not looked at again until one of them moves. */
+  /** A list of another length than we hold, although everything in it was looked at: not looked at again until one of them moves. */
   readonly explained: Counts | null;
 }
 
@@ -31,9 +33,9 @@ const ROWS_TO_READ = 1000;
 const MISSING_LIMIT = 100;
 
 /**
- * Asks the server for its count of a closed window and compares it with ours. More there: the window is read again. Fewer
- * there is never a deletion here: it is a finding, since the Platform's retention or a tamperer took events away. A server
- * that does not count is read again instead.
+ * Looks whether a closed window still lists as many rows as we hold. If not it is read again, or cut and its parts are looked at
+ * where that is cheaper. Fewer there is never a deletion here: it is a finding, since the Platform's retention or a tamperer
+ * took events away.
  */
 export async function recount(
   client: Client,
@@ -41,36 +43,40 @@ export async function recount(
   held: HeldEvents,
   explained: ReadonlyMap<string, Counts>,
   precision: Precision,
+  totals: Totals,
   signal: AbortSignal,
 ): Promise<Recount> {
   const key = keyOf(window);
-  const server = (await client.page(window, 1, 1, signal)).totalCount;
   const ours = await held.count(window);
-  const nothing = { key, reads: [], parts: [], findings: [], coverage: [] };
-  if (server === ours) {
-    return {
-      ...nothing,
-      explained: null,
-      coverage: [{ ...window, status: 'verified', serverCount: server }],
-    };
-  }
   const known = explained.get(key) ?? null;
-  if (server !== null && known?.server === server && known.held === ours)
-    return { ...nothing, explained: known };
-  const now = server === null ? null : { server, held: ours };
-  if (Math.max(server ?? 0, ours) > ROWS_TO_READ && !isIndivisible(window, NS_PER_SECOND)) {
-    const parts = splitWindow(window, NS_PER_SECOND, Math.max(server ?? 0, ours), []);
-    return { ...nothing, parts, explained: now };
+  const still = known?.held === ours ? known : null;
+  const expected = still?.server ?? ours;
+  const length = await compareLength(client, window, expected, totals, true, signal);
+  const nothing = { key, reads: [], parts: [], findings: [], coverage: [] };
+  if (length.is === 'exactly') {
+    const verified: Coverage = { ...window, status: 'verified', serverCount: length.counted };
+    return { ...nothing, explained: still, coverage: still === null ? [verified] : [] };
   }
-  const read = await readAgain(client, window, precision, signal);
-  const fewer =
-    server !== null && server < ours ? await fewerFinding(window, server, ours, read.ids, held) : [];
-  const fresh = read.ids.size - (await held.known([...read.ids])).size;
+  /** A difference is explained only by what the list proves: a count alone may be wrong, and hide what comes later. */
+  const explain = async (listed: number | null, ownNow: number): Promise<Counts | null> => {
+    if (listed === null || listed === ownNow || listed === expected) return null;
+    const proof = await compareLength(client, window, listed, totals, false, signal);
+    return proof.is === 'exactly' ? { server: listed, held: ownNow } : null;
+  };
+  const most = Math.max(length.counted ?? 0, ours);
+  if (most > ROWS_TO_READ && !isIndivisible(window, NS_PER_SECOND)) {
+    const parts = splitWindow(window, NS_PER_SECOND, most, []);
+    return { ...nothing, parts, explained: await explain(length.counted, ours) };
+  }
+  const read = await readAgain(withCredibleCounts(client, totals), window, precision, signal);
+  const listed = (await held.known([...read.ids])).size;
+  const fresh = read.ids.size - listed;
   return {
     ...nothing,
-    ...read,
-    findings: fewer,
-    explained: server === null ? null : { server, held: ours + fresh },
+    reads: read.reads,
+    coverage: read.coverage,
+    findings: read.sure ? await fewerFinding(window, ours, listed, read.ids, held) : [],
+    explained: await explain(length.counted ?? read.rows, ours + fresh),
   };
 }
 
@@ -83,6 +89,9 @@ async function readAgain(
   readonly reads: WindowRead[];
   readonly coverage: Coverage[];
   readonly ids: ReadonlySet<string>;
+  /** Items seen, also such that are listed twice or are no events. */
+  readonly rows: number;
+  readonly sure: boolean;
 }> {
   const reads: WindowRead[] = [];
   const coverage: Coverage[] = [];
@@ -92,13 +101,15 @@ async function readAgain(
       coverage.push({ ...part, status: read.outcome.status, serverCount: read.outcome.serverCount });
     }
   }
-  return { reads, coverage, ids: new Set(reads.flatMap((read) => read.items.map((item) => item.event.id))) };
+  const ids = new Set(reads.flatMap((read) => read.items.map((item) => item.event.id)));
+  const rows = reads.reduce((sum, read) => sum + read.items.length + read.malformed.length, 0);
+  return { reads, coverage, ids, rows, sure: coverage.every(({ status }) => status !== 'suspect') };
 }
 
 async function fewerFinding(
   window: Window,
-  server: number,
   ours: number,
+  listed: number,
   seen: ReadonlySet<string>,
   held: HeldEvents,
 ): Promise<Finding[]> {
@@ -107,11 +118,12 @@ async function fewerFinding(
   const inside = { startNs: window.startNs + NS_PER_SECOND, endNs: window.endNs - NS_PER_SECOND };
   const missing = await held.missing(inside, seen, MISSING_LIMIT);
   if (missing.length === 0) return [];
+  const server = Math.min(listed, ours - missing.length);
   return [
     {
       kind: 'fewer_on_server',
       window,
-      summary: `the Platform now counts ${server} events from ${formatTime(window.startNs)} to ${formatTime(window.endNs)}, the journal holds ${ours}: the Platform's retention or someone removed them there; ours are kept`,
+      summary: `of the ${ours} events that the journal holds from ${formatTime(window.startNs)} to ${formatTime(window.endNs)} the Platform lists ${server} now: the Platform's retention or someone removed the others there; ours are kept`,
       detail: { server, held: ours, missing },
     },
   ];

@@ -15,7 +15,6 @@ import type {
 } from '../source.ts';
 import { checkPlatform } from './check.ts';
 import { apiBase, createClient } from './client.ts';
-import type { Client } from './client.ts';
 import { compileFilters } from './filters.ts';
 import { cloudquerySchema, validateCloudquery } from './options.ts';
 import type { CloudqueryOptions } from './options.ts';
@@ -25,11 +24,22 @@ import { readWindows } from './read-windows.ts';
 import { freshReconcile, readReconcile, schedule, writeReconcile } from './reconcile.ts';
 import type { ReconcileState } from './reconcile.ts';
 import { recount } from './recount.ts';
-import { assertPlausible, createServerClock } from './server-clock.ts';
+import { createPollTime } from './poll-time.ts';
+import { createServerClock } from './server-clock.ts';
+import { countRows, createTotals, withCredibleCounts } from './totals.ts';
 import { createTail, learnedOverlapMs } from './tail.ts';
 import type { Tail } from './tail.ts';
-import { frontierOf, liveWindow, NO_PROGRESS, readProgress, sortWindows, writeProgress } from './windows.ts';
+import {
+  frontierOf,
+  liveWindow,
+  NO_PROGRESS,
+  readProgress,
+  sortWindows,
+  withoutFutureStart,
+  writeProgress,
+} from './windows.ts';
 import type { Progress } from './windows.ts';
+import type { ReadItem } from './wire.ts';
 
 export const cloudquery: SourceDefinition<CloudqueryOptions> = {
   type: 'cloudquery',
@@ -43,6 +53,8 @@ export const cloudquery: SourceDefinition<CloudqueryOptions> = {
     ),
 };
 
+const NOTHING = { purpose: 'live', malformed: [], coverage: [], findings: [] } as const;
+
 /** Counts asked for in one poll at most, so that a long list of closed windows never keeps new events waiting. */
 const RECOUNTS_PER_POLL = 40;
 
@@ -53,7 +65,7 @@ export function createCloudquery(
   http: HttpClient,
 ): Source {
   const { clock } = context;
-  const serverClock = createServerClock(() => clock.now());
+  const serverClock = createServerClock(clock);
   const base = apiBase(options.url);
   const client = createClient(
     http,
@@ -69,6 +81,9 @@ export function createCloudquery(
     serverClock,
     clock,
   );
+  const pollTime = createPollTime(client, serverClock, clock, (message) => context.warn(message));
+  const totals = createTotals();
+  const reader = withCredibleCounts(client, totals);
   const wanted = compileFilters(options.filters);
   const precision: Precision = { unitNs: 1_000_000_000n, probed: false };
   let origin: SourceOrigin = { instance: base.hostname, apiVersion: options.api === 'v1' ? 'v1' : 'v2' };
@@ -78,21 +93,25 @@ export function createCloudquery(
   let reconcile: ReconcileState = freshReconcile(0);
   let tail: Tail = createTail(null);
 
-  const toEvents = (read: WindowRead): NewEvent[] =>
-    read.items.map((item) => ({ ...item.event, wanted: wanted(item.parsed) }));
+  const toEvents = (items: readonly ReadItem[]): NewEvent[] =>
+    items.map((item) => ({ ...item.event, wanted: wanted(item.parsed) }));
   const write = (): Json =>
     writeProgress(progress, { schedule: writeReconcile(reconcile), tail: tail.write() });
   const harvest = (
     purpose: Harvest['purpose'],
     window: Window,
     read: WindowRead,
-  ): Omit<Harvest, 'progress'> => ({
-    purpose,
-    events: toEvents(read),
-    malformed: read.malformed,
-    coverage: coverageOf(window, read),
-    findings: suspectFindings(window, read),
-  });
+  ): Omit<Harvest, 'progress'> => {
+    const miscount = read.outcome.kind === 'done' ? read.outcome.miscount : undefined;
+    if (miscount !== undefined) totals.doubt(window, miscount.counted, miscount.listed);
+    return {
+      purpose,
+      events: toEvents(read.items),
+      malformed: read.malformed,
+      coverage: coverageOf(window, read),
+      findings: [...suspectFindings(window, read), ...totals.takeFindings()],
+    };
+  };
 
   async function* poll(held: HeldEvents, saved: Json | null, signal: AbortSignal): AsyncGenerator<Harvest> {
     const read = readProgress(saved);
@@ -105,19 +124,21 @@ export function createCloudquery(
     if (!learned) {
       origin = await learnOrigin(client, options.api, origin, signal);
     }
-    const nowMs = serverClock.now();
-    assertPlausible(nowMs);
+    const { nowMs, beyond } = await pollTime.settle(signal);
+    const firstNs = parseMoment(options.start, nowMs) ?? 0n;
+    progress = withoutFutureStart(progress, firstNs, msToNs(nowMs));
     const before = progress.endNs;
     // Only what lies before every open window has been read, so only there can an event be late.
     const finishedNs = frontierOf(progress);
-    const startNs = progress.startNs ?? parseMoment(options.start, nowMs) ?? 0n;
+    const startNs = progress.startNs ?? firstNs;
     reconcile = readReconcile(savedSchedule) ?? freshReconcile(nowMs);
     const gap = gapFinding(before, nowMs, options.audit_horizon);
     const live = liveWindow(progress, startNs, msToNs(overlapMs()), msToNs(nowMs));
     progress = { startNs, endNs: live.endNs, open: sortWindows([...progress.open, live]) };
     let findings: readonly Finding[] = gap === null ? [] : [gap];
+    if (beyond.length > 0) yield { ...NOTHING, events: toEvents(beyond), progress: write() };
     for await (const step of readWindows(
-      client,
+      reader,
       progress.open,
       precision,
       options.rate_limit.concurrent,
@@ -148,7 +169,7 @@ export function createCloudquery(
       ? freshReconcile(nowMs)
       : schedule(reconcile, nowMs, endNs, startNs, options.audit_horizon, all);
     for (const window of reconcile.pending.slice(0, RECOUNTS_PER_POLL)) {
-      const result = await recount(client, window, held, reconcile.explained, precision, signal);
+      const result = await recount(client, window, held, reconcile.explained, precision, totals, signal);
       const explained = new Map(reconcile.explained);
       if (result.explained === null) explained.delete(result.key);
       else explained.set(result.key, result.explained);
@@ -156,10 +177,10 @@ export function createCloudquery(
       reconcile = { ...reconcile, explained, pending: [...result.parts, ...left] };
       yield {
         purpose: 'reconcile',
-        events: result.reads.flatMap((read) => toEvents(read)),
+        events: result.reads.flatMap((read) => toEvents(read.items)),
         malformed: result.reads.flatMap((read) => read.malformed),
         coverage: result.coverage,
-        findings: result.findings,
+        findings: [...result.findings, ...totals.takeFindings()],
         progress: write(),
       };
     }
@@ -181,7 +202,7 @@ export function createCloudquery(
   }
 
   async function* read(windows: readonly Window[], signal: AbortSignal): AsyncGenerator<RangeHarvest> {
-    for await (const step of readWindows(client, windows, precision, options.rate_limit.concurrent, signal)) {
+    for await (const step of readWindows(reader, windows, precision, options.rate_limit.concurrent, signal)) {
       yield { ...harvest('backfill', step.window, step.read), progress: null, open: step.open };
     }
   }
@@ -191,25 +212,22 @@ export function createCloudquery(
   return {
     poll,
     read,
-    count: (window, signal) => countOf(client, window, signal),
-    check: (signal): Promise<CheckReport> => checkPlatform(client, serverClock, options, signal),
+    count: (window, expected, signal) => countRows(client, window, expected, totals, signal),
+    check: (signal): Promise<CheckReport> => checkPlatform(client, serverClock, pollTime, options, signal),
     origin: () => origin,
     state: () => ({
       frontierNs: frontierOf(progress),
       targetNs: progress.endNs,
       openWindows: progress.open.length,
       pendingReconcile: reconcile.pending.length,
-      clockSkewMs: serverClock.skewMs(),
+      clockSkewMs: serverClock.read()?.skewMs ?? null,
+      clock: pollTime.doubt(),
       requests: client.requests(),
       overlapMs: overlapMs(),
     }),
     refreshSecrets: () => options.api_key.refresh(),
     close: () => client.close(),
   };
-}
-
-async function countOf(client: Client, window: Window, signal: AbortSignal): Promise<number | null> {
-  return (await client.page(window, 1, 1, signal)).totalCount;
 }
 
 function coverageOf(window: Window, read: WindowRead): Coverage[] {

@@ -74,6 +74,15 @@ export function sortWindows(windows: readonly Window[]): Window[] {
   );
 }
 
+/**
+ * A start in the future was worked out while a clock ran ahead: nothing was read from it, and what lies before it is still
+ * to be read. `firstNs`: the start that the configuration gives by now, which may itself be a time to come.
+ */
+export function withoutFutureStart(progress: Progress, firstNs: bigint, nowNs: bigint): Progress {
+  const { startNs } = progress;
+  return startNs !== null && startNs > nowNs && startNs > firstNs ? NO_PROGRESS : progress;
+}
+
 /** The live window of this poll: from an overlap before the last end to the server's now, both on whole seconds. */
 export function liveWindow(
   progress: Progress,

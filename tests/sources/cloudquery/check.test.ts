@@ -1,10 +1,12 @@
 import { expect, it, test } from 'vitest';
 
 import { ForwardError } from '../../../src/model/errors.ts';
+import { wallClock } from '../../../src/model/clock.ts';
 import { Secret } from '../../../src/model/secret.ts';
 import type { HttpResponse } from '../../../src/net/http.ts';
 import { checkPlatform } from '../../../src/sources/cloudquery/check.ts';
 import type { CloudqueryOptions } from '../../../src/sources/cloudquery/options.ts';
+import { createPollTime } from '../../../src/sources/cloudquery/poll-time.ts';
 import { createServerClock } from '../../../src/sources/cloudquery/server-clock.ts';
 import { scriptedClient } from '../../fakes/scripted-client.ts';
 
@@ -36,10 +38,13 @@ async function check(
       return said;
     },
   };
-  const clock = createServerClock(() => NOW);
-  if (skewMs !== null) clock.observe({ date: new Date(NOW + skewMs).toUTCString() }, NOW, NOW);
+  const clock = { ...wallClock, now: () => NOW, monotonic: () => 0 };
+  const serverClock = createServerClock(clock);
+  for (let heard = 0; heard < 3 && skewMs !== null; heard += 1)
+    serverClock.observe({ date: new Date(NOW + skewMs).toUTCString() }, 0);
+  const pollTime = createPollTime(client, serverClock, clock, () => {});
   const options = { api_key: Secret.of('the-key'), api_key_name: 'mine' } as CloudqueryOptions;
-  const { items } = await checkPlatform(client, clock, options, quiet);
+  const { items } = await checkPlatform(client, serverClock, pollTime, options, quiet);
   return Object.fromEntries(
     items.map((item) => [item.name, `${item.outcome}: ${item.finding} | ${item.hint ?? ''}`]),
   );
@@ -141,8 +146,13 @@ test.each<[string, Record<string, HttpResponse | Error>, string, RegExp]>([
 test.each<[number | null, RegExp]>([
   [null, /^warn: .*no Date/],
   [1000, /^ok/],
-  [90_000, /^warn: this machine is 90 s behind/],
-  [-90_000, /^warn: this machine is 90 s ahead of/],
+  [20_000, /^warn: the clock of the Platform is 20s ahead of that of this machine; windows end by that of/],
+  [90_000, /^warn: the clock of the Platform is 1m30s ahead of .* no event shows which is right/],
+  [-90_000, /^warn: the clock of the Platform is 1m2\ds behind .* no event shows which is right/],
+  [
+    -14 * 365 * 86_400_000,
+    /^warn: the Date of the Platform says 2012-.*cannot be right.*wrong clock, of the Platform/,
+  ],
 ])('a clock that is %s ms off', async (skewMs, line) => {
   expect((await check({}, skewMs))['clock']).toMatch(line);
 });

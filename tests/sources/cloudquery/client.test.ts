@@ -58,12 +58,7 @@ function open(url: string, requestsPerSecond = 1000): Client {
     concurrent: 1,
     userAgent: 'auditferry/1.2.3',
   };
-  return createClient(
-    openHttpClient({ dispatcher: new Agent() }),
-    options,
-    createServerClock(() => clock.now()),
-    clock,
-  );
+  return createClient(openHttpClient({ dispatcher: new Agent() }), options, createServerClock(clock), clock);
 }
 
 const ask = (page = 1): Promise<Page> => elapse(client.page(WINDOW, page, 1000, quiet));
