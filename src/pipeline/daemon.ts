@@ -73,6 +73,9 @@ export interface Daemon {
   abort(): void;
 }
 
+/** A loop that does not heed an abort for so long is left behind: the program ends all the same. */
+const ABORT_GRACE_MS = 2_000;
+
 /** Starts a collect loop per source and a deliver loop per sink over one journal. Neither kind knows the other. */
 export function startDaemon(parts: DaemonParts): Daemon {
   const { clock, log, journal } = parts;
@@ -80,6 +83,11 @@ export function startDaemon(parts: DaemonParts): Daemon {
   const collecting = new AbortController();
   const running = new AbortController();
   const failures: { name: string; error: Error }[] = [];
+  const over = new AbortController();
+  const leftBehind = new Promise<void>((resolve) => {
+    const wait = (): void => void clock.sleep(ABORT_GRACE_MS, over.signal).then(resolve, () => {});
+    running.signal.addEventListener('abort', wait, { once: true });
+  });
   let finishing = false;
   let halting = false;
   let stopped = false;
@@ -99,7 +107,7 @@ export function startDaemon(parts: DaemonParts): Daemon {
     for (let tries = 1; ; tries += 1) {
       const beganMs = clock.monotonic();
       try {
-        return await loop();
+        return await Promise.race([loop(), leftBehind]);
       } catch (thrown) {
         const error = asForwardError(thrown);
         if (endsProgram(error) || parts.patienceMs !== null) {
@@ -195,6 +203,7 @@ export function startDaemon(parts: DaemonParts): Daemon {
     await Promise.all([collected, ...deliverers]);
     upkeepEnd.abort(new Error('ended'));
     await upkeep;
+    over.abort(new Error('ended'));
     const undelivered = await countUndelivered(parts, failures);
     const isBehind = [...undelivered.values()].some((count) => count > 0n);
     return { failures, undelivered, interrupted: stopped && (!readAll || isBehind) };

@@ -175,6 +175,29 @@ describe('stopping', () => {
   });
 });
 
+describe('an abort', () => {
+  it('ends the run also when a part does not heed it', async () => {
+    const never = new Promise<never>(() => {});
+    const deaf: Source = {
+      ...source(),
+      async *poll() {
+        yield harvest(newEvents(1, 3));
+        await never;
+      },
+    };
+    const good = fakeSink();
+    const { daemon } = start({ deaf }, { stuck: fakeSink(() => never), good });
+    await elapse(clock.sleep(MINUTE));
+    const before = clock.monotonic();
+    daemon.stop();
+    daemon.abort();
+    const end = await elapse(daemon.done);
+    expect(clock.monotonic() - before).toBeLessThan(5 * SECOND);
+    expect(end).toMatchObject({ failures: [], interrupted: true });
+    expect(good.taken).toHaveLength(3);
+  });
+});
+
 describe('one pass that is stopped', () => {
   const slowly = (): FakeSink =>
     fakeSink(async (batch, signal) => {
