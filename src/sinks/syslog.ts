@@ -183,6 +183,20 @@ function receipt(
 
 // --- check ---
 
+const RECEIPTS: CheckItem = {
+  name: 'receipt',
+  outcome: 'ok',
+  finding: 'the receiver answers every message: events count as confirmed',
+};
+
+const NO_RECEIPTS: CheckItem = {
+  name: 'receipt',
+  outcome: 'warn',
+  finding:
+    'the protocol knows no receipt: events count as sent. What a load balancer or relay takes and cannot pass on is lost unseen',
+  hint: 'use relp+tls:// or relp:// where the receiver can; see docs/sinks/syslog.md',
+};
+
 function settingsCheck(
   options: SyslogOptions,
   address: Address,
@@ -190,13 +204,7 @@ function settingsCheck(
 ): readonly CheckItem[] {
   const confirmed = address.protocol.startsWith('relp');
   const items: CheckItem[] = [
-    {
-      name: 'receipt',
-      outcome: 'ok',
-      finding: confirmed
-        ? 'the receiver answers every message: events count as confirmed'
-        : 'the protocol knows no receipt: events count as sent',
-    },
+    confirmed ? RECEIPTS : NO_RECEIPTS,
     {
       name: 'size',
       outcome: 'ok',

@@ -67,6 +67,7 @@ sinkContract({
     const options = { address: `relp://127.0.0.1:${fake.port}` };
     const sink = syslogSink.create(options, { ...context, clock: wallClock });
     const behaviours: Partial<Record<string, RelpBehaviour>> = {
+      accept_and_close: 'leave',
       reset_before_body: 'reset',
       reset_after_body: 'reset_late',
       html_answer: 'garbage',
