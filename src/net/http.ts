@@ -40,6 +40,8 @@ export interface HttpResponse {
  */
 export interface HttpClient {
   exchange(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse>;
+  /** Looks at the certificate files. Returns whether others are in use than when this was asked last. */
+  refreshTls?(): boolean;
   close(): Promise<void>;
 }
 
@@ -55,14 +57,18 @@ export interface HttpClientOptions {
 
 export function openHttpClient(options: HttpClientOptions = {}): HttpClient {
   const { dispatcher, connections = 4 } = options;
+  const tls = openTlsFiles(options.tls, options.warn ?? (() => {}));
   const proxies = dispatcher === undefined ? readProxies() : NO_PROXIES;
-  const ways =
-    dispatcher === undefined
-      ? openWays(openTlsFiles(options.tls, options.warn ?? (() => {})), proxies, connections)
-      : only(dispatcher);
+  const ways = dispatcher === undefined ? openWays(tls, proxies, connections) : only(dispatcher);
+  let certificates = tls.current();
   const route: Route = { ways, proxies, forwarded: new Set() };
   return {
     exchange: (request, signal) => exchange(route, request, signal),
+    refreshTls: () => {
+      const before = certificates;
+      certificates = tls.current();
+      return certificates !== before;
+    },
     close: () => ways.close(),
   };
 }

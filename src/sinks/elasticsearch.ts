@@ -41,6 +41,7 @@ function createElasticsearch(options: ElasticsearchOptions, context: SinkContext
     timeoutMs: options.request_timeout ?? DEFAULT_REQUEST_TIMEOUT_MS,
     tls: options.tls,
     forwarderVersion: context.forwarderVersion,
+    warn: (message) => context.warn(message),
   });
   const parts = { cluster, target, options, context };
   const preparation = openPreparation(parts);
@@ -78,7 +79,7 @@ function createElasticsearch(options: ElasticsearchOptions, context: SinkContext
     },
     refreshSecrets: () => {
       const secrets = [options.api_key, options.password].filter((secret) => secret !== undefined);
-      return secrets.map((secret) => secret.refresh()).includes(true);
+      return [...secrets.map((secret) => secret.refresh()), cluster.refreshTls()].includes(true);
     },
     close: () => cluster.close(),
   };

@@ -58,7 +58,7 @@ class HttpSink implements Sink {
     this.#url = readHttpAddress(options.url);
     this.#success = successRanges(options.success);
     this.#limit = new SizeLimit(Number.MAX_SAFE_INTEGER, context.clock);
-    this.#client = openHttpClient({ tls: options.tls });
+    this.#client = openHttpClient({ tls: options.tls, warn: (message) => context.warn(message) });
   }
 
   async send(batch: Batch, signal: AbortSignal): Promise<Receipt> {
@@ -217,7 +217,8 @@ class HttpSink implements Sink {
   }
 
   refreshSecrets(): boolean {
-    return this.#secrets().filter((secret) => secret.refresh()).length > 0;
+    const renewed = this.#secrets().map((secret) => secret.refresh());
+    return [...renewed, this.#client.refreshTls?.()].includes(true);
   }
 
   async close(): Promise<void> {

@@ -59,7 +59,7 @@ class OtlpSink implements Sink {
     this.#context = context;
     this.#url = logsUrl(options.url);
     this.#limit = new SizeLimit(REQUEST_LIMIT_BYTES, context.clock);
-    this.#client = openHttpClient({ tls: options.tls });
+    this.#client = openHttpClient({ tls: options.tls, warn: (message) => context.warn(message) });
   }
 
   async send(batch: Batch, signal: AbortSignal): Promise<Receipt> {
@@ -189,9 +189,8 @@ class OtlpSink implements Sink {
   }
 
   refreshSecrets(): boolean {
-    return Object.values(this.#options.headers)
-      .map((secret) => secret.refresh())
-      .includes(true);
+    const renewed = Object.values(this.#options.headers).map((secret) => secret.refresh());
+    return [...renewed, this.#client.refreshTls?.()].includes(true);
   }
 
   async close(): Promise<void> {

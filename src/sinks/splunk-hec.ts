@@ -73,7 +73,8 @@ class SplunkHecSink implements Sink {
     this.#userAgent = `auditferry/${context.forwarderVersion}`;
     this.#endpoints = new Endpoints(addressesOf(options), context.clock);
     this.#limit = new SizeLimit(REQUEST_BYTES_LIMIT, context.clock);
-    this.#client = openHttpClient({ tls: options.tls });
+    const warn = (message: string): void => context.warn(message);
+    this.#client = openHttpClient({ tls: options.tls, warn });
     this.#connection = new HecConnection({
       client: this.#client,
       token: options.token,
@@ -82,7 +83,8 @@ class SplunkHecSink implements Sink {
       timeoutMs: options.request_timeout,
     });
     const { search } = options;
-    this.#searchClient = search === undefined ? null : openHttpClient({ tls: search.tls, connections: 1 });
+    this.#searchClient =
+      search === undefined ? null : openHttpClient({ tls: search.tls, connections: 1, warn });
     if (this.#searchClient !== null && search !== undefined) {
       const around = { client: this.#searchClient, clock: context.clock, userAgent: this.#userAgent };
       this.holds = (ids, signal) => countCopies(search, options.index, ids, around, signal);
@@ -259,7 +261,12 @@ class SplunkHecSink implements Sink {
 
   refreshSecrets(): boolean {
     const secrets = [this.#options.token, this.#options.search?.token].filter((one) => one !== undefined);
-    return secrets.filter((secret) => secret.refresh()).length > 0;
+    const clients = [this.#client, this.#searchClient];
+    const renewed = [
+      ...secrets.map((secret) => secret.refresh()),
+      ...clients.map((one) => one?.refreshTls?.()),
+    ];
+    return renewed.includes(true);
   }
 
   async close(): Promise<void> {

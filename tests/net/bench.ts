@@ -39,20 +39,23 @@ export const ends: (() => Promise<void> | void)[] = [];
 let environment: Record<string, string | undefined> = {};
 let folder = '';
 
-beforeEach(() => {
-  environment = Object.fromEntries(PROXY_VARIABLES.map((name) => [name, process.env[name]]));
-  for (const name of PROXY_VARIABLES) delete process.env[name];
-  folder = mkdtempSync(join(tmpdir(), 'http-'));
-  const made = folder;
-  ends.push(() => rmSync(made, { recursive: true, force: true }));
-});
-afterEach(async () => {
-  for (let end = ends.pop(); end !== undefined; end = ends.pop()) await end();
-  for (const [name, value] of Object.entries(environment)) {
-    if (value === undefined) delete process.env[name];
-    else process.env[name] = value;
-  }
-});
+/** To be called once in a file: every test gets a folder and an environment of its own. */
+export function useBench(): void {
+  beforeEach(() => {
+    environment = Object.fromEntries(PROXY_VARIABLES.map((name) => [name, process.env[name]]));
+    for (const name of PROXY_VARIABLES) delete process.env[name];
+    folder = mkdtempSync(join(tmpdir(), 'http-'));
+    const made = folder;
+    ends.push(() => rmSync(made, { recursive: true, force: true }));
+  });
+  afterEach(async () => {
+    for (let end = ends.pop(); end !== undefined; end = ends.pop()) await end();
+    for (const [name, value] of Object.entries(environment)) {
+      if (value === undefined) delete process.env[name];
+      else process.env[name] = value;
+    }
+  });
+}
 
 /** A folder of the test's own. */
 export function dir(): string {

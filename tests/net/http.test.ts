@@ -21,7 +21,10 @@ import {
   secure,
   server,
   stranger,
+  useBench,
 } from './bench.ts';
+
+useBench();
 
 describe('an exchange', () => {
   it('resolves with any status, headers and the whole body, and follows nothing', async () => {

@@ -16,7 +16,10 @@ import {
   SECRET,
   secure,
   server,
+  useBench,
 } from './bench.ts';
+
+useBench();
 
 const tls = { cert: server.cert, key: server.key };
 const ca = () => ({ tls: { ca_file: file('ca.pem', authority.cert) } });

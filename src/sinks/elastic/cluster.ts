@@ -27,6 +27,8 @@ export interface Cluster {
    * what may have been taken throws at once, and the next call starts at another node.
    */
   ask(request: ClusterRequest, signal: AbortSignal): Promise<ClusterAnswer>;
+  /** As HttpClient.refreshTls. */
+  refreshTls(): boolean;
   close(): Promise<void>;
 }
 
@@ -37,13 +39,17 @@ export interface ClusterOptions {
   readonly timeoutMs: number;
   readonly tls?: TlsOptions | undefined;
   readonly forwarderVersion: string;
+  readonly warn?: (message: string) => void;
 }
 
 /** An answer names each item, and a mapping error may quote its document. */
 const ANSWER_LIMIT_BYTES = 64 * 1024 * 1024;
 
 export function openCluster(options: ClusterOptions): Cluster {
-  const client = openHttpClient({ tls: options.tls });
+  const client = openHttpClient({
+    tls: options.tls,
+    ...(options.warn === undefined ? {} : { warn: options.warn }),
+  });
   let turn = 0;
   return {
     ask: async (request, signal) => {
@@ -51,6 +57,7 @@ export function openCluster(options: ClusterOptions): Cluster {
       turn = (turn + 1) % options.urls.length;
       return askInTurn(client, options, request, first, signal);
     },
+    refreshTls: () => client.refreshTls?.() ?? false,
     close: () => client.close(),
   };
 }
