@@ -1,4 +1,5 @@
 import { createServer as createTcpServer } from 'node:net';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { RequestListener } from 'node:http';
 import type { TlsOptions as ServerTls } from 'node:tls';
@@ -74,6 +75,42 @@ describe('an exchange', () => {
       message: expect.stringContaining('within 0.2 s') as string,
     });
     expect(isTimeout(error)).toBe(true);
+  });
+
+  test.each<[string, (socket: Socket) => void]>([
+    ['interim answers', (socket) => void socket.write('HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(200))],
+    [
+      'headers',
+      (socket) => void socket.write(`HTTP/1.1 200 OK\r\n${'x-flood: yyyyyyyyyyyyyyyy\r\n'.repeat(2000)}`),
+    ],
+  ])('with a flood of %s ends at once', async (_name, flood) => {
+    const port = await listen(createTcpServer((socket) => void socket.once('data', () => flood(socket))));
+    expect(await failure(exchange(`http://127.0.0.1:${port}/path`))).toMatchObject({
+      kind: 'transient',
+      ambiguous: true,
+    });
+  });
+
+  it('may have a few interim answers', async () => {
+    const { url } = await plain((_request, response) => {
+      response.writeProcessing();
+      response.writeEarlyHints({ link: '</x>; rel=preload' });
+      response.end('ok');
+    });
+    expect((await exchange(url)).body.toString()).toBe('ok');
+  });
+
+  it('over a connection that the peer closed while it was idle takes another one', async () => {
+    const { url, server: peer } = await plain((_request, response) => void response.end('ok'));
+    const http = open();
+    const closed = new Promise<void>((resolve) => {
+      peer.once('connection', (socket: Socket) => socket.once('close', () => resolve()));
+    });
+    expect((await exchange(url, {}, http)).status).toBe(200);
+    peer.closeAllConnections();
+    await closed;
+    for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    expect((await exchange(url, {}, http)).status).toBe(200);
   });
 
   it('that is cut in its body is no answer', async () => {

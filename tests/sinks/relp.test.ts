@@ -240,6 +240,13 @@ describe('syslog over RELP', () => {
     await send(sink, makeItems(300, { padding: 2000 }));
     expect(fake.messages).toHaveLength(300);
     expect(fake.problems).toEqual([]);
+    expect(fake.sessions()).toBe(1);
+    rmSync(ca_file);
+    await send(sink, makeItems(1, {}, 500)); // the last good file stays in use
+    expect(fake.sessions()).toBe(1);
+    writeFileSync(ca_file, authority.cert);
+    await send(sink, makeItems(1, {}, 600));
+    expect(fake.sessions()).toBe(2);
     rmSync(folder, { recursive: true });
   });
 });

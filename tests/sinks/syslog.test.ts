@@ -451,10 +451,11 @@ describe('syslog over TLS', () => {
     expect((await send(sink, makeItems(5), 2)).fates).toHaveLength(5);
   });
 
-  it('notices a renewed certificate file, and holds while one is missing', async () => {
+  it('notices a renewed certificate file, and keeps the last good ones meanwhile', async () => {
     const fake = await withTls('TLSv1.3');
     const path = inFile('renewed-ca.pem', foreignAuthority.cert);
-    const sink = open({ address: `tls://localhost:${fake.port}`, tls: { ca_file: path } });
+    const warnings: string[] = [];
+    const sink = open({ address: `tls://localhost:${fake.port}`, tls: { ca_file: path } }, warnings);
     expect(sink.refreshSecrets()).toBe(false);
     rmSync(path);
     expect(sink.refreshSecrets()).toBe(false);
@@ -462,7 +463,32 @@ describe('syslog over TLS', () => {
     writeFileSync(path, authority.cert);
     expect(sink.refreshSecrets()).toBe(true);
     await send(sink, makeItems(1));
-    expect(fake.messages).toHaveLength(1);
+    rmSync(path);
+    await send(sink, makeItems(1));
+    expect(fake.messages).toHaveLength(2);
+    expect(warnings.filter((line) => line.includes('tls.ca_file cannot be read'))).toHaveLength(2);
+  });
+
+  it('goes on with the old pair while key and certificate do not match', async () => {
+    const fake = await withTls('TLSv1.3', authority.cert);
+    const files = {
+      cert_file: inFile('rotated.pem', client.cert),
+      key_file: inFile('rotated.key', client.key),
+    };
+    const warnings: string[] = [];
+    const sink = open(
+      { address: `tls://localhost:${fake.port}`, tls: { ca_file: caFile, ...files } },
+      warnings,
+    );
+    await send(sink, makeItems(1));
+    writeFileSync(files.cert_file, foreignClient.cert);
+    await send(sink, makeItems(1));
+    await send(sink, makeItems(1));
+    expect(warnings).toHaveLength(1);
+    writeFileSync(files.key_file, foreignClient.key);
+    expect(sink.refreshSecrets()).toBe(true);
+    expect(await failureOf(send(sink, makeItems(1)))).toMatchObject({ kind: 'denied' });
+    expect(fake.messages).toHaveLength(3);
   });
 });
 

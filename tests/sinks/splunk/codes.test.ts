@@ -53,7 +53,7 @@ describe('the code table', () => {
       ];
       for (const [index, status, code] of ends) {
         const { sink, fake } = await openBench({ ack: ack ? 'on' : 'off' });
-      fake.ack = ack;
+        fake.ack = ack;
         fake.stops.push([index, status, code]);
         const wanted = batch(80);
         const receipt = await sink.send(wanted, signal());
