@@ -26,7 +26,7 @@ const DECODERS: ReadonlyMap<string, Decode> = new Map([
   ['gzip', ungzip],
   ['x-gzip', ungzip],
   ['deflate', (bytes, options) => promisify(isZlib(bytes) ? inflate : inflateRaw)(bytes, options)],
-  ['br', promisify(brotliDecompress) as Decode],
+  ['br', promisify(brotliDecompress)],
 ]);
 
 /** Some servers say "deflate" and leave the zlib header out. Source: RFC 9110 8.4.1.2, RFC 1950 2.2. */

@@ -6,6 +6,7 @@ import type { OptionProblem } from '../model/option-problems.ts';
 import { ACCEPT_ENCODING, ContentCodingError, decodeContent } from './content-coding.ts';
 import { nameOf, readProxies } from './proxies.ts';
 import type { Proxies, Proxy } from './proxies.ts';
+import { NoConnectionError } from './socket.ts';
 import { isCertificateError } from './tls.ts';
 import type { TlsOptions } from './tls.ts';
 import { openTlsFiles, tlsProblems } from './tls-files.ts';
@@ -286,7 +287,7 @@ function undecodable(error: ContentCodingError, status: number, request: HttpReq
 function unconnected(request: HttpRequest, proxy: Proxy | null): ForwardError {
   const by = proxy === null ? '' : ` by ${nameOf(proxy)}`;
   const message = `${where(request)} was given no connection${by} within ${secondsOf(request)} s`;
-  return new ForwardError('transient', message);
+  return new NoConnectionError(message);
 }
 
 function secondsOf(request: HttpRequest): number {

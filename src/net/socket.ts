@@ -23,6 +23,14 @@ export interface SocketTarget {
   readonly keepAliveMs: number;
 }
 
+/** The time for a connection ran out before there was one: nothing was sent, and another try would take as long. */
+export class NoConnectionError extends ForwardError {
+  constructor(message: string) {
+    super('transient', message);
+    this.name = 'NoConnectionError';
+  }
+}
+
 /**
  * The peer closed or reset a connection that had been made, before we were done with it. Whatever was written may have
  * been taken or not.
@@ -85,7 +93,7 @@ function start({ host, port, tls, through, alpn }: SocketTarget): Socket {
 
 function tooSlow(target: SocketTarget): ForwardError {
   const seconds = Math.round(target.connectTimeoutMs / 100) / 10;
-  return new ForwardError('transient', `${target.where} did not accept a connection within ${seconds} s`);
+  return new NoConnectionError(`${target.where} did not accept a connection within ${seconds} s`);
 }
 
 /** No byte of an event had left: nothing can have been taken. */

@@ -1,4 +1,5 @@
-import { X509Certificate } from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import type { KeyObject } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { checkServerIdentity, createSecureContext } from 'node:tls';
 import type { PeerCertificate, SecureContext } from 'node:tls';
@@ -120,7 +121,11 @@ function contextIn(tls: TlsOptions): { secureContext?: SecureContext } {
 function contextOf(tls: TlsOptions): SecureContext {
   const [ca, cert, key] = KEYS.map((name) => read(tls, name));
   if (ca !== undefined) assertCertificates(ca, 'ca_file');
-  if (cert !== undefined) assertCertificates(cert, 'cert_file');
+  const leaf = cert === undefined ? null : assertCertificates(cert, 'cert_file');
+  const privateKey = key === undefined ? null : readKey(key);
+  // OpenSSL itself compares only keys of one kind.
+  if (leaf !== null && privateKey !== null && !leaf.checkPrivateKey(privateKey))
+    throw new FileFault('key_file', 'does not belong to tls.cert_file; expected the key of that certificate');
   try {
     return createSecureContext({
       minVersion: 'TLSv1.2',
@@ -129,27 +134,26 @@ function contextOf(tls: TlsOptions): SecureContext {
       ...(key === undefined ? {} : { key }),
     });
   } catch (error) {
-    const mismatch = /KEY_VALUES_MISMATCH|KEY_TYPE_MISMATCH/.test(
-      (error as NodeJS.ErrnoException).code ?? '',
-    );
-    throw new FileFault(
-      'key_file',
-      mismatch ? MISMATCH : 'holds no key that can be used; expected PEM without a passphrase',
-      error,
-    );
+    throw new FileFault('cert_file', 'cannot be used for TLS', error);
   }
 }
 
-const MISMATCH = 'does not belong to tls.cert_file; expected the key of that certificate';
+function readKey(pem: Buffer): KeyObject {
+  try {
+    return createPrivateKey(pem);
+  } catch (error) {
+    throw new FileFault('key_file', 'holds no whole key; expected PEM, without a passphrase', error);
+  }
+}
 
 /** A certificate cut short is an error here: OpenSSL would leave it out of an authority file without a word. */
-function assertCertificates(pem: Buffer, key: FileKey): void {
+function assertCertificates(pem: Buffer, key: FileKey): X509Certificate {
   const text = pem.toString('latin1');
   const [first = '', ...rest] = text.split(/-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----/);
   const whole = rest.every((part) => /-----END (?:X509 |TRUSTED )?CERTIFICATE-----/.test(part));
   try {
     if (rest.length === 0 || !whole) throw new Error('no whole certificate in PEM form');
-    new X509Certificate(text.slice(first.length));
+    return new X509Certificate(text.slice(first.length));
   } catch (error) {
     throw new FileFault(key, 'holds no whole certificate; expected PEM', error);
   }

@@ -8,7 +8,7 @@ import { wallClock } from '../model/clock.ts';
 import { ForwardError } from '../model/errors.ts';
 import { nameOf } from './proxies.ts';
 import type { Proxies, Proxy } from './proxies.ts';
-import { openSocket } from './socket.ts';
+import { NoConnectionError, openSocket } from './socket.ts';
 import type { TlsFiles } from './tls-files.ts';
 import { openProxySocket, openTunnel } from './tunnel.ts';
 
@@ -97,7 +97,7 @@ async function connectInTime(
   const late = new AbortController();
   const timer = setTimeout(() => {
     const message = `${opening.slow(target)} connection within ${CONNECT_TIMEOUT_MS / 1000} s`;
-    late.abort(new ForwardError('transient', message));
+    late.abort(new NoConnectionError(message));
   }, CONNECT_TIMEOUT_MS);
   try {
     const socket = await opening.open(target, AbortSignal.any([late.signal, closing]));

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import type { TLSSocket } from 'node:tls';
@@ -118,6 +119,11 @@ describe('certificate files', () => {
     const at = (changes: Partial<typeof paths>) =>
       tlsProblems({ ...paths, ...changes }, 'tls').map(({ path, problem }) => `${path} ${problem}`);
     expect(at({ key_file: file('other.key', stranger.key) })).toEqual([
+      expect.stringContaining('tls.key_file does not belong to tls.cert_file'),
+    ]);
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    const otherKind = file('kind.key', privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
+    expect(at({ key_file: otherKind })).toEqual([
       expect.stringContaining('tls.key_file does not belong to tls.cert_file'),
     ]);
     expect(at({ cert_file: file('cut.pem', client.cert.slice(0, 200)) })).toEqual([

@@ -5,8 +5,6 @@ import { join } from 'node:path';
 
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 
-import { wallClock } from '../../src/model/clock.ts';
-import type { Clock } from '../../src/model/clock.ts';
 import { ForwardError } from '../../src/model/errors.ts';
 import type { Item, Receipt, Sink, SinkContext } from '../../src/sinks/sink.ts';
 import { syslogSink } from '../../src/sinks/syslog.ts';
@@ -14,21 +12,14 @@ import type { SyslogOptions } from '../../src/sinks/syslog/schema.ts';
 import { testClock } from '../contract/clock.ts';
 import { deliverLoop } from '../contract/deliver-loop.ts';
 import { makeItem, makeItems } from '../contract/items.ts';
-import { sinkContract, until } from '../contract/sink.ts';
+import { until } from '../contract/sink.ts';
+import { briskClock } from '../fakes/brisk-clock.ts';
 import { makeCertificate } from '../fakes/certificates.ts';
 import { openFakeSyslog, parse5424 } from '../fakes/syslog.ts';
 import type { FakeSyslog, FakeSyslogOptions } from '../fakes/syslog.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'auditferry-syslog-'));
 const closers: (() => Promise<void>)[] = [];
-
-/** The sink listens for a while before it closes its side: its seconds pass here in a fifth of the time. */
-const HASTE = 5;
-const briskClock: Clock = {
-  ...wallClock,
-  monotonic: () => wallClock.monotonic() * HASTE,
-  sleep: (ms, signal) => wallClock.sleep(ms / HASTE, signal),
-};
 
 afterEach(async () => {
   for (const close of closers.splice(0)) await close();
@@ -92,48 +83,6 @@ async function failureOf(work: Promise<unknown>): Promise<ForwardError> {
 function idOf(message: Buffer): string {
   const body = parse5424(message).body ?? '{}';
   return (JSON.parse(body) as { event_id: string }).event_id;
-}
-
-const NO_STATUS = 'syslog has no status answers';
-
-for (const framing of ['octet_counting', 'lf'] as const) {
-  sinkContract({
-    name: framing === 'lf' ? 'syslog tcp, lines' : 'syslog tcp',
-    open: async (context) => {
-      const fake = await openFakeSyslog({ framing });
-      const options = { address: `tcp://127.0.0.1:${fake.port}`, framing };
-      const sink = syslogSink.create(options, { ...context, clock: briskClock });
-      return {
-        sink,
-        delivered: () => fake.messages.map(idOf),
-        arm: (fault) => {
-          if (fault === 'accept_and_close') fake.behave('leave', 1);
-          if (fault === 'reset_before_body') fake.behave('reset', 1);
-          if (fault === 'reset_after_body') fake.behave('reset_late', 1);
-          if (fault === 'html_answer') fake.behave('answer', 1);
-          if (fault === 'hang') fake.behave('hang');
-        },
-        heal: () => fake.behave('good'),
-        hits: () => fake.hits(),
-        secretTexts: [],
-        close: async () => {
-          expect(fake.problems.filter((problem) => !problem.includes('unfinished'))).toEqual([]);
-          await sink.close();
-          await fake.close();
-        },
-      };
-    },
-    unsupported: {
-      partial: 'a connection is read to its end or not at all',
-      poison: 'a refusal has no words, and the messages before it were taken; see the isolation tests',
-      truncated_answer: 'a receiver gives no answer that could be cut',
-      unauthorized: 'TCP knows no credentials; see the TLS tests',
-      too_large: NO_STATUS,
-      throttled_seconds: NO_STATUS,
-      throttled_date: NO_STATUS,
-      server_error: NO_STATUS,
-    },
-  });
 }
 
 describe('syslog over TCP', () => {
