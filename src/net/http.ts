@@ -1,14 +1,18 @@
-import { TLSSocket } from 'node:tls';
-
-import { Agent, buildConnector, EnvHttpProxyAgent, request as send } from 'undici';
 import type { Dispatcher } from 'undici';
 
 import { describe, ForwardError } from '../model/errors.ts';
+import { problemsOf } from '../model/option-problems.ts';
 import type { OptionProblem } from '../model/option-problems.ts';
-import { assertPinned, connectOptions, isCertificateError, tlsProblems } from './tls.ts';
+import { ACCEPT_ENCODING, ContentCodingError, decodeContent } from './content-coding.ts';
+import { nameOf, readProxies } from './proxies.ts';
+import type { Proxies, Proxy } from './proxies.ts';
+import { NoConnectionError } from './socket.ts';
+import { isCertificateError } from './tls.ts';
 import type { TlsOptions } from './tls.ts';
-
-const CONNECT_TIMEOUT_MS = 10_000;
+import { openTlsFiles, tlsProblems } from './tls-files.ts';
+import { credentialsWanted, TunnelRefusedError } from './tunnel.ts';
+import { openWays } from './ways.ts';
+import type { Ways } from './ways.ts';
 
 export interface HttpRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'HEAD';
@@ -31,11 +35,14 @@ export interface HttpResponse {
 
 /**
  * One HTTP exchange at a time, for everything that speaks HTTP: TLS options, proxies from the usual environment
- * variables, a deadline, a size limit, no redirects. Any status resolves; only what left us without a whole answer
- * throws: `transient` (with `ambiguous` true once the body may have been taken) or `denied` for certificates.
+ * variables, a deadline, a size limit, no redirects, a body without its content coding. Any status resolves; only what
+ * left us without a whole answer throws: `transient` (with `ambiguous` true once the request may have been taken), or
+ * `denied` for certificates and for a proxy that wants credentials. Settles by its deadline and at an abort, always.
  */
 export interface HttpClient {
   exchange(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse>;
+  /** Looks at the certificate files. Returns whether others are in use than when this was asked last. */
+  refreshTls?(): boolean;
   close(): Promise<void>;
 }
 
@@ -43,135 +50,259 @@ export interface HttpClientOptions {
   readonly tls?: TlsOptions | undefined;
   /** Connections kept open to one origin. */
   readonly connections?: number;
+  /** Told when certificate files have changed and cannot be used. */
+  readonly warn?: (message: string) => void;
   /** For tests: what to send through instead of the network. */
   readonly dispatcher?: Dispatcher;
 }
 
 export function openHttpClient(options: HttpClientOptions = {}): HttpClient {
-  const dispatcher = options.dispatcher ?? openDispatcher(options);
+  const { dispatcher, connections = 4 } = options;
+  const tls = openTlsFiles(options.tls, options.warn ?? (() => {}));
+  const proxies = dispatcher === undefined ? readProxies() : NO_PROXIES;
+  const ways = dispatcher === undefined ? openWays(tls, proxies, connections) : only(dispatcher);
+  let certificates = tls.current();
+  const route: Route = { ways, proxies, forwarded: new Set() };
   return {
-    exchange: (request, signal) => exchange(dispatcher, request, signal),
-    close: () => dispatcher.destroy(),
+    exchange: (request, signal) => exchange(route, request, signal),
+    refreshTls: () => {
+      const before = certificates;
+      certificates = tls.current();
+      return certificates !== before;
+    },
+    close: () => ways.close(),
   };
 }
 
-const UNPINNABLE =
-  'cannot be checked through the proxy that the environment names; expected tls.ca_file instead, or no proxy';
+const NO_PROXIES: Proxies = { for: () => null };
+
+function only(dispatcher: Dispatcher): Ways {
+  return { direct: () => dispatcher, through: () => dispatcher, close: () => dispatcher.destroy() };
+}
 
 /** Why a client with the `tls` block at `path` could not be opened. */
 export function clientProblems(tls: TlsOptions | undefined, path: string): readonly OptionProblem[] {
-  const unpinnable = tls?.fingerprint !== undefined && proxyConfigured();
-  return [
-    ...tlsProblems(tls, path),
-    ...(unpinnable ? [{ path: `${path}.fingerprint`, problem: UNPINNABLE }] : []),
-  ];
+  const owner = path.split('.').slice(0, -1).join('.');
+  return [...tlsProblems(tls, path), ...problemsOf([[owner, () => readProxies()]])];
 }
 
-function openDispatcher(options: HttpClientOptions): Dispatcher {
-  const connect = connectOptions(options.tls);
-  const common = { connections: options.connections ?? 4, pipelining: 1, keepAliveTimeout: 10_000 };
-  if (!proxyConfigured()) return new Agent({ ...common, connect: pinningConnector(options.tls) });
-  if (options.tls?.fingerprint !== undefined)
-    throw new ForwardError('config', `tls.fingerprint ${UNPINNABLE}`);
-  return new EnvHttpProxyAgent({ ...common, connect, requestTls: connect });
+// --- one exchange ---
+
+interface Route {
+  readonly ways: Ways;
+  readonly proxies: Proxies;
+  /** Origins for which a proxy opens no tunnel, as many do for plain HTTP: it is asked with the whole address instead. */
+  readonly forwarded: Set<string>;
 }
 
-function pinningConnector(tls: TlsOptions | undefined): buildConnector.connector {
-  const connect = buildConnector({
-    ...connectOptions(tls),
-    timeout: CONNECT_TIMEOUT_MS,
-    // On a resumed session the server shows no certificate that a pin could be compared with.
-    ...(tls?.fingerprint === undefined ? {} : { maxCachedSessions: 0 }),
-  });
-  return (target, done) => {
-    connect(target, (...[error, socket]) => {
-      if (error !== null) return done(error, null);
-      try {
-        if (socket instanceof TLSSocket)
-          assertPinned(tls, socket.getPeerX509Certificate()?.raw, target.hostname);
-      } catch (refused) {
-        socket.destroy();
-        return done(refused as Error, null);
-      }
-      // With TLS 1.3 a refused client certificate shows only now, as an alert that undici would cover with its own words.
-      socket.prependOnceListener('error', (alert: Error) => socket.destroy(alert));
-      return done(null, socket);
-    });
+/** What is known of a request on its way. */
+interface Progress {
+  /** From here on the peer may have taken it. */
+  sent: boolean;
+}
+
+async function exchange(route: Route, request: HttpRequest, signal: AbortSignal): Promise<HttpResponse> {
+  signal.throwIfAborted();
+  const progress: Progress = { sent: false };
+  const late = new DOMException('timed out', 'TimeoutError');
+  const stop = new AbortController();
+  const timer = setTimeout(() => stop.abort(late), request.timeoutMs);
+  const abort = (): void => stop.abort(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await untilAborted(perform(route, request, progress, stop.signal), stop.signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof ForwardError) throw error;
+    if (error === late && !progress.sent) throw unconnected(request, route.proxies.for(request.url));
+    throw failure(error, request, progress.sent);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', abort);
+    stop.abort(late); // ends what is left of it
+  }
+}
+
+/** `work` has to end itself at the abort, but is not relied upon to. */
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const abort = (): void => aborted.reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+async function perform(
+  route: Route,
+  request: HttpRequest,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<HttpResponse> {
+  const answer = await ask(route, request, progress, signal);
+  const { 'content-encoding': encoding, ...headers } = answer.headers;
+  try {
+    const body = await decodeContent(answer.body, encoding, request.maxResponseBytes);
+    return { status: answer.status, headers, body };
+  } catch (error) {
+    throw error instanceof ContentCodingError ? undecodable(error, answer.status, request) : error;
+  }
+}
+
+async function ask(
+  { ways, proxies, forwarded }: Route,
+  request: HttpRequest,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<HttpResponse> {
+  const { url } = request;
+  const proxy = proxies.for(url);
+  if (!forwarded.has(url.origin)) {
+    try {
+      return await dispatch(ways.direct(), url.origin, pathOf(url), {}, request, progress, signal);
+    } catch (error) {
+      if (proxy === null || url.protocol !== 'http:' || !(error instanceof TunnelRefusedError)) throw error;
+      signal.throwIfAborted();
+      forwarded.add(url.origin);
+    }
+  }
+  if (proxy === null) throw new Error('an address is forwarded without a proxy');
+  try {
+    return await forward(ways.through(proxy), proxy, request, progress, signal);
+  } catch (error) {
+    forwarded.delete(url.origin);
+    throw error;
+  }
+}
+
+/** Asks a proxy for the whole address. Source: RFC 9112 3.2.2. */
+async function forward(
+  dispatcher: Dispatcher,
+  proxy: Proxy,
+  request: HttpRequest,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<HttpResponse> {
+  const { url } = request;
+  const { authorization } = proxy;
+  const headers = {
+    host: url.host,
+    ...(authorization === undefined ? {} : { 'proxy-authorization': authorization }),
   };
+  const whole = `${url.origin}${pathOf(url)}`;
+  const answer = await dispatch(dispatcher, PROXY_ORIGIN, whole, headers, request, progress, signal);
+  if (answer.status === 407) throw credentialsWanted(proxy);
+  return answer;
 }
 
-function proxyConfigured(): boolean {
-  return ['http_proxy', 'HTTP_PROXY', 'https_proxy', 'HTTPS_PROXY'].some((name) =>
-    Boolean(process.env[name]),
+/** Names the pool of connections to a proxy; where they lead is decided when they are made. */
+const PROXY_ORIGIN = 'http://proxy.invalid';
+
+function pathOf(url: URL): string {
+  return `${url.pathname}${url.search}`;
+}
+
+/** Interim answers before the real one: a few are honest. */
+const INTERIM_LIMIT = 100;
+
+function dispatch(
+  dispatcher: Dispatcher,
+  origin: string,
+  path: string,
+  headers: Readonly<Record<string, string>>,
+  request: HttpRequest,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<HttpResponse> {
+  const answer = Promise.withResolvers<HttpResponse>();
+  const parts: Buffer[] = [];
+  let [size, interim, status] = [0, 0, 0];
+  let answered: HttpResponse['headers'] = {};
+  let controller: Dispatcher.DispatchController | null = null;
+  const end = (reason: Error): void => {
+    answer.reject(reason);
+    controller?.abort(reason);
+  };
+  signal.addEventListener('abort', () => end(signal.reason as Error), { once: true });
+  const options: Dispatcher.DispatchOptions = {
+    origin,
+    path,
+    method: request.method,
+    headers: { 'accept-encoding': ACCEPT_ENCODING, ...request.headers, ...headers },
+    body: request.body ?? null,
+    // The deadline above covers all of it.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  };
+  dispatcher.dispatch(options, {
+    onRequestStart: (started) => {
+      // It waited for a connection past its end: nothing of it has left.
+      if (signal.aborted) return started.abort(signal.reason as Error);
+      controller = started;
+      progress.sent = true;
+    },
+    onResponseStart: (_controller, code, head) => {
+      if (code >= 200) [status, answered] = [code, head];
+      else if ((interim += 1) > INTERIM_LIMIT) end(new Error('more interim answers than anyone needs'));
+    },
+    onResponseData: (_controller, part) => {
+      size += part.length;
+      if (size <= request.maxResponseBytes) parts.push(part);
+      else end(tooLarge(request, `with more than ${request.maxResponseBytes} bytes`));
+    },
+    onResponseEnd: () => answer.resolve({ status, headers: answered, body: Buffer.concat(parts, size) }),
+    onResponseError: (_controller, error) => answer.reject(error),
+  });
+  return answer.promise;
+}
+
+// --- what can go wrong ---
+
+function tooLarge(request: HttpRequest, what: string): ForwardError {
+  return new ForwardError('transient', `${where(request)} answered ${what}; the answer was not used`, {
+    cause: new DOMException('too large', 'QuotaExceededError'),
+    ambiguous: true,
+    hint: 'raise the limit of one answer if the peer may send this much',
+  });
+}
+
+function undecodable(error: ContentCodingError, status: number, request: HttpRequest): ForwardError {
+  if (error.fault === 'too_large') return tooLarge(request, `with a compressed body that ${error.message}`);
+  return new ForwardError(
+    'transient',
+    `${where(request)} answered ${status} with a body that ${error.message}`,
+    {
+      cause: error,
+      ambiguous: true,
+      hint:
+        error.fault === 'unknown'
+          ? 'turn off compression of answers in the peer or in the proxy before it: gzip, deflate and br are understood'
+          : 'see what stands between here and the peer',
+    },
   );
 }
 
-async function exchange(
-  dispatcher: Dispatcher,
-  request: HttpRequest,
-  signal: AbortSignal,
-): Promise<HttpResponse> {
-  signal.throwIfAborted();
-  const deadline = AbortSignal.timeout(request.timeoutMs);
-  try {
-    const response = await send(request.url, {
-      dispatcher,
-      method: request.method,
-      headers: { ...request.headers },
-      body: request.body ?? null,
-      signal: AbortSignal.any([signal, deadline]),
-      headersTimeout: request.timeoutMs,
-      bodyTimeout: request.timeoutMs,
+function unconnected(request: HttpRequest, proxy: Proxy | null): ForwardError {
+  const by = proxy === null ? '' : ` by ${nameOf(proxy)}`;
+  const message = `${where(request)} was given no connection${by} within ${secondsOf(request)} s`;
+  return new NoConnectionError(message);
+}
+
+function secondsOf(request: HttpRequest): number {
+  return Math.round(request.timeoutMs / 100) / 10;
+}
+
+function failure(error: unknown, request: HttpRequest, sent: boolean): ForwardError {
+  if (error instanceof DOMException && error.name === 'TimeoutError') {
+    const message = `${where(request)} gave no whole answer within ${secondsOf(request)} s`;
+    return new ForwardError('transient', message, {
+      cause: error,
+      ambiguous: sent,
     });
-    const body = await readBody(response.body, request);
-    return { status: response.statusCode, headers: response.headers, body };
-  } catch (error) {
-    signal.throwIfAborted();
-    throw error instanceof ForwardError ? error : failure(error, request, deadline.aborted);
   }
-}
-
-async function readBody(stream: Dispatcher.ResponseData['body'], request: HttpRequest): Promise<Buffer> {
-  const parts: Buffer[] = [];
-  let size = 0;
-  for await (const part of stream as AsyncIterable<Buffer>) {
-    size += part.length;
-    if (size > request.maxResponseBytes) {
-      stream.destroy();
-      throw new ForwardError(
-        'transient',
-        `${where(request)} answered with more than ${request.maxResponseBytes} bytes; the answer was not used`,
-        {
-          cause: new DOMException('too large', 'QuotaExceededError'),
-          ambiguous: true,
-          hint: 'raise the limit of one answer if the peer may send this much',
-        },
-      );
-    }
-    parts.push(part);
-  }
-  return Buffer.concat(parts, size);
-}
-
-/** Before a byte of the request left, nothing can have been taken. */
-const CLEAN_CODES = new Set([
-  'EAI_AGAIN',
-  'ECONNREFUSED',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'ENOTFOUND',
-  'UND_ERR_CONNECT_TIMEOUT',
-]);
-
-function failure(error: unknown, request: HttpRequest, timedOut: boolean): ForwardError {
   const code = codeOf(error);
-  if (timedOut || code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT') {
-    const seconds = Math.round(request.timeoutMs / 100) / 10;
-    return new ForwardError('transient', `${where(request)} gave no whole answer within ${seconds} s`, {
-      cause: new DOMException('timed out', 'TimeoutError'),
-      ambiguous: true,
-    });
-  }
   if (isCertificateError(code)) {
     return new ForwardError('denied', `${where(request)}: TLS was refused (${code}: ${describe(error)})`, {
       cause: error,
@@ -184,14 +315,13 @@ function failure(error: unknown, request: HttpRequest, timedOut: boolean): Forwa
       hint: 'see whether a key or token holds a line break or another character that no header may carry',
     });
   }
-  const ambiguous = !CLEAN_CODES.has(code);
   return new ForwardError('transient', `${where(request)} cannot be reached: ${describe(error)}`, {
     cause: error,
-    ambiguous,
+    ambiguous: sent,
   });
 }
 
-/** True when an exchange failed because its deadline passed. */
+/** True when an exchange failed because the peer gave no whole answer by its deadline. */
 export function isTimeout(error: unknown): boolean {
   return (
     error instanceof ForwardError &&

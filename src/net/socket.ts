@@ -4,20 +4,31 @@ import { connect as connectTls, TLSSocket } from 'node:tls';
 
 import type { Clock } from '../model/clock.ts';
 import { describe, ForwardError } from '../model/errors.ts';
-import { assertPinned, connectOptions, isCertificateError } from './tls.ts';
-import type { TlsOptions } from './tls.ts';
+import { assertPinned, isCertificateError } from './tls.ts';
+import type { TlsFiles } from './tls-files.ts';
 
 export interface SocketTarget {
   readonly host: string;
   readonly port: number;
   /** Present: TLS from the first byte. */
-  readonly tls?: TlsOptions | undefined;
+  readonly tls?: TlsFiles | undefined;
+  /** An open connection that leads to the peer, through a proxy: TLS is spoken over it. */
+  readonly through?: Socket | undefined;
+  readonly alpn?: readonly string[];
   /** How messages name this peer: "tls://siem:6514". */
   readonly where: string;
   /** For name lookup, TCP and TLS together. */
   readonly connectTimeoutMs: number;
   /** Idle time after which the kernel asks whether the peer is still there; 0 turns it off. */
   readonly keepAliveMs: number;
+}
+
+/** The time for a connection ran out before there was one: nothing was sent, and another try would take as long. */
+export class NoConnectionError extends ForwardError {
+  constructor(message: string) {
+    super('transient', message);
+    this.name = 'NoConnectionError';
+  }
 }
 
 /**
@@ -32,13 +43,12 @@ export class PeerClosedError extends ForwardError {
 }
 
 /**
- * Opens a TCP or TLS connection; resolves once bytes may be written. The certificate files are read anew each time, so
- * that a renewed certificate needs no restart. Throws `denied` for certificates and TLS mismatches, `transient` for the
+ * Opens a TCP or TLS connection; resolves once bytes may be written. Throws `denied` for certificates and TLS mismatches, `transient` for the
  * rest, the signal's reason when it aborts. The caller owns the socket and must listen for its `error`.
  */
 export async function openSocket(target: SocketTarget, clock: Clock, signal: AbortSignal): Promise<Socket> {
   signal.throwIfAborted();
-  const socket = start(target);
+  const socket = attempt(target);
   socket.setNoDelay(true);
   if (target.keepAliveMs > 0) socket.setKeepAlive(true, target.keepAliveMs);
   const ready = new Promise<void>((resolve, reject) => {
@@ -49,7 +59,7 @@ export async function openSocket(target: SocketTarget, clock: Clock, signal: Abo
   try {
     await within(ready, target.connectTimeoutMs, clock, signal, () => tooSlow(target));
     if (socket instanceof TLSSocket) {
-      assertPinned(target.tls, socket.getPeerX509Certificate()?.raw, target.where);
+      assertPinned(target.tls?.options, socket.getPeerX509Certificate()?.raw, target.where);
     }
     return socket;
   } catch (error) {
@@ -60,26 +70,30 @@ export async function openSocket(target: SocketTarget, clock: Clock, signal: Abo
   }
 }
 
-function start(target: SocketTarget): Socket {
-  const { host, port, tls } = target;
-  if (tls === undefined) return connectTcp({ host, port });
-  const options = readOptions(tls, target.where);
-  const servername = options.servername ?? (isIP(host) === 0 ? host : undefined);
-  return connectTls({ host, port, ...options, ...(servername === undefined ? {} : { servername }) });
+/** Options that TLS does not take must hold what they belong to, not end the program. */
+function attempt(target: SocketTarget): Socket {
+  try {
+    return start(target);
+  } catch (error) {
+    throw new ForwardError('denied', `${target.where}: ${describe(error)}`, { cause: error });
+  }
 }
 
-/** A certificate file that vanished while running must hold the sink, not end the program. */
-function readOptions(tls: TlsOptions, where: string): ReturnType<typeof connectOptions> {
-  try {
-    return connectOptions(tls);
-  } catch (error) {
-    throw new ForwardError('denied', `${where}: ${describe(error)}`, { cause: error });
-  }
+function start({ host, port, tls, through, alpn }: SocketTarget): Socket {
+  if (tls === undefined) return connectTcp({ host, port });
+  const options = tls.current();
+  const servername = options.servername ?? (isIP(host) === 0 ? host : undefined);
+  return connectTls({
+    ...(through === undefined ? { host, port } : { socket: through, host }),
+    ...options,
+    ...(servername === undefined ? {} : { servername }),
+    ...(alpn === undefined ? {} : { ALPNProtocols: [...alpn] }),
+  });
 }
 
 function tooSlow(target: SocketTarget): ForwardError {
   const seconds = Math.round(target.connectTimeoutMs / 100) / 10;
-  return new ForwardError('transient', `${target.where} did not accept a connection within ${seconds} s`);
+  return new NoConnectionError(`${target.where} did not accept a connection within ${seconds} s`);
 }
 
 /** No byte of an event had left: nothing can have been taken. */

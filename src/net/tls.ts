@@ -1,12 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
-import { checkServerIdentity } from 'node:tls';
-import type { PeerCertificate } from 'node:tls';
 
-import { ForwardError, describe } from '../model/errors.ts';
-import type { OptionProblem } from '../model/option-problems.ts';
+import { ForwardError } from '../model/errors.ts';
 
-/** The `tls` block, alike for every source and sink. Paths absolute. */
+/** The `tls` block, alike for every source and sink. Paths absolute. What its files hold is in tls-files.ts. */
 export interface TlsOptions {
   readonly ca_file?: string;
   readonly cert_file?: string;
@@ -47,51 +43,6 @@ export const tlsSchema = {
   dependentRequired: { cert_file: ['key_file'], key_file: ['cert_file'] },
 } as const;
 
-/** The part of tls.connect's options that a `tls` block decides. */
-export interface TlsConnect {
-  minVersion: 'TLSv1.2';
-  ca?: Buffer;
-  cert?: Buffer;
-  key?: Buffer;
-  servername?: string;
-  rejectUnauthorized?: boolean;
-  checkServerIdentity?: (host: string, certificate: PeerCertificate) => Error | undefined;
-}
-
-/**
- * Options for tls.connect, with the files read. Throws `config` when a file cannot be read. With a pinned fingerprint the
- * chain is not checked: the socket's owner must call `assertPinned` once the handshake is done, before it writes.
- */
-export function connectOptions(tls: TlsOptions = {}): TlsConnect {
-  const options: TlsConnect = { minVersion: 'TLSv1.2' };
-  if (tls.ca_file !== undefined) options.ca = readPem(tls.ca_file, 'ca_file');
-  if (tls.cert_file !== undefined) options.cert = readPem(tls.cert_file, 'cert_file');
-  if (tls.key_file !== undefined) options.key = readPem(tls.key_file, 'key_file');
-  if (tls.server_name !== undefined) {
-    const name = tls.server_name;
-    options.servername = name;
-    options.checkServerIdentity = (_host, certificate) => checkServerIdentity(name, certificate);
-  }
-  if (tls.verify === false || tls.fingerprint !== undefined) options.rejectUnauthorized = false;
-  return options;
-}
-
-/** The files of a `tls` block at `path` that cannot be read. They are not named: a whole key may stand where its path should. */
-export function tlsProblems(tls: TlsOptions | undefined, path: string): readonly OptionProblem[] {
-  return (['ca_file', 'cert_file', 'key_file'] as const).flatMap((key) => {
-    const file = tls?.[key];
-    if (file === undefined) return [];
-    try {
-      readFileSync(file);
-      return [];
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      const problem = `cannot be read (${code ?? 'unknown'}); expected the path of a PEM file, counted from the configuration's folder`;
-      return [{ path: `${path}.${key}`, problem }];
-    }
-  });
-}
-
 /** Throws `denied` unless `raw`, the peer's certificate in DER, is the pinned one. No pin: no check. */
 export function assertPinned(tls: TlsOptions | undefined, raw: Buffer | undefined, where: string): void {
   if (tls?.fingerprint === undefined) return;
@@ -100,14 +51,6 @@ export function assertPinned(tls: TlsOptions | undefined, raw: Buffer | undefine
     throw new ForwardError('denied', `${where} shows a certificate that is not the pinned one`, {
       hint: 'compare tls.fingerprint with the SHA-256 of the certificate that the server should have',
     });
-  }
-}
-
-function readPem(path: string, key: string): Buffer {
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    throw new ForwardError('config', `tls.${key} cannot be read: ${describe(error)}`, { cause: error });
   }
 }
 

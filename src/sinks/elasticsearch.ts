@@ -78,7 +78,7 @@ function createElasticsearch(options: ElasticsearchOptions, context: SinkContext
     },
     refreshSecrets: () => {
       const secrets = [options.api_key, options.password].filter((secret) => secret !== undefined);
-      return secrets.map((secret) => secret.refresh()).includes(true);
+      return [...secrets.map((secret) => secret.refresh()), cluster.refreshTls()].includes(true);
     },
     close: () => cluster.close(),
   };

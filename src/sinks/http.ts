@@ -218,7 +218,8 @@ class HttpSink implements Sink {
   }
 
   refreshSecrets(): boolean {
-    return this.#secrets().filter((secret) => secret.refresh()).length > 0;
+    const renewed = this.#secrets().map((secret) => secret.refresh());
+    return [...renewed, this.#client.refreshTls?.()].includes(true);
   }
 
   async close(): Promise<void> {

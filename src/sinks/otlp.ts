@@ -190,9 +190,8 @@ class OtlpSink implements Sink {
   }
 
   refreshSecrets(): boolean {
-    return Object.values(this.#options.headers)
-      .map((secret) => secret.refresh())
-      .includes(true);
+    const renewed = Object.values(this.#options.headers).map((secret) => secret.refresh());
+    return [...renewed, this.#client.refreshTls?.()].includes(true);
   }
 
   async close(): Promise<void> {

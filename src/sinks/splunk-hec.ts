@@ -163,10 +163,7 @@ class SplunkHecSink implements Sink {
         return [];
       case 'bad_event': {
         endpoint.works();
-        // Without an id, from an endpoint that gives them, the prefix stays open and is sent again.
-        if (verdict.ackId !== undefined || !endpoint.ackProven) {
-          this.#accept(run.slice(0, verdict.index), verdict.ackId, sending);
-        }
+        this.#acceptPart(run.slice(0, verdict.index), verdict.ackId, sending);
         for (const { place } of run.slice(verdict.index, verdict.index + 1))
           open.reject(place, verdict.reason);
         const rest = run.slice(verdict.index + 1);
@@ -174,8 +171,9 @@ class SplunkHecSink implements Sink {
       }
       case 'too_large':
         this.#limit.refused(bytes);
+        this.#acceptPart(run.slice(0, verdict.before), verdict.ackId, sending);
         return this.#isolate(
-          run,
+          run.slice(verdict.before),
           `${verdict.reason}: the event alone makes a request of ${bytes} bytes`,
           open,
         );
@@ -184,6 +182,7 @@ class SplunkHecSink implements Sink {
         if (sending.attempt > 1) return this.#isolate(run, verdict.reason, open);
         throw new ForwardError('transient', `${where} could not read a request: ${verdict.reason}`);
       case 'failed':
+        this.#acceptPart(run.slice(0, verdict.before), verdict.ackId, sending);
         throw endpoint.soften(verdict.error, response.status, clock.monotonic());
     }
   }
@@ -192,6 +191,11 @@ class SplunkHecSink implements Sink {
     if (run.length > 1) return halves(run, weigh);
     for (const { place } of run) open.reject(place, reason, reason.replace(/\d+/g, 'n'));
     return [];
+  }
+
+  /** What HEC took of a request that failed. Without an id, from an endpoint that gives them, it is sent again. */
+  #acceptPart(part: readonly Placed[], ackId: number | undefined, sending: Sending): void {
+    if (ackId !== undefined || !sending.endpoint.ackProven) this.#accept(part, ackId, sending);
   }
 
   /** What HEC has taken: delivered, or queued until its id is acknowledged. */
@@ -256,7 +260,12 @@ class SplunkHecSink implements Sink {
 
   refreshSecrets(): boolean {
     const secrets = [this.#options.token, this.#options.search?.token].filter((one) => one !== undefined);
-    return secrets.filter((secret) => secret.refresh()).length > 0;
+    const clients = [this.#client, this.#searchClient];
+    const renewed = [
+      ...secrets.map((secret) => secret.refresh()),
+      ...clients.map((one) => one?.refreshTls?.()),
+    ];
+    return renewed.includes(true);
   }
 
   async close(): Promise<void> {

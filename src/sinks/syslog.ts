@@ -1,8 +1,6 @@
-import { createHash } from 'node:crypto';
-
 import type { CheckItem } from '../model/check.ts';
-import { connectOptions } from '../net/tls.ts';
-import type { TlsOptions } from '../net/tls.ts';
+import { openTlsFiles } from '../net/tls-files.ts';
+import type { TlsFiles } from '../net/tls-files.ts';
 import { withinRate } from './request-limit.ts';
 import type { Batch, Fate, Receipt, Sink, SinkContext, SinkDefinition } from './sink.ts';
 import { parseAddress } from './syslog/address.ts';
@@ -35,15 +33,16 @@ export const syslogSink: SinkDefinition<SyslogOptions> = {
 
 function createSyslogSink(options: SyslogOptions, context: SinkContext): Sink {
   const address = parseAddress(options.address);
-  const tls = tlsOf(options, address);
-  if (tls?.verify === false) context.warn(`${address.where}: tls.verify is off, any certificate is accepted`);
+  const tls = tlsOf(options, address, context);
+  if (tls?.options.verify === false)
+    context.warn(`${address.where}: tls.verify is off, any certificate is accepted`);
   const transport = openTransport(transportOptions(options, address, tls, context));
   const deliver = createIsolation(address.where);
   const messages = messageOptions(options, address);
   const nextSequence = counter();
   const sendOnce: SendPieces = (messages, signal) =>
     withinRate(context, () => transport.send(messages, signal), signal);
-  let credentials = fingerprintOf(tls);
+  let credentials = tls?.current();
   return {
     delivery: transport.delivery,
     send: async (batch, signal) => {
@@ -58,7 +57,7 @@ function createSyslogSink(options: SyslogOptions, context: SinkContext): Sink {
     }),
     refreshSecrets: () => {
       const before = credentials;
-      credentials = fingerprintOf(tls) ?? before;
+      credentials = tls?.current();
       return credentials !== before;
     },
     close: () => transport.close(),
@@ -67,14 +66,15 @@ function createSyslogSink(options: SyslogOptions, context: SinkContext): Sink {
 
 // --- options ---
 
-function tlsOf(options: SyslogOptions, address: Address): TlsOptions | undefined {
-  return address.protocol === 'tls' || address.protocol === 'relp+tls' ? (options.tls ?? {}) : undefined;
+function tlsOf(options: SyslogOptions, address: Address, context: SinkContext): TlsFiles | undefined {
+  if (address.protocol !== 'tls' && address.protocol !== 'relp+tls') return undefined;
+  return openTlsFiles(options.tls, (message) => context.warn(`${address.where}: ${message}`));
 }
 
 function transportOptions(
   options: SyslogOptions,
   address: Address,
-  tls: TlsOptions | undefined,
+  tls: TlsFiles | undefined,
   context: SinkContext,
 ): TransportOptions {
   return {
@@ -143,18 +143,6 @@ function counter(): () => number {
   };
 }
 
-/** Changes when a certificate file does; null while one cannot be read, as when it is just being replaced. */
-function fingerprintOf(tls: TlsOptions | undefined): string | null {
-  try {
-    const { ca, cert, key } = connectOptions(tls);
-    const hash = createHash('sha256');
-    for (const file of [ca, cert, key]) hash.update(`${file?.length ?? 0} `).update(file ?? '');
-    return hash.digest('hex');
-  } catch {
-    return null;
-  }
-}
-
 // --- a batch ---
 
 type Prepared = (Piece & { readonly trimmed: boolean }) | { readonly refused: string };
@@ -185,6 +173,20 @@ function receipt(
 
 // --- check ---
 
+const RECEIPTS: CheckItem = {
+  name: 'receipt',
+  outcome: 'ok',
+  finding: 'the receiver answers every message: events count as confirmed',
+};
+
+const NO_RECEIPTS: CheckItem = {
+  name: 'receipt',
+  outcome: 'warn',
+  finding:
+    'the protocol knows no receipt: events count as sent. What a load balancer or relay takes and cannot pass on is lost unseen',
+  hint: 'use relp+tls:// or relp:// where the receiver can; see docs/sinks/syslog.md',
+};
+
 function settingsCheck(
   options: SyslogOptions,
   address: Address,
@@ -192,13 +194,7 @@ function settingsCheck(
 ): readonly CheckItem[] {
   const confirmed = address.protocol.startsWith('relp');
   const items: CheckItem[] = [
-    {
-      name: 'receipt',
-      outcome: 'ok',
-      finding: confirmed
-        ? 'the receiver answers every message: events count as confirmed'
-        : 'the protocol knows no receipt: events count as sent',
-    },
+    confirmed ? RECEIPTS : NO_RECEIPTS,
     {
       name: 'size',
       outcome: 'ok',

@@ -62,6 +62,7 @@ const REACTIONS: Readonly<Record<Fault, readonly Reaction[]>> = {
   throttled_seconds: ['transient'],
   throttled_date: ['transient'],
   server_error: ['transient'],
+  accept_and_close: ['transient'],
   reset_before_body: ['transient'],
   reset_after_body: ['transient'],
   truncated_answer: ['transient'],

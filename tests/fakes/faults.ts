@@ -31,6 +31,7 @@ export type FakeReceiver = (request: FakeRequest) => FakeAnswer | Promise<FakeAn
  * - throttled_seconds  429 with Retry-After in seconds, once
  * - throttled_date     429 with Retry-After as an HTTP date, once
  * - server_error       500, nothing taken, once
+ * - accept_and_close   connection accepted and closed in order without reading, as a load balancer without a backend, once
  * - reset_before_body  connection reset before the body is read, once
  * - reset_after_body   everything taken, connection reset before an answer, once
  * - truncated_answer   everything taken, half of the answer, once
@@ -43,6 +44,7 @@ export const FAULTS = [
   'throttled_seconds',
   'throttled_date',
   'server_error',
+  'accept_and_close',
   'reset_before_body',
   'reset_after_body',
   'truncated_answer',
@@ -122,7 +124,8 @@ export async function openFaultFront(
 
   const server = createServer((request, response) => {
     const path = new URL(request.url ?? '/', 'http://fake').pathname;
-    const fault = armed !== null && applies(request.method ?? '', path) ? armed : null;
+    const fault =
+      armed !== null && armed !== 'accept_and_close' && applies(request.method ?? '', path) ? armed : null;
     const echo = options.echoes ?? plainEcho;
     const status = echoed;
     const work =
@@ -134,6 +137,14 @@ export async function openFaultFront(
               .then((answer) => respond(response, answer))
           : answerFault(fault, request, response);
     work.catch(() => request.socket.destroy());
+  });
+  // Before the server's own listener, which would read.
+  server.prependListener('connection', (socket) => {
+    if (armed !== 'accept_and_close') return;
+    hits += 1;
+    armed = null;
+    socket.end();
+    setImmediate(() => socket.destroy());
   });
   server.on('connection', (socket) => {
     sockets.add(socket);
@@ -183,6 +194,7 @@ export function plainAnswer(fault: Fault, nowMs: number): FakeAnswer {
     case 'html_answer':
       return html(200, 'Sign in to continue');
     case 'server_error':
+    case 'accept_and_close':
     case 'reset_before_body':
     case 'reset_after_body':
     case 'truncated_answer':

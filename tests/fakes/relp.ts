@@ -7,6 +7,7 @@ import { createServer as createTlsServer } from 'node:tls';
  * - reset           resets as soon as the first message of a session arrives, having stored nothing
  * - reset_late      stores what comes and resets instead of the first answer
  * - hang            opens the session and answers nothing more
+ * - leave           closes as soon as it accepted, having read nothing
  * - refuse_open     answers `open` with 500
  * - no_syslog       opens the session without the syslog command
  * - garbage         answers a message with something that is no frame
@@ -18,6 +19,7 @@ export type RelpBehaviour =
   | 'reset'
   | 'reset_late'
   | 'hang'
+  | 'leave'
   | 'refuse_open'
   | 'no_syslog'
   | 'garbage'
@@ -67,6 +69,10 @@ export async function openFakeRelp(options: FakeRelpOptions = {}): Promise<FakeR
     const faulty = plan.behaviour !== 'good' && plan.left > 0;
     const behaviour = faulty ? plan.behaviour : 'good';
     if (faulty) plan.left -= 1;
+    if (behaviour === 'leave') {
+      count.hits += 1;
+      return void socket.pause().end();
+    }
     let pending = Buffer.alloc(0);
     let lastTxnr = 0;
     let waiting: (() => void)[] = [];

@@ -34,6 +34,8 @@ export interface SplunkFake {
   /** Sent with every answer. */
   cookies: readonly string[];
   readonly requests: FakeRequest[];
+  /** The next requests with events stop at this one and say so, having indexed those before it: `[index, status, code]`. */
+  readonly stops: (readonly [index: number, status: number, code: number])[];
   /** Before this post with events (the first is 1) the indexer crashes: its queue and every channel are gone. */
   restartBeforePost: number | null;
 }
@@ -84,6 +86,7 @@ export function splunkFake(settings: { readonly ack?: boolean } = {}): SplunkFak
     cookies: [],
     requests: [],
     restartBeforePost: null,
+    stops: [],
     receive: (request) => {
       fake.requests.push(request);
       const answer = route(fake, channels, request);
@@ -142,7 +145,9 @@ function takeEvents(fake: SplunkFake, state: ChannelState, request: FakeRequest)
   }
   if (request.headers['content-length'] === undefined) fake.faults.push('no content length');
   let taken = 0;
+  const stop = fake.stops.shift();
   for (const [index, object] of readConcatenated(request.body.toString('utf8')).entries()) {
+    if (stop !== undefined && index === stop[0]) return partly(fake, state, stop[2], index, stop[1]);
     const code = object === null ? 6 : refusal(fake, object);
     // The silent one: an unknown key drops this object and everything behind it.
     if (code === 'drop' || object === null) {
@@ -158,9 +163,15 @@ function takeEvents(fake: SplunkFake, state: ChannelState, request: FakeRequest)
   return hec(200, 0, fake.ack ? { ackId: giveAckId(state) } : {});
 }
 
-function partly(fake: SplunkFake, state: ChannelState, code: number, index: number): FakeAnswer {
+function partly(
+  fake: SplunkFake,
+  state: ChannelState,
+  code: number,
+  index: number,
+  status = 400,
+): FakeAnswer {
   const acked = fake.ack && index > 0 ? { ackId: giveAckId(state) } : {};
-  return hec(400, code, { 'invalid-event-number': index, ...acked });
+  return hec(status, code, { 'invalid-event-number': index, ...acked });
 }
 
 function refusal(fake: SplunkFake, object: ParsedObject): number | 'drop' | null {

@@ -9,10 +9,11 @@ import { createServer as createTlsServer } from 'node:tls';
  * - early_close   stores what came first and goes away while the sender still writes
  * - never_close   stores everything and keeps its side open
  * - hang          accepts and reads nothing
+ * - leave         closes in order as soon as it accepted, having read nothing: a load balancer without a backend
  * - answer        stores nothing and says something, as a web server would
  */
 export type SyslogBehaviour =
-  'good' | 'reset' | 'reset_late' | 'early_close' | 'never_close' | 'hang' | 'answer';
+  'good' | 'reset' | 'reset_late' | 'early_close' | 'never_close' | 'hang' | 'leave' | 'answer';
 
 export interface FakeSyslog {
   readonly port: number;
@@ -25,6 +26,10 @@ export interface FakeSyslog {
   hits(): number;
   /** For the next `count` connections, without end by default. */
   behave(behaviour: SyslogBehaviour, count?: number): void;
+  /** From now on: reads and stores nothing, and closes in order so long after it accepted, whatever the sender does. */
+  giveUpAfter(ms: number | null): void;
+  /** From now on: so long after the sender closed its side, it closes its own. */
+  closeAfter(ms: number): void;
   /** A message that holds one of these texts makes the receiver reset the connection, as an over-long frame does. */
   choke(texts: readonly string[]): void;
   close(): Promise<void>;
@@ -49,6 +54,9 @@ export async function openFakeSyslog(options: FakeSyslogOptions = {}): Promise<F
   const raw = new Map<string, Socket>();
   let plan: { behaviour: SyslogBehaviour; left: number } = { behaviour: 'good', left: 0 };
   let chokes: readonly string[] = [];
+  let givesUpMs: number | null = null;
+  let closesMs = 0;
+  const timers = new Set<NodeJS.Timeout>();
   let connections = 0;
   let hits = 0;
 
@@ -63,6 +71,11 @@ export async function openFakeSyslog(options: FakeSyslogOptions = {}): Promise<F
     const behaviour = nextBehaviour();
     const reset = (): void => void (raw.get(keyOf(socket)) ?? socket).resetAndDestroy();
     if (behaviour === 'hang') return void socket.pause();
+    if (behaviour === 'leave') return void socket.pause().end();
+    if (givesUpMs !== null) {
+      timers.add(setTimeout(() => socket.end(), givesUpMs));
+      return void socket.resume();
+    }
     const split = options.framing === 'lf' ? splitLines(problems) : splitCounted(problems);
     socket.on('data', (bytes: Buffer) => {
       if (behaviour === 'reset') return reset();
@@ -77,7 +90,9 @@ export async function openFakeSyslog(options: FakeSyslogOptions = {}): Promise<F
     socket.on('end', () => {
       split.finish();
       if (behaviour === 'reset_late') return reset();
-      if (behaviour !== 'never_close') socket.end();
+      if (behaviour === 'never_close') return;
+      if (closesMs === 0) socket.end();
+      else timers.add(setTimeout(() => socket.end(), closesMs));
     });
   };
 
@@ -98,6 +113,12 @@ export async function openFakeSyslog(options: FakeSyslogOptions = {}): Promise<F
     behave: (behaviour, count = Infinity) => {
       plan = { behaviour, left: count };
     },
+    giveUpAfter: (ms) => {
+      givesUpMs = ms;
+    },
+    closeAfter: (ms) => {
+      closesMs = ms;
+    },
     choke: (texts) => {
       chokes = texts;
     },
@@ -105,6 +126,7 @@ export async function openFakeSyslog(options: FakeSyslogOptions = {}): Promise<F
       new Promise((resolve) => {
         server.close(() => resolve());
         for (const socket of sockets) socket.destroy();
+        for (const timer of timers) clearTimeout(timer);
       }),
   };
 }

@@ -1,120 +1,31 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { RequestListener, Server } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
-import { connect, createServer as createTcpServer } from 'node:net';
-import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
-import { tmpdir } from 'node:os';
+import { createServer as createTcpServer } from 'node:net';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
+import type { RequestListener } from 'node:http';
 import type { TlsOptions as ServerTls } from 'node:tls';
-import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 
-import { ForwardError } from '../../src/model/errors.ts';
 import { isTimeout, isTooLarge, mediaType, openHttpClient, retryAfterMs } from '../../src/net/http.ts';
-import type { HttpClient, HttpClientOptions, HttpRequest, HttpResponse } from '../../src/net/http.ts';
-import { makeCertificate } from '../fakes/certificates.ts';
+import type { HttpClientOptions } from '../../src/net/http.ts';
+import {
+  authority,
+  client,
+  dir,
+  exchange,
+  expired,
+  failure,
+  file,
+  listen,
+  open,
+  plain,
+  SECRET,
+  secure,
+  server,
+  stranger,
+  useBench,
+} from './bench.ts';
 
-const SECRET = 'hunter2';
-const authority = makeCertificate({ name: 'test authority' });
-const server = makeCertificate({
-  name: 'localhost',
-  issuer: authority,
-  dnsNames: ['localhost', 'siem.example'],
-  ipv4: '127.0.0.1',
-});
-const client = makeCertificate({ name: 'client', issuer: authority });
-const stranger = makeCertificate({ name: 'stranger', dnsNames: ['localhost'], ipv4: '127.0.0.1' });
-const expired = makeCertificate({
-  name: 'old',
-  issuer: authority,
-  ipv4: '127.0.0.1',
-  notAfter: new Date('2021-01-01'),
-});
-
-const PROXY_VARIABLES = ['http_proxy', 'HTTP_PROXY', 'https_proxy', 'HTTPS_PROXY', 'no_proxy', 'NO_PROXY'];
-const ends: (() => Promise<void> | void)[] = [];
-let environment: Record<string, string | undefined> = {};
-let dir = '';
-
-beforeEach(() => {
-  environment = Object.fromEntries(PROXY_VARIABLES.map((name) => [name, process.env[name]]));
-  for (const name of PROXY_VARIABLES) delete process.env[name];
-  dir = mkdtempSync(join(tmpdir(), 'http-'));
-  ends.push(() => rmSync(dir, { recursive: true, force: true }));
-});
-afterEach(async () => {
-  for (let end = ends.pop(); end !== undefined; end = ends.pop()) await end();
-  for (const [name, value] of Object.entries(environment)) {
-    if (value === undefined) delete process.env[name];
-    else process.env[name] = value;
-  }
-});
-
-function file(name: string, text: string): string {
-  const path = join(dir, name);
-  writeFileSync(path, text);
-  return path;
-}
-
-async function listen(net: NetServer): Promise<number> {
-  const sockets = new Set<Socket>();
-  net.on('connection', (socket: Socket) => {
-    sockets.add(socket);
-    socket.on('error', () => {});
-  });
-  await new Promise<void>((resolve) => net.listen(0, '127.0.0.1', resolve));
-  ends.push(async () => {
-    for (const socket of sockets) socket.destroy();
-    await new Promise<void>((resolve) => net.close(() => resolve()));
-  });
-  return (net.address() as AddressInfo).port;
-}
-
-async function plain(listener: RequestListener): Promise<{ url: string; server: Server }> {
-  const http = createServer(listener);
-  return { url: `http://127.0.0.1:${await listen(http)}/path?query=${SECRET}`, server: http };
-}
-
-async function secure(
-  tls: ServerTls,
-  listener: RequestListener = (_request, response) => void response.end('ok'),
-): Promise<string> {
-  return `https://127.0.0.1:${await listen(createTlsServer(tls, listener))}/path`;
-}
-
-function open(options: HttpClientOptions = {}): HttpClient {
-  const http = openHttpClient(options);
-  ends.push(() => http.close());
-  return http;
-}
-
-function exchange(
-  url: string,
-  changes: Partial<HttpRequest> = {},
-  http = open(),
-  signal = new AbortController().signal,
-): Promise<HttpResponse> {
-  const request: HttpRequest = {
-    method: 'POST',
-    url: new URL(url),
-    headers: { authorization: `Bearer ${SECRET}` },
-    body: `body ${SECRET}`,
-    timeoutMs: 5000,
-    maxResponseBytes: 10_000,
-    ...changes,
-  };
-  return http.exchange(request, signal);
-}
-
-async function failure(work: Promise<unknown>): Promise<ForwardError> {
-  const error: unknown = await work.then(
-    () => null,
-    (thrown: unknown) => thrown,
-  );
-  expect(error).toBeInstanceOf(ForwardError);
-  expect((error as ForwardError).message).not.toContain(SECRET);
-  return error as ForwardError;
-}
+useBench();
 
 describe('an exchange', () => {
   it('resolves with any status, headers and the whole body, and follows nothing', async () => {
@@ -164,6 +75,42 @@ describe('an exchange', () => {
       message: expect.stringContaining('within 0.2 s') as string,
     });
     expect(isTimeout(error)).toBe(true);
+  });
+
+  test.each<[string, (socket: Socket) => void]>([
+    ['interim answers', (socket) => void socket.write('HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(200))],
+    [
+      'headers',
+      (socket) => void socket.write(`HTTP/1.1 200 OK\r\n${'x-flood: yyyyyyyyyyyyyyyy\r\n'.repeat(2000)}`),
+    ],
+  ])('with a flood of %s ends at once', async (_name, flood) => {
+    const port = await listen(createTcpServer((socket) => void socket.once('data', () => flood(socket))));
+    expect(await failure(exchange(`http://127.0.0.1:${port}/path`))).toMatchObject({
+      kind: 'transient',
+      ambiguous: true,
+    });
+  });
+
+  it('may have a few interim answers', async () => {
+    const { url } = await plain((_request, response) => {
+      response.writeProcessing();
+      response.writeEarlyHints({ link: '</x>; rel=preload' });
+      response.end('ok');
+    });
+    expect((await exchange(url)).body.toString()).toBe('ok');
+  });
+
+  it('over a connection that the peer closed while it was idle takes another one', async () => {
+    const { url, server: peer } = await plain((_request, response) => void response.end('ok'));
+    const http = open();
+    const closed = new Promise<void>((resolve) => {
+      peer.once('connection', (socket: Socket) => socket.once('close', () => resolve()));
+    });
+    expect((await exchange(url, {}, http)).status).toBe(200);
+    peer.closeAllConnections();
+    await closed;
+    for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    expect((await exchange(url, {}, http)).status).toBe(200);
   });
 
   it('that is cut in its body is no answer', async () => {
@@ -288,60 +235,11 @@ describe('TLS', () => {
   });
 
   it('says at the start which file cannot be read', () => {
-    expect(() => openHttpClient({ tls: { ca_file: join(dir, 'none.pem') } })).toThrow(
+    expect(() => openHttpClient({ tls: { ca_file: join(dir(), 'none.pem') } })).toThrow(
       expect.objectContaining({
         kind: 'config',
         message: expect.stringMatching(/tls\.ca_file.*none\.pem/) as string,
       }),
-    );
-  });
-});
-
-describe('a proxy from the environment', () => {
-  async function proxy(): Promise<{ url: string; targets: string[] }> {
-    const targets: string[] = [];
-    const net = createServer();
-    net.on('connect', (request, socket: Socket) => {
-      targets.push(request.url ?? '');
-      const [host = '', port = ''] = (request.url ?? '').split(':');
-      const upstream = connect(Number(port), host, () => {
-        socket.write('HTTP/1.1 200 OK\r\n\r\n');
-        upstream.pipe(socket);
-        socket.pipe(upstream);
-      });
-      upstream.on('error', () => socket.destroy());
-      socket.on('error', () => upstream.destroy());
-      ends.push(() => void upstream.destroy());
-    });
-    return { url: `http://127.0.0.1:${await listen(net)}`, targets };
-  }
-
-  it('carries the exchange, whose TLS is still checked end to end', async () => {
-    const { url: through, targets } = await proxy();
-    process.env['HTTPS_PROXY'] = through;
-    const url = await secure({ cert: server.cert, key: server.key });
-    expect(await failure(exchange(url))).toMatchObject({ kind: 'denied' });
-    expect((await exchange(url, {}, open({ tls: { ca_file: file('ca.pem', authority.cert) } }))).status).toBe(
-      200,
-    );
-    expect(targets).toEqual([new URL(url).host, new URL(url).host]);
-  });
-
-  it('is left out for hosts in NO_PROXY', async () => {
-    const { url: through, targets } = await proxy();
-    process.env['https_proxy'] = through;
-    process.env['no_proxy'] = '127.0.0.1';
-    const url = await secure({ cert: server.cert, key: server.key });
-    expect((await exchange(url, {}, open({ tls: { ca_file: file('ca.pem', authority.cert) } }))).status).toBe(
-      200,
-    );
-    expect(targets).toEqual([]);
-  });
-
-  it('cannot be combined with a pin, which would silently not be checked', () => {
-    process.env['HTTPS_PROXY'] = 'http://127.0.0.1:9';
-    expect(() => openHttpClient({ tls: { fingerprint: server.fingerprint } })).toThrow(
-      expect.objectContaining({ kind: 'config' }),
     );
   });
 });

@@ -128,6 +128,7 @@ sinkContract({
     too_large: NOBODY,
     throttled_seconds: NOBODY,
     throttled_date: NOBODY,
+    accept_and_close: NOBODY,
     reset_before_body: NOBODY,
     reset_after_body: NOBODY,
     truncated_answer: NOBODY,

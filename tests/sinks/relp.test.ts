@@ -67,6 +67,7 @@ sinkContract({
     const options = { address: `relp://127.0.0.1:${fake.port}` };
     const sink = syslogSink.create(options, { ...context, clock: wallClock });
     const behaviours: Partial<Record<string, RelpBehaviour>> = {
+      accept_and_close: 'leave',
       reset_before_body: 'reset',
       reset_after_body: 'reset_late',
       html_answer: 'garbage',
@@ -239,6 +240,13 @@ describe('syslog over RELP', () => {
     await send(sink, makeItems(300, { padding: 2000 }));
     expect(fake.messages).toHaveLength(300);
     expect(fake.problems).toEqual([]);
+    expect(fake.sessions()).toBe(1);
+    rmSync(ca_file);
+    await send(sink, makeItems(1, {}, 500)); // the last good file stays in use
+    expect(fake.sessions()).toBe(1);
+    writeFileSync(ca_file, authority.cert);
+    await send(sink, makeItems(1, {}, 600));
+    expect(fake.sessions()).toBe(2);
     rmSync(folder, { recursive: true });
   });
 });

@@ -79,6 +79,7 @@ sinkContract({
     throttled_seconds: NOBODY,
     throttled_date: NOBODY,
     server_error: NOBODY,
+    accept_and_close: NOBODY,
     reset_before_body: 'a reader that left does not come back, see the tests of EPIPE',
     reset_after_body: 'a reader that left does not come back, see the tests of EPIPE',
     truncated_answer: NOBODY,

@@ -28,6 +28,8 @@ export interface Cluster {
    * what may have been taken throws at once, and the next call starts at another node.
    */
   ask(request: ClusterRequest, signal: AbortSignal): Promise<ClusterAnswer>;
+  /** As HttpClient.refreshTls. */
+  refreshTls(): boolean;
   close(): Promise<void>;
 }
 
@@ -52,6 +54,7 @@ export function openCluster(options: ClusterOptions): Cluster {
       turn = (turn + 1) % options.urls.length;
       return askInTurn(client, options, request, first, signal);
     },
+    refreshTls: () => client.refreshTls?.() ?? false,
     close: () => client.close(),
   };
 }

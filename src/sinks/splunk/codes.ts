@@ -14,9 +14,10 @@ export interface HecAnswer {
 /**
  * What an answer to a request with events means.
  * - taken      all of it; with an ackId it is queued, not yet indexed
- * - bad_event  everything before `index` is taken, `index` is refused, nothing after it was looked at
- * - too_large  nothing taken, send less at a time
+ * - bad_event  `index` is refused, nothing after it was looked at
+ * - too_large  send less at a time
  * - damaged    nothing taken, and no event named
+ * HEC indexes as it parses: whenever an answer names an event, the ones before it (`index`, `before`) are taken.
  */
 export type Verdict =
   | { readonly kind: 'taken'; readonly ackId: number | undefined; readonly slowDown: boolean }
@@ -26,9 +27,19 @@ export type Verdict =
       readonly ackId: number | undefined;
       readonly reason: string;
     }
-  | { readonly kind: 'too_large'; readonly reason: string }
+  | {
+      readonly kind: 'too_large';
+      readonly before: number;
+      readonly ackId: number | undefined;
+      readonly reason: string;
+    }
   | { readonly kind: 'damaged'; readonly reason: string }
-  | { readonly kind: 'failed'; readonly error: ForwardError };
+  | {
+      readonly kind: 'failed';
+      readonly before: number;
+      readonly ackId: number | undefined;
+      readonly error: ForwardError;
+    };
 
 export interface Question {
   /** Origin and path of the request, for messages. */
@@ -69,14 +80,27 @@ const DENIED: ReadonlyMap<number, string> = new Map([
 export function verdictOn(response: HttpResponse, question: Question): Verdict {
   const answer = readAnswer(response);
   const reaction = reactionTo(response.status);
-  if (reaction === 'split') return { kind: 'too_large', reason: 'refused with 413' };
-  if (answer === null) return failed(withoutCode(response, question));
+  const taken = { before: takenBefore(answer, question), ackId: answer?.ackId };
+  if (reaction === 'split') return { kind: 'too_large', ...taken, reason: 'refused with 413' };
+  if (answer === null) return { kind: 'failed', ...taken, error: withoutCode(response, question) };
   if (reaction === 'taken' && TAKEN.has(answer.code)) {
     return { kind: 'taken', ackId: answer.ackId, slowDown: NEAR_CAPACITY.has(answer.code) };
   }
-  if (reaction === 'isolate' && BAD_EVENT.has(answer.code)) return refusedEvent(answer, question);
-  if (reaction === 'taken') return failed(unreadableAnswer(question.where, response));
-  return failed(failureOf(answer, response, question));
+  // A server that is busy or failing did not judge the event at which it stopped.
+  const judged = reaction === 'isolate' || reaction === 'taken';
+  if (judged && BAD_EVENT.has(answer.code)) return refusedEvent(answer, question);
+  const error =
+    reaction === 'taken' ? unreadableAnswer(question.where, response) : failureOf(answer, response, question);
+  return { kind: 'failed', ...taken, error };
+}
+
+/**
+ * How many events were taken although the request failed, whatever its status. Codes that every request would meet say
+ * nothing about a part of it; "incorrect index" even names the event after the one it means.
+ */
+function takenBefore(answer: HecAnswer | null, question: Question): number {
+  const index = answer?.invalidEventNumber ?? 0;
+  return answer === null || DENIED.has(answer.code) || index >= question.events ? 0 : index;
 }
 
 /** The error for a code that settles no event. */
@@ -120,17 +144,17 @@ export function readObject(response: HttpResponse): Readonly<Record<string, unkn
   }
 }
 
-/** HEC indexes as it parses: what stands before the named event is in, what stands behind it is not. */
 function refusedEvent(answer: HecAnswer, question: Question): Verdict {
   const reason = `refused with code ${answer.code} (${answer.text})`;
   const index = answer.invalidEventNumber;
   if (index === undefined) return { kind: 'damaged', reason };
   if (index >= question.events) {
     const message = `${question.where} refuses event ${index} of a request of ${question.events}`;
-    return failed(new ForwardError('transient', message, { ambiguous: true }));
+    const error = new ForwardError('transient', message, { ambiguous: true });
+    return { kind: 'failed', before: 0, ackId: undefined, error };
   }
   const maybeSize = answer.code === 6 && index === 0 && question.bytes > SUSPICIOUS_BYTES;
-  if (maybeSize && question.events > 1) return { kind: 'too_large', reason };
+  if (maybeSize && question.events > 1) return { kind: 'too_large', before: 0, ackId: undefined, reason };
   return { kind: 'bad_event', index, ackId: answer.ackId, reason };
 }
 
@@ -146,10 +170,6 @@ function withoutCode(
   return new ForwardError('denied', `${question.where} answered ${response.status} without a HEC code`, {
     hint: 'check that the address leads to the HTTP Event Collector, with the right scheme, and what stands between',
   });
-}
-
-function failed(error: ForwardError): Verdict {
-  return { kind: 'failed', error };
 }
 
 function countOf(value: unknown): number | undefined {

@@ -13,6 +13,8 @@ export type SendPieces = (messages: readonly Buffer[], signal: AbortSignal) => P
 
 /** So often a receiver must break the connection at the very same message before the message is blamed. */
 const STRIKES = 3;
+/** Likewise for a lone message while nothing else passes: minutes, in which a receiver that is at fault itself comes back. */
+const STRIKES_ALONE = 20;
 /** So many single messages failing in a row with none taken say that the receiver is at fault, not a message. */
 const FAILURES_WITHOUT_SUCCESS = 3;
 /** Strikes remembered; the oldest are forgotten. */
@@ -109,10 +111,11 @@ function blame(pieces: readonly Piece[], fates: Map<Piece, Fate>, memory: Memory
     const found = memory.strikes.get(keyOf([piece]));
     if (fates.has(piece) || found === undefined || found.count < STRIKES) continue;
     const othersPassed = memory.taken > found.takenBefore;
-    if (!othersPassed && !(pieces.length === 1 && memory.benefit)) continue;
+    const alone = pieces.length === 1 && memory.benefit && found.count >= STRIKES_ALONE;
+    if (!othersPassed && !alone) continue;
     if (!othersPassed) memory.benefit = false;
     memory.strikes.delete(keyOf([piece]));
-    const reason = `${where} closed the connection at this message ${STRIKES} times without a word`;
+    const reason = `${where} closed the connection at this message ${found.count} times without a word`;
     fates.set(piece, { outcome: 'rejected', reason });
   }
 }

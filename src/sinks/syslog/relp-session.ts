@@ -30,7 +30,7 @@ export async function openRelpSession(options: TransportOptions, signal: AbortSi
     await greet(wire, options, signal);
   } catch (error) {
     socket.destroy();
-    throw error;
+    throw error instanceof PeerClosedError ? unopened(options.address.where, error) : error;
   }
   return {
     usable: () => wire.failure() === null && !wire.closing(),
@@ -47,6 +47,14 @@ export async function openRelpSession(options: TransportOptions, signal: AbortSi
     },
     destroy: () => socket.destroy(),
   };
+}
+
+/** No event was on its way: none can have been taken, and none is to blame. */
+function unopened(where: string, cause: unknown): ForwardError {
+  return new ForwardError('transient', `${where} closed the connection before a RELP session was open`, {
+    cause,
+    hint: 'look at the receiver, and at the backend of a load balancer before it',
+  });
 }
 
 async function greet(wire: Wire, options: TransportOptions, signal: AbortSignal): Promise<void> {

@@ -1,5 +1,6 @@
 import type { CheckItem } from '../../model/check.ts';
 import { describe, ForwardError } from '../../model/errors.ts';
+import type { TlsConnect } from '../../net/tls-files.ts';
 import { openRelpSession } from './relp-session.ts';
 import type { RelpSession } from './relp-session.ts';
 import type { Transport, TransportOptions } from './transport.ts';
@@ -9,14 +10,16 @@ import type { Transport, TransportOptions } from './transport.ts';
  * sends, one per send under way; one that misbehaved is dropped.
  */
 export function createRelpTransport(options: TransportOptions): Transport {
-  const idle: RelpSession[] = [];
+  const idle: Idle[] = [];
   return {
     delivery: 'confirmed',
     send: async (messages, signal) => {
-      const session = takeUsable(idle) ?? (await openRelpSession(options, signal));
+      const certificates = options.tls?.current();
+      const session = takeUsable(idle, certificates) ?? (await openRelpSession(options, signal));
       try {
         const fates = await session.send(messages, signal);
-        if (session.usable() && !fates.some((fate) => fate.outcome === 'retry')) idle.push(session);
+        if (session.usable() && !fates.some((fate) => fate.outcome === 'retry'))
+          idle.push({ session, certificates });
         else session.destroy();
         return fates;
       } catch (error) {
@@ -27,15 +30,22 @@ export function createRelpTransport(options: TransportOptions): Transport {
     check: (signal) => checkRelp(options, signal),
     close: async () => {
       const never = new AbortController().signal;
-      await Promise.all(idle.splice(0).map((session) => session.close(never)));
+      await Promise.all(idle.splice(0).map(({ session }) => session.close(never)));
     },
   };
 }
 
-function takeUsable(idle: RelpSession[]): RelpSession | undefined {
-  for (let session = idle.pop(); session !== undefined; session = idle.pop()) {
-    if (session.usable()) return session;
-    session.destroy();
+interface Idle {
+  readonly session: RelpSession;
+  /** Those in use when it was last needed. */
+  readonly certificates: TlsConnect | undefined;
+}
+
+/** A session that the peer ended meanwhile, or that was opened with certificates since replaced, is not used again. */
+function takeUsable(idle: Idle[], certificates: TlsConnect | undefined): RelpSession | undefined {
+  for (let one = idle.pop(); one !== undefined; one = idle.pop()) {
+    if (one.session.usable() && one.certificates === certificates) return one.session;
+    one.session.destroy();
   }
   return undefined;
 }

@@ -12,21 +12,34 @@ import type { Transport, TransportOptions } from './transport.ts';
 /** Bytes given to the kernel at a time, so that a slow receiver shows as progress and not as silence. */
 const PIECE_BYTES = 64 * 1024;
 /**
- * A receiver may refuse our certificate after the handshake seems done: with TLS 1.3 always, and some then just close,
- * without an alert, which looks like the orderly end that we wait for. So on TLS we listen for a while before we close
- * our side: a close that comes first is a refusal. At least this long, milliseconds, and so many times as long as the
- * connection took to make; less once this receiver has taken a batch.
+ * Nobody but the peer knows whether its close answers ours. A load balancer whose backend is down closes whatever we do,
+ * and with TLS 1.3 a receiver that refuses our certificate does so after the handshake. So we listen before we close our
+ * side: a close that comes first is a refusal. Milliseconds; at least as often as long as it took to connect.
  */
-const LISTEN_FIRST = { leastMs: 250, times: 3 } as const;
-const LISTEN_PROVEN = { leastMs: 25, times: 1 } as const;
+const LISTEN_FIRST = { leastMs: 1_250, times: 3 } as const;
+/** While the receiver is known to take batches. */
+const LISTEN_PROVEN = { leastMs: 250, times: 1 } as const;
+/** How long a batch that was taken proves the receiver, and how long a peer that was seen well is not looked at again. */
+const PROOF_MS = 10_000;
+const SEEN_WELL_MS = 2_000;
+/** A close so soon after ours answers it; a later one only when we had listened twice as long as it took. */
+const PROMPT_MS = 500;
+const BELIEVE_TIMES = 2;
+/** What is listened next time, so that a little more time taken is not doubted again. */
+const LEARN_TIMES = 3;
+const LISTEN_MOST_MS = 10_000;
+/** A receiver that dislikes our certificate says so, or closes, no later than this after the handshake. */
+const REFUSAL_MS = 1_000;
+/** haproxy tries a stopped backend for three seconds before it gives a connection up. */
+const CHECK_LISTEN_MS = 4_000;
 
 /**
  * Syslog over TCP or TLS knows no receipt. Every batch is therefore its own checkpoint: its messages go over a connection
- * of their own, we close our side, and only when the receiver closes its side without an error has it read to the end.
- * Anything else (a reset, an early close, silence) leaves the batch unsettled, and it is sent again.
+ * of their own, we close our side, and only when the receiver closes its side in answer has it read to the end.
+ * Anything else (a reset, a close before ours, silence) leaves the batch unsettled, and it is sent again.
  */
 export function createStreamTransport(options: TransportOptions): Transport {
-  const state: StreamState = { saidSilent: false, proven: false };
+  const state: StreamState = { saidSilent: false, takenMs: -Infinity, seenWellMs: -Infinity, listenMs: 0 };
   return {
     delivery: 'sent',
     send: (messages, signal) => sendBatch(messages, options, state, signal),
@@ -37,8 +50,12 @@ export function createStreamTransport(options: TransportOptions): Transport {
 
 interface StreamState {
   saidSilent: boolean;
-  /** The receiver took our last batch: it accepts our certificate. */
-  proven: boolean;
+  /** When a batch was taken last. On the monotonic clock, as all times here. */
+  takenMs: number;
+  /** When the peer last took a batch or left an idle connection alone. */
+  seenWellMs: number;
+  /** A receiver that is slow to close is listened to for longer: how long. */
+  listenMs: number;
 }
 
 export function targetOf(options: TransportOptions): SocketTarget {
@@ -52,50 +69,69 @@ async function sendBatch(
   state: StreamState,
   signal: AbortSignal,
 ): Promise<readonly Fate[]> {
+  const { clock } = options;
   const bytes = Buffer.concat(messages.map((message) => frame(message, options.framing)));
-  const { socket, listenMs } = await connect(options, state.proven, signal);
+  const { socket, tookMs } = await connect(options, signal);
+  const openedMs = clock.monotonic();
   try {
-    const closed = await writeAndClose(socket, bytes, listenMs, options, signal);
-    state.proven = true;
-    if (!closed && !state.saidSilent) {
-      state.saidSilent = true;
-      options.warn(
-        `${options.address.where} does not close its side; its batches count as sent after close_timeout`,
-      );
-    }
+    const { leastMs, times } = clock.monotonic() - state.takenMs < PROOF_MS ? LISTEN_PROVEN : LISTEN_FIRST;
+    const listenMs = Math.max(leastMs, times * tookMs, state.listenMs);
+    const closeMs = await writeAndClose(socket, bytes, listenMs, options, signal);
+    if (closeMs === null) saySilent(options, state);
+    else believe(closeMs, listenMs, options, state);
+    state.takenMs = clock.monotonic();
+    state.seenWellMs = state.takenMs;
     return messages.map(() => ({ outcome: 'delivered' }));
   } catch (error) {
-    state.proven = false;
+    state.takenMs = -Infinity;
     socket.destroy();
-    // A reset can overtake the alert that explains it: ask once more without writing, so that the alert is readable.
-    if (options.tls !== undefined && error instanceof PeerClosedError)
-      await listenForRefusal(options, signal);
+    // Whether it left because of what it read, or leaves every connection, shows on one that nothing is written to. And
+    // a reset can overtake the alert that explains it, which is readable there.
+    const recently = clock.monotonic() - state.seenWellMs < SEEN_WELL_MS;
+    if (error instanceof PeerClosedError && (options.tls !== undefined || !recently)) {
+      const livedMs = Math.min(clock.monotonic() - openedMs, LISTEN_MOST_MS);
+      await listenForRefusal(options, Math.max(LISTEN_FIRST.leastMs, livedMs * 1.5), signal);
+      state.seenWellMs = clock.monotonic();
+    }
     throw error;
   } finally {
     socket.destroy();
   }
 }
 
-async function connect(
-  options: TransportOptions,
-  proven: boolean,
-  signal: AbortSignal,
-): Promise<{ socket: Socket; listenMs: number }> {
-  const began = options.clock.monotonic();
-  const socket = await openSocket(targetOf(options), options.clock, signal);
-  const { leastMs, times } = proven ? LISTEN_PROVEN : LISTEN_FIRST;
-  const tookMs = options.clock.monotonic() - began;
-  return { socket, listenMs: options.tls === undefined ? 0 : Math.max(leastMs, times * tookMs) };
+/** Throws when the peer closed so late that it may have done so without us. */
+function believe(closeMs: number, listenMs: number, options: TransportOptions, state: StreamState): void {
+  const prompt = closeMs <= PROMPT_MS;
+  state.listenMs = prompt ? 0 : Math.min(closeMs * LEARN_TIMES, LISTEN_MOST_MS);
+  if (!prompt && listenMs < Math.min(closeMs * BELIEVE_TIMES, LISTEN_MOST_MS))
+    throw doubtful(options.address.where, closeMs);
 }
 
-/** Resolves true when the peer closed cleanly after us, false when it kept silent and that is allowed. */
+function saySilent(options: TransportOptions, state: StreamState): void {
+  if (state.saidSilent) return;
+  state.saidSilent = true;
+  options.warn(
+    `${options.address.where} does not close its side; its batches count as sent after close_timeout`,
+  );
+}
+
+async function connect(
+  options: TransportOptions,
+  signal: AbortSignal,
+): Promise<{ socket: Socket; tookMs: number }> {
+  const began = options.clock.monotonic();
+  const socket = await openSocket(targetOf(options), options.clock, signal);
+  return { socket, tookMs: options.clock.monotonic() - began };
+}
+
+/** Resolves with how long the peer took to close in order after us; null when it kept silent and that is allowed. */
 async function writeAndClose(
   socket: Socket,
   bytes: Buffer,
   listenMs: number,
   options: TransportOptions,
   signal: AbortSignal,
-): Promise<boolean> {
+): Promise<number | null> {
   const { clock, timeoutMs, closeTimeoutMs } = options;
   const where = options.address.where;
   const link = watch(socket, where);
@@ -105,15 +141,16 @@ async function writeAndClose(
       stalled(where, timeoutMs),
     );
   }
-  if (listenMs > 0) await listen(link, listenMs, options, signal);
+  await listen(link, listenMs, options, signal);
+  const closedMs = clock.monotonic();
   link.finish();
   const silence = new SilenceError();
   try {
     await within(Promise.race([link.ended, link.failed]), closeTimeoutMs, clock, signal, () => silence);
-    return true;
+    return clock.monotonic() - closedMs;
   } catch (error) {
     if (error !== silence) throw error;
-    if (!options.requireClose && socket.writableFinished) return false;
+    if (!options.requireClose && socket.writableFinished) return null;
     throw silentPeer(where, closeTimeoutMs);
   }
 }
@@ -149,7 +186,10 @@ function watch(socket: Socket, where: string): Link {
   socket.on('data', (data) => failed.reject(talkative(where, data)));
   socket.on('end', () => {
     if (finishing) ended.resolve();
-    else failed.reject(new PeerClosedError(`${where} closed the connection while it was being written to`));
+    else
+      failed.reject(
+        new PeerClosedError(`${where} closed the connection before we did: it may have read nothing`),
+      );
   });
   socket.on('close', () =>
     failed.reject(new PeerClosedError(`${where} dropped the connection before it was closed in order`)),
@@ -199,34 +239,62 @@ function silentPeer(where: string, ms: number): ForwardError {
   );
 }
 
+function doubtful(where: string, closeMs: number): ForwardError {
+  const seconds = Math.round(closeMs / 100) / 10;
+  return new ForwardError(
+    'transient',
+    `${where} closed its side only ${seconds} s after ours, which may have had another reason than ours`,
+    {
+      ambiguous: true,
+      hint: 'the batch is sent again and listened to for longer; a slow receiver does this, or a load balancer whose backend is down',
+    },
+  );
+}
+
 /** Opens a connection and writes nothing: a peer that closes it even so does not want us. Throws what was heard. */
-async function listenForRefusal(options: TransportOptions, signal: AbortSignal): Promise<void> {
-  const { socket, listenMs } = await connect(options, false, signal);
+async function listenForRefusal(
+  options: TransportOptions,
+  leastMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const { socket, tookMs } = await connect(options, signal);
+  const openedMs = options.clock.monotonic();
   try {
+    const listenMs = Math.max(leastMs, LISTEN_FIRST.times * tookMs);
     await listen(watch(socket, options.address.where), listenMs, options, signal);
   } catch (error) {
     signal.throwIfAborted();
-    throw error instanceof PeerClosedError ? unwanted(options.address.where, error) : error;
+    const livedMs = options.clock.monotonic() - openedMs;
+    throw error instanceof PeerClosedError ? unwanted(options, livedMs, error) : error;
   } finally {
     socket.destroy();
   }
 }
 
-function unwanted(where: string, cause: unknown): ForwardError {
+/** A certificate is refused at once. Without TLS, or later, it is something that passes, such as a backend that is down. */
+function unwanted(options: TransportOptions, livedMs: number, cause: unknown): ForwardError {
+  const { where } = options.address;
+  if (options.tls === undefined || livedMs > REFUSAL_MS) {
+    return new ForwardError('transient', `${where} closes connections although nothing was sent on them`, {
+      cause,
+      ambiguous: true,
+      hint: 'a load balancer whose backend is down does this, and a receiver that does not allow our address',
+    });
+  }
   return new ForwardError('denied', `${where} closes connections right after the TLS handshake`, {
     cause,
-    hint: 'check tls.cert_file against the certificates that the receiver accepts; its log says why it refuses',
+    hint: 'check tls.cert_file against the certificates that the receiver accepts, and the backend of a load balancer; their logs say why',
   });
 }
 
 async function checkStream(options: TransportOptions, signal: AbortSignal): Promise<readonly CheckItem[]> {
   const where = options.address.where;
   try {
-    if (options.tls !== undefined) await listenForRefusal(options, signal);
-    const { socket } = await connect(options, true, signal);
+    await listenForRefusal(options, CHECK_LISTEN_MS, signal);
+    const { socket } = await connect(options, signal);
     try {
-      const closed = await writeAndClose(socket, Buffer.alloc(0), 0, options, signal);
-      return [{ name: 'reachable', outcome: 'ok', finding: foundOpen(where, socket, closed) }];
+      const closeMs = await writeAndClose(socket, Buffer.alloc(0), 0, options, signal);
+      return [{ name: 'reachable', outcome: 'ok', finding: foundOpen(where, socket, closeMs !== null) }];
     } finally {
       socket.destroy();
     }

@@ -1,6 +1,6 @@
 import type { CheckItem } from '../../model/check.ts';
 import type { Clock } from '../../model/clock.ts';
-import type { TlsOptions } from '../../net/tls.ts';
+import type { TlsFiles } from '../../net/tls-files.ts';
 import type { DeliveryClass, Fate } from '../sink.ts';
 import type { Address } from './address.ts';
 import type { Framing } from './framing.ts';
@@ -21,7 +21,7 @@ export interface Transport {
 export interface TransportOptions {
   readonly address: Address;
   /** Present for tls and relp+tls. */
-  readonly tls: TlsOptions | undefined;
+  readonly tls: TlsFiles | undefined;
   readonly framing: Framing;
   readonly connectTimeoutMs: number;
   /** Longest silence while writing, or while a RELP answer is due. */

@@ -1,6 +1,6 @@
 import { problemsOf } from '../../model/option-problems.ts';
 import type { OptionProblem } from '../../model/option-problems.ts';
-import { tlsProblems } from '../../net/tls.ts';
+import { tlsProblems } from '../../net/tls-files.ts';
 import { parseAddress } from './address.ts';
 import type { SyslogOptions } from './schema.ts';
 

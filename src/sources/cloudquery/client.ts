@@ -10,6 +10,7 @@ import { span } from '../../model/trace.ts';
 import { formatTime } from '../../model/time.ts';
 import { isTimeout, isTooLarge, mediaType, retryAfterMs } from '../../net/http.ts';
 import type { HttpClient, HttpResponse } from '../../net/http.ts';
+import { NoConnectionError } from '../../net/socket.ts';
 import type { ServerClock } from './server-clock.ts';
 import { isObject, parseObject, readPage } from './wire.ts';
 import type { Page } from './wire.ts';
@@ -125,6 +126,8 @@ export function createClient(
 }
 
 function isWorthAnotherTry(error: unknown): boolean {
+  // Nobody there for all that time: the poll says so, and is repeated.
+  if (error instanceof NoConnectionError) return false;
   // A request that ran into its deadline or its size limit is too large rather than unlucky: the window is split instead.
   if (!(error instanceof ForwardError) || error.kind !== 'transient' || isTimeout(error) || isTooLarge(error))
     return false;

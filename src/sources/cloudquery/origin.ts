@@ -1,4 +1,5 @@
 import { ForwardError } from '../../model/errors.ts';
+import { NoConnectionError } from '../../net/socket.ts';
 import type { SourceOrigin } from '../source.ts';
 import { optionalObject } from './client.ts';
 import type { Client } from './client.ts';
@@ -40,7 +41,7 @@ async function learnVersion(
     : 'v2';
 }
 
-/** A 200 answer's object, null for anything else; an unreachable server is left to the poll itself to report. */
+/** A 200 answer's object, null for anything else. Without a connection for all of its time, the poll ends here: the next request would wait as long. */
 async function optional(
   client: Client,
   path: string,
@@ -50,7 +51,7 @@ async function optional(
   try {
     return optionalObject(await client.get(path, { withKey }, signal));
   } catch (error) {
-    if (error instanceof ForwardError) return null;
+    if (error instanceof ForwardError && !(error instanceof NoConnectionError)) return null;
     throw error;
   }
 }

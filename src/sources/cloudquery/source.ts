@@ -49,7 +49,11 @@ export const cloudquery: SourceDefinition<CloudqueryOptions> = {
     createCloudquery(
       options,
       context,
-      openHttpClient({ tls: options.tls, connections: options.rate_limit.concurrent }),
+      openHttpClient({
+        tls: options.tls,
+        connections: options.rate_limit.concurrent,
+        warn: (message) => context.warn(message),
+      }),
     ),
 };
 
@@ -225,7 +229,7 @@ export function createCloudquery(
       requests: client.requests(),
       overlapMs: overlapMs(),
     }),
-    refreshSecrets: () => options.api_key.refresh(),
+    refreshSecrets: () => [options.api_key.refresh(), http.refreshTls?.()].includes(true),
     close: () => client.close(),
   };
 }

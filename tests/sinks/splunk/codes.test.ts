@@ -39,6 +39,44 @@ describe('the code table', () => {
     expect(posts(fake)).toHaveLength(1);
   });
 
+  it.each([true, false])(
+    'takes what stands before the event at which a request ended, ack %s',
+    async (ack) => {
+      const ends: readonly (readonly [number, number, number])[] = [
+        [60, 503, 9],
+        [7, 500, 8],
+        [1, 429, 26],
+        [40, 503, 23],
+        [3, 503, 6],
+        [2, 502, 77],
+        [11, 413, 77],
+      ];
+      for (const [index, status, code] of ends) {
+        const { sink, fake } = await openBench({ ack: ack ? 'on' : 'off' });
+        fake.ack = ack;
+        fake.stops.push([index, status, code]);
+        const wanted = batch(80);
+        const receipt = await sink.send(wanted, signal());
+        const open = wanted.items.filter((_, place) => receipt.fates[place]?.outcome === 'retry');
+        expect(outcomes(receipt)).not.toContain('rejected');
+        expect(outcomes(receipt).slice(0, index)).toEqual(Array(index).fill('delivered'));
+        if (status !== 413) expect(open).toHaveLength(80 - index);
+        if (open.length > 0) await sink.send({ items: open, attempt: 2 }, signal());
+        expect(fake.indexed.map(({ id }) => id)).toEqual(wanted.items.map(({ canonical }) => canonical.id));
+      }
+    },
+  );
+
+  it.each([
+    [403, 4],
+    [400, 7],
+    [400, 28],
+  ])('takes nothing for taken when every request is refused: status %i, code %i', async (status, code) => {
+    const { sink, fake } = await openBench({ ack: 'off' });
+    fake.scriptedPosts.push(hec(status, code, { 'invalid-event-number': 1 }));
+    expect(await failureOf(sink.send(batch(3), signal()))).toMatchObject({ kind: 'denied' });
+  });
+
   it.each([24, 25])('takes code %i as delivered, and slows down', async (code) => {
     const { sink, fake } = await openBench({ ack: 'off' });
     fake.scriptedPosts.push(hec(200, code));
