@@ -1,3 +1,5 @@
+import { identityKey } from '../../model/event-id.ts';
+import type { EventIdentity } from '../../model/event-id.ts';
 import type { Coverage, Finding, Window } from '../../model/event.ts';
 import { formatTime, NS_PER_SECOND } from '../../model/time.ts';
 import type { HeldEvents } from '../source.ts';
@@ -63,9 +65,10 @@ export async function recount(
     return { ...nothing, parts, explained: now };
   }
   const read = await readAgain(client, window, precision, signal);
-  const fewer =
-    server !== null && server < ours ? await fewerFinding(window, server, ours, read.ids, held) : [];
-  const fresh = read.ids.size - (await held.known([...read.ids])).size;
+  const ids = await held.known(read.events);
+  const seen = new Set(ids.filter((id) => id !== null));
+  const fewer = server !== null && server < ours ? await fewerFinding(window, server, ours, seen, held) : [];
+  const fresh = ids.filter((id) => id === null).length;
   return {
     ...nothing,
     ...read,
@@ -82,7 +85,8 @@ async function readAgain(
 ): Promise<{
   readonly reads: WindowRead[];
   readonly coverage: Coverage[];
-  readonly ids: ReadonlySet<string>;
+  /** Each event once. */
+  readonly events: readonly EventIdentity[];
 }> {
   const reads: WindowRead[] = [];
   const coverage: Coverage[] = [];
@@ -92,7 +96,12 @@ async function readAgain(
       coverage.push({ ...part, status: read.outcome.status, serverCount: read.outcome.serverCount });
     }
   }
-  return { reads, coverage, ids: new Set(reads.flatMap((read) => read.items.map((item) => item.event.id))) };
+  const events = reads.flatMap((read) => read.items.map((item) => item.event));
+  return {
+    reads,
+    coverage,
+    events: [...new Map(events.map((event) => [identityKey(event), event])).values()],
+  };
 }
 
 async function fewerFinding(

@@ -56,7 +56,6 @@ describe('names', () => {
     for (const user of [undefined, null, 'sam', ['sam'], { email: null }])
       expect(takes({ user: ['*'] }, { ...EVENT, user })).toBe(false);
   });
-
 });
 
 describe('addresses', () => {
