@@ -5,13 +5,15 @@ import type { Harvest, HeldEvents } from '../sources/source.ts';
 export interface Appended {
   /** New to the journal and kept. */
   readonly appended: number;
-  /** Already known by id. */
+  /** Already known. */
   readonly repeated: number;
   /** New ids that the source's filters left out. */
   readonly filtered: number;
   readonly malformed: number;
-  /** Ids that came again with other bytes; the first bytes stay. */
+  /** Events that came again with other bytes; the first bytes stay. */
   readonly revised: readonly Revision[];
+  /** How many of the new events state an id that is another event's of their source, and were given one of their own. */
+  readonly shared: number;
 }
 
 export interface Revision {
@@ -179,7 +181,7 @@ export interface ChainReport {
  * The durable log of events between the two loops, and the one place that progress is kept.
  *
  * Every method that writes is one transaction: after a crash either all or nothing of it is there, and once it resolves
- * it is on disk. Ids are unique per source for as long as the audit horizon reaches back. All methods are safe to call at once.
+ * it is on disk. An event is known by its source, its id, its time and its type for as long as the audit horizon reaches back. All methods are safe to call at once.
  * Errors: `transient` when the disk is full or busy (nothing was changed), `corrupt` when the content fails its checks.
  * Nothing here supposes a single process beyond what `open` locks: an implementation on a shared database fences by lease.
  */
@@ -187,8 +189,12 @@ export interface Journal {
   /** The source's last committed progress; null before the first. */
   progress(source: string): Promise<Json | null>;
   held(source: string): HeldEvents;
-  /** Commits a harvest: events with new ids, malformed items as dead letters, coverage, findings, progress. */
-  append(source: string, harvest: Harvest): Promise<Appended>;
+  /**
+   * Commits a harvest: new events, malformed items as dead letters, coverage, findings, progress. A new event whose id is
+   * another event's is kept under an id of its own, made from it; within a source that is a finding. `beside` names the
+   * sources that go to the same receivers: an id that one of them has appended is another event's, too.
+   */
+  append(source: string, harvest: Harvest, beside?: readonly string[]): Promise<Appended>;
 
   /** The last settled seq of a sink; 0 for one never seen, so that a new sink receives what the journal still holds. */
   cursor(sink: string): Promise<bigint>;

@@ -1,3 +1,4 @@
+import { NIL_UUID } from '../model/event-id.ts';
 import type { Json } from '../model/event.ts';
 import type { ActorType, CanonicalEvent, CanonicalRole } from './format.ts';
 import { isObject, textAt } from './json.ts';
@@ -5,8 +6,6 @@ import type { NormalizeOptions } from './options.ts';
 
 /** Most roles of one user that are read. */
 const MAX_ROLES = 200;
-/** What a Go program writes for an id that it does not have. */
-export const NIL_UUID = '00000000-0000-0000-0000-000000000000';
 /** Role types of the Platform that no person has. */
 const SERVICE_ROLES = new Set(['ci', 'schema-only']);
 

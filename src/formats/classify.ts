@@ -1,3 +1,4 @@
+import { globOf } from '../model/glob.ts';
 import type { Classification } from './format.ts';
 import type { EventTypeRow } from './options.ts';
 import { read, type Reading } from './lexer.ts';
@@ -116,32 +117,4 @@ function createFindRow(
 function patternOf(pattern: string): (eventType: string, slug: string) => boolean {
   const [glob, slugGlob] = [globOf(pattern), globOf(slugPatternOf(pattern))];
   return (eventType, slug) => glob(eventType) || glob(slug) || slugGlob(slug);
-}
-
-/** A pattern in which `*` is any text and `?` any one character; case does not matter. */
-function globOf(pattern: string): (text: string) => boolean {
-  const wanted = [...pattern.toLowerCase()];
-  return (text) => matches([...text.toLowerCase()], wanted);
-}
-
-/**
- * Goes through the text once and falls back only to the last `*`, so that a hostile event type takes at most its length times the pattern's;
- * a regular expression would take that to the power of its stars.
- */
-function matches(text: readonly string[], pattern: readonly string[]): boolean {
-  let [at, step, star, resume] = [0, 0, -1, 0];
-  while (at < text.length) {
-    if (pattern[step] === '*') {
-      [star, resume] = [step, at];
-      step += 1;
-    } else if (pattern[step] === '?' || pattern[step] === text[at]) {
-      at += 1;
-      step += 1;
-    } else if (star >= 0) {
-      step = star + 1;
-      resume += 1;
-      at = resume;
-    } else return false;
-  }
-  return pattern.slice(step).every((rest) => rest === '*');
 }

@@ -1,5 +1,6 @@
+import { NIL_UUID } from '../model/event-id.ts';
 import type { Json } from '../model/event.ts';
-import { NIL_UUID, roleNames, statedAt } from './actor.ts';
+import { roleNames, statedAt } from './actor.ts';
 import { isPowerful } from './base-severity.ts';
 import type { CanonicalEvent, CanonicalUser, Classification } from './format.ts';
 import { isObject, isRawNumber } from './json.ts';

@@ -58,6 +58,8 @@ export interface LineId {
   /** The id, or where `hashed` its `hashOf`. */
   readonly id: string;
   readonly hashed: boolean;
+  /** Of a raw line that states no id: the one that earlier versions gave it. */
+  readonly former?: string;
 }
 
 function cefId(line: string): LineId | null {
@@ -93,8 +95,8 @@ const RAW_MARK = 'auditferry_event_id';
 const RAW_HASH_MARK = `${RAW_MARK}_hash`;
 
 /**
- * The raw item, which must say its id as every copy must. Most items state it. One without an id goes by the hash of its bytes, which is lost
- * where the bytes had to change; an id too long or broken goes by a hash as well. Only what does not lead back to the id gets a member more.
+ * The raw item, which must say its id as every copy must. Most items state it. One without an id goes by the hash of what it says, which is lost
+ * where that had to change; an id too long or broken goes by a hash as well, and one that is another event's has a hash added. Only what does not lead back to the id gets a member more.
  */
 export function markedRaw(line: string, id: string): string {
   // The Platform writes the id first, so that most lines need no parsing.
@@ -116,7 +118,11 @@ function jsonId(item: object, line: string): LineId {
   const isRaw = typeof at(item, ['created_at']) === 'string'; // the other formats have none, and every item has one
   const places = [[RAW_MARK], ...(isRaw ? [] : JSON_PLACES)];
   const stated = places.map((place) => at(item, place)).find((id) => typeof id === 'string');
-  return { id: stated ?? eventIdOf(at(item, ['id']), line), hashed: false };
+  if (stated !== undefined) return { id: stated, hashed: false };
+  const own = at(item, ['id']);
+  const id = eventIdOf(own, line);
+  if (id === own) return { id, hashed: false };
+  return { id, hashed: false, former: typeof own === 'string' && own !== '' ? own : hashOf(line) };
 }
 
 /** What a line of any format says of its event; null where it is no line of ours. */

@@ -24,12 +24,15 @@ function withoutCredentials(word: string, replacement: string): string {
     scheme = word.indexOf('://', scheme + 3)
   ) {
     const start = scheme + 3;
-    // The colons of an IPv6 address stand in brackets.
-    const colon = word.indexOf(':', word[start] === '[' ? word.indexOf(']', start) : start);
     const slash = firstOf(word, start, at);
-    if (colon !== -1 && colon < slash) {
-      if (!PORT.test(word.slice(colon + 1, colon + 7)))
-        return `${word.slice(0, colon + 1)}${replacement}${word.slice(at)}`;
+    // Nothing is looked for beyond the slash, so that a word of many schemes is still gone through only once.
+    const authority = word.slice(start, slash);
+    // The colons of an IPv6 address stand in brackets.
+    const colon = authority.indexOf(':', authority.startsWith('[') ? authority.indexOf(']') : 0);
+    if (colon !== -1) {
+      const from = start + colon + 1;
+      if (!PORT.test(word.slice(from, from + 6)))
+        return `${word.slice(0, from)}${replacement}${word.slice(at)}`;
     } else if (slash === at && at - start >= TOKEN_UNITS) {
       return `${word.slice(0, start)}${replacement}${word.slice(at)}`;
     }

@@ -46,7 +46,7 @@ export function createJudgeKey(further: readonly string[], keep: readonly string
 }
 
 function secrecyOf(numbered: readonly string[]): Secrecy {
-  const words = numbered.map((word) => word.replace(/(?<=.)\d+$/, ''));
+  const words = numbered.map((word) => word.replace(/(?<=\D)\d+$/, ''));
   const last = words.at(-1) ?? '';
   if (TELLING.has(last)) return 'none';
   const ending = words.slice(-2).join('_');

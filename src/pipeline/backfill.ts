@@ -79,14 +79,8 @@ export async function backfill(
       await assertSpace(context.journal);
       for await (const harvest of source.read(open, signal)) {
         const { purpose, events, malformed, coverage, findings } = harvest;
-        const result = await context.journal.append(name, {
-          purpose,
-          events,
-          malformed,
-          coverage,
-          findings,
-          progress: null,
-        });
+        const read = { purpose, events, malformed, coverage, findings, progress: null };
+        const result = await context.journal.append(name, read, [...context.sources.keys()]);
         const revisions = describeRevisions(result.revised);
         if (revisions.length > 0) await context.journal.addFindings(name, revisions);
         const left = { ...progress.open, [name]: harvest.open };

@@ -17,6 +17,8 @@ export interface CollectContext {
   readonly name: string;
   readonly source: Source;
   readonly journal: Journal;
+  /** The sources whose events go to the same sinks, this one among them. */
+  readonly beside: readonly string[];
   readonly schedule: PollSchedule;
   readonly clock: Clock;
   readonly log: Log;
@@ -77,10 +79,15 @@ async function pollOnce(context: CollectContext, signal: AbortSignal): Promise<v
   let spokenMs = clock.monotonic();
   let spokenAppended = 0;
   for await (const harvest of source.poll(journal.held(name), progress, signal)) {
-    const result = await journal.append(name, harvest);
+    const result = await journal.append(name, harvest, context.beside);
     count(status, harvest, result, clock.now());
     await noteRevisions(context, result);
     for (const finding of harvest.findings) log.warn({ finding: finding.kind }, finding.summary);
+    if (result.shared > 0)
+      log.warn(
+        { finding: 'shared_id', events: result.shared },
+        'different events state the same id; all are kept',
+      );
     appended += result.appended;
     if (harvest.purpose === 'reconcile' && result.appended > 0) {
       log.info({ events: result.appended }, 'found events that had become visible late');
@@ -112,7 +119,7 @@ function count(status: SourceStatus, harvest: Harvest, result: Appended, nowMs: 
   status.filtered += result.filtered;
   status.malformed += result.malformed;
   status.revised += result.revised.length;
-  status.findings += harvest.findings.length;
+  status.findings += harvest.findings.length + (result.shared > 0 ? 1 : 0);
   if (harvest.purpose === 'reconcile') status.reconciled += result.appended;
   const newest = harvest.events.reduce(
     (latest, event) => (event.createdNs > latest ? event.createdNs : latest),

@@ -138,6 +138,7 @@ export function startDaemon(parts: DaemonParts): Daemon {
       name,
       ...part,
       journal,
+      beside: [...parts.sources.keys()],
       clock,
       log: log.child({ source: name }),
       status: its,

@@ -38,5 +38,5 @@ export function createMassGuard(): MassGuard {
 
 /** Reasons quote positions, ids and sizes: without digits and quoted parts the same fault reads the same. */
 function kindOf(reason: string): string {
-  return reason.replace(/"[^"]*"|'[^']*'|\[[^\]]*\]/g, '…').replace(/[0-9a-f]{8}-[0-9a-f-]{27}|\d+/gi, '#');
+  return reason.replace(/"[^"]*"|'[^']*'|\[[^[\]]*\]/g, '…').replace(/[0-9a-f]{8}-[0-9a-f-]{27}|\d+/gi, '#');
 }

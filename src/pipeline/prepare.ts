@@ -2,6 +2,7 @@ import type { CanonicalEvent, Canonicalize, Format, Origin, Outcome, Severity } 
 import { SEVERITIES } from '../formats/severity.ts';
 import { describe } from '../model/errors.ts';
 import type { AuditEvent } from '../model/event.ts';
+import { globsOf } from '../model/glob.ts';
 import type { Item } from '../sinks/sink.ts';
 
 /** Which events a sink takes; an empty list takes all. */
@@ -46,20 +47,11 @@ export function createPrepare(
 }
 
 function compileWhere(where: Where): (event: CanonicalEvent) => boolean {
-  const types = where.eventType.map(globToRegExp);
+  const type = globsOf(where.eventType);
   const statuses = new Set<Outcome>(where.status);
   const least = SEVERITIES.indexOf(where.severity);
   return (event) =>
-    (types.length === 0 || types.some((type) => type.test(event.classification.eventType))) &&
+    (where.eventType.length === 0 || type(event.classification.eventType)) &&
     (statuses.size === 0 || statuses.has(event.outcome)) &&
     SEVERITIES.indexOf(event.severity) >= least;
-}
-
-/** `*` any characters, `?` one; case does not matter. */
-function globToRegExp(glob: string): RegExp {
-  const source = glob
-    .replace(/[\\^$.|+()[\]{}]/g, '\\$&')
-    .replaceAll('*', '.*')
-    .replaceAll('?', '.');
-  return new RegExp(`^${source}$`, 'is');
 }

@@ -27,8 +27,8 @@ export interface VerifyContext extends Patience {
 /** An event may take this much longer than a poll and the overlap until it is in the journal. */
 const GRACE_MS = 300_000;
 const FINDINGS_LIMIT = 10_000;
-/** Nothing is missing by them: the Platform joins the user into an event when it is read, and counts that lie are not used. */
-const HARMLESS_FINDINGS = new Set(['user_changed', 'counts_not_credible']);
+/** Nothing is missing by them: the Platform joins the user into an event when it is read, events that share an id are all kept, and counts that lie are not used. */
+const HARMLESS_FINDINGS = new Set(['user_changed', 'shared_id', 'counts_not_credible']);
 
 /**
  * Compares Platform, journal and receivers over a range and names every event that is missing, gone, altered or repeated.

@@ -2,14 +2,16 @@ import { eventTypes, oddAddresses, people, teams } from './catalog.ts';
 import type { EventType, Person } from './catalog.ts';
 import { detailsJson } from './details.ts';
 import type { SimulatorOptions } from './options.ts';
+import { NIL_UUID } from '../model/event-id.ts';
 import { randomFrom } from './random.ts';
 import type { Random } from './random.ts';
-import { MALFORMED, MISSING_ID, ODD } from './stream.ts';
+import { MALFORMED, MISSING_ID, ODD, SHARED_ID } from './stream.ts';
 import type { Row } from './stream.ts';
 import { personJson } from './users.ts';
 
 /** Names the third seed word of a row's own draws. */
 const BODY_SALT = 0xb0d1;
+const SHARED_ID_SALT = 0x1d1d;
 
 /** What an event says, before it is written as JSON. */
 export interface Facts {
@@ -30,7 +32,8 @@ export interface Facts {
 /** What the row says: the same for the same row, whatever the switches say. */
 export function factsOf(row: Row): Facts {
   const random = randomFrom(row.a, row.b, BODY_SALT);
-  const id = uuidFrom(random);
+  const own = uuidFrom(random);
+  const id = (row.flags & SHARED_ID) === 0 ? own : sharedId(row);
   const person = people[random.below(people.length)] ?? null;
   const type = eventTypes[random.below(eventTypes.length)] as EventType;
   const address = addressFrom(random);
@@ -55,6 +58,7 @@ export function idOf(row: Row): string | null {
   if (row.given?.id !== undefined) return row.given.id;
   if (row.given?.json !== undefined) return givenId(row.given.json);
   if ((row.flags & (MALFORMED | MISSING_ID)) !== 0) return null;
+  if ((row.flags & SHARED_ID) !== 0) return sharedId(row);
   return uuidFrom(randomFrom(row.a, row.b, BODY_SALT));
 }
 
@@ -116,15 +120,21 @@ export function createdAtOf(row: Row): string {
   return fraction === '' ? `${whole.slice(0, 19)}Z` : `${whole.slice(0, 19)}.${fraction}Z`;
 }
 
+/** Ids that are not any event's own: some few, so that each is stated by several events. */
+const SHARED_IDS = 3;
+
+function sharedId(row: Row): string {
+  return uuidFrom(randomFrom(row.a % SHARED_IDS, 0, SHARED_ID_SALT));
+}
+
 function missingId(row: Row): string[] {
-  return [[], ['"id":null'], ['"id":""']][row.a % 3] ?? [];
+  const forms = ['', '"id":null', '"id":""', '"id":"  "', `"id":"${NIL_UUID}"`, `"id":"{${NIL_UUID}}"`];
+  const form = forms[row.a % forms.length] ?? '';
+  return form === '' ? [] : [form];
 }
 
 function noUser(row: Row): string[] {
-  return (
-    [[], ['"user":null'], ['"user":{"id":"00000000-0000-0000-0000-000000000000","email":""}']][row.b % 3] ??
-    []
-  );
+  return [[], ['"user":null'], [`"user":{"id":"${NIL_UUID}","email":""}`]][row.b % 3] ?? [];
 }
 
 function malformedJson(row: Row): string {

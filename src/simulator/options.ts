@@ -36,6 +36,7 @@ export interface SimulatorOptions {
   readonly retention: number;
   readonly duplicate_ids: number;
   readonly missing_ids: number;
+  readonly shared_ids: number;
   readonly malformed: number;
   readonly odd: number;
   readonly live_users: boolean;

@@ -30,6 +30,7 @@ export interface GivenRow {
 export const MISSING_ID = 1;
 export const MALFORMED = 2;
 export const ODD = 4;
+export const SHARED_ID = 8;
 
 export const MINUTE_MS = 60_000;
 /** Bursts closer together than this would be a rate, not bursts. */
@@ -38,6 +39,7 @@ const MIN_BURST_DISTANCE_MS = 1000;
 const BURST_SALT = 0x0b57;
 const INSTANT_SALT = 0x1257;
 const SINGLE_SALT = 0x516e;
+const SHARED_SALT = 0x5a1d;
 
 /**
  * The rows that begin in one minute since 1970: a pure function of the seed, the minute and the options that shape rows.
@@ -65,9 +67,14 @@ function addBursts(rows: Row[], options: SimulatorOptions, minute: number): void
     const random = randomFrom(options.seed ^ BURST_SALT, low, high);
     for (let index = 0; index < options.burst.rows; index += 1) {
       const ms = start + Math.floor(index / options.burst.rows_per_ms);
-      addRow(rows, options, random, ms, random.below(1_000_000));
+      addRow(rows, crowded(options), random, ms, random.below(1_000_000));
     }
   }
+}
+
+/** Two events of one id, one time and one type would be one event: only where times differ may ids be shared. */
+function crowded(options: SimulatorOptions): SimulatorOptions {
+  return { ...options, shared_ids: 0 };
 }
 
 /** The rows of the one instant, all with the same created_at; `startMs` is when the Platform started. */
@@ -78,7 +85,8 @@ export function rowsOfInstant(options: SimulatorOptions, startMs: number): Row[]
   const ms = at === null ? floored : Number(at / 1_000_000n);
   const sub = at === null ? 0 : Number(at % 1_000_000n);
   const random = randomFrom(options.seed ^ INSTANT_SALT, ...words(ms));
-  for (let index = 0; index < options.instant.rows; index += 1) addRow(rows, options, random, ms, sub);
+  for (let index = 0; index < options.instant.rows; index += 1)
+    addRow(rows, crowded(options), random, ms, sub);
   return rows;
 }
 
@@ -104,7 +112,8 @@ function addRow(rows: Row[], options: SimulatorOptions, random: Random, ms: numb
   const flags =
     (random.unit() < options.missing_ids ? MISSING_ID : 0) |
     (random.unit() < options.malformed ? MALFORMED : 0) |
-    (random.unit() < options.odd ? ODD : 0);
+    (random.unit() < options.odd ? ODD : 0) |
+    (randomFrom(a, b, SHARED_SALT).unit() < options.shared_ids ? SHARED_ID : 0);
   const cut = cutTo(options.precision, ms, sub);
   const visibleMs = ms + (sub > 0 ? 1 : 0) + Math.ceil(lag + (late ? lateMs : 0));
   const row: Row = { ms: cut.ms, sub: cut.sub, visibleMs, a, b, flags, given: null };

@@ -91,7 +91,8 @@ export const switches: readonly Switch[] = [
   integer('drift', 0, 10_000, 'Events that appear in the last minute after each page read.'),
   duration('retention', 0, 'Older events vanish, also between two pages; 0s keeps all.'),
   share('duplicate_ids', 'Share of events that are listed twice, byte for byte.'),
-  share('missing_ids', 'Share of events without an id: no key, null, or an empty text.'),
+  share('missing_ids', 'Share of events without an id: no key, null, blanks, or the nil UUID.'),
+  share('shared_ids', 'Share of events that state the id of another event.'),
   share(
     'malformed',
     'Share of items that are no events: null, a text, a number, a list, no created_at, an unreadable one.',

@@ -30,8 +30,9 @@ export const elasticsearch: SinkDefinition<ElasticsearchOptions> = {
 };
 
 /**
- * Every event is one `create` with the event id as document id: sent again, it meets itself and is a duplicate. Where
- * an id is unique only within one backing index (data streams), a resend asks for the ids first.
+ * Every event is one `create` with the event id as document id: sent again, it meets itself and is a duplicate. Whether it
+ * is itself that it meets is looked at, since another Platform may give the same ids. Where an id is unique only within one
+ * backing index (data streams), a resend asks for the ids first.
  */
 function createElasticsearch(options: ElasticsearchOptions, context: SinkContext): Sink {
   const target = readTarget(options.data_stream, options.index);
@@ -60,9 +61,9 @@ function createElasticsearch(options: ElasticsearchOptions, context: SinkContext
     const flavour = await preparation.ready(signal);
     const documents = batch.items.map((item, place) => bulkDocument(item, place, target));
     const present = await guard.present(batch, documents, signal);
-    const absent = documents.filter((document) => !present.has(document.id));
+    const absent = documents.filter((document) => !present.has(document));
     const outcome = await offer(bulk.forFlavour(flavour), absent, signal);
-    const fates = documents.map(({ place, id }) => fateOf(present.has(id), outcome, place));
+    const fates = documents.map((document) => fateOf(present.has(document), outcome, document.place));
     return receiptOf(fates, outcome, totals, target.name);
   };
 

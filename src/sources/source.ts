@@ -2,19 +2,23 @@ import type { CheckReport } from '../model/check.ts';
 import type { Clock } from '../model/clock.ts';
 import type { OptionProblem } from '../model/option-problems.ts';
 import type { PartSchema } from '../model/part.ts';
+import type { EventIdentity } from '../model/event-id.ts';
 import type { Coverage, Finding, Json, MalformedItem, NewEvent, Window } from '../model/event.ts';
 
-/** What a source may ask of the journal: only counts. The journal itself sorts out which ids are new. */
+/** What a source may ask of the journal. The journal itself sorts out which events are new. */
 export interface HeldEvents {
   /** How many distinct ids of this source are known with a created_at in the window, wanted or filtered. */
   count(window: Window): Promise<number>;
-  /** Which of these ids are already known. */
-  known(ids: readonly string[]): Promise<ReadonlySet<string>>;
-  /** Up to `limit` known ids with a created_at in the window that are not in `seen`. */
+  /**
+   * The id under which each of these events is known, in their order, and null for one that is not. It may be another than
+   * the event states: several events can share one (see docs/guarantees.md).
+   */
+  known(events: readonly EventIdentity[]): Promise<readonly (string | null)[]>;
+  /** Up to `limit` known ids, as `known` gives them, with a created_at in the window that are not in `seen`. */
   missing(window: Window, seen: ReadonlySet<string>, limit: number): Promise<readonly string[]>;
 }
 
-/** One step of reading, committed as one transaction. `events` may repeat what is held: the journal drops repeats by id. */
+/** One step of reading, committed as one transaction. `events` may repeat what is held: the journal drops repeats. */
 export interface Harvest {
   /** Why it was read: to go on, because a count differed later, or because an operator asked for a past range. */
   readonly purpose: 'live' | 'reconcile' | 'backfill';

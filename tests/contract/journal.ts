@@ -160,6 +160,7 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
           filtered: 0,
           malformed: 0,
           revised: [],
+          shared: 0,
         });
         await reopen();
         expect(await journal.append('platform', harvest(newEvents(1, 3)))).toMatchObject({
@@ -286,9 +287,11 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
           1,
         );
         expect(await held.count({ startNs: -(2n ** 80n), endNs: 2n ** 80n })).toBe(10);
-        expect(await held.known([newEvent(3).id, 'nobody', newEvent(10).id])).toEqual(
-          new Set([newEvent(3).id, newEvent(10).id]),
-        );
+        expect(await held.known([newEvent(3), newEvent(3, { id: 'nobody' }), newEvent(10)])).toEqual([
+          newEvent(3).id,
+          null,
+          newEvent(10).id,
+        ]);
         expect(await held.missing(seconds(3, 6), new Set([newEvent(4).id]), 2)).toEqual([
           newEvent(3).id,
           newEvent(5).id,
@@ -306,6 +309,130 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
           known(10, null),
         ]);
         expect(await journal.idsInWindow('platform', EVERYTHING, '', 3)).toHaveLength(3);
+      });
+    });
+
+    describe('events that share an id', () => {
+      const first = newEvent(1);
+      const later = newEvent(9, { id: first.id });
+      const other = newEvent(1, { eventType: 'login' });
+      const all = [first, later, other];
+      const fresh = { appended: 3, repeated: 0, revised: [], shared: 2 };
+      const again = { appended: 0, repeated: 3, revised: [], shared: 0 };
+
+      it('are all kept, the first under the id and each other under one of its own, in any order and over restarts', async () => {
+        expect(await journal.append('platform', harvest(all))).toMatchObject(fresh);
+        const kept = await idsHeld();
+        expect(kept[0]).toBe(first.id);
+        expect(new Set(kept).size).toBe(3);
+        for (const id of kept.slice(1)) expect(id).toMatch(new RegExp(`^${first.id}#[0-9a-f]{32}$`));
+        await reopen();
+        expect(await journal.append('platform', harvest(all.toReversed()))).toMatchObject(again);
+        expect(await journal.held('platform').known(all)).toEqual(kept);
+        const guest = await opened.guest();
+        expect(await guest.held('platform').known([other, newEvent(3, { id: first.id }), first])).toEqual([
+          kept[2],
+          null,
+          first.id,
+        ]);
+        await guest.close();
+        expect(await idsHeld()).toEqual(kept);
+        expect(await journal.held('platform').count(seconds(1, 9))).toBe(3);
+        expect(await journal.held('platform').count(seconds(2, 9))).toBe(1);
+        expect(await journal.verifyChain(signal)).toMatchObject({ intact: true, checked: 3 });
+      });
+
+      it('are one finding, which stays acknowledged', async () => {
+        await journal.append('platform', harvest(all));
+        const [finding, ...more] = await journal.findings({ unacknowledgedOnly: true, limit: 9 });
+        expect(more).toEqual([]);
+        expect(finding).toMatchObject({ source: 'platform', kind: 'shared_id', seen: 1 });
+        expect(finding?.detail).toMatchObject({
+          events: 2,
+          named: [{ id: first.id, created_at: later.createdAt }, { event_type: 'login' }],
+        });
+        await journal.acknowledge([finding?.id ?? 0n], 'known');
+        await journal.append('platform', harvest(all));
+        await journal.append('platform', harvest([newEvent(20, { id: first.id })]));
+        expect(await journal.findings({ unacknowledgedOnly: true, limit: 9 })).toEqual([]);
+        expect(await journal.findings({ unacknowledgedOnly: false, limit: 9 })).toMatchObject([{ seen: 2 }]);
+      });
+
+      it('are found again after the first one was pruned and forgotten', async () => {
+        await journal.append('platform', harvest(all));
+        await journal.settle('splunk', 3n, []);
+        await journal.prune(['splunk'], '2027-01-01T00:00:00Z', later.createdNs);
+        const [, kept] = await journal.held('platform').known([first, later]);
+        expect(kept).toMatch(/#/);
+        expect(await journal.append('platform', harvest([later]))).toMatchObject({
+          appended: 0,
+          repeated: 1,
+        });
+      });
+
+      it('are one event where only the bytes, or what is below the second, differ', async () => {
+        const fine = newEvent(1, { createdNs: first.createdNs + 123_456_000n });
+        await journal.append('platform', harvest([fine]));
+        const seen = [first, { ...fine, original: '{"other":"bytes"}' }];
+        expect(await journal.append('platform', harvest(seen))).toMatchObject({
+          appended: 0,
+          repeated: 2,
+          shared: 0,
+        });
+        const beside = newEvent(1, { createdNs: first.createdNs + 500_000_000n });
+        expect(await journal.append('platform', harvest([beside]))).toMatchObject({ appended: 1, shared: 1 });
+      });
+
+      it('and one second are told apart, and each found again by a time cut to seconds', async () => {
+        const at = (ns: bigint) => newEvent(7, { id: first.id, createdNs: newEvent(7).createdNs + ns });
+        const three = [at(200_000_000n), at(400_000_000n), at(600_000_000n)];
+        expect(await journal.append('platform', harvest([first, ...three]))).toMatchObject({ appended: 4 });
+        expect(await journal.append('platform', harvest(three.toReversed()))).toMatchObject({ repeated: 3 });
+        expect(await journal.append('platform', harvest([at(0n)]))).toMatchObject({
+          appended: 0,
+          repeated: 1,
+        });
+      });
+
+      it('are left out, and appended when they are wanted later, under the same id', async () => {
+        const left = { ...later, wanted: false };
+        expect(await journal.append('platform', harvest([first, left]))).toMatchObject({
+          appended: 1,
+          filtered: 1,
+        });
+        const [id] = await journal.held('platform').known([later]);
+        expect(await journal.append('platform', harvest([later]))).toMatchObject({ appended: 1, shared: 0 });
+        expect(await idsHeld()).toEqual([first.id, id]);
+      });
+
+      it('are kept apart where their sources go to the same sinks, and only there', async () => {
+        const both = ['a', 'b'];
+        await journal.append('a', harvest([first, newEvent(2, { wanted: false })]), both);
+        const mine = [first, newEvent(2), newEvent(3)];
+        expect(await journal.append('b', harvest(mine), both)).toMatchObject({ appended: 3, shared: 0 });
+        expect(await journal.append('b', harvest(mine), both)).toMatchObject({ appended: 0, repeated: 3 });
+        const [, one, ...others] = await idsHeld();
+        expect(one).toMatch(new RegExp(`^${first.id}#[0-9a-f]{32}$`));
+        expect(others).toEqual([newEvent(2).id, newEvent(3).id]);
+        // Filters of `a` are widened: the id has reached the sinks for an event of `b` by now.
+        expect(await journal.append('a', harvest([newEvent(2)]), both)).toMatchObject({ appended: 1 });
+        expect(await journal.append('a', harvest([newEvent(2)]), both)).toMatchObject({ repeated: 1 });
+        expect(new Set(await idsHeld()).size).toBe(5);
+        expect(await journal.append('renamed', harvest([first]), ['renamed'])).toMatchObject({ appended: 1 });
+        expect((await idsHeld()).at(-1)).toBe(first.id);
+        expect(await journal.findings({ unacknowledgedOnly: false, limit: 9 })).toEqual([]);
+        expect(await journal.verifyChain(signal)).toMatchObject({ intact: true, checked: 6 });
+      });
+
+      it('are still known where an earlier version gave them another id', async () => {
+        const original = '{"created_at":"2026-03-01T12:00:01Z"}';
+        const before = newEvent(1, { id: `sha256:${sha256(original)}`, original });
+        const nil = newEvent(2, { id: '00000000-0000-0000-0000-000000000000' });
+        await journal.append('platform', harvest([before, nil]));
+        const now = [before, nil].map((event) => ({ ...event, id: `sha256:${sha256(`new ${event.id}`)}` }));
+        expect(await journal.append('platform', harvest(now))).toMatchObject({ appended: 0, repeated: 2 });
+        const next = newEvent(3, { id: `sha256:${sha256('third')}` });
+        expect(await journal.held('platform').known([...now, next])).toEqual([before.id, nil.id, null]);
       });
     });
 
@@ -778,8 +905,8 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
             sinksSeenSince: '2027-01-01T00:00:00Z',
             idsReceivedSince: receivedSince,
           });
-        const known = async (): Promise<number> => (await journal.held('platform').known(ids)).size;
-        const ids = newEvents(1, 4).map(({ id }) => id);
+        const known = async (): Promise<number> =>
+          (await journal.held('platform').known(newEvents(1, 4))).filter((id) => id !== null).length;
         await journal.append('platform', harvest(newEvents(1, 2)));
         await forget('2026-03-01T12:00:00Z');
         opened.clock.advance(86_400_000);
@@ -801,9 +928,10 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
         expect(left.map(({ id }) => id)).toEqual([newEvent(3).id, newEvent(4).id]);
         await journal.settle('splunk', 4n, []);
         await journal.prune(['splunk'], '2027-01-01T00:00:00Z', newEvent(4).createdNs);
-        expect(await journal.held('platform').known([newEvent(3).id, newEvent(4).id])).toEqual(
-          new Set([newEvent(4).id]),
-        );
+        expect(await journal.held('platform').known([newEvent(3), newEvent(4)])).toEqual([
+          null,
+          newEvent(4).id,
+        ]);
       });
     });
 

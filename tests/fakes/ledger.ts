@@ -29,7 +29,7 @@ export function createLedger(): Ledger {
       if (harvest.progress !== null) ledger.progress = JSON.parse(JSON.stringify(harvest.progress)) as Json;
     },
     count: async (window) => [...events.values()].filter((event) => inside(event, window)).length,
-    known: async (ids) => new Set(ids.filter((id) => events.has(id))),
+    known: async (asked) => asked.map(({ id }) => (events.has(id) ? id : null)),
     missing: async (window, seen, limit) =>
       [...events.values()]
         .filter((event) => inside(event, window) && !seen.has(event.id))

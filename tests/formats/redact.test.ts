@@ -204,6 +204,14 @@ describe('a text', () => {
     for (const piece of ['a://b:', 'a://b', '://@', 'a://b:c@', '@', '://'])
       expect(withoutSecrets(piece.repeat(200_000), 'R').length).toBeGreaterThan(0);
   });
+
+  it('is not searched for a bracket beyond the address', () => {
+    const begun = performance.now();
+    expect(withoutSecrets(`${'://['.repeat(400_000)}]@h`, 'R').length).toBeGreaterThan(0);
+    expect(performance.now() - begun).toBeLessThan(2_000);
+    expect(withoutSecrets('redis://[2001:db8::1]:S@h', 'R')).toBe('redis://[2001:db8::1]:R@h');
+    expect(withoutSecrets('redis://[u:S@h', 'R')).toBe('redis://[u:R@h');
+  });
 });
 
 describe('the embedded user', () => {

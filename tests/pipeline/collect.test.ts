@@ -68,6 +68,7 @@ function run(source: Source, changes: Partial<CollectContext> = {}): Run {
     name: 'platform',
     source,
     journal: stage.journal,
+    beside: ['platform'],
     schedule: { everyMs: 20 * SECOND },
     clock,
     log: listLog(lines),

@@ -89,7 +89,7 @@ it('a collect loop whose source is never finished and has nothing', () =>
     const status = sourceStatus('platform', clock.now());
     const schedule = { everyMs: 1000 };
     return collect(
-      { name: 'platform', source, journal, schedule, clock, log, status, patienceMs: null },
+      { name: 'platform', source, journal, schedule, clock, log, status, patienceMs: null, beside: [] },
       signal,
     );
   }));

@@ -107,12 +107,38 @@ describe('Platform against journal', () => {
     const event = await someEvent(its);
     const item = JSON.parse(event.original) as Record<string, unknown>;
     its.platform.remove([event.id]);
-    const json = JSON.stringify({ ...item, event_type: 'Nothing Happened' });
+    const json = JSON.stringify({ ...item, user_ip_address: '192.0.2.99' });
     its.platform.insert([{ createdAt: event.createdAt, id: event.id, json }]);
     expect((await verify(its.verifying(), its.range(), never)).reasons).toEqual([]); // the counts agree
     const deep = await verify(its.verifying(new Map(), true), its.range(), never);
-    expect(deep.sources[0]?.altered.named).toMatchObject([{ id: event.id, fields: ['event_type'] }]);
+    expect(deep.sources[0]?.altered.named).toMatchObject([{ id: event.id, fields: ['user_ip_address'] }]);
     expect(deep.reasons).toHaveLength(1);
+  });
+
+  it('takes another event under the same id for another event', async () => {
+    const its = await settled();
+    const event = await someEvent(its);
+    const item = JSON.parse(event.original) as Record<string, unknown>;
+    const other = (changes: object) => ({
+      createdAt: event.createdAt,
+      id: event.id,
+      json: JSON.stringify({ ...item, ...changes }),
+    });
+    its.platform.insert([other({ event_type: 'Nothing Happened' })]);
+    const found = await verify(its.verifying(new Map(), true), its.range(), never);
+    expect(found.sources[0]?.missing.named).toMatchObject([{ id: event.id }]);
+    expect(found.sources[0]?.altered.named).toEqual([]);
+    const windows = found.sources[0]?.missingIn ?? [];
+    for await (const harvest of its.source.read(windows, never))
+      await its.journal.append('platform', harvest);
+    const again = await verify(its.verifying(new Map(), true), its.range(), never);
+    expect(again.reasons).toEqual([]);
+    its.platform.remove([event.id]);
+    its.platform.insert([other({})]);
+    const less = await verify(its.verifying(new Map(), true), its.range(), never);
+    expect(less.sources[0]?.gone.named).toMatchObject([
+      { id: expect.stringContaining(`${event.id}#`) as string },
+    ]);
   });
 
   it('notes a change below user apart', async () => {

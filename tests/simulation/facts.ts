@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto';
-
 import type { Platform } from '../../src/simulator/platform.ts';
 import type { Receiver } from './receiver.ts';
 import type { Scenario } from './scenario.ts';
@@ -11,8 +9,11 @@ export interface Facts {
   readonly receivers: ReadonlyMap<string, Receiver>;
   /** Ids in journal order: the id of seq n stands at n - 1. */
   readonly journaled: string[];
+  /** Of journaled events, by id. */
   readonly types: Map<string, string>;
-  /** Ids that the journal knows: kept or left out by the source's filters. */
+  /** Items that the journal has appended, as text. */
+  readonly kept: Set<string>;
+  /** Items, as text, that the journal knows: kept or left out by the source's filters. */
   readonly known: Set<string>;
   /** The last settled seq of each sink. */
   readonly cursors: Map<string, bigint>;
@@ -30,14 +31,10 @@ export function isLeftOut(facts: Facts, sink: string, id: string): boolean {
   return only !== '' && !(facts.types.get(id) ?? '').toLowerCase().includes(only);
 }
 
-/** The ids of what the Platform lists now, as the journal names them; what cannot be an event is left out. */
-export function visibleRows(facts: Facts): { readonly id: string; readonly createdNs: bigint }[] {
+/** What the Platform lists now: the items as text, which tell events apart whatever ids they state; what cannot be an event is left out. */
+export function visibleRows(facts: Facts): { readonly item: string; readonly createdNs: bigint }[] {
   return facts.platform
     .visibleEvents()
     .filter((event) => !event.malformed)
-    .map((event) => ({ id: event.id ?? hashed(event.json), createdNs: event.createdNs }));
-}
-
-function hashed(json: string): string {
-  return `sha256:${createHash('sha256').update(json).digest('hex')}`;
+    .map((event) => ({ item: event.json, createdNs: event.createdNs }));
 }

@@ -78,15 +78,15 @@ export function fenceJournal(
       const held = inner.held(source);
       return {
         count: (window) => guarded('count', () => held.count(window)),
-        known: (ids) => guarded('known', () => held.known(ids)),
+        known: (events) => guarded('known', () => held.known(events)),
         missing: (window, seen, limit) => guarded('missing', () => held.missing(window, seen, limit)),
       };
     },
-    append: (source, harvest) =>
+    append: (source, harvest, beside) =>
       guarded('append', async () => {
         const before = await inner.size();
         watch.appending(before.usedBytes);
-        const result = await inner.append(source, harvest);
+        const result = await inner.append(source, harvest, beside);
         watch.appended(harvest, result.appended === 0 ? [] : await inner.read(before.headSeq, ALL));
         return result;
       }),

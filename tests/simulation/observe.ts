@@ -70,15 +70,21 @@ export function observe(world: World, checkers: readonly Checker[], status: () =
       const isLate = (createdNs: bigint): boolean =>
         BigInt(facts.platform.now()) * 1_000_000n - createdNs >
         2n * BigInt(world.scenario.pollMs) * 1_000_000n;
-      const fresh = new Set(events.map((event) => event.id));
+      const fresh = new Set(events.map((event) => event.original));
+      const types = new Map(harvest.events.map((event) => [event.original, event.eventType]));
       for (const event of events) {
-        if (facts.types.has(event.id) && facts.journaled.includes(event.id)) repeated.push(event.id);
+        const isTwice = facts.kept.has(event.original) || facts.types.has(event.id);
+        if (isTwice) repeated.push(event.id);
         facts.journaled.push(event.id);
+        facts.types.set(event.id, types.get(event.original) ?? '');
+        facts.kept.add(event.original);
+        facts.known.add(event.original);
+        if (event.id.includes('#')) states.seen('event with another event’s id');
+        if (event.id.startsWith('sha256:')) states.seen('event that states no id');
       }
       for (const event of harvest.events) {
-        facts.types.set(event.id, event.eventType);
-        facts.known.add(event.id);
-        if (fresh.has(event.id) && isLate(event.createdNs) && facts.journaled.length > fresh.size) {
+        if (!event.wanted) facts.known.add(event.original);
+        if (fresh.has(event.original) && isLate(event.createdNs) && facts.journaled.length > fresh.size) {
           states.seen(harvest.purpose === 'reconcile' ? 'late row by reconcile' : 'late row by overlap');
         }
         if (sourceOnly !== '' && !event.wanted) states.seen('event left out by the source');

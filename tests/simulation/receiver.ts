@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 import type { Random } from '../../src/simulator/random.ts';
 import type { Batch, Fate, Item, Limit, Receipt, Sink } from '../../src/sinks/sink.ts';
 import type { Secret } from '../../src/model/secret.ts';
@@ -139,6 +141,11 @@ export function createReceiverSink(
 
 /** By what arrives, not by what the item says of itself. */
 function idOf(item: Item): string {
-  const id: unknown = (JSON.parse(item.body) as { id?: unknown }).id;
-  return typeof id === 'string' && id !== '' ? id : item.canonical.id;
+  const body = JSON.parse(item.body) as { id?: unknown; auditferry_event_id_hash?: unknown };
+  const { id, auditferry_event_id_hash: mark } = body;
+  if (typeof mark === 'string') {
+    const own = `sha256:${createHash('sha256').update(item.canonical.id).digest('hex')}`;
+    return mark === own ? item.canonical.id : mark;
+  }
+  return typeof id === 'string' && /[1-9a-z]/i.test(id) ? id : item.canonical.id;
 }

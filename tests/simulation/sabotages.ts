@@ -22,6 +22,7 @@ const READ_WINDOW = '/src/sources/cloudquery/read-window.ts';
 const READ_WINDOWS = '/src/sources/cloudquery/read-windows.ts';
 const RECOUNT = '/src/sources/cloudquery/recount.ts';
 const CLIENT = '/src/sources/cloudquery/client.ts';
+const IDENTITY = '/src/checkpoint/sqlite/identity.ts';
 
 export const sabotages: readonly Sabotage[] = [
   {
@@ -283,6 +284,32 @@ export const sabotages: readonly Sabotage[] = [
     ],
     caughtBy: ['daemon'],
     needs: ['odd errors'],
+  },
+  {
+    name: 'one-id-one-event',
+    what: 'an event with a known id counts as the known one, whatever else it says',
+    edits: [
+      {
+        file: IDENTITY,
+        find: 'if (isThis(own)) return own;',
+        replace: 'if (own !== null) return own;',
+      },
+    ],
+    caughtBy: ['coverage', 'no loss', 'progress'],
+    needs: ['shared ids'],
+  },
+  {
+    name: 'a-new-id-each-time',
+    what: 'an event that shares its id is not found again under the id that it was given',
+    edits: [
+      {
+        file: IDENTITY,
+        find: 'if (readMark.get() !== undefined) {',
+        replace: 'if (readMark.get() === undefined) {',
+      },
+    ],
+    caughtBy: ['once'],
+    needs: ['shared ids'],
   },
   {
     name: 'key-in-the-error',

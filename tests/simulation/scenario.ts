@@ -88,6 +88,7 @@ export const FAULT_CLASSES = [
   'bursts',
   'one instant',
   'odd items',
+  'shared ids',
   'purge',
   'source faults',
   'source gateway',
@@ -192,6 +193,7 @@ function platformOf(
     malformed: on('odd items') ? 0.03 : 0,
     missing_ids: on('odd items') ? 0.03 : 0,
     duplicate_ids: on('odd items') ? 0.02 : 0,
+    shared_ids: on('shared ids') ? 0.05 : 0,
     live_users: false,
     clock_skew: on('skewed clock') ? (random.below(2) === 0 ? -1 : 1) * random.below(2 * HOUR) : 0,
     faults: {

@@ -32,6 +32,8 @@ export const STATES = [
   'late row by reconcile',
   'suspect window',
   'malformed item set aside',
+  'event with another event’s id',
+  'event that states no id',
   'row purged on the Platform',
   'fewer on the server: a finding',
   'events pruned from the journal',

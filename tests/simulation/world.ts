@@ -134,6 +134,7 @@ async function run(
     receivers: new Map(scenario.sinks.map((sink) => [sink.name, createReceiver(sink)])),
     journaled: [],
     types: new Map(),
+    kept: new Set(),
     known: new Set(),
     cursors: new Map(),
     missed: new Map(scenario.sinks.map((sink) => [sink.name, new Set<string>()])),
@@ -343,7 +344,7 @@ async function run(
     const head = BigInt(facts.journaled.length);
     const behind = [...facts.receivers.keys()].filter((sink) => (facts.cursors.get(sink) ?? 0n) < head);
     if (behind.length > 0) return `${behind.join(', ')} behind ${head}: ${loops()}`;
-    const missing = visibleRows(facts).filter(({ id }) => !facts.known.has(id)).length;
+    const missing = visibleRows(facts).filter(({ item }) => !facts.known.has(item)).length;
     if (missing > 0) return `${missing} visible rows not journaled`;
     const busy = [...(running?.daemon.status.sinks.values() ?? [])].some((sink) => sink.state !== 'idle');
     return busy ? loops() : '';

@@ -13,7 +13,7 @@ import type { Format } from '../../src/formats/format.ts';
 import { leefFormat } from '../../src/formats/leef.ts';
 import { ocsfFormat } from '../../src/formats/ocsf.ts';
 import { rawFormat } from '../../src/formats/raw.ts';
-import { hashOf } from '../../src/model/event-id.ts';
+import { eventIdOf, hashOf } from '../../src/model/event-id.ts';
 import { createFileSink } from '../../src/sinks/file.ts';
 import { readPage } from '../../src/sources/cloudquery/wire.ts';
 import { testClock } from '../contract/clock.ts';
@@ -216,7 +216,7 @@ it('marks an item without an id whose bytes had to change', async () => {
   const item = '{"created_at":"2026-01-02T03:04:05Z","password":"geheim"}';
   const { lines } = await searched([item], rawFormat.create({}), () => []);
   expect(lines).toEqual([
-    `{"created_at":"2026-01-02T03:04:05Z","password":"[redacted]","auditferry_event_id":"${hashOf(item)}"}`,
+    `{"created_at":"2026-01-02T03:04:05Z","password":"[redacted]","auditferry_event_id":"${eventIdOf(undefined, item)}"}`,
   ]);
 });
 

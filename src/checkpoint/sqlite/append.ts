@@ -1,10 +1,12 @@
 import type { Harvest } from '../../sources/source.ts';
-import type { NewEvent } from '../../model/event.ts';
+import type { Finding, NewEvent } from '../../model/event.ts';
 import type { Appended, Journal, Revision } from '../journal.ts';
 import { bytes, integer, type Row } from './columns.ts';
 import { oneLine } from '../../model/errors.ts';
 import { corrupt } from './faults.ts';
 import { chainHash, sha256 } from './hash.ts';
+import { identities, typeHashOf } from './identity.ts';
+import type { KnownEvent } from './identity.ts';
 import type { Store } from './store.ts';
 
 /** An event type is a label from outside: longer ones are cut for the statistics only. Characters. */
@@ -21,7 +23,14 @@ interface Tally {
   repeated: number;
   filtered: number;
   readonly revised: Revision[];
+  /** Events kept under an id of their own because the one they state is another event's of their source. */
+  readonly shared: SharedId[];
   readonly types: Map<string, TypeTally>;
+}
+
+interface SharedId {
+  readonly event: NewEvent;
+  readonly id: string;
 }
 
 interface TypeTally {
@@ -54,28 +63,34 @@ export function appending(store: Store, writers: HarvestWriters): Pick<Journal, 
        first_ns = min(first_ns, excluded.first_ns), last_ns = max(last_ns, excluded.last_ns)`,
   );
 
-  function commit(source: string, harvest: Harvest): { appended: Appended; headSeq: bigint } {
+  function commit(
+    source: string,
+    harvest: Harvest,
+    beside: readonly string[],
+  ): { appended: Appended; headSeq: bigint } {
     const at = store.timestamp();
     const head = headOf(readHead.get());
-    const tally: Tally = { appended: 0, repeated: 0, filtered: 0, revised: [], types: new Map() };
-    for (const event of harvest.events) recordEvent(source, event, at, head, tally);
+    const tally: Tally = { appended: 0, repeated: 0, filtered: 0, revised: [], shared: [], types: new Map() };
+    for (const event of harvest.events) recordEvent(source, event, beside, at, head, tally);
     if (tally.appended > 0) writeHead.run(head.seq, head.hash);
     for (const [type, { count, firstNs, lastNs }] of tally.types) {
       countType.run(source, type, count, firstNs, lastNs);
     }
     for (const item of harvest.malformed) writers.malformed(source, item, at);
     for (const window of harvest.coverage) writers.cover(source, window, at);
-    for (const finding of harvest.findings) writers.find(source, finding, at);
+    const findings = [...harvest.findings, ...sharedFinding(tally.shared)];
+    for (const finding of findings) writers.find(source, finding, at);
     if (harvest.progress !== null) writeProgress.run(source, JSON.stringify(harvest.progress), at);
     const { appended, repeated, filtered, revised } = tally;
     const malformed = harvest.malformed.length;
-    return { appended: { appended, repeated, filtered, malformed, revised }, headSeq: head.seq };
+    const shared = tally.shared.length;
+    return { appended: { appended, repeated, filtered, malformed, revised, shared }, headSeq: head.seq };
   }
 
   return {
-    append: async (source, harvest) => {
+    append: async (source, harvest, beside = []) => {
       store.writerOnly('append events');
-      const { appended, headSeq } = store.write(() => commit(source, harvest));
+      const { appended, headSeq } = store.write(() => commit(source, harvest, beside));
       if (appended.appended > 0) writers.appended(headSeq);
       return appended;
     },
@@ -93,56 +108,93 @@ export function appending(store: Store, writers: HarvestWriters): Pick<Journal, 
 
 /** Decides what becomes of one event: new, repeated, revised, or left out by the filters. */
 function eventRecorder(store: Store) {
-  const findId = store.prepare('SELECT body_hash, seq FROM ids WHERE source = ? AND id = ?');
-  const insertId = store.prepare('INSERT INTO ids VALUES (?, ?, ?, ?, ?)');
-  const wantId = store.prepare('UPDATE ids SET seq = ?, body_hash = ? WHERE source = ? AND id = ?');
+  const { find, newId } = identities(store);
+  const insertId = store.prepare('INSERT INTO ids VALUES (?, ?, ?, ?, ?, ?)');
+  const wantId = store.prepare('UPDATE ids SET id = ?, seq = ?, body_hash = ? WHERE source = ? AND id = ?');
   const insertEvent = store.prepare('INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)');
   const findOriginal = store.prepare('SELECT original FROM events WHERE seq = ?');
 
-  function keep(source: string, event: NewEvent, original: Buffer, at: string, head: Head): void {
+  function keep(
+    source: string,
+    id: string,
+    { createdAt }: NewEvent,
+    original: Buffer,
+    at: string,
+    head: Head,
+  ): void {
     const seq = head.seq + 1n;
-    const { id, createdAt } = event;
     head.hash = chainHash(head.hash, { seq, source, id, createdAt, original, receivedAt: at });
     head.seq = seq;
     insertEvent.run(seq, source, id, createdAt, at, head.hash, original);
   }
 
-  function revision(event: NewEvent, heldHash: Buffer, seenHash: Buffer, seq: bigint | null): Revision {
-    const row = seq === null ? undefined : findOriginal.get(seq);
+  function revision(event: NewEvent, known: KnownEvent, seenHash: Buffer): Revision {
+    const row = known.seq === null ? undefined : findOriginal.get(known.seq);
     return {
-      id: event.id,
+      id: known.id,
       createdAt: event.createdAt,
-      heldHash: heldHash.toString('hex'),
+      heldHash: known.bodyHash.toString('hex'),
       seenHash: seenHash.toString('hex'),
       held: row === undefined ? null : bytes(row, 'original').toString('utf8'),
       seen: event.original,
     };
   }
 
-  return (source: string, event: NewEvent, at: string, head: Head, tally: Tally): void => {
+  return (
+    source: string,
+    event: NewEvent,
+    beside: readonly string[],
+    at: string,
+    head: Head,
+    tally: Tally,
+  ): void => {
     const original = Buffer.from(event.original, 'utf8');
     const seenHash = sha256(original);
-    const known = findId.get(source, event.id);
-    if (known === undefined) {
-      if (event.wanted) keep(source, event, original, at, head);
-      insertId.run(source, event.id, event.createdNs, seenHash, event.wanted ? head.seq : null);
+    const known = find(source, event);
+    if (known === null) {
+      const { id, taken } = newId(source, event, null, beside);
+      if (event.wanted) keep(source, id, event, original, at, head);
+      const seq = event.wanted ? head.seq : null;
+      insertId.run(source, id, event.createdNs, seenHash, seq, typeHashOf(event.eventType));
       if (event.wanted) tally.appended++;
       else tally.filtered++;
+      if (taken === 'here') tally.shared.push({ event, id });
       countEvent(tally.types, event);
       return;
     }
-    const heldHash = bytes(known, 'body_hash');
-    const seq = known['seq'] === null ? null : integer(known, 'seq');
-    if (!heldHash.equals(seenHash)) tally.revised.push(revision(event, heldHash, seenHash, seq));
-    // The filters may have been widened since this id was left out: then it is new to the sinks.
-    if (seq === null && event.wanted) {
-      keep(source, event, original, at, head);
-      wantId.run(head.seq, seenHash, source, event.id);
+    if (!known.bodyHash.equals(seenHash)) tally.revised.push(revision(event, known, seenHash));
+    // The filters may have been widened since this event was left out: then it is new to the sinks.
+    if (known.seq === null && event.wanted) {
+      const { id } = newId(source, event, known, beside);
+      keep(source, id, event, original, at, head);
+      wantId.run(id, head.seq, seenHash, source, known.id);
       tally.appended++;
     } else {
       tally.repeated++;
     }
   };
+}
+
+/** Names so many of the events that share an id; how often it was seen tells the rest. */
+const SHARED_NAMED = 10;
+
+/** One finding for a source, with the same words each time, so that one that was acknowledged stays so. */
+function sharedFinding(shared: readonly SharedId[]): Finding[] {
+  if (shared.length === 0) return [];
+  const named = shared.slice(0, SHARED_NAMED).map(({ event, id }) => ({
+    id: oneLine(event.id),
+    kept_as: oneLine(id),
+    created_at: event.createdAt,
+    event_type: oneLine(event.eventType, EVENT_TYPE_MAX_LENGTH),
+  }));
+  return [
+    {
+      kind: 'shared_id',
+      summary:
+        'the Platform gives the same id to different events: each of them is kept, all but the first under the id with a hash added',
+      detail: { events: shared.length, named },
+    },
+  ];
 }
 
 function headOf(row: Row | undefined): Head {

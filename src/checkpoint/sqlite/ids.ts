@@ -1,6 +1,7 @@
 import type { Window } from '../../model/event.ts';
 import type { Journal } from '../journal.ts';
 import { bytes, count, int64, integer, text } from './columns.ts';
+import { identities } from './identity.ts';
 import type { Store } from './store.ts';
 
 /** What a source and `verify` ask about ids. An id is `kept` when its event was appended, also after it was pruned. */
@@ -8,7 +9,7 @@ export function ids(store: Store): Pick<Journal, 'held' | 'idsInWindow'> {
   const countWindow = store.prepare(
     'SELECT count(*) AS count FROM ids WHERE source = ? AND created_ns BETWEEN ? AND ?',
   );
-  const findId = store.prepare('SELECT 1 FROM ids WHERE source = ? AND id = ?');
+  const { find } = identities(store);
   const listWindow = store.prepare(
     `SELECT id, created_ns, seq, body_hash FROM ids INDEXED BY ids_by_time
      WHERE source = ? AND created_ns BETWEEN ? AND ? AND id > ? ORDER BY id LIMIT ?`,
@@ -36,8 +37,7 @@ export function ids(store: Store): Pick<Journal, 'held' | 'idsInWindow'> {
           const row = countWindow.get(source, int64(startNs), int64(endNs));
           return row === undefined ? 0 : count(row, 'count');
         }),
-      known: async (asked) =>
-        store.read(() => new Set(asked.filter((id) => findId.get(source, id) !== undefined))),
+      known: async (asked) => store.read(() => asked.map((event) => find(source, event)?.id ?? null)),
       missing: async (window, seen, limit) => store.read(() => missing(source, window, seen, limit)),
     }),
     idsInWindow: async (source, { startNs, endNs }, afterId, limit) =>

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 
 import type { Journal, KnownId, Revision } from '../../checkpoint/journal.ts';
 import { describe, ForwardError } from '../../model/errors.ts';
+import { identityKey } from '../../model/event-id.ts';
 import type { Finding, NewEvent, Window } from '../../model/event.ts';
 import { formatTime, NS_PER_SECOND } from '../../model/time.ts';
 import type { Source } from '../../sources/source.ts';
@@ -125,12 +126,12 @@ async function compare(
 
 /** What one reading of a window came to. */
 interface Reading {
-  /** Distinct ids seen, also in the margin. */
+  /** Ids of the journal that were seen, also in the margin. */
   readonly seen: Set<string>;
-  /** Inside the window and not known before the reading. */
+  /** Inside the window and not known when they were read. */
   readonly unknown: NewEvent[];
-  /** Known with other bytes. */
-  readonly changed: NewEvent[];
+  /** Known with other bytes, by the journal's id. */
+  readonly changed: Map<string, NewEvent>;
   shown: number;
   sure: boolean;
 }
@@ -172,18 +173,24 @@ async function readWindow(
   held: ReadonlyMap<string, KnownId>,
   signal: AbortSignal,
 ): Promise<Reading> {
-  const reading: Reading = { seen: new Set(), unknown: [], changed: [], shown: 0, sure: true };
+  const reading: Reading = { seen: new Set(), unknown: [], changed: new Map(), shown: 0, sure: true };
+  const read = new Set<string>();
   const wide = { startNs: window.startNs - MARGIN_NS, endNs: window.endNs + MARGIN_NS };
   for await (const harvest of context.source.read([wide], signal)) {
     if (harvest.coverage.some((span) => span.status === 'suspect')) reading.sure = false;
-    for (const event of harvest.events) {
-      if (reading.seen.has(event.id)) continue;
-      reading.seen.add(event.id);
-      const known = held.get(event.id);
+    const ids = await context.journal.held(context.name).known(harvest.events);
+    for (const [index, event] of harvest.events.entries()) {
+      if (read.has(identityKey(event))) continue;
+      read.add(identityKey(event));
+      const id = ids[index] ?? null;
       const inside = event.createdNs >= window.startNs && event.createdNs <= window.endNs;
       if (inside) reading.shown += 1;
-      if (known !== undefined && known.hash !== hash('sha256', event.original)) reading.changed.push(event);
-      if (known === undefined && inside) reading.unknown.push(event);
+      if (id === null && inside) reading.unknown.push(event);
+      if (id === null || reading.seen.has(id)) continue;
+      reading.seen.add(id);
+      const known = held.get(id);
+      if (known !== undefined && known.hash !== hash('sha256', event.original))
+        reading.changed.set(id, event);
     }
   }
   return reading;
@@ -196,8 +203,8 @@ async function judgeMissing(
   tally: BucketProof,
   proof: SourceProof,
 ): Promise<void> {
-  const known = await context.journal.held(context.name).known(reading.unknown.map((event) => event.id));
-  const missing = reading.unknown.filter((event) => !known.has(event.id));
+  const known = await context.journal.held(context.name).known(reading.unknown);
+  const missing = reading.unknown.filter((_, index) => known[index] === null);
   for (const event of missing) {
     if (event.createdNs > context.youngNs) {
       tally.pending += 1;
@@ -236,15 +243,14 @@ async function judgeChanged(
   tally: BucketProof,
   proof: SourceProof,
 ): Promise<void> {
-  if (reading.changed.length === 0) return;
-  const wanted = new Set(reading.changed.map((event) => event.id));
-  const originals = await originalsOf(context, window, wanted);
-  for (const event of reading.changed) {
-    const heldHash = held.get(event.id)?.hash ?? '';
+  if (reading.changed.size === 0) return;
+  const originals = await originalsOf(context, window, new Set(reading.changed.keys()));
+  for (const [id, event] of reading.changed) {
+    const heldHash = held.get(id)?.hash ?? '';
     const seenHash = hash('sha256', event.original);
-    const original = originals.get(event.id) ?? null;
+    const original = originals.get(id) ?? null;
     const revision: Revision = {
-      id: event.id,
+      id,
       createdAt: event.createdAt,
       heldHash,
       seenHash,
@@ -255,7 +261,7 @@ async function judgeChanged(
     const fields = (finding?.detail as { fields: string[] | null } | undefined)?.fields ?? null;
     const named = {
       source: context.name,
-      id: event.id,
+      id,
       createdAt: event.createdAt,
       heldHash,
       seenHash,

@@ -7,23 +7,30 @@ import type { Fate } from '../sink.ts';
 import { halves, runsWithin, SizeLimit } from '../size-limit.ts';
 import { errorOf } from './cluster.ts';
 import type { Cluster, ClusterAnswer } from './cluster.ts';
+import { bulkDocument } from './document.ts';
 import type { BulkDocument } from './document.ts';
 import { ANSWER_FILTER, readItems, shortReason } from './fates.ts';
 import type { ItemVerdict } from './fates.ts';
 import type { Flavour } from './flavour.ts';
 import type { ElasticParts } from './prepare.ts';
 import { bulkPath } from './target.ts';
+import type { Target } from './target.ts';
+import { askTold, isAnother, toldByText } from './told.ts';
 
 const compress = promisify(gzip);
 
 export interface Bulk {
   readonly cluster: Cluster;
+  readonly target: Target;
   readonly path: string;
   readonly gzip: boolean;
   readonly limit: SizeLimit;
   /** Query parameters beside the answer's filter. One that the cluster does not know is taken out and not sent again. */
   readonly parameters: Map<string, string>;
   readonly nowMs: () => number;
+  warn(message: string): void;
+  /** False once the cluster has refused to show a document: then one with the same id counts as the same. */
+  showsDocuments: boolean;
   /** Whether any bulk request of this shape was ever accepted: then a refused one is about its document. */
   accepted: boolean;
 }
@@ -49,11 +56,14 @@ export function openBulk({ cluster, target, options, context }: ElasticParts): {
   if (options.pipeline !== undefined) parameters.set('pipeline', options.pipeline);
   const bulk: Bulk = {
     cluster,
+    target,
     path: bulkPath(target),
     gzip: (options.compress ?? 'gzip') === 'gzip',
     limit: new SizeLimit(BODY_LIMIT_BYTES, context.clock),
     parameters,
     nowMs: () => context.clock.now(),
+    warn: (message) => context.warn(message),
+    showsDocuments: true,
     accepted: false,
   };
   let shaped = false;
@@ -79,8 +89,9 @@ interface Request {
 }
 
 /**
- * Offers every document once, in order, in as many requests as the size limit and the refusals need. Never repeats what
- * may have been taken; what ends it early is in `failure`, beside the fates known by then. An abort throws.
+ * Offers every document once, in order, in as many requests as the size limit and the refusals need, and once more under an
+ * id of its own where another event's document has its id. Never repeats what may have been taken; what ends it early is in
+ * `failure`, beside the fates known by then. An abort throws.
  */
 export async function offer(
   bulk: Bulk,
@@ -105,6 +116,13 @@ export async function offer(
       if (verdicts === null) return ledger.outcome(unreadableAnswer(answer.where, answer));
       ledger.enter(request.documents, verdicts);
       bulk.accepted = true;
+      try {
+        const wide = await settleConflicts(bulk, request.documents, verdicts, ledger, signal);
+        queue.push(...split(bulk, wide, false));
+      } catch (error) {
+        if (!(error instanceof ForwardError)) throw error;
+        return ledger.outcome(error);
+      }
     } else if (reaction === 'split') {
       queue.unshift(...afterTooLarge(bulk, request, ledger));
     } else if (reaction === 'isolate') {
@@ -140,6 +158,7 @@ class Ledger {
   }
 
   #enterOne(place: number, verdict: ItemVerdict): void {
+    if (verdict.kind === 'conflict') return; // see settleConflicts
     if (verdict.kind === 'fate') {
       this.#fates.set(place, verdict.fate);
     } else if (verdict.kind === 'throttled') {
@@ -153,6 +172,10 @@ class Ledger {
       else this.#dropped += 1;
       this.#fates.set(place, { outcome: 'delivered' });
     }
+  }
+
+  duplicate({ place }: BulkDocument): void {
+    this.#fates.set(place, { outcome: 'duplicate' });
   }
 
   reject(document: BulkDocument, reason: string): void {
@@ -169,6 +192,38 @@ class Ledger {
       failure,
     };
   }
+}
+
+/**
+ * Looks at the documents that stood in the way: those of the same events make ours duplicates. Returns the others of ours,
+ * under ids that are nobody else's.
+ */
+async function settleConflicts(
+  bulk: Bulk,
+  documents: readonly BulkDocument[],
+  verdicts: readonly ItemVerdict[],
+  ledger: Ledger,
+  signal: AbortSignal,
+): Promise<readonly BulkDocument[]> {
+  const conflicts = documents.flatMap((document, place) => {
+    const verdict = verdicts[place];
+    return verdict?.kind === 'conflict' ? [{ document, id: document.id, index: verdict.index }] : [];
+  });
+  const doubtful = bulk.showsDocuments ? conflicts.filter(({ document }) => !document.wide) : [];
+  const told = doubtful.length === 0 ? [] : await askTold(bulk.cluster, doubtful, bulk.nowMs(), signal);
+  if (told === null) {
+    bulk.showsDocuments = false;
+    bulk.warn(
+      'these credentials may not look at documents: an event with the id of another Platform’s would be taken for a repeat (give them `read`)',
+    );
+  }
+  const others = doubtful.flatMap(({ document }, place) => {
+    const theirs = told?.[place];
+    return theirs !== undefined && isAnother(toldByText(document.source), theirs) ? [document] : [];
+  });
+  const set = new Set(others);
+  for (const { document } of conflicts) if (!set.has(document)) ledger.duplicate(document);
+  return others.map(({ item, place }) => bulkDocument(item, place, bulk.target, true));
 }
 
 async function post(

@@ -1,5 +1,6 @@
 import type { CheckItem, CheckReport } from '../../model/check.ts';
 import { describe, ForwardError } from '../../model/errors.ts';
+import { globOf } from '../../model/glob.ts';
 import { reactionTo, statusFailure } from '../http-fates.ts';
 import { errorOf } from './cluster.ts';
 import { describeFlavour, probeFlavour } from './flavour.ts';
@@ -227,25 +228,10 @@ function winningTemplate(templates: readonly unknown[], name: string): unknown {
   const priority = (template: unknown) => Number(at(template, 'index_template', 'priority') ?? 0);
   const matching = templates.filter((template) =>
     listAt(template, 'index_template', 'index_patterns').some(
-      (pattern) => typeof pattern === 'string' && matches(pattern, name),
+      (pattern) => typeof pattern === 'string' && globOf(pattern)(name),
     ),
   );
   return matching.sort((left, right) => priority(right) - priority(left))[0] ?? null;
-}
-
-function matches(pattern: string, name: string): boolean {
-  const [first = '', ...rest] = pattern.split('*');
-  if (rest.length === 0) return pattern === name;
-  const last = rest.pop() ?? '';
-  if (!name.startsWith(first) || !name.endsWith(last) || name.length < first.length + last.length)
-    return false;
-  let place = first.length;
-  for (const part of rest) {
-    const found = name.indexOf(part, place);
-    if (found < 0 || found + part.length > name.length - last.length) return false;
-    place = found + part.length;
-  }
-  return true;
 }
 
 async function pipelineItem(

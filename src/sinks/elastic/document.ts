@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 
 import { formatTime } from '../../model/time.ts';
 import type { Item } from '../sink.ts';
@@ -11,6 +11,10 @@ export interface BulkDocument {
   readonly place: number;
   /** The `_id` it is stored under. */
   readonly id: string;
+  readonly item: Item;
+  /** Whether the `_id` names the event's Platform, time and type as well: then it is nobody else's. */
+  readonly wide: boolean;
+  readonly source: string;
   readonly lines: string;
   /** Bytes of both lines with their line feeds, uncompressed. */
   readonly bytes: number;
@@ -18,12 +22,23 @@ export interface BulkDocument {
 
 const ID_LIMIT_BYTES = 512;
 
-export function bulkDocument(item: Item, place: number, target: Target): BulkDocument {
-  const id = documentId(item.canonical.id);
+/** `wide`: under an id of its own, where another event's document stands under the event's id. */
+export function bulkDocument(item: Item, place: number, target: Target, wide = false): BulkDocument {
+  const id = documentId(wide ? wideId(item) : item.canonical.id);
   const index = indexOf(target, item.canonical.createdNs);
   const action = { create: index === null ? { _id: id } : { _index: index, _id: id } };
-  const lines = `${JSON.stringify(action)}\n${documentSource(item)}\n`;
-  return { place, id, lines, bytes: Buffer.byteLength(lines) };
+  const source = documentSource(item);
+  const lines = `${JSON.stringify(action)}\n${source}\n`;
+  return { place, id, item, wide, source, lines, bytes: Buffer.byteLength(lines) };
+}
+
+/** Digits of the hash in a wide id. */
+const WIDE_DIGITS = 32;
+
+function wideId({ canonical, origin }: Item): string {
+  const { id, source, createdNs, classification } = canonical;
+  const parts = [origin.instance, source, id, createdNs.toString(), classification.eventType];
+  return `${id}#${hash('sha256', JSON.stringify(parts)).slice(0, WIDE_DIGITS)}`;
 }
 
 /** The event id, or its SHA-256 in hex where Elasticsearch's 512 bytes do not hold it. */

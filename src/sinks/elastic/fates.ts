@@ -6,6 +6,7 @@ import type { JsonRecord } from './json.ts';
 /**
  * What one item of a bulk answer means.
  * - fate       settled, or to be sent again alone
+ * - conflict   a document with its id is there: its own from before, or another event's
  * - diverted   taken, but into the failure store: a resend would store a second copy there
  * - dropped    taken, and let go by the cluster's own ingest pipeline (`noop`)
  * - throttled  the cluster asks for less at a time
@@ -13,6 +14,7 @@ import type { JsonRecord } from './json.ts';
  */
 export type ItemVerdict =
   | { readonly kind: 'fate'; readonly fate: Fate }
+  | { readonly kind: 'conflict'; readonly index: string }
   | { readonly kind: 'diverted' | 'dropped' }
   | { readonly kind: 'throttled' | 'faulty'; readonly reason: string };
 
@@ -57,7 +59,7 @@ function judgeItem(item: JsonRecord, status: number): ItemVerdict {
       return { kind: 'diverted' };
     return item.result === 'noop' ? { kind: 'dropped' } : { kind: 'fate', fate: { outcome: 'delivered' } };
   }
-  if (status === 409) return { kind: 'fate', fate: { outcome: 'duplicate' } };
+  if (status === 409) return { kind: 'conflict', index: textAt(item, '_index') };
   const words = `status ${status}, ${shortReason(type, reason)}`;
   if (status === 429) return { kind: 'throttled', reason: words };
   if (status >= 500 || status < 400) return { kind: 'fate', fate: { outcome: 'retry', reason: words } };

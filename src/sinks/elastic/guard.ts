@@ -5,7 +5,9 @@ import type { Batch } from '../sink.ts';
 import type { Cluster } from './cluster.ts';
 import type { BulkDocument } from './document.ts';
 import { askPresent, refresh } from './present.ts';
+import type { Present } from './present.ts';
 import type { Target } from './target.ts';
+import { isAnother, toldByText } from './told.ts';
 
 /** `ids` queries stay at this many ids a call. */
 const IDS_PER_QUESTION = 1000;
@@ -15,12 +17,12 @@ const IDS_PER_QUESTION = 1000;
  * index would store a second copy. Before such a resend, the whole stream is asked which ids it holds.
  */
 export interface Guard {
-  /** Document ids of these that the stream holds already. Empty when the batch needs no guard or may not be asked about. */
+  /** Those of these that the stream holds already. Empty when the batch needs no guard or may not be asked about. */
   present(
     batch: Batch,
     documents: readonly BulkDocument[],
     signal: AbortSignal,
-  ): Promise<ReadonlySet<string>>;
+  ): Promise<ReadonlySet<BulkDocument>>;
 }
 
 export interface GuardOptions {
@@ -32,7 +34,7 @@ export interface GuardOptions {
   warn(message: string): void;
 }
 
-const NOBODY: ReadonlySet<string> = new Set();
+const NOBODY: ReadonlySet<BulkDocument> = new Set();
 
 export function openGuard(options: GuardOptions): Guard {
   let allowed = true;
@@ -64,18 +66,27 @@ function isOld(batch: Batch, document: BulkDocument, options: GuardOptions): boo
   return !(options.clock.now() - received < options.afterMs); // an unreadable time counts as old
 }
 
+/** A document of another event under the same id is none of this one's. */
+function isThere({ id, source }: BulkDocument, { copies, told }: Present): boolean {
+  const theirs = told.get(id) ?? [];
+  if (theirs.length === 0) return copies.has(id);
+  const ours = toldByText(source);
+  return theirs.some((each) => !isAnother(ours, each));
+}
+
 /** Null when the cluster refuses to be asked. What may pass throws `transient`: the resend waits for it. */
 async function ask(
   options: GuardOptions,
   documents: readonly BulkDocument[],
   signal: AbortSignal,
-): Promise<ReadonlySet<string> | null> {
-  const found = new Set<string>();
+): Promise<ReadonlySet<BulkDocument> | null> {
+  const found = new Set<BulkDocument>();
   for (let start = 0; start < documents.length; start += IDS_PER_QUESTION) {
-    const ids = documents.slice(start, start + IDS_PER_QUESTION).map((document) => document.id);
+    const asked = documents.slice(start, start + IDS_PER_QUESTION);
+    const ids = asked.map((document) => document.id);
     const answer = await askPresent(options.cluster, options.target, ids, signal);
     if ('copies' in answer) {
-      for (const id of answer.copies.keys()) found.add(id);
+      for (const document of asked) if (isThere(document, answer)) found.add(document);
     } else if (reactionTo(answer.status) === 'transient') {
       const failure = statusFailure(answer.where, answer, options.clock.now());
       // Nothing was sent yet in this attempt, so waiting repeats nothing.

@@ -4,6 +4,8 @@ import { errorOf } from './cluster.ts';
 import type { Cluster, ClusterAnswer } from './cluster.ts';
 import { at, listAt, textAt } from './json.ts';
 import type { Target } from './target.ts';
+import { TOLD_FIELDS, toldBy } from './told.ts';
+import type { Told } from './told.ts';
 
 /** `index.max_result_window`: a search cannot return more. */
 const HITS_LIMIT = 10_000;
@@ -11,6 +13,8 @@ const HITS_LIMIT = 10_000;
 export interface Present {
   /** How many copies of each document id the target holds; absent ids are held nowhere that could be asked. */
   readonly copies: ReadonlyMap<string, number>;
+  /** What the documents tell of their events, by id. Incomplete only where one id has more copies than a search returns. */
+  readonly told: ReadonlyMap<string, readonly Told[]>;
   /** False when a shard did not answer: an id that is missing may still be there. */
   readonly complete: boolean;
 }
@@ -28,17 +32,18 @@ export async function askPresent(
   const query = new URLSearchParams({
     ignore_unavailable: 'true',
     allow_no_indices: 'true',
-    filter_path: 'timed_out,_shards.failed,hits.total,hits.hits._id,error.type,error.reason,status',
+    filter_path:
+      'timed_out,_shards.failed,hits.total,hits.hits._id,hits.hits._source,error.type,error.reason,status',
   });
   const path = `/${encodeURIComponent(target.searched)}/_search?${query.toString()}`;
   const question = {
     query: { ids: { values: ids } },
     size: HITS_LIMIT,
-    _source: false,
+    _source: TOLD_FIELDS,
     track_total_hits: true,
   };
   const answer = await cluster.ask({ method: 'POST', path, body: JSON.stringify(question) }, signal);
-  if (answer.status === 404) return { copies: new Map(), complete: true };
+  if (answer.status === 404) return { copies: new Map(), told: new Map(), complete: true };
   if (answer.status !== 200) return answer;
   const total = at(answer.json, 'hits', 'total', 'value');
   if (typeof total !== 'number') {
@@ -49,8 +54,8 @@ export async function askPresent(
   }
   const complete = at(answer.json, '_shards', 'failed') === 0 && at(answer.json, 'timed_out') === false;
   if (total > HITS_LIMIT && ids.length > 1) return askHalves(cluster, target, ids, signal);
-  if (total > HITS_LIMIT) return { copies: new Map([[ids[0] ?? '', total]]), complete };
-  return { copies: countHits(answer.json), complete };
+  if (total > HITS_LIMIT) return { copies: new Map([[ids[0] ?? '', total]]), told: new Map(), complete };
+  return { ...readHits(answer.json), complete };
 }
 
 async function askHalves(
@@ -64,16 +69,22 @@ async function askHalves(
   if ('status' in left) return left;
   const right = await askPresent(cluster, target, ids.slice(middle), signal);
   if ('status' in right) return right;
-  return { copies: new Map([...left.copies, ...right.copies]), complete: left.complete && right.complete };
+  return {
+    copies: new Map([...left.copies, ...right.copies]),
+    told: new Map([...left.told, ...right.told]),
+    complete: left.complete && right.complete,
+  };
 }
 
-function countHits(answer: unknown): ReadonlyMap<string, number> {
-  const copies = new Map<string, number>();
+function readHits(answer: unknown): Pick<Present, 'copies' | 'told'> {
+  const told = new Map<string, Told[]>();
   for (const hit of listAt(answer, 'hits', 'hits')) {
     const id = textAt(hit, '_id');
-    copies.set(id, (copies.get(id) ?? 0) + 1);
+    const each = told.get(id) ?? [];
+    each.push(toldBy(at(hit, '_source')));
+    told.set(id, each);
   }
-  return copies;
+  return { copies: new Map([...told].map(([id, each]) => [id, each.length])), told };
 }
 
 /**

@@ -27,8 +27,10 @@ export async function countIds(
     for await (const line of lines(path, compressed)) {
       signal.throwIfAborted();
       const said = idOfLine(line);
-      const id = said?.hashed === true ? byHash.get(said.id) : said?.id;
-      if (id !== undefined && ids.has(id)) counts.set(id, (counts.get(id) ?? 0) + 1);
+      if (said === null) continue;
+      const named = said.hashed ? byHash.get(said.id) : said.id;
+      const id = [named, said.former].find((one) => one !== undefined && ids.has(one));
+      if (id !== undefined) counts.set(id, (counts.get(id) ?? 0) + 1);
     }
   } catch (error) {
     signal.throwIfAborted();

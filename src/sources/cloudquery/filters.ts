@@ -1,11 +1,12 @@
 import { BlockList, isIP } from 'node:net';
 
+import { globsOf } from '../../model/glob.ts';
 import type { CloudqueryFilters } from './options.ts';
 import { isObject } from './wire.ts';
 
 /**
- * Whether an item is wanted. Matching ignores case; `*` stands for any characters. It is done here and never left to the
- * server, whose match rules are not documented: a server that matches otherwise would lose events in silence.
+ * Whether an item is wanted. Names are globs. Matching is done here and never left to the server, whose match rules are
+ * not documented: a server that matches otherwise would lose events in silence.
  */
 export function compileFilters(
   filters: CloudqueryFilters,
@@ -37,35 +38,19 @@ export function compileFilters(
       (search === '' ||
         Object.values(seen)
           .flat()
-          .some((text) => text.includes(search)))
+          .some((text) => text.toLowerCase().includes(search)))
     );
   };
 }
 
 function texts(...values: readonly unknown[]): readonly string[] {
-  return values.filter((value) => typeof value === 'string').map((value) => value.toLowerCase());
+  return values.filter((value) => typeof value === 'string');
 }
 
 function compileNames(names: readonly string[]): (values: readonly string[]) => boolean {
   if (names.length === 0) return () => true;
-  const patterns = names.map((name) => name.toLowerCase().split('*'));
-  return (values) => values.some((value) => patterns.some((pattern) => matches(value, pattern)));
-}
-
-/** Whether the pieces of a glob stand in the text one after the other. One walk: a text cannot make it slow. */
-function matches(text: string, [first = '', ...rest]: readonly string[]): boolean {
-  const last = rest.pop();
-  if (last === undefined) return text === first;
-  if (!text.startsWith(first) || text.length < first.length + last.length || !text.endsWith(last))
-    return false;
-  let at = first.length;
-  const end = text.length - last.length;
-  for (const part of rest) {
-    const found = text.indexOf(part, at);
-    if (found < 0 || found + part.length > end) return false;
-    at = found + part.length;
-  }
-  return at <= end;
+  const fits = globsOf(names);
+  return (values) => values.some(fits);
 }
 
 /** Addresses as text (with `*`), or as ranges such as 203.0.113.0/24. */

@@ -159,10 +159,10 @@ function filtersSchema(): object {
     description:
       'Which events are journaled at all; everything when empty. What a filter leaves out reaches no sink.',
     properties: {
-      event_type: list('Event types, as globs.'),
-      user: list('Users, by id, e-mail address or name.'),
-      team: list('Teams, by name (API v1 only).'),
-      entity: list('Entities, by display name.'),
+      event_type: list('Event types, as globs: * stands for any characters, ? for one.'),
+      user: list('Users, by id, e-mail address or name, as globs.'),
+      team: list('Teams, by name, as globs (API v1 only).'),
+      entity: list('Entities, by display name, as globs.'),
       ip_address: list('Addresses of users: an address, a CIDR range, or text with *.'),
       search: {
         type: 'string',

@@ -1,4 +1,5 @@
 import { ForwardError } from '../../model/errors.ts';
+import { identityKey } from '../../model/event-id.ts';
 import type { CoverageStatus, MalformedItem, Window } from '../../model/event.ts';
 import { formatTime, floorTo, NS_PER_SECOND } from '../../model/time.ts';
 import { isTimeout, isTooLarge } from '../../net/http.ts';
@@ -156,8 +157,8 @@ const CHANCE_LIMIT = 20;
 /** A server that ignores `page` would make every pass look finished after one page. */
 function assertMoved(first: Page, second: Page, full: boolean, window: Window): void {
   if (second.items.length === 0 || (full && first.rows < CHANCE_LIMIT)) return;
-  const seen = new Set(first.items.map((item) => item.event.id));
-  if (second.items.every((item) => seen.has(item.event.id))) throw samePage(window);
+  const seen = new Set(first.items.map((item) => identityKey(item.event)));
+  if (second.items.every((item) => seen.has(identityKey(item.event)))) throw samePage(window);
 }
 
 function samePage(window: Window): ForwardError {
@@ -264,8 +265,9 @@ async function onePass(
     const before = inThisPass.size;
     for (const item of page.malformed) inThisPass.add(`malformed ${item.bytes.toString('base64')}`);
     for (const item of page.items) {
-      inThisPass.add(item.event.id);
-      found.set(item.event.id, item);
+      const key = identityKey(item.event);
+      inThisPass.add(key);
+      found.set(key, item);
     }
     for (const item of page.malformed) malformed.set(item.bytes.toString('base64'), item);
     standing = inThisPass.size === before ? standing + 1 : 0;

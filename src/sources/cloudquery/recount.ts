@@ -1,3 +1,5 @@
+import { identityKey } from '../../model/event-id.ts';
+import type { EventIdentity } from '../../model/event-id.ts';
 import type { Coverage, Finding, Window } from '../../model/event.ts';
 import { formatTime, NS_PER_SECOND } from '../../model/time.ts';
 import type { HeldEvents } from '../source.ts';
@@ -69,13 +71,14 @@ export async function recount(
     return { ...nothing, parts, explained: await explain(length.counted, ours) };
   }
   const read = await readAgain(withCredibleCounts(client, totals), window, precision, signal);
-  const listed = (await held.known([...read.ids])).size;
-  const fresh = read.ids.size - listed;
+  const ids = await held.known(read.events);
+  const seen = new Set(ids.filter((id) => id !== null));
+  const fresh = ids.filter((id) => id === null).length;
   return {
     ...nothing,
     reads: read.reads,
     coverage: read.coverage,
-    findings: read.sure ? await fewerFinding(window, ours, listed, read.ids, held) : [],
+    findings: read.sure ? await fewerFinding(window, ours, seen.size, seen, held) : [],
     explained: await explain(length.counted ?? read.rows, ours + fresh),
   };
 }
@@ -88,7 +91,8 @@ async function readAgain(
 ): Promise<{
   readonly reads: WindowRead[];
   readonly coverage: Coverage[];
-  readonly ids: ReadonlySet<string>;
+  /** Each event once. */
+  readonly events: readonly EventIdentity[];
   /** Items seen, also such that are listed twice or are no events. */
   readonly rows: number;
   readonly sure: boolean;
@@ -101,9 +105,14 @@ async function readAgain(
       coverage.push({ ...part, status: read.outcome.status, serverCount: read.outcome.serverCount });
     }
   }
-  const ids = new Set(reads.flatMap((read) => read.items.map((item) => item.event.id)));
-  const rows = reads.reduce((sum, read) => sum + read.items.length + read.malformed.length, 0);
-  return { reads, coverage, ids, rows, sure: coverage.every(({ status }) => status !== 'suspect') };
+  const events = reads.flatMap((read) => read.items.map((item) => item.event));
+  return {
+    reads,
+    coverage,
+    events: [...new Map(events.map((event) => [identityKey(event), event])).values()],
+    rows: reads.reduce((sum, read) => sum + read.items.length + read.malformed.length, 0),
+    sure: coverage.every(({ status }) => status !== 'suspect'),
+  };
 }
 
 async function fewerFinding(

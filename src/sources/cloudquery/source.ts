@@ -198,9 +198,9 @@ export function createCloudquery(
     held: HeldEvents,
   ): Promise<void> {
     const old = events.filter((event) => event.createdNs < beforeNs);
-    const known = await held.known(old.map((event) => event.id));
+    const known = await held.known(old);
     const late = old
-      .filter((event) => !known.has(event.id))
+      .filter((_, index) => known[index] === null)
       .map((event) => nowMs - Number(event.createdNs / 1_000_000n));
     tail.observe(late, events.length - old.length);
   }

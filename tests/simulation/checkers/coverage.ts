@@ -16,22 +16,24 @@ const CLOCK_SLACK_MS = 20_000;
  */
 export function coverage(facts: Facts, product: Product, fail: Fail): Checker {
   let polls = 0;
-  let snapshot: { atMs: number; rows: { id: string; createdNs: bigint }[] } | null = null;
+  let snapshot: { atMs: number; rows: { item: string; createdNs: bigint }[] } | null = null;
   let finished: Window[] = [];
   let liveEndNs = 0n;
 
   function checkRows(window: Window, what: string): void {
-    for (const { id, createdNs } of snapshot?.rows ?? []) {
-      if (createdNs < window.startNs || createdNs > window.endNs || facts.known.has(id)) continue;
-      if (!stillThere(id)) continue;
-      fail(`${what}, and ${id} of ${createdNs} in it, visible when the poll began, is not in the journal`);
+    for (const { item, createdNs } of snapshot?.rows ?? []) {
+      if (createdNs < window.startNs || createdNs > window.endNs || facts.known.has(item)) continue;
+      if (!stillThere(item)) continue;
+      fail(
+        `${what}, and ${item.slice(0, 60)} of ${createdNs} in it, visible when the poll began, is not in the journal`,
+      );
       return;
     }
   }
 
   /** A row that the Platform purged meanwhile could not be read. */
-  function stillThere(id: string): boolean {
-    return visibleRows(facts).some((row) => row.id === id);
+  function stillThere(item: string): boolean {
+    return visibleRows(facts).some((row) => row.item === item);
   }
 
   function checkProgress(harvest: Harvest): void {

@@ -10,9 +10,9 @@ export function noLoss(facts: Facts, fail: Fail): Checker {
   return {
     name: 'no loss',
     async atRest() {
-      const lost = visibleRows(facts).filter(({ id }) => !facts.known.has(id));
+      const lost = visibleRows(facts).filter(({ item }) => !facts.known.has(item));
       if (lost.length > 0) {
-        const named = lost.slice(0, NAMED).map(({ id, createdNs }) => `${id} of ${createdNs}`);
+        const named = lost.slice(0, NAMED).map(({ item, createdNs }) => `${createdNs} ${item.slice(0, 60)}`);
         fail(`${lost.length} events of the Platform never reached the journal: ${named.join(', ')}`);
       }
       for (const [sink, receiver] of facts.receivers) {

@@ -1,7 +1,7 @@
 import type { Facts } from '../facts.ts';
 import type { Checker, Fail } from './checker.ts';
 
-/** Promise 2: an event id stands in the journal once, and what was committed there survives every crash. */
+/** Promise 2: an event stands in the journal once, by its id and by what it says, and what was committed there survives every crash. */
 export function once(facts: Facts, fail: Fail): Checker {
   return {
     name: 'once',

@@ -173,6 +173,17 @@ describe('an instant with more rows than an answer', () => {
     expect(new Set(client.asked.map(({ perPage }) => perPage)).size).toBeGreaterThan(2);
   });
 
+  it('is read whole although all its rows state one id', async () => {
+    const rows = rowsFrom(T0, 2500, 100_000n).map((row) => ({ ...row, id: 'same' }));
+    const client = scriptedClient(rows, { filterUnitNs: NS_PER_SECOND });
+    const times = new Set<bigint>();
+    for await (const { read } of readWindows(client, [instant], known(NS_PER_SECOND), 1, quiet)) {
+      for (const { event } of read.items) times.add(event.createdNs);
+      expect(read.outcome).toMatchObject({ kind: 'done', status: 'read' });
+    }
+    expect(times.size).toBe(2500);
+  });
+
   it('whose count is never met is suspect, with all that was found', async () => {
     const client = scriptedClient(burst, { total: (count) => count + 1 });
     const { ids, statuses } = await all(client, instant, known(NS_PER_SECOND));
