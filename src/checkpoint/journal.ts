@@ -136,7 +136,7 @@ export interface PrunedEvents {
 
 /** What a pruning leaves as long as there is room. Times are RFC 3339. */
 export interface Spared {
-  /** Events that a sink has not settled which was named to `prune`, or at work, since then: it may come back. */
+  /** Events that a sink has not settled which was named to `prune` (to the hour), or at work, since then: it may come back. */
   readonly sinksSeenSince: string;
   /** Ids of events received since then, however old the events are: what a backfill brought may be read once more. */
   readonly idsReceivedSince: string;

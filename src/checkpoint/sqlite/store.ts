@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 
 import type { Clock } from '../../model/clock.ts';
-import { ForwardError } from '../../model/errors.ts';
+import { describe, ForwardError } from '../../model/errors.ts';
 import { corrupt, journalFault } from './faults.ts';
 
 /** What every subject file works on: the open database, its clock, and the only two ways to touch it. */
@@ -81,6 +81,22 @@ function rollBack(db: DatabaseSync): void {
 
 /** Linux lets a file be deleted while it is open: what is committed to it then would be gone at the next start. */
 function checkStillThere(path: string, inode: number): void {
-  if (statSync(path, { throwIfNoEntry: false })?.ino === inode) return;
+  if (inodeOf(path) === inode) return;
   throw corrupt(`the journal at ${path} was moved, deleted or replaced while it is in use`);
+}
+
+/** Undefined when it is gone. That it cannot be looked at is no proof of anything, and may pass. */
+function inodeOf(path: string): number | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.ino;
+  } catch (error) {
+    throw new ForwardError(
+      'transient',
+      `the journal at ${path} cannot be read or written now: ${describe(error)}`,
+      {
+        cause: error,
+        hint: 'look at the disk, its mount options and the rights of the state directory',
+      },
+    );
+  }
 }

@@ -9,6 +9,8 @@ import type { Store } from './store.ts';
 
 /** Rows that one transaction of a pruning removes: short enough that no loop notices. */
 const PRUNE_SLICE_ROWS = 2000;
+/** How exactly it is known when a sink was last named: a full journal is pruned every few seconds. */
+const SEEN_EVERY_MS = 3_600_000;
 /** Pages given back to the file system after a pruning: 32 MiB. */
 const VACUUM_PAGES = 4096;
 
@@ -49,7 +51,7 @@ function pruning(store: Store): Journal['prune'] {
   const removeEvents = store.prepare('DELETE FROM events WHERE seq <= ?');
   const moveAnchor = store.prepare('UPDATE chain SET anchor_seq = ?, anchor_hash = ?');
   const noteSeen = store.prepare(
-    'UPDATE cursors SET updated_at = ? WHERE sink IN (SELECT value FROM json_each(?))',
+    'UPDATE cursors SET updated_at = ? WHERE updated_at < ? AND sink IN (SELECT value FROM json_each(?))',
   );
   const sources = store.prepare('SELECT DISTINCT source FROM event_types');
   // The id of an event that is still here stays, so that the event cannot be appended a second time beside itself.
@@ -72,7 +74,8 @@ function pruning(store: Store): Journal['prune'] {
   return async (sinks, beforeReceived, idsBeforeNs, spared) => {
     store.writerOnly('prune');
     const last = store.write(() => {
-      noteSeen.run(store.timestamp(), JSON.stringify(sinks));
+      const longAgo = new Date(store.clock.now() - SEEN_EVERY_MS).toISOString();
+      noteSeen.run(store.timestamp(), longAgo, JSON.stringify(sinks));
       return limits(sinks, beforeReceived, spared);
     });
     let removed = 0;
