@@ -123,7 +123,7 @@ describe('syslog over TCP', () => {
     const fake = await receiver();
     const sink = open({ address: `tcp://127.0.0.1:${fake.port}` });
     await send(sink, makeItems(2));
-    fake.giveUpAfter(20);
+    fake.giveUpAfter(5);
     expect(await failureOf(send(sink, makeItems(2, {}, 5)))).toMatchObject({ kind: 'transient' });
   });
 

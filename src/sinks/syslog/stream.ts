@@ -18,8 +18,8 @@ const PIECE_BYTES = 64 * 1024;
  */
 const LISTEN_FIRST = { leastMs: 1_250, times: 3 } as const;
 /** While the receiver is known to take batches. */
-const LISTEN_PROVEN = { leastMs: 250, times: 1 } as const;
-/** How long a batch that was taken proves the receiver, and how long a peer that was seen well is not looked at again. */
+const LISTEN_PROVEN = { leastMs: 100, times: 1 } as const;
+/** How long such a batch proves the receiver, and how long a peer that was seen well is not looked at again. */
 const PROOF_MS = 10_000;
 const SEEN_WELL_MS = 2_000;
 /** A close so soon after ours answers it; a later one only when we had listened twice as long as it took. */
@@ -39,7 +39,7 @@ const CHECK_LISTEN_MS = 4_000;
  * Anything else (a reset, a close before ours, silence) leaves the batch unsettled, and it is sent again.
  */
 export function createStreamTransport(options: TransportOptions): Transport {
-  const state: StreamState = { saidSilent: false, takenMs: -Infinity, seenWellMs: -Infinity, listenMs: 0 };
+  const state: StreamState = { saidSilent: false, provenMs: -Infinity, seenWellMs: -Infinity, listenMs: 0 };
   return {
     delivery: 'sent',
     send: (messages, signal) => sendBatch(messages, options, state, signal),
@@ -50,8 +50,8 @@ export function createStreamTransport(options: TransportOptions): Transport {
 
 interface StreamState {
   saidSilent: boolean;
-  /** When a batch was taken last. On the monotonic clock, as all times here. */
-  takenMs: number;
+  /** When a batch was last taken after long listening. On the monotonic clock, as all times here. */
+  provenMs: number;
   /** When the peer last took a batch or left an idle connection alone. */
   seenWellMs: number;
   /** A receiver that is slow to close is listened to for longer: how long. */
@@ -74,16 +74,17 @@ async function sendBatch(
   const { socket, tookMs } = await connect(options, signal);
   const openedMs = clock.monotonic();
   try {
-    const { leastMs, times } = clock.monotonic() - state.takenMs < PROOF_MS ? LISTEN_PROVEN : LISTEN_FIRST;
+    const { leastMs, times } = clock.monotonic() - state.provenMs < PROOF_MS ? LISTEN_PROVEN : LISTEN_FIRST;
     const listenMs = Math.max(leastMs, times * tookMs, state.listenMs);
     const closeMs = await writeAndClose(socket, bytes, listenMs, options, signal);
     if (closeMs === null) saySilent(options, state);
     else believe(closeMs, listenMs, options, state);
-    state.takenMs = clock.monotonic();
-    state.seenWellMs = state.takenMs;
+    // Only what was listened to for long proves the receiver, or one short listening would lean on another.
+    if (listenMs >= LISTEN_FIRST.leastMs) state.provenMs = clock.monotonic();
+    state.seenWellMs = clock.monotonic();
     return messages.map(() => ({ outcome: 'delivered' }));
   } catch (error) {
-    state.takenMs = -Infinity;
+    state.provenMs = -Infinity;
     socket.destroy();
     // Whether it left because of what it read, or leaves every connection, shows on one that nothing is written to. And
     // a reset can overtake the alert that explains it, which is readable there.
