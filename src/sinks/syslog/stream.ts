@@ -16,14 +16,17 @@ const PIECE_BYTES = 64 * 1024;
  * and with TLS 1.3 a receiver that refuses our certificate does so after the handshake. So we listen before we close our
  * side: a close that comes first is a refusal. Milliseconds; at least as often as long as it took to connect.
  */
-const LISTEN_FIRST = { leastMs: 1_250, times: 3 } as const;
+const LISTEN_FIRST = { leastMs: 1_150, times: 3 } as const;
 /** While the receiver is known to take batches. */
 const LISTEN_PROVEN = { leastMs: 100, times: 1 } as const;
 /** How long such a batch proves the receiver, and how long a peer that was seen well is not looked at again. */
 const PROOF_MS = 10_000;
 const SEEN_WELL_MS = 2_000;
-/** A close so soon after ours answers it; a later one only when we had listened twice as long as it took. */
-const PROMPT_MS = 500;
+/**
+ * A close so soon after ours answers it, as that of a busy receiver does; a later one only when we had listened twice as
+ * long as it took. Load balancers give a backend up after so many tries a second apart: no whole second lies in between.
+ */
+const PROMPT_MS = 800;
 const BELIEVE_TIMES = 2;
 /** What is listened next time, so that a little more time taken is not doubted again. */
 const LEARN_TIMES = 3;
@@ -103,7 +106,7 @@ async function sendBatch(
 /** Throws when the peer closed so late that it may have done so without us. */
 function believe(closeMs: number, listenMs: number, options: TransportOptions, state: StreamState): void {
   const prompt = closeMs <= PROMPT_MS;
-  state.listenMs = prompt ? 0 : Math.min(closeMs * LEARN_TIMES, LISTEN_MOST_MS);
+  state.listenMs = prompt ? state.listenMs / 2 : Math.min(closeMs * LEARN_TIMES, LISTEN_MOST_MS);
   if (!prompt && listenMs < Math.min(closeMs * BELIEVE_TIMES, LISTEN_MOST_MS))
     throw doubtful(options.address.where, closeMs);
 }
