@@ -26,7 +26,7 @@ export const syslogSink: SinkDefinition<SyslogOptions> = {
   type: 'syslog',
   schema: syslogSchema,
   defaultFormat: 'raw',
-  defaultBatch: { maxEvents: 500, maxBytes: 1024 * 1024, maxWaitMs: 5_000 },
+  defaultBatch: { maxEvents: 1000, maxBytes: 1024 * 1024, maxWaitMs: 5_000 },
   validate: validateSyslog,
   create: createSyslogSink,
 };

@@ -1,19 +1,25 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 
 import { loadConfig } from '../../src/config/config.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { allParts } from '../../src/config/parts.ts';
+import { makeCertificate } from '../fakes/certificates.ts';
 
 const folder = fileURLToPath(new URL('../../config/', import.meta.url));
+const temporary = mkdtempSync(join(tmpdir(), 'auditferry-examples-'));
+writeFileSync(join(temporary, 'ca.pem'), makeCertificate({ name: 'authority' }).cert);
+afterAll(() => rmSync(temporary, { recursive: true }));
 const env = {
   CLOUDQUERY_API_KEY: 'a-key',
   CLOUDQUERY_URL: 'https://acme.mycloudquery.com',
   SPLUNK_HEC_TOKEN: 'a-token',
   ELASTICSEARCH_API_KEY: 'another-key',
-  SYSLOG_CA_FILE: fileURLToPath(import.meta.url), // any file that can be read
+  SYSLOG_CA_FILE: join(temporary, 'ca.pem'),
 };
 
 const examples = readdirSync(folder).filter((name) => name.endsWith('.yaml'));

@@ -123,7 +123,7 @@ describe('syslog over TCP', () => {
     const fake = await receiver();
     const sink = open({ address: `tcp://127.0.0.1:${fake.port}` });
     await send(sink, makeItems(2));
-    fake.giveUpAfter(20);
+    fake.giveUpAfter(5);
     expect(await failureOf(send(sink, makeItems(2, {}, 5)))).toMatchObject({ kind: 'transient' });
   });
 
@@ -140,7 +140,7 @@ describe('syslog over TCP', () => {
   it('learns how long a slow receiver takes to close, and believes it from then on', async () => {
     const fake = await receiver();
     const sink = open({ address: `tcp://127.0.0.1:${fake.port}` });
-    fake.closeAfter(160);
+    fake.closeAfter(240);
     expect((await failureOf(send(sink, makeItems(2)))).message).toContain('after ours');
     expect((await send(sink, makeItems(2), 2)).fates).toHaveLength(2);
     expect((await send(sink, makeItems(2, {}, 9))).fates).toHaveLength(2);

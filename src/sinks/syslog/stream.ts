@@ -16,14 +16,17 @@ const PIECE_BYTES = 64 * 1024;
  * and with TLS 1.3 a receiver that refuses our certificate does so after the handshake. So we listen before we close our
  * side: a close that comes first is a refusal. Milliseconds; at least as often as long as it took to connect.
  */
-const LISTEN_FIRST = { leastMs: 1_250, times: 3 } as const;
+const LISTEN_FIRST = { leastMs: 1_150, times: 3 } as const;
 /** While the receiver is known to take batches. */
-const LISTEN_PROVEN = { leastMs: 250, times: 1 } as const;
-/** How long a batch that was taken proves the receiver, and how long a peer that was seen well is not looked at again. */
+const LISTEN_PROVEN = { leastMs: 100, times: 1 } as const;
+/** How long such a batch proves the receiver, and how long a peer that was seen well is not looked at again. */
 const PROOF_MS = 10_000;
 const SEEN_WELL_MS = 2_000;
-/** A close so soon after ours answers it; a later one only when we had listened twice as long as it took. */
-const PROMPT_MS = 500;
+/**
+ * A close so soon after ours answers it, as that of a busy receiver does; a later one only when we had listened twice as
+ * long as it took. Load balancers give a backend up after so many tries a second apart: no whole second lies in between.
+ */
+const PROMPT_MS = 800;
 const BELIEVE_TIMES = 2;
 /** What is listened next time, so that a little more time taken is not doubted again. */
 const LEARN_TIMES = 3;
@@ -39,7 +42,7 @@ const CHECK_LISTEN_MS = 4_000;
  * Anything else (a reset, a close before ours, silence) leaves the batch unsettled, and it is sent again.
  */
 export function createStreamTransport(options: TransportOptions): Transport {
-  const state: StreamState = { saidSilent: false, takenMs: -Infinity, seenWellMs: -Infinity, listenMs: 0 };
+  const state: StreamState = { saidSilent: false, provenMs: -Infinity, seenWellMs: -Infinity, listenMs: 0 };
   return {
     delivery: 'sent',
     send: (messages, signal) => sendBatch(messages, options, state, signal),
@@ -50,8 +53,8 @@ export function createStreamTransport(options: TransportOptions): Transport {
 
 interface StreamState {
   saidSilent: boolean;
-  /** When a batch was taken last. On the monotonic clock, as all times here. */
-  takenMs: number;
+  /** When a batch was last taken after long listening. On the monotonic clock, as all times here. */
+  provenMs: number;
   /** When the peer last took a batch or left an idle connection alone. */
   seenWellMs: number;
   /** A receiver that is slow to close is listened to for longer: how long. */
@@ -74,16 +77,17 @@ async function sendBatch(
   const { socket, tookMs } = await connect(options, signal);
   const openedMs = clock.monotonic();
   try {
-    const { leastMs, times } = clock.monotonic() - state.takenMs < PROOF_MS ? LISTEN_PROVEN : LISTEN_FIRST;
+    const { leastMs, times } = clock.monotonic() - state.provenMs < PROOF_MS ? LISTEN_PROVEN : LISTEN_FIRST;
     const listenMs = Math.max(leastMs, times * tookMs, state.listenMs);
     const closeMs = await writeAndClose(socket, bytes, listenMs, options, signal);
     if (closeMs === null) saySilent(options, state);
     else believe(closeMs, listenMs, options, state);
-    state.takenMs = clock.monotonic();
-    state.seenWellMs = state.takenMs;
+    // Only what was listened to for long proves the receiver, or one short listening would lean on another.
+    if (listenMs >= LISTEN_FIRST.leastMs) state.provenMs = clock.monotonic();
+    state.seenWellMs = clock.monotonic();
     return messages.map(() => ({ outcome: 'delivered' }));
   } catch (error) {
-    state.takenMs = -Infinity;
+    state.provenMs = -Infinity;
     socket.destroy();
     // Whether it left because of what it read, or leaves every connection, shows on one that nothing is written to. And
     // a reset can overtake the alert that explains it, which is readable there.
@@ -102,7 +106,7 @@ async function sendBatch(
 /** Throws when the peer closed so late that it may have done so without us. */
 function believe(closeMs: number, listenMs: number, options: TransportOptions, state: StreamState): void {
   const prompt = closeMs <= PROMPT_MS;
-  state.listenMs = prompt ? 0 : Math.min(closeMs * LEARN_TIMES, LISTEN_MOST_MS);
+  state.listenMs = prompt ? state.listenMs / 2 : Math.min(closeMs * LEARN_TIMES, LISTEN_MOST_MS);
   if (!prompt && listenMs < Math.min(closeMs * BELIEVE_TIMES, LISTEN_MOST_MS))
     throw doubtful(options.address.where, closeMs);
 }
