@@ -94,7 +94,6 @@ export async function runJob(context: JobContext, job: Job, signal: AbortSignal)
       faults.failed(error, wait);
       if (context.patienceMs !== null && faults.failingForMs() + wait > context.patienceMs) throw error;
       await clock.sleep(wait, signal);
-      for (const source of context.sources.values()) source.refreshSecrets();
     }
   }
 }

@@ -2,7 +2,6 @@ import type { CheckReport } from '../model/check.ts';
 import { ForwardError } from '../model/errors.ts';
 import { openHttpClient } from '../net/http.ts';
 import type { HttpClient } from '../net/http.ts';
-import { withoutEchoes } from './echoes.ts';
 import { placeOf } from './http-fates.ts';
 import { OpenFates } from './open-fates.ts';
 import { halves, runsWithin, SizeLimit } from './size-limit.ts';
@@ -29,8 +28,7 @@ export const splunkHecSink: SinkDefinition<SplunkOptions> = {
   defaultFormat: 'cim',
   defaultBatch: { maxEvents: 1000, maxBytes: 1024 * 1024, maxWaitMs: 1000 },
   validate: validateSplunk,
-  create: (options, context) =>
-    withoutEchoes(options, context, (own, around) => new SplunkHecSink(own, around)),
+  create: (options, context) => new SplunkHecSink(options, context),
 };
 
 /** Splunk Cloud refuses bodies somewhere between 5,242,881 and 6,000,000 bytes before compression. */
@@ -251,11 +249,6 @@ class SplunkHecSink implements Sink {
     const search = this.#searchClient;
     const around = search === null ? null : { client: search, clock, userAgent: this.#userAgent };
     return checkHec(this.#connection, this.#endpoints.all, this.#options, around, clock, signal);
-  }
-
-  refreshSecrets(): boolean {
-    const secrets = [this.#options.token, this.#options.search?.token].filter((one) => one !== undefined);
-    return secrets.filter((secret) => secret.refresh()).length > 0;
   }
 
   async close(): Promise<void> {

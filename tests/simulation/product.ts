@@ -8,5 +8,6 @@ export { createCanonicalize } from '../../src/formats/canonical.ts';
 export { ForwardError } from '../../src/model/errors.ts';
 export { Secret } from '../../src/model/secret.ts';
 export { startDaemon } from '../../src/pipeline/daemon.ts';
+export { cleanSource } from '../../src/sources/echoes.ts';
 export { createCloudquery } from '../../src/sources/cloudquery/source.ts';
 export { readProgress } from '../../src/sources/cloudquery/windows.ts';

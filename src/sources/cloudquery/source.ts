@@ -203,7 +203,6 @@ export function createCloudquery(
       requests: client.requests(),
       overlapMs: overlapMs(),
     }),
-    refreshSecrets: () => options.api_key.refresh(),
     close: () => client.close(),
   };
 }
