@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { checkServerIdentity } from 'node:tls';
 import type { PeerCertificate } from 'node:tls';
 
 import { ForwardError, describe } from '../model/errors.ts';
 import type { OptionProblem } from '../model/option-problems.ts';
+import { readSmallFile, whyUnreadable } from '../model/small-file.ts';
 
 /** The `tls` block, alike for every source and sink. Paths absolute. */
 export interface TlsOptions {
@@ -47,6 +47,9 @@ export const tlsSchema = {
   dependentRequired: { cert_file: ['key_file'], key_file: ['cert_file'] },
 } as const;
 
+/** A bundle of every authority there is takes a quarter of a megabyte. */
+const PEM_LIMIT_BYTES = 4 * 2 ** 20;
+
 /** The part of tls.connect's options that a `tls` block decides. */
 export interface TlsConnect {
   minVersion: 'TLSv1.2';
@@ -82,11 +85,10 @@ export function tlsProblems(tls: TlsOptions | undefined, path: string): readonly
     const file = tls?.[key];
     if (file === undefined) return [];
     try {
-      readFileSync(file);
+      readSmallFile(file, PEM_LIMIT_BYTES);
       return [];
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      const problem = `cannot be read (${code ?? 'unknown'}); expected the path of a PEM file, counted from the configuration's folder`;
+      const problem = `cannot be read (${whyUnreadable(error)}); expected the path of a PEM file, counted from the configuration's folder`;
       return [{ path: `${path}.${key}`, problem }];
     }
   });
@@ -105,7 +107,7 @@ export function assertPinned(tls: TlsOptions | undefined, raw: Buffer | undefine
 
 function readPem(path: string, key: string): Buffer {
   try {
-    return readFileSync(path);
+    return readSmallFile(path, PEM_LIMIT_BYTES);
   } catch (error) {
     throw new ForwardError('config', `tls.${key} cannot be read: ${describe(error)}`, { cause: error });
   }
