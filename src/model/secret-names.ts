@@ -7,7 +7,7 @@ export function isSecretName(name: string): boolean {
 }
 
 const SECRET_NAME =
-  /auth(?!or)|bearer|cookie|credential|dsn|honeycomb-team|jwt|key|licen[cs]e|nonce|otp|pass|pwd|secret|session|sig(?:nature)?(?:$|[-_])|token/i;
+  /auth(?!or(?!i))|bearer|cookie|credential|dsn|honeycomb-team|jwt|key|licen[cs]e|nonce|otp|pass|pwd|secret|session|sig(?:nature)?(?:$|[-_])|token/i;
 
 /** The words before a credential in an Authorization header. They are no part of it. */
 const SCHEME = /^(?:apikey|basic|bearer|digest|key|negotiate|splunk|sso-key|token) +(?=\S)/i;
