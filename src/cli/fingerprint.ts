@@ -18,7 +18,10 @@ export function effectiveConfig(config: Config): Json {
   const { file: _file, folder: _folder, warnings: _warnings, simulator, ...effective } = config;
   // The simulated Platform's key is plain text there; it may be the one that a source has as a secret.
   const masked = simulator === null || simulator.api_key === '' ? {} : { api_key: MASK };
-  return ordered({ ...effective, simulator: simulator === null ? null : { ...simulator, ...masked } }) as Json;
+  return ordered({
+    ...effective,
+    simulator: simulator === null ? null : { ...simulator, ...masked },
+  }) as Json;
 }
 
 const MASK = String(Secret.of(''));

@@ -12,12 +12,12 @@ import { addressSecrets } from './secret-names.ts';
 export interface Echoes {
   readonly hide: Hide;
   /** Whether one of the credentials was replaced since it was used last. */
-  renewed(): boolean;
+  readonly renewed: () => boolean;
   /** Settles as `work` does, with what it tells cleaned. */
-  told<T>(work: Promise<T>, signal: AbortSignal, clean: (answer: T) => T): Promise<T>;
+  readonly told: <T>(work: Promise<T>, signal: AbortSignal, clean: (answer: T) => T) => Promise<T>;
   /** What was thrown, when it shows nothing or is why `signal` was aborted; else the same without what it shows. */
-  cleanError(error: unknown, signal: AbortSignal): unknown;
-  cleanReport(report: CheckReport): CheckReport;
+  readonly cleanError: (error: unknown, signal: AbortSignal) => unknown;
+  readonly cleanReport: (report: CheckReport) => CheckReport;
 }
 
 /** Peers, and proxies before them, quote the request that they refuse, in places that nobody foresees. `options` hold the credentials. */

@@ -192,9 +192,11 @@ function withoutMarked(bytes: Buffer, edges: Int32Array): string {
   for (let at = 1; at < bytes.length; at += 1) if (belongs(at, at - 1)) covered[at] = 1;
   for (let at = bytes.length - 2; at >= 0; at -= 1) if (belongs(at, at + 1)) covered[at] = 1;
   const pieces: string[] = [];
-  for (let at = 0, end = 0; at < bytes.length; at = end) {
-    for (end = at + 1; end < bytes.length && covered[end] === covered[at];) end += 1;
-    pieces.push(covered[at] === 1 ? SHOWN : bytes.toString('utf8', at, end));
+  let start = 0;
+  for (let at = 1; at <= bytes.length; at += 1) {
+    if (at < bytes.length && covered[at] === covered[start]) continue;
+    pieces.push(covered[start] === 1 ? SHOWN : bytes.toString('utf8', start, at));
+    start = at;
   }
   return pieces.join('');
 }

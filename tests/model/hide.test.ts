@@ -204,27 +204,20 @@ describe('what stays', () => {
   });
 });
 
-it('takes time in line with the length, whatever the text', () => {
-  const value = 'Bearer 0123-abcd-token-of-some-length';
-  const texts = [
-    '%25',
-    '\\u005c',
-    '&amp;#39;',
-    '\\',
-    '&#x0',
-    '1, ',
-    '\\u{0',
-    '&abcdefghijkl',
-    value,
-    '%2525252541',
-  ];
-  const spent = (text: string, length: number): number => {
-    const startMs = performance.now();
-    hide(text.repeat(Math.ceil(length / text.length)), value);
-    return performance.now() - startMs;
-  };
-  for (const text of texts) {
-    spent(text, 20_000);
-    expect(spent(text, 400_000), text).toBeLessThan(40 * Math.max(spent(text, 100_000), 10));
-  }
+// Anything worse than linear takes longer than a test may.
+it.each([
+  '%25',
+  '\\u005c',
+  '&amp;#39;',
+  '\\',
+  '&#x0',
+  '1, ',
+  '\\u{0',
+  '&abcdefghijkl',
+  '%2525252541',
+  '0123-abcd-token ',
+])('a long text of %j is done in good time', (piece) => {
+  const text = piece.repeat(Math.ceil(300_000 / piece.length));
+  const clean = hide(text, 'Bearer 0123-abcd-token');
+  expect(clean.includes('[secret]')).toBe(piece.includes('token'));
 });

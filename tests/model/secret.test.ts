@@ -22,7 +22,7 @@ test('no way of printing shows the value', () => {
 });
 
 /** A secret whose source can be written anew. */
-function rotating(first: string): { secret: Secret; write(value: string | Error): void } {
+function rotating(first: string): { secret: Secret; write: (value: string | Error) => void } {
   let now: string | Error = first;
   const read = (): string => {
     if (now instanceof Error) throw now;

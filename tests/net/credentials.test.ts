@@ -10,7 +10,7 @@ const { signal } = new AbortController();
 /** A peer that answers each key as `answer` says, and notes what it was shown. */
 function peer(answer: (key: string) => number): {
   readonly shown: string[];
-  ask(...credentials: readonly Credential[]): Promise<number>;
+  readonly ask: (...credentials: readonly Credential[]) => Promise<number>;
 } {
   const shown: string[] = [];
   const exchange = async ({ headers }: HttpRequest): Promise<HttpResponse> => {
