@@ -70,7 +70,7 @@ export interface StatusOptions {
 
 export interface AdminOptions extends StatusOptions {
   readonly listen: { readonly host: string; readonly port: number };
-  /** Without it the listener changes nothing. */
+  /** Without it the listener changes nothing. Asked for at each request, as the hosts are: a reload may change both. */
   readonly token?: Secret | undefined;
   /** Host names, beside the address listened on, that a request may be addressed to. */
   readonly allowedHosts: readonly string[];

@@ -9,7 +9,9 @@ import type { SinkPart, SourcePart } from '../pipeline/daemon.ts';
 import { createOriginOf } from '../pipeline/origin.ts';
 import type { OriginOf } from '../pipeline/origin.ts';
 import { createLimit } from '../pipeline/rate-limit.ts';
+import { withoutEchoes as sinkWithoutEchoes } from '../sinks/echoes.ts';
 import { sinks } from '../sinks/registry.ts';
+import { withoutEchoes as sourceWithoutEchoes } from '../sources/echoes.ts';
 import { sources } from '../sources/registry.ts';
 import { version } from './version.ts';
 
@@ -26,7 +28,7 @@ export function buildParts(config: Config, log: Log): BuiltParts {
   const normalize = config.normalize as NormalizeOptions;
   const builtSources = new Map<string, SourcePart>();
   for (const { name, type, schedule, options } of config.sources.values()) {
-    const definition = find(sources, (entry) => entry.type === type);
+    const definition = sourceWithoutEchoes(find(sources, (entry) => entry.type === type));
     const warn = (text: string): void => log.warn({ source: name }, text);
     const source = definition.create(options as never, {
       name,
@@ -40,7 +42,7 @@ export function buildParts(config: Config, log: Log): BuiltParts {
   const builtSinks = new Map<string, SinkPart>();
   for (const sinkConfig of config.sinks.values()) {
     const { name, type, rateLimit } = sinkConfig;
-    const definition = find(sinks, (entry) => entry.type === type);
+    const definition = sinkWithoutEchoes(find(sinks, (entry) => entry.type === type));
     const warn = (text: string): void => log.warn({ sink: name }, text);
     const sink = definition.create(sinkConfig.options as never, {
       name,

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 
 import { Option } from 'commander';
@@ -8,6 +8,7 @@ import { parseConfig } from '../config/load.ts';
 import { allParts } from '../config/parts.ts';
 import { describe, ForwardError, oneLine } from '../model/errors.ts';
 import { silentLog } from '../model/log.ts';
+import { readSmallFile } from '../model/small-file.ts';
 import { buildParts } from './build-parts.ts';
 import { itemLines, look } from './check.ts';
 import type { PartItem } from './check.ts';
@@ -118,7 +119,7 @@ async function notTried(part: string, place: SecretPlace): Promise<readonly Part
 function isReady(place: SecretPlace, output: string, terminal: Terminal): boolean {
   if (place.kind === 'variable') return (terminal.env[place.name] ?? '') !== '';
   try {
-    return readFileSync(resolve(dirname(output), place.path)).length > 0;
+    return readSmallFile(resolve(dirname(output), place.path)).length > 0;
   } catch {
     return false; // a secret may be put in place after the configuration is written
   }

@@ -10,11 +10,16 @@ interface LineSink {
   readonly isTTY?: boolean;
 }
 
+/** A log whose settings a reload may change; lines of its children follow once these are made anew. */
+export interface ProgramLog extends Log {
+  configure(options: Config['log']): void;
+}
+
 /** The program's log: JSON lines, or plain sentences when a person is watching (a terminal, or log.format: pretty). */
-export function openLog(options: Config['log'], stream: LineSink = process.stderr): Log {
-  const pretty = options.format === 'pretty' || (options.format === 'auto' && stream.isTTY === true);
+export function openLog(options: Config['log'], stream: LineSink = process.stderr): ProgramLog {
+  let pretty = isPretty(options, stream);
   const destination = { write: (line: string) => stream.write(pretty ? prettyLine(line) : line) };
-  return pino(
+  const log = pino(
     {
       level: options.level,
       base: null,
@@ -24,6 +29,16 @@ export function openLog(options: Config['log'], stream: LineSink = process.stder
     },
     destination,
   );
+  return Object.assign(log, {
+    configure(next: Config['log']) {
+      pretty = isPretty(next, stream);
+      log.level = next.level;
+    },
+  });
+}
+
+function isPretty({ format }: Config['log'], stream: LineSink): boolean {
+  return format === 'pretty' || (format === 'auto' && stream.isTTY === true);
 }
 
 const HIDDEN = new Set(['level', 'time', 'msg', 'source', 'sink', 'name']);

@@ -81,7 +81,7 @@ async function run(options: RunOptions): Promise<number> {
     }
     const service = startService(config, journal, log, options.once === true ? patienceMs : null);
     releasers.push(() => service.abort()); // whatever comes: the journal is closed under nobody
-    const unlisten = listenForSignals(service, config.shutdown_timeout, log);
+    const unlisten = listenForSignals(service, log);
     const close = await listenForAdmin(config, journal, service, log);
     releasers.push(close);
     const end = await service.done;
@@ -99,12 +99,16 @@ async function listenForAdmin(
   service: Service,
   log: Log,
 ): Promise<() => Promise<void>> {
-  const { listen, token, allowed_hosts: allowedHosts } = config.admin;
+  const { listen } = config.admin;
   if (listen === null) return async () => {};
   const admin = await startAdmin({
     listen,
-    token,
-    allowedHosts,
+    get token() {
+      return service.config().admin.token;
+    },
+    get allowedHosts() {
+      return service.config().admin.allowed_hosts;
+    },
     journal,
     clock: wallClock,
     log,
@@ -118,7 +122,7 @@ async function listenForAdmin(
 }
 
 /** The first signal drains within the timeout, the second ends at once; SIGHUP reloads. Returns what takes the listeners away. */
-function listenForSignals(service: Service, timeoutMs: number, log: Log): () => void {
+function listenForSignals(service: Service, log: Log): () => void {
   let stopping = false;
   const onStop = (signal: NodeJS.Signals): void => {
     if (stopping) {
@@ -129,7 +133,7 @@ function listenForSignals(service: Service, timeoutMs: number, log: Log): () => 
     }
     stopping = true;
     log.info(
-      { signal, within: formatDuration(timeoutMs) },
+      { signal, within: formatDuration(service.config().shutdown_timeout) },
       'stopping: reads no more, delivers what is at hand',
     );
     service.stop();

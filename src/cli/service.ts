@@ -5,18 +5,20 @@ import { configErrorLines, loadConfig } from '../config/config.ts';
 import { allParts } from '../config/parts.ts';
 import { wallClock } from '../model/clock.ts';
 import { describe, ForwardError } from '../model/errors.ts';
-import type { Log } from '../model/log.ts';
 import { startDaemon } from '../pipeline/daemon.ts';
 import type { Daemon, DaemonEnd } from '../pipeline/daemon.ts';
 import { viewOf } from './admin-view.ts';
 import { buildParts } from './build-parts.ts';
 import type { BuiltParts } from './build-parts.ts';
+import type { ProgramLog } from './log.ts';
 
 /** The daemon over its whole life: a reload puts another configuration over the same journal, cursors stay. */
 export interface Service {
   /** Resolves once the service has ended for good. */
   readonly done: Promise<DaemonEnd>;
   view(): AdminView;
+  /** The configuration that was accepted last, also while the loops still change over to it: what says who may use the status page. */
+  config(): Config;
   /** Reads the configuration file again. A bad one is refused, and the old one goes on. */
   reload(): Promise<ReloadOutcome>;
   /** Reads no more, delivers what is at hand within the configured time, then ends. */
@@ -31,7 +33,13 @@ interface Session {
   readonly daemon: Daemon;
 }
 
-export function startService(first: Config, journal: Journal, log: Log, patienceMs: number | null): Service {
+export function startService(
+  first: Config,
+  journal: Journal,
+  log: ProgramLog,
+  patienceMs: number | null,
+): Service {
+  let accepted = first;
   let session = open(first, buildParts(first, log));
   let successor = null as { config: Config; parts: BuiltParts } | null; // closures below set it: no narrowing to null
   let stopping = false;
@@ -45,7 +53,7 @@ export function startService(first: Config, journal: Journal, log: Log, patience
     };
   }
 
-  /** Whoever is still busy when the time is up is stopped; what was in flight is sent again. */
+  /** What is still busy when the time is up is stopped; what was in flight is sent again. */
   function endWithin(daemon: Daemon, timeoutMs: number, text: string): void {
     const timer = setTimeout(() => {
       log.warn({}, text);
@@ -71,6 +79,7 @@ export function startService(first: Config, journal: Journal, log: Log, patience
   return {
     done,
     view: () => viewOf(session.config, session.parts, session.daemon.status),
+    config: () => accepted,
     stop() {
       stopping = true;
       session.daemon.stop();
@@ -83,20 +92,28 @@ export function startService(first: Config, journal: Journal, log: Log, patience
     async abort() {
       stopping = true;
       session.daemon.abort();
-      await done.catch(() => {}); // told to whoever waits for the end
+      await done.catch(() => {}); // told to those who wait for the end
     },
     async reload() {
-      if (stopping || successor !== null)
-        return { ok: false, lines: ['a stop or another reload is under way'] };
+      if (stopping) return refuse(['the program is stopping']);
+      const replaced = successor;
       try {
         const config = loadConfig(first.file, process.env, allParts);
         const fixed = changesThatNeedARestart(first, config);
         if (fixed.length > 0)
-          return refuse(fixed.map((key) => `${key} cannot change while the program runs; restart it`));
+          return refuse(fixed.map((key) => `${key} takes effect only at a start: restart auditferry`));
         successor = { config, parts: buildParts(config, log) };
+        accepted = config;
       } catch (error) {
         if (!(error instanceof ForwardError)) throw error;
         return refuse(error.kind === 'config' ? configErrorLines(error) : [describe(error)]);
+      }
+      log.configure(accepted.log);
+      for (const warning of accepted.warnings) log.warn({}, warning);
+      // The loops are on their way out for an earlier reload, which never came into force.
+      if (replaced !== null) {
+        await replaced.parts.close();
+        return { ok: true, lines: [] };
       }
       const { daemon, config } = session;
       daemon.halt();
@@ -122,7 +139,6 @@ function changesThatNeedARestart(before: Config, after: Config): string[] {
     ['state.dir', (config) => config.state.dir],
     ['state.max_size', (config) => config.state.max_size],
     ['admin.listen', (config) => config.admin.listen],
-    ['log', (config) => config.log],
     ['simulator', (config) => config.simulator],
   ];
   return fixed

@@ -8,6 +8,7 @@ export function expectation(schema: Schema): string {
   }
   if (schema['size'] === true) return `a size such as 512KiB, 1MiB or 2GiB${limits(schema, formatSize)}`;
   if (schema['secret'] === true) return 'a secret, as ${NAME} or ${file:/path}';
+  if (schema['header'] === true) return 'text, or a secret as ${NAME} or ${file:/path}';
   if (schema['path'] === true) return 'a path';
   if (schema['listen'] === true) return 'host:port such as 127.0.0.1:9464, or "off"';
   if (Array.isArray(schema['enum'])) return either(schema['enum'].map((value) => String(value)));

@@ -199,6 +199,7 @@ function badValue(error: ErrorObject, shown: string | null): string {
       const guess = shown === null ? null : nearest(error.data, enumOf(schema));
       return `unknown value${shown ?? ''}; expected ${wanted}${guess === null ? '' : `; did you mean "${guess}"?`}`;
     }
+    case 'header':
     case 'secret':
       return `${typeof error.data === 'string' ? secretFault(error.data) : actual(error.data)}; expected ${wanted}`;
     case 'duration':
@@ -240,7 +241,8 @@ function enumOf(schema: Schema): string[] {
 /** The value for a message, with a blank before it; null when it is secret, comes from outside the file, or is long. */
 function quoted(root: TreeNode, segments: readonly string[], error: ErrorObject): string | null {
   const place = find(root, segments);
-  if (place === null || schemaOf(error)['secret'] === true) return null;
+  const schema = schemaOf(error);
+  if (place === null || schema['secret'] === true || schema['header'] === true) return null;
   return quotable(place.node, error.data);
 }
 

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 
 import { oneLine } from '../model/errors.ts';
+import { readSmallFile, whyUnreadable } from '../model/small-file.ts';
 
 /** A scalar's text cut at its `${…}` places. */
 export interface Template {
@@ -16,9 +16,6 @@ type Piece =
   | { readonly kind: 'file'; readonly path: string };
 
 export type Environment = Readonly<Record<string, string | undefined>>;
-
-/** A value longer than this is no setting. */
-const FILE_LIMIT_BYTES = 256 * 1024;
 
 const PLACE = /\$\$|\$\{([^{}]*)\}|\$\{?/g;
 const VARIABLE = /^([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?$/s;
@@ -89,17 +86,12 @@ function readValue(path: string, folder: string): string {
   const shown = oneLine(path, 200);
   let bytes: Buffer;
   try {
-    bytes = readFileSync(resolve(folder, path));
+    bytes = readSmallFile(resolve(folder, path));
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
-    throw new Error(`the file ${shown} cannot be read (${code}); expected a file that holds the value`, {
+    const why = whyUnreadable(error);
+    throw new Error(`the file ${shown} cannot be read (${why}); expected a file that holds the value`, {
       cause: error,
     });
-  }
-  if (bytes.length > FILE_LIMIT_BYTES) {
-    throw new Error(
-      `the file ${shown} is larger than ${FILE_LIMIT_BYTES} bytes; expected a file that holds the value`,
-    );
   }
   return bytes
     .toString('utf8')

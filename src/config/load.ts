@@ -1,9 +1,9 @@
-import { readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 
 import type { ErrorObject } from 'ajv/dist/2020.js';
 
 import { describe, oneLine } from '../model/errors.ts';
+import { readSmallFile } from '../model/small-file.ts';
 import { buildConfig } from './build.ts';
 import type { Config } from './config.ts';
 import { cautions, literalSecrets, partProblems, sharedNames } from './cross-checks.ts';
@@ -75,16 +75,9 @@ function readText(path: string): string {
   const shown = oneLine(path);
   let bytes: Buffer;
   try {
-    const { size } = statSync(path);
-    if (size > FILE_LIMIT_BYTES) {
-      throw configError([
-        `${shown}: the file is larger than ${FILE_LIMIT_BYTES} bytes; expected a configuration`,
-      ]);
-    }
-    bytes = readFileSync(path);
+    bytes = readSmallFile(path, FILE_LIMIT_BYTES);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === undefined) throw error;
     const reason = code === 'ENOENT' ? 'there is no such file' : describe(error);
     throw configError([`${shown}: the configuration cannot be read: ${reason}; expected a YAML file`]);
   }

@@ -4,9 +4,11 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { ErrorObject } from 'ajv/dist/2020.js';
 import * as formats from 'ajv-formats';
 
+import { isCredential, isSecretName } from '../model/secret-names.ts';
 import { Secret } from '../model/secret.ts';
 import type { Schema } from './schema.ts';
 import { parseDuration, parseSize } from '../model/units.ts';
+import { segmentsOf } from './values.ts';
 
 /** What the custom keywords need to know about the file that is being validated. */
 export interface Surroundings {
@@ -68,10 +70,12 @@ const conversions: Readonly<Record<string, Convert>> = {
       ? bytes
       : undefined;
   },
-  secret: (value, _schema, pointer, around) => {
-    if (typeof value !== 'string' || secretFault(value) !== null) return undefined;
-    const read = around.reader(pointer);
-    return read === null ? Secret.of(value) : new Secret(() => sound(read()));
+  secret: (value, _schema, pointer, around) => secretOf(value, pointer, around),
+  header: (value, _schema, pointer, around) => {
+    const secret = secretOf(value, pointer, around);
+    const name = segmentsOf(pointer).at(-1) ?? '';
+    const hidden = around.reader(pointer) !== null || isSecretName(name) || isCredential(String(value));
+    return secret === undefined || hidden ? secret : value;
   },
   path: (value, _schema, _pointer, around) =>
     typeof value === 'string' && value !== '' && !value.includes('\0')
@@ -80,6 +84,12 @@ const conversions: Readonly<Record<string, Convert>> = {
   listen: (value) =>
     typeof value === 'string' && (value === 'off' || parseListen(value) !== null) ? value : undefined,
 };
+
+function secretOf(value: unknown, pointer: string, around: Surroundings): Secret | undefined {
+  if (typeof value !== 'string' || secretFault(value) !== null) return undefined;
+  const read = around.reader(pointer);
+  return read === null ? Secret.of(value) : new Secret(() => sound(read()));
+}
 
 function keywordFunction(convert: Convert): KeywordFunction {
   return function (this: unknown, wanted, data, parentSchema, place) {

@@ -1,79 +1,93 @@
 import { inspect } from 'node:util';
 
+/** Something that a peer accepts or refuses. */
+export interface Credential {
+  /** The value to use now, and its version: what to name should a peer refuse it. */
+  get(): Promise<{ readonly value: string; readonly version: number }>;
+  /**
+   * A peer refused this version, by a 401 or 403 or what its protocol has for that. Returns whether another one is to be used instead.
+   * Nothing else may lead here: a peer that is down says nothing about a credential.
+   */
+  refused(version: number): boolean;
+}
+
+interface Version {
+  readonly version: number;
+  readonly value: string;
+  refused: boolean;
+}
+
+/** Versions that are kept: the newest, and those before it in case it is refused, as one that is only half written would be. */
+const VERSIONS_KEPT = 3;
+
 /**
- * A credential. Its value leaves only through `reveal`, so that printing, logging or serializing whatever holds it
- * shows `[secret]`.
+ * A credential that stands in a file, in the environment or in the configuration. Its value leaves only through `get`, `reveal` and
+ * `known`, so that printing, logging or serializing whatever holds it shows `[secret]`.
  *
- * A value that was replaced (its file changed) is tried at once; the one before is kept until the new one has proved
- * itself: when a peer refuses the new one, `refresh` goes back to the old one, and forth again should that be refused too.
+ * A value that was replaced (its file changed) is in use at once. The ones before are kept: the newest that no peer has refused is
+ * used, and the newest of all once every one of them was refused.
  */
-export class Secret {
+export class Secret implements Credential {
   readonly #read: () => string;
-  #value: string;
-  /** What was last read where the secret comes from, whatever is in use. */
-  #seen: string;
-  /** In use before the last change. */
-  #before: string | null = null;
-  /** Changes between the two values since the last change of the source: two at most, so that no loop comes of it. */
-  #turns = 0;
+  /** The newest first. */
+  #versions: readonly [Version, ...Version[]];
+  /** The version that `get` gave last; 0 before the first time. */
+  #given = 0;
 
   /** `read` gives today's value (from a file or the environment) and may throw; the first value is read at once. */
   constructor(read: () => string) {
     this.#read = read;
-    this.#value = read();
-    this.#seen = this.#value;
+    this.#versions = [{ version: 1, value: read(), refused: false }];
   }
 
   static of(value: string): Secret {
     return new Secret(() => value);
   }
 
-  /** The value to use now: read again, since its file may have changed. */
+  async get(): Promise<{ readonly value: string; readonly version: number }> {
+    const { value, version } = this.#current();
+    this.#given = version;
+    return { value, version };
+  }
+
+  refused(version: number): boolean {
+    const one = this.#versions.find((known) => known.version === version);
+    if (one !== undefined) one.refused = true;
+    return this.#current().version !== version;
+  }
+
+  /** The value to use now, where no peer answers for it. */
   reveal(): string {
+    return this.#current().value;
+  }
+
+  /** Whether there is a value that nobody has tried since `get` gave another one: then a hold may end. */
+  renewed(): boolean {
+    return this.#given !== 0 && this.#current().version !== this.#given;
+  }
+
+  /** Every value that it has, or had of late: only for taking them out of what is shown. */
+  known(): readonly string[] {
+    return this.#versions.map(({ value }) => value);
+  }
+
+  #current(): Version {
     this.#look();
-    return this.#value;
+    return this.#versions.find((version) => !version.refused) ?? this.#versions[0];
   }
 
-  /**
-   * The text with every value that this secret has now, or had before its last change, taken out, in every form in which a peer may quote
-   * it. `username` goes with a password.
-   */
-  hide(text: string, username?: string): string {
-    const values = [this.#value, this.#seen, this.#before ?? ''].filter((value) => value !== '');
-    const forms = new Set(values.flatMap((value) => formsOf(value, username)));
-    // The longest first: one form may be a part of another.
-    return [...forms]
-      .sort((one, other) => other.length - one.length)
-      .reduce((left, form) => withoutForm(left, form, String(this)), text);
-  }
-
-  /**
-   * To be called after a peer refused the value, as often as one likes. Returns whether there is another one to try: a
-   * changed one, or the one before the last change.
-   */
-  refresh(): boolean {
-    if (this.#look()) return true;
-    if (this.#before === null || this.#turns >= TURNS_LIMIT) return false;
-    this.#turns += 1;
-    [this.#value, this.#before] = [this.#before, this.#value];
-    return true;
-  }
-
-  /** Reads the source; a value that is new there is in use from now on. An unreadable source changes nothing. */
-  #look(): boolean {
-    let next: string;
+  /** A source that cannot be read, or is empty, changes nothing: it is being replaced, and the value at hand is used meanwhile. */
+  #look(): void {
+    let value: string;
     try {
-      next = this.#read();
+      value = this.#read();
     } catch {
-      return false; // a secret that is being replaced may be missing for a moment; the old one is used meanwhile
+      return;
     }
-    if (next === this.#seen) return false;
-    this.#seen = next;
-    if (next === this.#value) return false;
-    this.#before = this.#value;
-    this.#value = next;
-    this.#turns = 0;
-    return true;
+    const [newest] = this.#versions;
+    if (value === '' || value === newest.value) return;
+    const kept = this.#versions.slice(0, VERSIONS_KEPT - 1);
+    this.#versions = [{ version: newest.version + 1, value, refused: false }, ...kept];
   }
 
   toString(): string {
@@ -89,43 +103,19 @@ export class Secret {
   }
 }
 
-/** Back to the old value, and forth to the new one again. */
-const TURNS_LIMIT = 2;
-
-/** Words that were cut, and so many characters of a secret before the cut, are still taken out. */
-const CUT = '…';
-const LEAST_OF_CUT = 4;
-
-/** The value as it is, within JSON, within an address, without the scheme before it, and what is encoded in it. */
-function formsOf(value: string, username: string | undefined): readonly string[] {
-  const bare = value.replace(/^[A-Za-z]+ +/, '');
-  const plain = [value, bare, ...decoded(bare)];
-  if (username !== undefined) plain.push(Buffer.from(`${username}:${value}`).toString('base64'));
-  return plain
-    .flatMap((text) => [text, JSON.stringify(text).slice(1, -1), encodeURIComponent(text.toWellFormed())])
-    .filter((text) => text !== '');
+/** A secret, and the user name that is sent together with it. */
+export interface FoundSecret {
+  readonly secret: Secret;
+  readonly username: string | undefined;
 }
 
-/** The pair of a name and a password that Basic credentials and API keys are, and the password alone. */
-function decoded(text: string): readonly string[] {
-  if (text.length % 4 !== 0 || !/^[A-Za-z0-9+/]{8,}={0,2}$/.test(text)) return [];
-  const pair = Buffer.from(text, 'base64').toString('utf8');
-  const [, password] = /^[\x20-\x7e]+?:([\x20-\x7e]+)$/.exec(pair) ?? [];
-  return password === undefined ? [] : [pair, password];
-}
-
-function withoutForm(text: string, form: string, shown: string): string {
-  const left = text.replaceAll(form, shown);
-  if (!left.includes(CUT)) return left;
-  return left
-    .split(CUT)
-    .map((part, index, parts) => (index < parts.length - 1 ? withoutStart(part, form, shown) : part))
-    .join(CUT);
-}
-
-function withoutStart(text: string, form: string, shown: string): string {
-  for (let length = form.length - 1; length >= LEAST_OF_CUT; length -= 1) {
-    if (text.endsWith(form.slice(0, length))) return `${text.slice(0, -length)}${shown}`;
-  }
-  return text;
+/** Every secret within some options, wherever it stands. */
+export function secretsWithin(options: unknown): readonly FoundSecret[] {
+  if (typeof options !== 'object' || options === null) return [];
+  const { username } = options as { readonly username?: unknown };
+  return Object.values(options).flatMap((member: unknown) =>
+    member instanceof Secret
+      ? [{ secret: member, username: typeof username === 'string' ? username : undefined }]
+      : secretsWithin(member),
+  );
 }

@@ -1,11 +1,12 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { checkServerIdentity, createSecureContext } from 'node:tls';
 import type { PeerCertificate, SecureContext } from 'node:tls';
 
 import { describe, ForwardError } from '../model/errors.ts';
 import type { OptionProblem } from '../model/option-problems.ts';
+import { readSmallFile, whyUnreadable } from '../model/small-file.ts';
 import type { TlsOptions } from './tls.ts';
 
 /** The part of tls.connect's options that a `tls` block decides. */
@@ -27,8 +28,8 @@ export interface TlsFiles {
 const KEYS = ['ca_file', 'cert_file', 'key_file'] as const;
 type FileKey = (typeof KEYS)[number];
 
-/** A file that is no file would be read without end. */
-const SIZE_LIMIT = 16 * 1024 * 1024;
+/** A bundle of every authority there is takes a quarter of a megabyte. */
+const SIZE_LIMIT = 4 * 1024 * 1024;
 
 /**
  * Reads the files of a `tls` block, and again whenever they change, also behind a symbolic link. Throws `config` when
@@ -163,15 +164,11 @@ function read(tls: TlsOptions, key: FileKey): Buffer | undefined {
   const path = tls[key];
   if (path === undefined) return undefined;
   try {
-    const found = statSync(path);
-    if (!found.isFile() || found.size > SIZE_LIMIT)
-      throw Object.assign(new Error('no file'), { code: 'no PEM file' });
-    return readFileSync(path);
+    return readSmallFile(path, SIZE_LIMIT);
   } catch (error) {
-    const { code = 'unknown' } = error as NodeJS.ErrnoException;
     throw new FileFault(
       key,
-      `cannot be read (${code}); expected the path of a PEM file, counted from the configuration's folder`,
+      `cannot be read (${whyUnreadable(error)}); expected the path of a PEM file, counted from the configuration's folder`,
       error,
     );
   }

@@ -182,7 +182,8 @@ async function react(
     hint: error.hint,
     nextTryMs,
   });
-  await sleepUnlessRefreshed(wait, held, () => context.source.refreshSecrets(), clock, signal);
+  const renewed = (): boolean => held && context.source.refreshSecrets?.() === true;
+  await sleepUnlessRefreshed(wait, held, renewed, clock, signal);
 }
 
 /** Sleeps; a hold ends at once when its secret was replaced. */

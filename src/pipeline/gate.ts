@@ -9,6 +9,8 @@ export interface Gate {
   enter(signal: AbortSignal): Promise<Pass>;
   /** Lets the next try through at once: a secret was replaced. */
   reopen(): void;
+  /** Whether the last try that counts has failed. */
+  failing(): boolean;
 }
 
 /** One try. Exactly one of its methods is called, once. */
@@ -69,6 +71,7 @@ export function createGate(clock: Clock): Gate {
         await clock.sleep(Math.min(wait, LOOK_AGAIN_MS), signal);
       }
     },
+    failing: () => failures > 0,
     reopen() {
       notBeforeMs = 0;
     },

@@ -108,7 +108,6 @@ export async function runJob(context: JobContext, job: Job, signal: AbortSignal)
       if (context.patienceMs !== null && faults.failingForMs() + wait > context.patienceMs) throw error;
       if (context.status !== undefined) enterFault(context.status, error, clock.now(), wait);
       await clock.sleep(wait, signal);
-      for (const source of context.sources.values()) source.refreshSecrets();
     }
   }
 }

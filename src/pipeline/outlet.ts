@@ -106,11 +106,11 @@ export function createOutlet(options: OutletOptions): Outlet {
     enterFault(status, error, clock.now(), wait);
   }
 
-  /** During a hold the secret is read again now and then: a replaced one ends the hold at once. */
+  /** During a hold the secret is looked at now and then: a replaced one ends the hold at once, and so does another lane's success. */
   async function probeSecret(wait: number, signal: AbortSignal): Promise<void> {
     const until = clock.monotonic() + wait;
     while (clock.monotonic() < until) {
-      if (sink.refreshSecrets()) return gate.reopen();
+      if (!gate.failing() || sink.refreshSecrets?.() === true) return gate.reopen();
       await clock.sleep(Math.min(SECRET_CHECK_MS, until - clock.monotonic()), signal);
     }
   }

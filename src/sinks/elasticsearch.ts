@@ -1,5 +1,4 @@
 import { ForwardError } from '../model/errors.ts';
-import { withoutEchoes } from './echoes.ts';
 import { openBulk } from './elastic/bulk.ts';
 import { offer, unoffered } from './elastic/bulk.ts';
 import type { BulkOutcome } from './elastic/bulk.ts';
@@ -26,7 +25,7 @@ export const elasticsearch: SinkDefinition<ElasticsearchOptions> = {
   defaultFormat: 'ecs',
   defaultBatch: { maxEvents: 1000, maxBytes: 5 * 1024 * 1024, maxWaitMs: 1000 },
   validate: validateElasticsearch,
-  create: (options, context) => withoutEchoes(options, context, createElasticsearch),
+  create: createElasticsearch,
 };
 
 /**
@@ -77,10 +76,7 @@ function createElasticsearch(options: ElasticsearchOptions, context: SinkContext
         ids.map((id) => [id, copies.get(documentId(id)) ?? 0] as const).filter(([, count]) => count > 0),
       );
     },
-    refreshSecrets: () => {
-      const secrets = [options.api_key, options.password].filter((secret) => secret !== undefined);
-      return [...secrets.map((secret) => secret.refresh()), cluster.refreshTls()].includes(true);
-    },
+    refreshSecrets: () => cluster.refreshTls(),
     close: () => cluster.close(),
   };
 }

@@ -4,16 +4,18 @@ import { gzip } from 'node:zlib';
 import { BY_SENDING } from '../model/check.ts';
 import type { CheckItem, CheckReport } from '../model/check.ts';
 import { describe, ForwardError, oneLine } from '../model/errors.ts';
+import { exchangeWith } from '../net/credentials.ts';
+import type { Show } from '../net/credentials.ts';
 import { mediaType } from '../net/http.ts';
 import type { HttpClient, HttpResponse } from '../net/http.ts';
-import { withoutEchoes } from './echoes.ts';
 import { readHttpAddress } from './http-address.ts';
 import { placeOf, reactionTo, statusFailure, unreadableAnswer } from './http-fates.ts';
 import { contentType, encodeBody, weighItem } from './http/body.ts';
-import { httpSchema, operatorHeaders, successRanges, validateHttp } from './http/options.ts';
+import { httpSchema, successRanges, validateHttp } from './http/options.ts';
 import type { HttpSinkOptions } from './http/options.ts';
 import { deliveryId, signatureHeaders } from './http/signature.ts';
 import { OpenFates } from './open-fates.ts';
+import { showHeaders } from './operator-headers.ts';
 import { openLimitedClient } from './request-limit.ts';
 import { halves, runsWithin, SizeLimit } from './size-limit.ts';
 import type { Batch, Item, Receipt, Sink, SinkContext, SinkDefinition } from './sink.ts';
@@ -29,7 +31,7 @@ export const httpSink: SinkDefinition<HttpSinkOptions> = {
   defaultFormat: 'raw',
   defaultBatch: { maxEvents: 500, maxBytes: 1024 * 1024, maxWaitMs: 1000 },
   validate: validateHttp,
-  create: (options, context) => withoutEchoes(options, context, (own, around) => new HttpSink(own, around)),
+  create: (options, context) => new HttpSink(options, context),
 };
 
 const MAX_RESPONSE_BYTES = 1024 * 1024;
@@ -120,25 +122,32 @@ class HttpSink implements Sink {
     const id = deliveryId(items.map((item) => item.canonical.id));
     const zipped = this.#options.compress === 'gzip';
     const body = zipped ? await compress(text) : Buffer.from(text);
-    const headers = {
-      'content-type': contentType(items, encoding),
-      ...this.#ownHeaders(),
-      ...signatureHeaders(signing_secrets, id, this.#context.clock.now(), text),
-      ...(zipped ? { 'content-encoding': 'gzip' } : {}),
-    };
     const limits = { timeoutMs: request_timeout, maxResponseBytes: MAX_RESPONSE_BYTES };
-    return this.#client.exchange({ method, url: this.#url, headers, body, ...limits }, signal);
+    return exchangeWith(
+      this.#client,
+      async (show) => {
+        const secrets = await Promise.all(signing_secrets.map(show));
+        const headers = {
+          'content-type': contentType(items, encoding),
+          ...(await this.#ownHeaders(show)),
+          ...signatureHeaders(secrets, id, this.#context.clock.now(), text),
+          ...(zipped ? { 'content-encoding': 'gzip' } : {}),
+        };
+        return { method, url: this.#url, headers, body, ...limits };
+      },
+      signal,
+    );
   }
 
-  #ownHeaders(): Readonly<Record<string, string>> {
+  async #ownHeaders(show: Show): Promise<Readonly<Record<string, string>>> {
     const { bearer, username, password } = this.#options;
     const headers = {
       'user-agent': `auditferry/${this.#context.forwarderVersion}`,
-      ...operatorHeaders(this.#options),
+      ...(await showHeaders(this.#options.headers, show)),
     };
-    if (bearer !== undefined) return { ...headers, authorization: `Bearer ${bearer.reveal()}` };
+    if (bearer !== undefined) return { ...headers, authorization: `Bearer ${await show(bearer)}` };
     if (username === undefined || password === undefined) return headers;
-    const pair = Buffer.from(`${username}:${password.reveal()}`).toString('base64');
+    const pair = Buffer.from(`${username}:${await show(password)}`).toString('base64');
     return { ...headers, authorization: `Basic ${pair}` };
   }
 
@@ -168,13 +177,6 @@ class HttpSink implements Sink {
     return text === '' || isHtmlPage(response) ? '' : `: ${text}`;
   }
 
-  #secrets() {
-    const { headers, bearer, password, signing_secrets } = this.#options;
-    return [...Object.values(headers), ...signing_secrets, bearer, password].filter(
-      (one) => one !== undefined,
-    );
-  }
-
   async check(signal: AbortSignal): Promise<CheckReport> {
     const items: CheckItem[] = [];
     try {
@@ -195,8 +197,12 @@ class HttpSink implements Sink {
   /** HEAD carries the credentials and no event; what it cannot prove is said. */
   async #probe(signal: AbortSignal): Promise<readonly CheckItem[]> {
     const limits = { timeoutMs: this.#options.request_timeout, maxResponseBytes: MAX_RESPONSE_BYTES };
-    const request = { method: 'HEAD', url: this.#url, headers: this.#ownHeaders(), ...limits } as const;
-    const { status } = await this.#client.exchange(request, signal);
+    const request = { method: 'HEAD', url: this.#url, ...limits } as const;
+    const { status } = await exchangeWith(
+      this.#client,
+      async (show) => ({ ...request, headers: await this.#ownHeaders(show) }),
+      signal,
+    );
     const reachable: CheckItem = {
       name: 'reachable',
       outcome: 'ok',
@@ -218,8 +224,7 @@ class HttpSink implements Sink {
   }
 
   refreshSecrets(): boolean {
-    const renewed = this.#secrets().map((secret) => secret.refresh());
-    return [...renewed, this.#client.refreshTls?.()].includes(true);
+    return this.#client.refreshTls?.() === true;
   }
 
   async close(): Promise<void> {

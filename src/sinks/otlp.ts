@@ -3,14 +3,15 @@ import { gzip } from 'node:zlib';
 
 import type { CheckReport } from '../model/check.ts';
 import { describe, ForwardError } from '../model/errors.ts';
+import { exchangeWith } from '../net/credentials.ts';
 import { mediaType, retryAfterMs } from '../net/http.ts';
 import type { HttpClient, HttpResponse } from '../net/http.ts';
-import { withoutEchoes } from './echoes.ts';
 import { placeOf, statusFailure, unreadableAnswer } from './http-fates.ts';
 import { OpenFates } from './open-fates.ts';
+import { showHeaders } from './operator-headers.ts';
 import { readAnswer, refusalWords } from './otlp/answer.ts';
 import type { PartialSuccess } from './otlp/answer.ts';
-import { logsUrl, operatorHeaders, otlpSchema, validateOtlp } from './otlp/options.ts';
+import { logsUrl, otlpSchema, validateOtlp } from './otlp/options.ts';
 import type { OtlpOptions } from './otlp/options.ts';
 import { encodeItem, encodeRequest } from './otlp/request.ts';
 import type { EncodedItem } from './otlp/request.ts';
@@ -28,7 +29,7 @@ export const otlp: SinkDefinition<OtlpOptions> = {
   defaultFormat: 'raw',
   defaultBatch: { maxEvents: 1000, maxBytes: 4 * 1024 * 1024, maxWaitMs: 1000 },
   validate: validateOtlp,
-  create: (options, context) => withoutEchoes(options, context, (own, around) => new OtlpSink(own, around)),
+  create: (options, context) => new OtlpSink(options, context),
 };
 
 /** The cap that the specification recommends to servers is 64 MiB, before compression; proxies often take less. */
@@ -121,21 +122,23 @@ class OtlpSink implements Sink {
     const { encoding, headers, resource, request_timeout: timeoutMs } = this.#options;
     const plain = encodeRequest(run, encoding, resource);
     const zipped = this.#options.compress === 'gzip';
-    return this.#client.exchange(
-      {
+    const body = zipped ? await compress(plain) : plain;
+    return exchangeWith(
+      this.#client,
+      async (show) => ({
         method: 'POST',
         url: this.#url,
         headers: {
           'user-agent': `auditferry/${this.#context.forwarderVersion}`,
           accept: MEDIA_TYPES[encoding],
-          ...operatorHeaders(headers),
+          ...(await showHeaders(headers, show)),
           'content-type': MEDIA_TYPES[encoding],
           ...(zipped ? { 'content-encoding': 'gzip' } : {}),
         },
-        body: zipped ? await compress(plain) : plain,
+        body,
         timeoutMs,
         maxResponseBytes: ANSWER_LIMIT_BYTES,
-      },
+      }),
       signal,
     );
   }
@@ -190,8 +193,7 @@ class OtlpSink implements Sink {
   }
 
   refreshSecrets(): boolean {
-    const renewed = Object.values(this.#options.headers).map((secret) => secret.refresh());
-    return [...renewed, this.#client.refreshTls?.()].includes(true);
+    return this.#client.refreshTls?.() === true;
   }
 
   async close(): Promise<void> {

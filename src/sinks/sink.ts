@@ -68,8 +68,11 @@ export interface Sink {
    * At most 1000 ids a call.
    */
   holds?(ids: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, number>>;
-  /** Reads its credentials again from where they came from. Returns whether one changed. */
-  refreshSecrets(): boolean;
+  /**
+   * Whether it was given another credential, such as a certificate, since it used one last: then a hold may end. Secrets of its options
+   * are seen to in echoes.ts.
+   */
+  refreshSecrets?(): boolean;
   /** Lets go of connections and files. Safe to call twice and without `send`. */
   close(): Promise<void>;
 }

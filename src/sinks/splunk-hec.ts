@@ -1,7 +1,6 @@
 import type { CheckReport } from '../model/check.ts';
 import { ForwardError } from '../model/errors.ts';
 import type { HttpClient } from '../net/http.ts';
-import { withoutEchoes } from './echoes.ts';
 import { placeOf } from './http-fates.ts';
 import { OpenFates } from './open-fates.ts';
 import { openLimitedClient } from './request-limit.ts';
@@ -29,8 +28,7 @@ export const splunkHecSink: SinkDefinition<SplunkOptions> = {
   defaultFormat: 'cim',
   defaultBatch: { maxEvents: 1000, maxBytes: 1024 * 1024, maxWaitMs: 1000 },
   validate: validateSplunk,
-  create: (options, context) =>
-    withoutEchoes(options, context, (own, around) => new SplunkHecSink(own, around)),
+  create: (options, context) => new SplunkHecSink(options, context),
 };
 
 /** Splunk Cloud refuses bodies somewhere between 5,242,881 and 6,000,000 bytes before compression. */
@@ -259,13 +257,7 @@ class SplunkHecSink implements Sink {
   }
 
   refreshSecrets(): boolean {
-    const secrets = [this.#options.token, this.#options.search?.token].filter((one) => one !== undefined);
-    const clients = [this.#client, this.#searchClient];
-    const renewed = [
-      ...secrets.map((secret) => secret.refresh()),
-      ...clients.map((one) => one?.refreshTls?.()),
-    ];
-    return renewed.includes(true);
+    return [this.#client, this.#searchClient].map((one) => one?.refreshTls?.()).includes(true);
   }
 
   async close(): Promise<void> {

@@ -88,8 +88,8 @@ export interface Source {
   state(): SourceState;
   /** What is known of the installation: the same object until something new is. */
   origin(): SourceOrigin;
-  /** Reads its credentials again from where they came from. Returns whether one changed. */
-  refreshSecrets(): boolean;
+  /** Whether it was given another credential since it used one last: then a hold may end. Secrets of its options are seen to in echoes.ts. */
+  refreshSecrets?(): boolean;
   close(): Promise<void>;
 }
 

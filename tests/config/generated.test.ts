@@ -69,7 +69,7 @@ describe('the schema for editors', () => {
   });
 
   test('holds no keyword of our own', () => {
-    for (const keyword of ['duration', 'size', 'secret', 'path', 'listen', 'discriminator']) {
+    for (const keyword of ['duration', 'size', 'secret', 'header', 'path', 'listen', 'discriminator']) {
       expect(schemaText()).not.toContain(`"${keyword}": true`);
     }
     expect(schemaText()).not.toContain('"propertyName"');

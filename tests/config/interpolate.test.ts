@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -10,6 +11,12 @@ let folder = '';
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'auditferry-interpolate-'));
   writeFileSync(join(folder, 'key'), 'from the file \r\n\n');
+  writeFileSync(join(folder, 'large'), 'a'.repeat(65_537));
+  writeFileSync(join(folder, 'as large as can be'), 'a'.repeat(65_536));
+  symlinkSync('/dev/zero', join(folder, 'endless'));
+  symlinkSync('round', join(folder, 'round'));
+  symlinkSync('key', join(folder, 'link'));
+  execFileSync('mkfifo', [join(folder, 'pipe')]);
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -32,6 +39,8 @@ describe('what is put in', () => {
     ['${EMPTY:-fallback}', 'fallback'],
     ['${EMPTY}', ''],
     ['${file:key}', 'from the file'],
+    ['${file:link}', 'from the file'],
+    ['${file:as large as can be}', 'a'.repeat(65_536)],
     ['$${NAME}', '${NAME}'],
     ['5$', '5$'],
     ['^a$|^b$', '^a$|^b$'],
@@ -52,7 +61,12 @@ describe('what is refused', () => {
     ['${MISSING}', /environment variable MISSING is not set/],
     ['${toString}', /environment variable toString is not set/],
     ['${file:nowhere}', /file nowhere cannot be read \(ENOENT\)/],
-    ['${file:.}', /file \. cannot be read/],
+    ['${file:.}', /file \. cannot be read \(it is a directory, not a regular file\)/],
+    ['${file:/dev/zero}', /file \/dev\/zero cannot be read \(it is a device, not a regular file\)/],
+    ['${file:endless}', /file endless cannot be read \(it is a device, not a regular file\)/],
+    ['${file:pipe}', /file pipe cannot be read \(it is a pipe, not a regular file\)/],
+    ['${file:large}', /file large cannot be read \(it is larger than 65536 bytes\)/],
+    ['${file:round}', /file round cannot be read \(ELOOP\)/],
   ])('%s', (text, message) => {
     expect(() => read(text)).toThrow(message);
   });

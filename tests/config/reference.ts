@@ -195,6 +195,7 @@ function typeOf(schema: Schema): string {
     ['duration', 'duration'],
     ['size', 'size'],
     ['secret', 'secret'],
+    ['header', 'text or secret'],
     ['path', 'path'],
     ['listen', 'address'],
   ];

@@ -278,7 +278,7 @@ function registerPlain(options: SinkContractOptions): void {
         ...bench.warnings,
       ];
       const shown = inspect(told, { depth: 9, maxStringLength: Infinity });
-      for (const secret of secretTexts) expect(shown).not.toContain(secret);
+      for (const secret of secretTexts) expect(readable(shown, secret)).toBeUndefined();
       expect(shown).toMatch(/refused|answered|status/);
     });
   }
@@ -287,6 +287,15 @@ function registerPlain(options: SinkContractOptions): void {
     await bench.harness.sink.close();
     await bench.harness.sink.close();
   });
+}
+
+/** Six characters of a secret in a row that can still be read, in whatever writing a receiver quotes it. */
+function readable(shown: string, secret: string): string | undefined {
+  const text = shown.replaceAll('[secret]', '').toLowerCase();
+  const bare = secret.replace(/^Bearer /, '').toLowerCase();
+  const runs = [...bare.slice(5)].map((_, at) => bare.slice(at, at + 6));
+  const separated = text.replaceAll(/[^a-z0-9]/g, '');
+  return runs.find((run) => text.includes(run) || separated.includes(Buffer.from(run).toString('hex')));
 }
 
 /** As the deliver loop does it, with a receipt that is checked before it is believed. */

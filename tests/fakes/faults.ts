@@ -204,8 +204,22 @@ export function plainAnswer(fault: Fault, nowMs: number): FakeAnswer {
 }
 
 /** The credentials of a request as a careless receiver quotes them. */
+/** As they came, cut, in capitals, escaped for HTML, in hex and in base64. */
 function wordsOf({ headers }: FakeRequest): string {
-  return `bad token ${headers.authorization ?? ''} of you`;
+  const value = headers.authorization ?? '';
+  const bare = value.slice(value.indexOf(' ') + 1);
+  const bytes = Buffer.from(bare);
+  return [
+    `bad token ${value} of you`,
+    `cut ${bare.slice(0, 9)}…`,
+    bare.toUpperCase(),
+    bare.replaceAll('-', '&#x2d;').replaceAll('=', '&equals;'),
+    bytes
+      .toString('hex')
+      .toUpperCase()
+      .replace(/..(?=.)/g, '$&:'),
+    bytes.toString('base64'),
+  ].join(' | ');
 }
 
 function plainEcho(status: number, words: string): FakeAnswer {

@@ -1,7 +1,7 @@
 import { format, inspect } from 'node:util';
 import { expect, test } from 'vitest';
 
-import { Secret } from '../../src/model/secret.ts';
+import { Secret, secretsWithin } from '../../src/model/secret.ts';
 
 const VALUE = 'hunter2-hunter2';
 
@@ -21,82 +21,109 @@ test('no way of printing shows the value', () => {
   expect(holder.key.reveal()).toBe(VALUE);
 });
 
-test('a changed value is in use at once, and an unreadable one keeps the old', () => {
-  let read = (): string => 'one';
-  const secret = new Secret(() => read());
-  expect(secret.refresh()).toBe(false);
-  read = () => 'two';
-  expect(secret.reveal()).toBe('two');
-  read = () => {
-    throw new Error('gone for a moment');
+/** A secret whose source can be written anew. */
+function rotating(first: string): { secret: Secret; write: (value: string | Error) => void } {
+  let now: string | Error = first;
+  const read = (): string => {
+    if (now instanceof Error) throw now;
+    return now;
   };
+  return { secret: new Secret(read), write: (value) => (now = value) };
+}
+
+test('a changed value is in use at once; one that cannot be read, or is empty, keeps the old', async () => {
+  const { secret, write } = rotating('one');
+  expect(await secret.get()).toEqual({ value: 'one', version: 1 });
+  write(new Error('gone for a moment'));
+  expect(await secret.get()).toEqual({ value: 'one', version: 1 });
+  write('');
+  expect(await secret.get()).toEqual({ value: 'one', version: 1 });
+  write('two');
+  expect(await secret.get()).toEqual({ value: 'two', version: 2 });
   expect(secret.reveal()).toBe('two');
 });
 
-test('a refusal that comes before the change is seen finds the new value', () => {
-  let read = (): string => 'one';
-  const secret = new Secret(() => read());
-  read = () => 'two';
-  expect(secret.refresh()).toBe(true);
-  expect(secret.reveal()).toBe('two');
+test('nothing but a refusal leads back to the old value', async () => {
+  const { secret, write } = rotating('old');
+  await secret.get();
+  write('new');
+  for (let tries = 0; tries < 5; tries += 1) {
+    expect(secret.renewed()).toBe(tries === 0);
+    expect((await secret.get()).value).toBe('new');
+  }
 });
 
-test('a new value that is refused gives way to the old one, and once more to the new one', () => {
-  let read = (): string => 'old';
-  const secret = new Secret(() => read());
-  read = () => 'new';
-  expect(secret.reveal()).toBe('new');
-  expect(secret.refresh()).toBe(true);
-  expect(secret.reveal()).toBe('old');
-  expect(secret.refresh()).toBe(true);
-  expect(secret.reveal()).toBe('new');
-  expect(secret.refresh()).toBe(false); // both are refused: hold, and no hot loop
-  expect(secret.reveal()).toBe('new');
-  read = () => 'third';
-  expect(secret.refresh()).toBe(true);
-  expect(secret.reveal()).toBe('third');
+test('a new value that is refused gives way to the old one, and to the new one again once both are refused', async () => {
+  const { secret, write } = rotating('old');
+  write('new');
+  expect(await secret.get()).toEqual({ value: 'new', version: 2 });
+  expect(secret.refused(2)).toBe(true);
+  expect(await secret.get()).toEqual({ value: 'old', version: 1 });
+  expect(secret.refused(1)).toBe(true);
+  expect(await secret.get()).toEqual({ value: 'new', version: 2 });
+  expect(secret.refused(2)).toBe(false); // both are refused: hold, and no hot loop
+  expect(secret.renewed()).toBe(false);
+  write('third');
+  expect(secret.renewed()).toBe(true);
+  expect((await secret.get()).value).toBe('third');
 });
 
-test('a text is freed of every value that was in use', () => {
-  let read = (): string => 'first-value';
-  const secret = new Secret(() => read());
-  read = () => 'second-value';
-  secret.reveal();
-  expect(secret.hide('no first-value, no second-value here')).toBe('no [secret], no [secret] here');
+test('two lanes that are refused with the same value come to the old one, not back to the new', async () => {
+  const { secret, write } = rotating('old');
+  write('new');
+  const lanes = [await secret.get(), await secret.get()];
+  for (const { version } of lanes) expect(secret.refused(version)).toBe(true);
+  expect((await secret.get()).value).toBe('old');
 });
 
-test.each([
-  ['within JSON', 'pass"word\\1', undefined, 'you sent {"as":"pass\\"word\\\\1"}'],
-  ['within an address', 'pass word/1', undefined, 'GET /?token=pass%20word%2F1'],
-  ['without its scheme', 'Bearer 0123-abcd-token', undefined, 'bad token 0123-abcd-token.'],
-  [
-    'as Basic credentials',
-    'pass-word-1',
-    'ana',
-    `Basic ${Buffer.from('ana:pass-word-1').toString('base64')}`,
-  ],
-  [
-    'decoded',
-    `Basic ${Buffer.from('ana:pass-word-1').toString('base64')}`,
-    undefined,
-    'no user ana:pass-word-1',
-  ],
-  [
-    'decoded, the password alone',
-    Buffer.from('key:pass-word-1').toString('base64'),
-    undefined,
-    'key has no pass-word-1',
-  ],
-  ['cut', 'a-token-of-length', undefined, 'bad token a-token-of…'],
-])('a text is freed of a value %s', (_how, value, username, text) => {
-  const clean = Secret.of(value).hide(text, username);
-  expect(clean).toContain('[secret]');
-  expect(clean).not.toMatch(/pass.{0,4}word|0123|a-token|YW5h/);
+test('a refusal that comes late says nothing about what replaced the value meanwhile', async () => {
+  const { secret, write } = rotating('one');
+  const { version } = await secret.get();
+  write('two');
+  expect(secret.refused(version)).toBe(true);
+  expect((await secret.get()).value).toBe('two');
+  expect(secret.refused(version)).toBe(true);
+  expect((await secret.get()).value).toBe('two');
+  expect(secret.refused(99)).toBe(true);
 });
 
-test('other words stay as they are', () => {
-  const text = 'a-to… is cut, a-token is not: "[secret]"';
-  expect(Secret.of('another-token').hide(text)).toBe(text);
+test('a file that was half written, and refused, gives way to the one before until it is whole', async () => {
+  const { secret, write } = rotating('old-key');
+  await secret.get();
+  write('new-');
+  expect(secret.refused((await secret.get()).version)).toBe(true);
+  expect((await secret.get()).value).toBe('old-key');
+  write('new-key');
+  expect((await secret.get()).value).toBe('new-key');
+});
+
+test('a value that is written back is another version', async () => {
+  const { secret, write } = rotating('one');
+  secret.refused((await secret.get()).version);
+  write('two');
+  secret.refused((await secret.get()).version);
+  write('one');
+  expect(await secret.get()).toEqual({ value: 'one', version: 3 });
+});
+
+test('what was used of late is known, for taking it out of what is shown', async () => {
+  const { secret, write } = rotating('1');
+  for (const value of ['2', '3', '4']) {
+    write(value);
+    await secret.get();
+  }
+  expect(secret.known()).toEqual(['4', '3', '2']);
+});
+
+test('secrets are found wherever they stand, a password with its user name', () => {
+  const [one, two, three] = ['a', 'b', 'c'].map((value) => Secret.of(value));
+  const options = { username: 'ana', password: one, search: { token: two, other: 'text' }, list: [three] };
+  expect(secretsWithin(options)).toEqual([
+    { secret: one, username: 'ana' },
+    { secret: two, username: undefined },
+    { secret: three, username: undefined },
+  ]);
+  expect(secretsWithin('text')).toEqual([]);
 });
 
 test('a secret that cannot be read at first is an error at once', () => {

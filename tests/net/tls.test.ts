@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { expect, it, test } from 'vitest';
 
 import { makeCertificate } from '../fakes/certificates.ts';
+import { openTlsFiles, tlsProblems } from '../../src/net/tls-files.ts';
 import { assertPinned, isCertificateError } from '../../src/net/tls.ts';
 
 const one = makeCertificate({ name: 'one' });
@@ -27,4 +28,16 @@ test.each([
   ['', false],
 ])('whether %s is about a certificate: %s', (code, about) => {
   expect(isCertificateError(code)).toBe(about);
+});
+
+it('a file that never ends, or is none, is refused before anything starts', () => {
+  const tls = { ca_file: '/dev/zero', cert_file: '/', key_file: '/dev/null' };
+  expect(
+    tlsProblems(tls, 'tls').map(({ path, problem }) => `${path} ${problem.split(';')[0] ?? ''}`),
+  ).toEqual([
+    'tls.ca_file cannot be read (it is a device, not a regular file)',
+    'tls.cert_file cannot be read (it is a directory, not a regular file)',
+    'tls.key_file cannot be read (it is a device, not a regular file)',
+  ]);
+  expect(() => openTlsFiles(tls, () => {})).toThrow('tls.ca_file cannot be read (it is a device');
 });

@@ -194,6 +194,17 @@ describe('a failure', () => {
     await elapse(done);
   });
 
+  it('that passes says nothing about the key, and does not ask for another one', async () => {
+    const source = fakeSource(failing(new ForwardError('transient', '503')));
+    let asked = 0;
+    source.refreshSecrets = () => (asked += 1) > 0;
+    const { stop, done } = run(source);
+    await elapse(clock.sleep(5 * MINUTE));
+    expect(asked).toBe(0);
+    stop.abort(new Error('enough'));
+    await elapse(done);
+  });
+
   it.each([new ForwardError('corrupt', 'broken'), new ForwardError('config', 'wrong')])(
     'that no waiting can fix is thrown: %s',
     async (error) => {

@@ -321,7 +321,7 @@ describe('what nobody foresaw', () => {
       {
         loose: {
           ...loose,
-          refreshSecrets: loose.refreshSecrets,
+          refreshSecrets: () => loose.refreshSecrets?.() === true,
           send: (batch, signal) => {
             if (broken) throw new ForwardError('denied', 'bad token');
             return loose.send(batch, signal);

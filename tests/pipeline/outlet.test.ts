@@ -187,6 +187,19 @@ describe('a failure', () => {
     expect(clock.monotonic() - before).toBeLessThanOrEqual(3 * SECOND);
   });
 
+  it('denied ends for every lane once one of them is let in again', async () => {
+    let tries = 0;
+    const { outlet, sink } = setUp((batch, signal) => {
+      tries += 1;
+      if (tries <= 2) throw new ForwardError('denied', 'bad token', { retryAfterMs: 30 * MINUTE });
+      return takeAll(batch, signal);
+    });
+    const renewals = [false, false, false, true]; // it is told to the lane that asks first, and once
+    sink.refreshSecrets = () => renewals.shift() ?? false;
+    await elapse(Promise.all([outlet.settle(makeItems(1), quiet), outlet.settle(makeItems(1), quiet)]));
+    expect(clock.monotonic()).toBeLessThan(10 * SECOND);
+  });
+
   it.each(['transient', 'denied'] as const)('%s that outlasts the patience is thrown', async (kind) => {
     const { outlet } = setUp(inTurn(new ForwardError(kind, 'down')), { patienceMs: 5 * MINUTE });
     await expect(elapse(outlet.settle(makeItems(1), quiet))).rejects.toThrow('down');

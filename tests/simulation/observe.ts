@@ -42,9 +42,9 @@ export function observe(world: World, checkers: readonly Checker[], status: () =
       for (const checker of checkers) checker.logged?.(line);
     },
     noteSecret(name, secret) {
-      const refresh = secret.refresh.bind(secret);
-      secret.refresh = () => {
-        const changed = refresh();
+      const renewed = secret.renewed.bind(secret);
+      secret.renewed = () => {
+        const changed = renewed();
         const isSource = name === 'platform';
         const loop = isSource ? status()?.sources.get(name) : status()?.sinks.get(name);
         if (changed && loop?.state === 'held') {

@@ -2,6 +2,7 @@ import type { Secret } from '../../src/model/secret.ts';
 import type { DaemonParts, SinkPart } from '../../src/pipeline/daemon.ts';
 import type { Format } from '../../src/formats/format.ts';
 import { randomFrom } from '../../src/simulator/random.ts';
+import type { CloudqueryOptions } from '../../src/sources/cloudquery/options.ts';
 import type { Source } from '../../src/sources/source.ts';
 import type { Life } from './life.ts';
 import type { Observer } from './observe.ts';
@@ -26,28 +27,28 @@ export function buildParts(
     countsAhead: () => world.countsAhead,
     asked: watch.asked,
   });
-  const source = product.createCloudquery(
-    {
-      url: 'http://platform.example',
-      api_key: watch.noteSecret('platform', secret('platform')),
-      start: '30d',
-      overlap: scenario.overlapMs,
-      audit_horizon: scenario.horizonMs,
-      rate_limit: { requests_per_second: 20, concurrent: scenario.sourceConcurrent },
-      filters: {
-        event_type: scenario.sourceOnly === '' ? [] : [`*${scenario.sourceOnly}*`],
-        user: [],
-        team: [],
-        entity: [],
-        ip_address: [],
-        search: '',
-      },
-      request_timeout: 30_000,
-      max_response_size: 64 * 2 ** 20,
-      api: 'v2',
+  const options: CloudqueryOptions = {
+    url: 'http://platform.example',
+    api_key: watch.noteSecret('platform', secret('platform')),
+    start: '30d',
+    overlap: scenario.overlapMs,
+    audit_horizon: scenario.horizonMs,
+    rate_limit: { requests_per_second: 20, concurrent: scenario.sourceConcurrent },
+    filters: {
+      event_type: scenario.sourceOnly === '' ? [] : [`*${scenario.sourceOnly}*`],
+      user: [],
+      team: [],
+      entity: [],
+      ip_address: [],
+      search: '',
     },
-    { name: 'platform', warn: () => {}, clock: life.clock, forwarderVersion: '0' },
-    wire,
+    request_timeout: 30_000,
+    max_response_size: 64 * 2 ** 20,
+    api: 'v2',
+  };
+  const context = { name: 'platform', warn: () => {}, clock: life.clock, forwarderVersion: '0' };
+  const source = product.cleanSource(options, context, (around) =>
+    product.createCloudquery(options, around, wire),
   );
   const present = [...facts.receivers].filter(([name]) => !world.away.has(name));
   const sinks = present.map(([name, receiver], index): [string, SinkPart] => {

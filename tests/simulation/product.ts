@@ -9,5 +9,6 @@ export { ForwardError } from '../../src/model/errors.ts';
 export { Secret } from '../../src/model/secret.ts';
 export { startDaemon } from '../../src/pipeline/daemon.ts';
 export { createLimit } from '../../src/pipeline/rate-limit.ts';
+export { cleanSource } from '../../src/sources/echoes.ts';
 export { createCloudquery } from '../../src/sources/cloudquery/source.ts';
 export { readProgress } from '../../src/sources/cloudquery/windows.ts';

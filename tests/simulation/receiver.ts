@@ -95,7 +95,7 @@ export function createReceiverSink(
       }
     },
     check: async () => ({ items: [] }),
-    refreshSecrets: () => secret.refresh(),
+    refreshSecrets: () => secret.renewed(),
     close: async () => {},
   };
 
@@ -105,7 +105,7 @@ export function createReceiverSink(
     await life.sleep(random.unit() * scenario.latencyMs, signal);
     if (far.down || chance(scenario.loseRequest)) throw transient('the connection was refused');
     if (chance(scenario.oddError)) throw new TypeError(ODD_ERROR);
-    if (secret.reveal() !== far.key) throw new product.ForwardError('denied', `${name} answered 401`);
+    if (!(await isLetIn())) throw new product.ForwardError('denied', `${name} answered 401`);
     if (chance(scenario.tooMany))
       throw transient(`${name} answered 429`, { retryAfterMs: 1000 * random.below(20) });
     if (chance(scenario.serverError)) throw transient(`${name} answered 503`);
@@ -120,6 +120,14 @@ export function createReceiverSink(
     if (chance(scenario.loseResponse)) throw transient('the connection was reset', { ambiguous: true });
     unheard.length = 0;
     return { fates, ...(taken < fates.length ? { slowDown: true, retryAfterMs: 2000 } : {}) };
+  }
+
+  async function isLetIn(): Promise<boolean> {
+    for (;;) {
+      const { value, version } = await secret.get();
+      if (value === far.key) return true;
+      if (!secret.refused(version)) return false;
+    }
   }
 
   function take(item: Item): Fate {

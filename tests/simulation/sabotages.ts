@@ -21,8 +21,8 @@ const WINDOWS = '/src/sources/cloudquery/windows.ts';
 const READ_WINDOW = '/src/sources/cloudquery/read-window.ts';
 const READ_WINDOWS = '/src/sources/cloudquery/read-windows.ts';
 const RECOUNT = '/src/sources/cloudquery/recount.ts';
-const CLIENT = '/src/sources/cloudquery/client.ts';
 const IDENTITY = '/src/checkpoint/sqlite/identity.ts';
+const HIDE = '/src/model/hide.ts';
 
 export const sabotages: readonly Sabotage[] = [
   {
@@ -313,14 +313,8 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'key-in-the-error',
-    what: 'an error quotes the API key',
-    edits: [
-      {
-        file: CLIENT,
-        find: 'const where = `${url.origin}${url.pathname}`;',
-        replace: 'const where = `${url.origin}${url.pathname}?key=${options.apiKey.reveal()}`;',
-      },
-    ],
+    what: 'what the Platform quotes is told as it came',
+    edits: [{ file: HIDE, find: 'return cover(text, searches);', replace: 'return text;' }],
     caughtBy: ['secrets'],
   },
   {

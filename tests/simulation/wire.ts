@@ -36,12 +36,18 @@ export function createWire(
       await life.sleep((random.unit() * options.latencyMs) / 2, signal);
       if (answer.fault === 'reset') throw failure('the connection was reset');
       const text = options.countsAhead() ? countAhead(answer.body) : answer.body;
-      const body = Buffer.from(text);
+      const body = Buffer.from(answer.status === 401 ? quoting(headers['authorization'] ?? '') : text);
       const cut = answer.fault === 'truncate' ? body.subarray(0, Math.floor(body.length / 2)) : body;
       return { status: answer.status, headers: answer.headers, body: cut };
     },
     close: async () => {},
   };
+}
+
+/** As gateways do: the key that they refuse, as it came and in the ways in which it passes through templates. */
+function quoting(key: string): string {
+  const message = `no ${key}, ${key.toUpperCase()}, ${key.replaceAll('-', '&#45;')}`;
+  return JSON.stringify({ message, status: 401 });
 }
 
 function countAhead(body: string): string {

@@ -1,9 +1,11 @@
+import { inspect } from 'node:util';
+
 import { expect, it } from 'vitest';
 
 import { ForwardError } from '../../src/model/errors.ts';
 import { Secret } from '../../src/model/secret.ts';
 import { withoutEchoes } from '../../src/sinks/echoes.ts';
-import type { Sink, SinkContext } from '../../src/sinks/sink.ts';
+import type { Sink, SinkContext, SinkDefinition } from '../../src/sinks/sink.ts';
 import { testClock } from '../contract/clock.ts';
 
 const PAIR = Buffer.from('ana:pass-word-1').toString('base64');
@@ -12,29 +14,36 @@ const OPTIONS = {
   password: Secret.of('pass-word-1'),
   search: { token: Secret.of('search-token') },
   list: [Secret.of('in-a-list')],
+  url: 'https://hook.example/in?tenant=blue&code=1&sig=0123-of-a-query',
 };
-const SAID = `pass-word-1, Basic ${PAIR}, search-token, in-a-list`;
-const SHOWN = '[secret], Basic [secret], [secret], [secret]';
+const SAID = `pass-word-1, Basic ${PAIR}, SEARCH-TOK&#69;N, in-a-list, %30123-of-a-query`;
+const SHOWN = '[secret], Basic [secret], [secret], [secret], [secret]';
 const { signal } = new AbortController();
 
-function open(over: Partial<Sink>, warnings: string[] = []) {
+function open(over: Partial<Sink>, warnings: string[] = [], options: object = OPTIONS) {
   const context: SinkContext = {
     name: 'one',
     warn: (line) => void warnings.push(line),
     clock: testClock(),
     forwarderVersion: '0.0.0-test',
   };
-  return withoutEchoes(OPTIONS, context, (_options, around) => {
-    around.warn(SAID);
-    return {
-      delivery: 'sent',
-      send: () => Promise.resolve({ fates: [] }),
-      check: () => Promise.resolve({ items: [] }),
-      refreshSecrets: () => true,
-      close: () => Promise.resolve(),
-      ...over,
-    };
-  });
+  const definition: SinkDefinition<object> = {
+    type: 'made-up',
+    schema: { description: '', properties: {} },
+    defaultFormat: 'raw',
+    defaultBatch: { maxEvents: 1, maxBytes: 1, maxWaitMs: 1 },
+    create(_options, around) {
+      around.warn(SAID);
+      return {
+        delivery: 'sent',
+        send: () => Promise.resolve({ fates: [] }),
+        check: () => Promise.resolve({ items: [] }),
+        close: () => Promise.resolve(),
+        ...over,
+      };
+    },
+  };
+  return withoutEchoes(definition).create(options, context);
 }
 
 it('finds credentials wherever they stand in the options, and takes them out of whatever is told', async () => {
@@ -93,4 +102,32 @@ it('throws what was thrown, unless that shows something: then without its cause'
     hint: SHOWN,
   });
   expect((error as Error).cause).toBeUndefined();
+});
+
+it('cleans the stack of a fault of our own as well, and lets the reason of an abort pass', async () => {
+  const fault = new TypeError(`no ${SAID}`);
+  const sink = open({ send: () => Promise.reject(fault) });
+  const error = (await sink.send({ items: [], attempt: 1 }, signal).catch((one: unknown) => one)) as Error;
+  expect(error.name).toBe('TypeError');
+  expect(error.message).toBe(`no ${SHOWN}`);
+  expect(error.stack).toContain('echoes.test.ts');
+  expect(inspect(error)).not.toMatch(/pass-word|0123|in-a-list/);
+  await expect(sink.send({ items: [], attempt: 1 }, AbortSignal.abort(fault))).rejects.toBe(fault);
+});
+
+it('ends a hold for a new secret, and for what the sink itself was given anew', async () => {
+  let value = 'one-value';
+  const token = new Secret(() => value);
+  let certificate = false;
+  const sink = open({ refreshSecrets: () => certificate }, [], { token });
+  value = 'two-values';
+  expect(sink.refreshSecrets?.()).toBe(false); // nobody has used the one before
+  await token.get();
+  expect(sink.refreshSecrets?.()).toBe(false);
+  value = 'three-values';
+  expect(sink.refreshSecrets?.()).toBe(true);
+  await token.get();
+  expect(sink.refreshSecrets?.()).toBe(false);
+  certificate = true;
+  expect(sink.refreshSecrets?.()).toBe(true);
 });

@@ -2,6 +2,8 @@ import { ForwardError } from '../../model/errors.ts';
 import { isRecord } from './json.ts';
 import { openLimitedClient } from '../request-limit.ts';
 import type { SinkContext } from '../sink.ts';
+import { exchangeWith } from '../../net/credentials.ts';
+import type { Show } from '../../net/credentials.ts';
 import type { HttpClient, HttpResponse } from '../../net/http.ts';
 import type { TlsOptions } from '../../net/tls.ts';
 
@@ -36,7 +38,7 @@ export interface Cluster {
 export interface ClusterOptions {
   readonly urls: readonly URL[];
   /** Called for each request, so that a credential read again is used at once. */
-  readonly authorization: () => string | undefined;
+  readonly authorization: (show: Show) => Promise<string | undefined>;
   readonly timeoutMs: number;
   readonly tls?: TlsOptions | undefined;
   readonly context: SinkContext;
@@ -89,21 +91,24 @@ async function askNode(
   url: URL,
   signal: AbortSignal,
 ): Promise<ClusterAnswer> {
-  const authorization = options.authorization();
-  const response = await client.exchange(
-    {
-      method: request.method,
-      url,
-      headers: {
-        accept: 'application/json',
-        'user-agent': `auditferry/${options.context.forwarderVersion}`,
-        ...(request.body === undefined ? {} : { 'content-type': 'application/json' }),
-        ...request.headers,
-        ...(authorization === undefined ? {} : { authorization }),
-      },
-      ...(request.body === undefined ? {} : { body: request.body }),
-      timeoutMs: options.timeoutMs,
-      maxResponseBytes: ANSWER_LIMIT_BYTES,
+  const headers = {
+    accept: 'application/json',
+    'user-agent': `auditferry/${options.context.forwarderVersion}`,
+    ...(request.body === undefined ? {} : { 'content-type': 'application/json' }),
+    ...request.headers,
+  };
+  const response = await exchangeWith(
+    client,
+    async (show) => {
+      const authorization = await options.authorization(show);
+      return {
+        method: request.method,
+        url,
+        headers: authorization === undefined ? headers : { ...headers, authorization },
+        ...(request.body === undefined ? {} : { body: request.body }),
+        timeoutMs: options.timeoutMs,
+        maxResponseBytes: ANSWER_LIMIT_BYTES,
+      };
     },
     signal,
   );

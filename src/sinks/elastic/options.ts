@@ -3,6 +3,7 @@ import { problemsOf } from '../../model/option-problems.ts';
 import type { OptionProblem } from '../../model/option-problems.ts';
 import type { PartSchema } from '../../model/part.ts';
 import type { Secret } from '../../model/secret.ts';
+import type { Show } from '../../net/credentials.ts';
 import { clientProblems } from '../../net/http.ts';
 import { tlsSchema } from '../../net/tls.ts';
 import type { TlsOptions } from '../../net/tls.ts';
@@ -152,17 +153,19 @@ export function readAddresses(options: ElasticsearchOptions): readonly URL[] {
 }
 
 /** Gives the Authorization header for the next request. */
-export function readAuthorization(options: ElasticsearchOptions): () => string | undefined {
+export function readAuthorization(
+  options: ElasticsearchOptions,
+): (show: Show) => Promise<string | undefined> {
   const { api_key: apiKey, username, password } = options;
-  if (apiKey !== undefined) return () => apiKeyHeader(apiKey);
-  if (username !== undefined && password !== undefined) {
-    return () => `Basic ${Buffer.from(`${username}:${password.reveal()}`).toString('base64')}`;
-  }
-  return () => undefined;
+  return async (show) => {
+    if (apiKey !== undefined) return apiKeyHeader(await show(apiKey));
+    if (username === undefined || password === undefined) return undefined;
+    return `Basic ${Buffer.from(`${username}:${await show(password)}`).toString('base64')}`;
+  };
 }
 
-function apiKeyHeader(apiKey: Secret): string {
-  const value = apiKey.reveal().trim();
+function apiKeyHeader(apiKey: string): string {
+  const value = apiKey.trim();
   if (!/^[\x21-\x7e]+$/.test(value)) {
     throw new ForwardError(
       'denied',

@@ -7,6 +7,8 @@ import { clientProblems } from '../../net/http.ts';
 import { tlsSchema } from '../../net/tls.ts';
 import type { TlsOptions } from '../../net/tls.ts';
 import { readHttpAddress } from '../http-address.ts';
+import { headerReads, headersSchema } from '../operator-headers.ts';
+import type { OperatorHeaders } from '../operator-headers.ts';
 import type { Encoding } from './body.ts';
 import { signingKey } from './signature.ts';
 
@@ -14,7 +16,7 @@ export interface HttpSinkOptions {
   readonly url: string;
   readonly method: 'POST' | 'PUT';
   readonly encoding: Encoding;
-  readonly headers: Readonly<Record<string, Secret>>;
+  readonly headers: OperatorHeaders;
   readonly bearer?: Secret;
   readonly username?: string;
   readonly password?: Secret;
@@ -45,13 +47,7 @@ export const httpSchema: PartSchema = {
       default: 'ndjson',
       description: 'One document per line, or one JSON array per request.',
     },
-    headers: {
-      type: 'object',
-      default: {},
-      propertyNames: { pattern: "^[A-Za-z0-9!#$%&'*+.^_|~-]+$" },
-      additionalProperties: { type: 'string', secret: true },
-      description: 'Further request headers; every value is treated as a secret.',
-    },
+    headers: headersSchema,
     bearer: { type: 'string', secret: true, description: 'Token for `Authorization: Bearer`.' },
     username: { type: 'string', minLength: 1, pattern: '^[^:]+$', description: 'User for HTTP Basic.' },
     password: { type: 'string', secret: true, description: 'Password for HTTP Basic.' },
@@ -104,7 +100,6 @@ export const httpSchema: PartSchema = {
   },
 };
 
-/** Headers that the sink itself decides. */
 const OWN_HEADERS = new Set([
   'connection',
   'content-encoding',
@@ -122,37 +117,20 @@ export function validateHttp(options: HttpSinkOptions): readonly OptionProblem[]
   return [
     ...problemsOf([
       ['url', () => readHttpAddress(options.url)],
-      ...Object.entries(headers).map(
-        ([name, value]) => [`headers.${name}`, () => operatorHeader(name, value, options)] as const,
-      ),
+      ...headerReads(headers, ownHeaders(options)),
       ...success.map((entry, index) => [`success.${index}`, () => successRange(entry)] as const),
-      ...secrets.map((secret, index) => [`signing_secrets.${index}`, () => signingKey(secret)] as const),
+      ...secrets.map(
+        (secret, index) => [`signing_secrets.${index}`, () => signingKey(secret.reveal())] as const,
+      ),
     ]),
     ...clientProblems(options.tls, 'tls'),
   ];
 }
 
-/** The operator's headers with lower-case names. */
-export function operatorHeaders(options: HttpSinkOptions): Readonly<Record<string, string>> {
-  return Object.fromEntries(
-    Object.entries(options.headers).map(([name, value]) => operatorHeader(name, value, options)),
-  );
-}
-
-/** Throws `config` for one that cannot be sent. */
-function operatorHeader(name: string, value: Secret, options: HttpSinkOptions): [string, string] {
-  const credentials = options.bearer !== undefined || options.username !== undefined;
-  const lower = name.toLowerCase();
-  if (OWN_HEADERS.has(lower) || (lower === 'authorization' && credentials)) {
-    throw new ForwardError('config', 'is set by the sink itself', { hint: 'expected another header' });
-  }
-  const text = value.reveal();
-  if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(text)) {
-    throw new ForwardError('config', 'holds a character that no header can carry', {
-      hint: 'expected printable text',
-    });
-  }
-  return [lower, text];
+/** Headers that the sink itself decides. */
+function ownHeaders({ bearer, username }: HttpSinkOptions): ReadonlySet<string> {
+  const credentials = bearer !== undefined || username !== undefined;
+  return credentials ? new Set([...OWN_HEADERS, 'authorization']) : OWN_HEADERS;
 }
 
 /** `[first, last]` pairs, both inclusive. */

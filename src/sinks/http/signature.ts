@@ -1,7 +1,6 @@
 import { createHash, createHmac } from 'node:crypto';
 
 import { ForwardError } from '../../model/errors.ts';
-import type { Secret } from '../../model/secret.ts';
 
 const PREFIX = 'whsec_';
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
@@ -19,7 +18,7 @@ export function deliveryId(eventIds: readonly string[]): string {
  * receiver that knows either the old or the new one accepts it while secrets are rotated.
  */
 export function signatureHeaders(
-  secrets: readonly Secret[],
+  secrets: readonly string[],
   id: string,
   nowMs: number,
   body: string,
@@ -34,8 +33,8 @@ export function signatureHeaders(
 }
 
 /** The bytes of a `whsec_…` secret. Throws `config` without showing any of it. */
-export function signingKey(secret: Secret): Buffer {
-  const text = secret.reveal().trim();
+export function signingKey(secret: string): Buffer {
+  const text = secret.trim();
   const encoded = text.startsWith(PREFIX) ? text.slice(PREFIX.length) : '';
   const key = BASE64.test(encoded) ? Buffer.from(encoded, 'base64') : Buffer.alloc(0);
   if (key.length > 0) return key;

@@ -1,18 +1,18 @@
-import { ForwardError } from '../../model/errors.ts';
 import { problemsOf } from '../../model/option-problems.ts';
 import type { OptionProblem } from '../../model/option-problems.ts';
 import type { PartSchema } from '../../model/part.ts';
-import type { Secret } from '../../model/secret.ts';
 import { clientProblems } from '../../net/http.ts';
 import { tlsSchema } from '../../net/tls.ts';
 import type { TlsOptions } from '../../net/tls.ts';
 import { readHttpAddress } from '../http-address.ts';
+import { headerReads, headersSchema } from '../operator-headers.ts';
+import type { OperatorHeaders } from '../operator-headers.ts';
 import type { OtlpEncoding } from './request.ts';
 
 export interface OtlpOptions {
   readonly url: string;
   readonly encoding: OtlpEncoding;
-  readonly headers: Readonly<Record<string, Secret>>;
+  readonly headers: OperatorHeaders;
   readonly compress: 'gzip' | 'none';
   /** Milliseconds. */
   readonly request_timeout: number;
@@ -35,13 +35,7 @@ export const otlpSchema: PartSchema = {
       default: 'protobuf',
       description: 'How requests are written. Every receiver reads protobuf, most read JSON.',
     },
-    headers: {
-      type: 'object',
-      default: {},
-      propertyNames: { pattern: "^[A-Za-z0-9!#$%&'*+.^_|~-]+$" },
-      additionalProperties: { type: 'string', secret: true },
-      description: 'Further request headers, such as Authorization; every value is treated as a secret.',
-    },
+    headers: headersSchema,
     compress: { enum: ['gzip', 'none'], default: 'gzip', description: 'Compression of the request body.' },
     request_timeout: {
       type: 'string',
@@ -68,12 +62,7 @@ export const otlpSchema: PartSchema = {
 /** What the schema cannot say, each at its own key. */
 export function validateOtlp(options: OtlpOptions): readonly OptionProblem[] {
   return [
-    ...problemsOf([
-      ['url', () => logsUrl(options.url)],
-      ...Object.entries(options.headers).map(
-        ([name, value]) => [`headers.${name}`, () => operatorHeader(name, value)] as const,
-      ),
-    ]),
+    ...problemsOf([['url', () => logsUrl(options.url)], ...headerReads(options.headers, OWN_HEADERS)]),
     ...clientProblems(options.tls, 'tls'),
   ];
 }
@@ -94,23 +83,3 @@ const OWN_HEADERS = new Set([
   'host',
   'transfer-encoding',
 ]);
-
-/** The operator's headers with lower-case names. */
-export function operatorHeaders(headers: OtlpOptions['headers']): Readonly<Record<string, string>> {
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => operatorHeader(name, value)));
-}
-
-/** Throws `config` for one that cannot be sent. */
-function operatorHeader(name: string, value: Secret): [string, string] {
-  const lower = name.toLowerCase();
-  if (OWN_HEADERS.has(lower)) {
-    throw new ForwardError('config', 'is set by the sink itself', { hint: 'expected another header' });
-  }
-  const text = value.reveal().trim();
-  if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(text)) {
-    throw new ForwardError('config', 'holds a character that no header can carry', {
-      hint: 'expected printable text',
-    });
-  }
-  return [lower, text];
-}

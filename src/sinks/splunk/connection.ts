@@ -1,7 +1,8 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 
-import type { Secret } from '../../model/secret.ts';
+import type { Credential } from '../../model/secret.ts';
+import { exchangeWith } from '../../net/credentials.ts';
 import type { HttpClient, HttpResponse } from '../../net/http.ts';
 import type { Channel } from './endpoints.ts';
 
@@ -13,7 +14,7 @@ const compress = promisify(gzip);
 
 export interface ConnectionSettings {
   readonly client: HttpClient;
-  readonly token: Secret;
+  readonly token: Credential;
   readonly userAgent: string;
   readonly gzip: boolean;
   readonly timeoutMs: number;
@@ -63,21 +64,21 @@ export class HecConnection {
   ): Promise<HttpResponse> {
     const cookie = channel.cookieHeader();
     const headers = {
-      authorization: `Splunk ${this.#settings.token.reveal()}`,
       'user-agent': this.#settings.userAgent,
       'x-splunk-request-channel': channel.id,
       ...(cookie === undefined ? {} : { cookie }),
       ...more,
     };
-    const request = {
-      method: 'POST',
-      url,
-      headers,
-      body,
-      timeoutMs,
-      maxResponseBytes: MAX_RESPONSE_BYTES,
-    } as const;
-    const response = await this.#settings.client.exchange(request, signal);
+    const request = { method: 'POST', url, body, timeoutMs, maxResponseBytes: MAX_RESPONSE_BYTES } as const;
+    const { client, token } = this.#settings;
+    const response = await exchangeWith(
+      client,
+      async (show) => ({
+        ...request,
+        headers: { ...headers, authorization: `Splunk ${await show(token)}` },
+      }),
+      signal,
+    );
     channel.keepCookies(response);
     return response;
   }

@@ -1,5 +1,6 @@
 import { ForwardError, oneLine } from '../../model/errors.ts';
 import type { Clock } from '../../model/clock.ts';
+import { exchangeWith } from '../../net/credentials.ts';
 import type { HttpClient } from '../../net/http.ts';
 import { readHttpAddress } from '../http-address.ts';
 import { placeOf, statusFailure } from '../http-fates.ts';
@@ -58,13 +59,19 @@ export async function runSearch(
   const range = { earliest_time: '0', latest_time: '+1d' };
   const form = new URLSearchParams({ search, output_mode: 'json', preview: 'false', ...range });
   const headers = {
-    authorization: `Bearer ${options.token.reveal()}`,
     'content-type': 'application/x-www-form-urlencoded',
     'user-agent': context.userAgent,
   };
   const limits = { timeoutMs: SEARCH_TIMEOUT_MS, maxResponseBytes: MAX_RESPONSE_BYTES };
-  const request = { method: 'POST', url, headers, body: form.toString(), ...limits } as const;
-  const response = await context.client.exchange(request, signal);
+  const request = { method: 'POST', url, body: form.toString(), ...limits } as const;
+  const response = await exchangeWith(
+    context.client,
+    async (show) => ({
+      ...request,
+      headers: { ...headers, authorization: `Bearer ${await show(options.token)}` },
+    }),
+    signal,
+  );
   if (response.status !== 200) {
     const failure = statusFailure(placeOf(url), response, context.clock.now());
     if (failure.kind !== 'rejected') throw failure;

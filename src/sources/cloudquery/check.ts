@@ -1,6 +1,5 @@
 import type { CheckItem, CheckReport } from '../../model/check.ts';
 import { describe, ForwardError, oneLine } from '../../model/errors.ts';
-import type { Secret } from '../../model/secret.ts';
 import { assertUsable, optionalObject } from './client.ts';
 import type { Client } from './client.ts';
 import type { CloudqueryOptions } from './options.ts';
@@ -31,9 +30,9 @@ export async function checkPlatform(
     finding: `the health check answers ${reachable.status}`,
   });
   items.push(await checkApi(client, signal));
-  const key = await checkKey(client, options.api_key, signal);
+  const key = await checkKey(client, signal);
   items.push(key);
-  if (key.outcome !== 'fail') items.push(await checkPermission(client, options.api_key, signal));
+  if (key.outcome !== 'fail') items.push(await checkPermission(client, signal));
   const time = await attempt(() => pollTime.settle(signal));
   items.push(clockItem(time, pollTime, serverClock));
   if (options.api_key_name !== undefined && !(time instanceof ForwardError))
@@ -68,7 +67,7 @@ async function checkApi(client: Client, signal: AbortSignal): Promise<CheckItem>
   };
 }
 
-async function checkKey(client: Client, key: Secret, signal: AbortSignal): Promise<CheckItem> {
+async function checkKey(client: Client, signal: AbortSignal): Promise<CheckItem> {
   const name = 'key';
   const answer = await attempt(() => client.get('platform-info', { withKey: true }, signal));
   if (answer instanceof ForwardError) return failed(name, answer);
@@ -89,19 +88,18 @@ async function checkKey(client: Client, key: Secret, signal: AbortSignal): Promi
   return {
     name,
     outcome: 'ok',
-    finding:
-      typeof version === 'string' ? `valid; Platform version ${oneLine(key.hide(version), 60)}` : 'valid',
+    finding: typeof version === 'string' ? `valid; Platform version ${oneLine(version, 60)}` : 'valid',
   };
 }
 
-async function checkPermission(client: Client, key: Secret, signal: AbortSignal): Promise<CheckItem> {
+async function checkPermission(client: Client, signal: AbortSignal): Promise<CheckItem> {
   const name = 'permission';
   const where = '/audit-logs';
   const answer = await attempt(() => client.get('audit-logs?per_page=1', { withKey: true }, signal));
   if (answer instanceof ForwardError) return failed(name, answer);
-  if (answer.status === 403) return whyForbidden(client, key, signal);
+  if (answer.status === 403) return whyForbidden(client, signal);
   const read = await attempt(async () => {
-    assertUsable(answer, where, 0, key);
+    assertUsable(answer, where, 0);
     return readPage(answer.body, where);
   });
   if (read instanceof ForwardError) return failed(name, read);
@@ -113,13 +111,13 @@ async function checkPermission(client: Client, key: Secret, signal: AbortSignal)
 }
 
 /** A 403 may mean the plan or the role; /billing/plan tells which, where it answers. */
-async function whyForbidden(client: Client, key: Secret, signal: AbortSignal): Promise<CheckItem> {
+async function whyForbidden(client: Client, signal: AbortSignal): Promise<CheckItem> {
   const name = 'permission';
   const answer = await attempt(() => client.get('billing/plan', { withKey: true }, signal));
   const plan = answer instanceof ForwardError ? null : optionalObject(answer);
   const features = plan?.['features'];
   if (isObject(features) && features['sso_scim_audit_logs'] === false) {
-    const tier = typeof plan?.['tier'] === 'string' ? ` ("${oneLine(key.hide(plan['tier']), 40)}")` : '';
+    const tier = typeof plan?.['tier'] === 'string' ? ` ("${oneLine(plan['tier'], 40)}")` : '';
     return {
       name,
       outcome: 'fail',

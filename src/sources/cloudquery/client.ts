@@ -5,9 +5,10 @@ import type { Clock } from '../../model/clock.ts';
 import { untilAborted } from '../../model/abort.ts';
 import { ForwardError, oneLine } from '../../model/errors.ts';
 import type { Window } from '../../model/event.ts';
-import type { Secret } from '../../model/secret.ts';
+import type { Credential } from '../../model/secret.ts';
 import { span } from '../../model/trace.ts';
 import { formatTime } from '../../model/time.ts';
+import { exchangeWith } from '../../net/credentials.ts';
 import { isTimeout, isTooLarge, mediaType, retryAfterMs } from '../../net/http.ts';
 import type { HttpClient, HttpResponse } from '../../net/http.ts';
 import { NoConnectionError } from '../../net/socket.ts';
@@ -18,7 +19,7 @@ import type { Page } from './wire.ts';
 export interface ClientOptions {
   /** The API's base, ending in /api. */
   readonly base: URL;
-  readonly apiKey: Secret;
+  readonly apiKey: Credential;
   readonly requestTimeoutMs: number;
   readonly maxResponseBytes: number;
   readonly requestsPerSecond: number;
@@ -69,15 +70,22 @@ export function createClient(
   };
 
   const once = async (url: URL, withKey: boolean, signal: AbortSignal): Promise<HttpResponse> => {
-    const headers: Record<string, string> = { accept: 'application/json', 'user-agent': options.userAgent };
-    if (withKey) headers['authorization'] = `Bearer ${options.apiKey.reveal()}`;
+    const headers = { accept: 'application/json', 'user-agent': options.userAgent };
     signal.throwIfAborted(); // its turn in the rate limit may have come long after it was given up
-    const sentMs = clock.monotonic();
-    requests += 1;
+    let sentMs = clock.monotonic();
     const { requestTimeoutMs: timeoutMs, maxResponseBytes } = options;
     const response = await span('request', { path: url.pathname }, async (open) => {
-      const answer = await http.exchange(
-        { method: 'GET', url, headers, timeoutMs, maxResponseBytes },
+      const counting: typeof http.exchange = (request, until) => {
+        requests += 1;
+        sentMs = clock.monotonic();
+        return http.exchange(request, until);
+      };
+      const answer = await exchangeWith(
+        { exchange: counting },
+        async (show) => {
+          const key = withKey ? { authorization: `Bearer ${await show(options.apiKey)}` } : {};
+          return { method: 'GET', url, headers: { ...headers, ...key }, timeoutMs, maxResponseBytes };
+        },
         signal,
       );
       open.note({ status: answer.status });
@@ -101,7 +109,7 @@ export function createClient(
             limited(() => once(url, true, signal)),
             signal,
           );
-          assertUsable(response, where, clock.now(), options.apiKey);
+          assertUsable(response, where, clock.now());
           return readPage(response.body, where);
         },
         {
@@ -152,7 +160,7 @@ export function apiBase(url: string): URL {
 }
 
 /** Throws unless the answer is a 200 with JSON. Says what the status most likely means and what fixes it. */
-export function assertUsable(response: HttpResponse, where: string, nowMs: number, key: Secret): void {
+export function assertUsable(response: HttpResponse, where: string, nowMs: number): void {
   const { status } = response;
   if (status === 200) {
     const type = mediaType(response.headers);
@@ -165,12 +173,12 @@ export function assertUsable(response: HttpResponse, where: string, nowMs: numbe
       },
     );
   }
-  throw statusError(response, where, nowMs, key);
+  throw statusError(response, where, nowMs);
 }
 
-function statusError(response: HttpResponse, where: string, nowMs: number, key: Secret): ForwardError {
+function statusError(response: HttpResponse, where: string, nowMs: number): ForwardError {
   const { status } = response;
-  const said = messageOf(response, key);
+  const said = messageOf(response);
   const what = `${where} answered ${status}${said === '' ? '' : ` (${said})`}`;
   const options = { retryAfterMs: retryAfterMs(response.headers, nowMs) };
   if (status === 408 || status === 425 || status === 429 || (status >= 500 && status !== 501)) {
@@ -190,13 +198,13 @@ function hintFor(status: number): string {
   return 'the request was not accepted: the API may have changed; see whether a newer auditferry is out';
 }
 
-/** The server's own words from a BasicError or FieldError, safe to show: a gateway may quote the key that it refuses. */
-function messageOf(response: HttpResponse, key: Secret): string {
+/** The server's own words from a BasicError or FieldError. A gateway may quote the key that it refuses: see sources/echoes.ts. */
+function messageOf(response: HttpResponse): string {
   if (mediaType(response.headers) !== 'application/json') return '';
   try {
     const body = parseObject(response.body, '');
     const said = typeof body['message'] === 'string' ? body['message'] : '';
-    return oneLine(key.hide(said), ERROR_TEXT_LIMIT);
+    return oneLine(said, ERROR_TEXT_LIMIT);
   } catch {
     return ''; // an error answer without readable JSON has nothing to quote
   }

@@ -229,7 +229,7 @@ export function createCloudquery(
       requests: client.requests(),
       overlapMs: overlapMs(),
     }),
-    refreshSecrets: () => [options.api_key.refresh(), http.refreshTls?.()].includes(true),
+    refreshSecrets: () => http.refreshTls?.() === true,
     close: () => client.close(),
   };
 }

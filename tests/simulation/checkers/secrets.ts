@@ -1,7 +1,7 @@
 import type { Checker, Fail } from './checker.ts';
 
 /** Every key of the simulation begins with one of these. */
-const KEYS = /(platform|sink)-key-\d/;
+const KEYS = /(platform|sink)(-|&#45;)key(-|&#45;)\d/i;
 
 /** No credential in any line for the operator. */
 export function secrets(fail: Fail): Checker {

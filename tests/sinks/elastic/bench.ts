@@ -1,5 +1,6 @@
 import { ForwardError } from '../../../src/model/errors.ts';
-import { elasticsearch } from '../../../src/sinks/elasticsearch.ts';
+import { withoutEchoes } from '../../../src/sinks/echoes.ts';
+import { elasticsearch as bare } from '../../../src/sinks/elasticsearch.ts';
 import type { ElasticsearchOptions } from '../../../src/sinks/elastic/options.ts';
 import type { Fate, Item, Receipt, Sink } from '../../../src/sinks/sink.ts';
 import { testClock } from '../../contract/clock.ts';
@@ -8,6 +9,8 @@ import { fakeElasticsearch } from '../../fakes/elasticsearch.ts';
 import type { FakeElasticsearch, FakeElasticsearchOptions } from '../../fakes/elasticsearch.ts';
 import { openFaultFront } from '../../fakes/faults.ts';
 import type { FakeReceiver, FaultFront } from '../../fakes/faults.ts';
+
+const elasticsearch = withoutEchoes(bare);
 
 export interface Bench {
   readonly sink: Sink;

@@ -51,12 +51,12 @@ describe('holds', () => {
   });
 
   it('shows no token that a failed search quotes', async () => {
-    const text = 'bad token search-token';
+    const text = 'bad token Zq9-of-a-user';
     const answer = { status: 200, body: JSON.stringify({ messages: [{ type: 'FATAL', text }] }) };
     const front = await openFaultFront(() => answer, { clock: testClock() });
     closers.push(front.close);
     const { sink } = await openBench({
-      search: { url: front.url.origin, token: Secret.of('search-token') },
+      search: { url: front.url.origin, token: Secret.of('Zq9-of-a-user') },
     });
     await expect(sink.holds?.(['a'], signal())).rejects.toThrow('could not search: bad token [secret]');
   });

@@ -1,0 +1,73 @@
+import { inspect } from 'node:util';
+
+import type { CheckReport } from './check.ts';
+import { ForwardError } from './errors.ts';
+import { createHide } from './hide.ts';
+import type { Hide } from './hide.ts';
+import { Secret, secretsWithin } from './secret.ts';
+import type { FoundSecret } from './secret.ts';
+import { addressSecrets } from './secret-names.ts';
+
+/** What a source and a sink share to keep credentials out of whatever they tell. */
+export interface Echoes {
+  readonly hide: Hide;
+  /** Whether one of the credentials was replaced since it was used last. */
+  readonly renewed: () => boolean;
+  /** Settles as `work` does, with what it tells cleaned. */
+  readonly told: <T>(work: Promise<T>, signal: AbortSignal, clean: (answer: T) => T) => Promise<T>;
+  /** What was thrown, when it shows nothing or is why `signal` was aborted; else the same without what it shows. */
+  readonly cleanError: (error: unknown, signal: AbortSignal) => unknown;
+  readonly cleanReport: (report: CheckReport) => CheckReport;
+}
+
+/** Peers, and proxies before them, quote the request that they refuse, in places that nobody foresees. `options` hold the credentials. */
+export function echoesOf(options: unknown): Echoes {
+  const found = secretsWithin(options);
+  const hide = createHide([...found, ...inAddresses(options)]);
+  const cleanError: Echoes['cleanError'] = (error, signal) =>
+    error === signal.reason ? error : cleaned(error, hide);
+  return {
+    hide,
+    renewed: () => found.some(({ secret }) => secret.renewed()),
+    async told(work, signal, clean) {
+      try {
+        return clean(await work);
+      } catch (error) {
+        throw cleanError(error, signal);
+      }
+    },
+    cleanError,
+    cleanReport: ({ items }) => ({
+      items: items.map((item) => ({
+        ...item,
+        finding: hide(item.finding),
+        ...(item.hint === undefined ? {} : { hint: hide(item.hint) }),
+      })),
+    }),
+  };
+}
+
+/** What an address carries in its query: some receivers take their key there. */
+function inAddresses(options: unknown): readonly FoundSecret[] {
+  if (typeof options === 'string')
+    return addressSecrets(options).map((value) => ({ secret: Secret.of(value), username: undefined }));
+  if (typeof options !== 'object' || options === null || options instanceof Secret) return [];
+  return Object.values(options).flatMap(inAddresses);
+}
+
+/** Without the cause, which a log may print as well. */
+function cleaned(error: unknown, hide: Hide): unknown {
+  if (!(error instanceof Error)) return error;
+  const shown = inspect(error, { depth: 9 });
+  if (hide(shown) === shown && hide(error.message) === error.message) return error;
+  const message = hide(error.message);
+  if (error instanceof ForwardError) {
+    const { kind, retryAfterMs, ambiguous, hint } = error;
+    const clean = hint === undefined ? undefined : hide(hint);
+    return new ForwardError(kind, message, { retryAfterMs, ambiguous, hint: clean });
+  }
+  const clean = new Error(message);
+  clean.name = error.name;
+  clean.stack = hide(error.stack ?? message);
+  return clean;
+}

@@ -1,0 +1,92 @@
+import { echoesOf } from '../model/echoes.ts';
+import type { Finding, Json } from '../model/event.ts';
+import type { Hide } from '../model/hide.ts';
+import type { Harvest, Source, SourceContext, SourceDefinition, SourceOrigin } from './source.ts';
+
+/**
+ * Sources with their credentials taken out of whatever they tell beside their events: findings, reasons, warnings, errors, and what the
+ * Platform says of itself. Events stay as they came, byte for byte.
+ */
+export function withoutEchoes<Options>(definition: SourceDefinition<Options>): SourceDefinition<Options> {
+  return {
+    ...definition,
+    create: (options, context) =>
+      cleanSource(options, context, (around) => definition.create(options, around)),
+  };
+}
+
+/** A source that `open` makes of these options. */
+export function cleanSource<Options>(
+  options: Options,
+  context: SourceContext,
+  open: (context: SourceContext) => Source,
+): Source {
+  const echoes = echoesOf(options);
+  const { hide, renewed, cleanError, cleanReport } = echoes;
+  const source = open({ ...context, warn: (message) => context.warn(hide(message)) });
+  async function* clean<H extends Harvest>(
+    harvests: AsyncIterable<H>,
+    signal: AbortSignal,
+  ): AsyncGenerator<H> {
+    try {
+      for await (const harvest of harvests) yield cleanHarvest(harvest, hide);
+    } catch (error) {
+      throw cleanError(error, signal);
+    }
+  }
+  let known: SourceOrigin | null = null;
+  let shown: SourceOrigin | null = null;
+  // Every member of the contract, so that none is forgotten when there is a new one.
+  const members: Required<Source> = {
+    poll: (held, progress, signal) => clean(source.poll(held, progress, signal), signal),
+    read: (windows, signal) => clean(source.read(windows, signal), signal),
+    count: (window, expected, signal) =>
+      echoes.told(source.count(window, expected, signal), signal, (count) => count),
+    check: (signal) => echoes.told(source.check(signal), signal, cleanReport),
+    state: () => source.state(),
+    origin() {
+      const origin = source.origin();
+      if (shown === null || origin !== known) shown = cleanOrigin(origin, hide);
+      known = origin;
+      return shown;
+    },
+    refreshSecrets: () => renewed() || source.refreshSecrets?.() === true,
+    close: () => source.close(),
+  };
+  return members;
+}
+
+function cleanHarvest<H extends Harvest>(harvest: H, hide: Hide): H {
+  if (harvest.findings.length === 0 && harvest.malformed.length === 0) return harvest;
+  return {
+    ...harvest,
+    findings: harvest.findings.map((finding) => cleanFinding(finding, hide)),
+    malformed: harvest.malformed.map((item) => ({ ...item, reason: hide(item.reason) })),
+  };
+}
+
+function cleanFinding(finding: Finding, hide: Hide): Finding {
+  const { summary, detail } = finding;
+  return {
+    ...finding,
+    summary: hide(summary),
+    ...(detail === undefined ? {} : { detail: cleanJson(detail, hide) }),
+  };
+}
+
+function cleanJson(value: Json, hide: Hide): Json {
+  if (typeof value === 'string') return hide(value);
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map((item: Json) => cleanJson(item, hide));
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [hide(key), cleanJson(item, hide)]));
+}
+
+/** The instance is the host of the configured address, and stays. */
+function cleanOrigin(origin: SourceOrigin, hide: Hide): SourceOrigin {
+  const { platformVersion, tenantId } = origin;
+  return {
+    ...origin,
+    ...(platformVersion === undefined ? {} : { platformVersion: hide(platformVersion) }),
+    ...(tenantId === undefined ? {} : { tenantId: hide(tenantId) }),
+  };
+}
