@@ -9,7 +9,7 @@ import type { Harvest, Source } from '../../src/sources/source.ts';
 import { makeItem } from '../contract/items.ts';
 import { harvest, newEvents } from '../contract/journal.ts';
 import { elapse, simulatedClock } from '../fakes/simulated-time.ts';
-import { DELIVERED, fakeSink, listLog, MINUTE, SECOND, stageJournal } from './pieces.ts';
+import { DELIVERED, fakeSink, listLog, MINUTE, SECOND, stageJournal, takeAll } from './pieces.ts';
 import type { FakeSink, Line } from './pieces.ts';
 
 const clock = simulatedClock(() => 0.5);
@@ -309,26 +309,17 @@ describe('what nobody foresaw', () => {
   it('in a loop itself begins it again, and no other', async () => {
     const good = fakeSink();
     let broken = true;
-    const loose = fakeSink();
-    Object.defineProperty(loose, 'refreshSecrets', {
-      value: () => {
-        if (broken) throw new TypeError('not even this');
-        return false;
-      },
+    const loose = fakeSink((batch, signal) => {
+      if (broken) throw new ForwardError('denied', 'bad token');
+      return takeAll(batch, signal);
     });
+    loose.refreshSecrets = () => {
+      if (broken) throw new TypeError('not even this');
+      return false;
+    };
     const { daemon, lines } = start(
       { platform: source([harvest(newEvents(1, 5))], [harvest(newEvents(6, 9))]) },
-      {
-        loose: {
-          ...loose,
-          refreshSecrets: () => loose.refreshSecrets?.() === true,
-          send: (batch, signal) => {
-            if (broken) throw new ForwardError('denied', 'bad token');
-            return loose.send(batch, signal);
-          },
-        },
-        good,
-      },
+      { loose, good },
     );
     await elapse(clock.sleep(MINUTE));
     expect(good.taken).toHaveLength(9);
