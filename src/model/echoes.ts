@@ -11,6 +11,8 @@ import { addressSecrets } from './secret-names.ts';
 /** What a source and a sink share to keep credentials out of whatever they tell. */
 export interface Echoes {
   readonly hide: Hide;
+  /** Warns of credentials that were replaced by a value which a peer refuses: work goes on, and nobody would know. `told` does it by itself. */
+  readonly sayFallbacks: () => void;
   /** Whether one of the credentials was replaced since it was used last. */
   readonly renewed: () => boolean;
   /** Settles as `work` does, with what it tells cleaned. */
@@ -20,20 +22,31 @@ export interface Echoes {
   readonly cleanReport: (report: CheckReport) => CheckReport;
 }
 
-/** Peers, and proxies before them, quote the request that they refuse, in places that nobody foresees. `options` hold the credentials. */
-export function echoesOf(options: unknown): Echoes {
+/**
+ * Peers, and proxies before them, quote the request that they refuse, in places that nobody foresees. `options` hold the credentials; a
+ * line of `warn` is for the operator.
+ */
+export function echoesOf(options: unknown, warn: (message: string) => void): Echoes {
   const found = secretsWithin(options);
   const hide = createHide([...found, ...inAddresses(options)]);
+  const sayFallbacks = (): void => {
+    for (const { path, secret } of found)
+      if (secret.fellBack())
+        warn(`the new value of ${path} was refused; the one before it is in use until it is replaced again`);
+  };
   const cleanError: Echoes['cleanError'] = (error, signal) =>
     error === signal.reason ? error : cleaned(error, hide);
   return {
     hide,
+    sayFallbacks,
     renewed: () => found.some(({ secret }) => secret.renewed()),
     async told(work, signal, clean) {
       try {
         return clean(await work);
       } catch (error) {
         throw cleanError(error, signal);
+      } finally {
+        sayFallbacks();
       }
     },
     cleanError,
@@ -48,7 +61,7 @@ export function echoesOf(options: unknown): Echoes {
 }
 
 /** What an address carries in its query: some receivers take their key there. */
-function inAddresses(options: unknown): readonly FoundSecret[] {
+function inAddresses(options: unknown): readonly Pick<FoundSecret, 'secret' | 'username'>[] {
   if (typeof options === 'string')
     return addressSecrets(options).map((value) => ({ secret: Secret.of(value), username: undefined }));
   if (typeof options !== 'object' || options === null || options instanceof Secret) return [];

@@ -26,7 +26,7 @@ const CASED_LIMIT = 4096;
  * whatever the writing, they are covered, with the rest of their word. Too much may be covered; what is left tells nothing.
  * Linear in the length of the text.
  */
-export function createHide(secrets: readonly FoundSecret[]): Hide {
+export function createHide(secrets: readonly Pick<FoundSecret, 'secret' | 'username'>[]): Hide {
   let known = '';
   let searches: Searches = noSearches();
   return (text) => {

@@ -33,6 +33,8 @@ export class Secret implements Credential {
   #versions: readonly [Version, ...Version[]];
   /** The version that `get` gave last; 0 before the first time. */
   #given = 0;
+  /** The newest version when `fellBack` was true last. */
+  #fellBackFrom = 0;
 
   /** `read` gives today's value (from a file or the environment) and may throw; the first value is read at once. */
   constructor(read: () => string) {
@@ -64,6 +66,15 @@ export class Secret implements Credential {
   /** Whether there is a value that nobody has tried since `get` gave another one: then a hold may end. */
   renewed(): boolean {
     return this.#given !== 0 && this.#current().version !== this.#given;
+  }
+
+  /** Whether the newest value was refused and one before it is in use. True once for each newest value: to say it. */
+  fellBack(): boolean {
+    const inUse = this.#current();
+    const [newest] = this.#versions;
+    if (inUse === newest || this.#fellBackFrom === newest.version) return false;
+    this.#fellBackFrom = newest.version;
+    return true;
   }
 
   /** Every value that it has, or had of late: only for taking them out of what is shown. */
@@ -103,19 +114,21 @@ export class Secret implements Credential {
   }
 }
 
-/** A secret, and the user name that is sent together with it. */
+/** A secret, where it stands, and the user name that is sent together with it. */
 export interface FoundSecret {
+  /** `search.token` */
+  readonly path: string;
   readonly secret: Secret;
   readonly username: string | undefined;
 }
 
 /** Every secret within some options, wherever it stands. */
-export function secretsWithin(options: unknown): readonly FoundSecret[] {
+export function secretsWithin(options: unknown, above = ''): readonly FoundSecret[] {
   if (typeof options !== 'object' || options === null) return [];
   const { username } = options as { readonly username?: unknown };
-  return Object.values(options).flatMap((member: unknown) =>
-    member instanceof Secret
-      ? [{ secret: member, username: typeof username === 'string' ? username : undefined }]
-      : secretsWithin(member),
-  );
+  return Object.entries(options).flatMap(([key, member]: [string, unknown]) => {
+    const path = above === '' ? key : `${above}.${key}`;
+    if (!(member instanceof Secret)) return secretsWithin(member, path);
+    return [{ path, secret: member, username: typeof username === 'string' ? username : undefined }];
+  });
 }

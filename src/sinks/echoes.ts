@@ -11,7 +11,7 @@ export function withoutEchoes<Options>(definition: SinkDefinition<Options>): Sin
 }
 
 function open<Options>(definition: SinkDefinition<Options>, options: Options, context: SinkContext): Sink {
-  const { hide, renewed, told, cleanReport } = echoesOf(options);
+  const { hide, renewed, told, cleanReport } = echoesOf(options, (message) => context.warn(message));
   const sink = definition.create(options, { ...context, warn: (message) => context.warn(hide(message)) });
   // Every member of the contract, so that none is forgotten when there is a new one.
   const members: Required<Sink> = {

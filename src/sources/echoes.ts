@@ -21,8 +21,8 @@ export function cleanSource<Options>(
   context: SourceContext,
   open: (context: SourceContext) => Source,
 ): Source {
-  const echoes = echoesOf(options);
-  const { hide, renewed, cleanError, cleanReport } = echoes;
+  const echoes = echoesOf(options, (message) => context.warn(message));
+  const { hide, renewed, cleanError, cleanReport, sayFallbacks } = echoes;
   const source = open({ ...context, warn: (message) => context.warn(hide(message)) });
   async function* clean<H extends Harvest>(
     harvests: AsyncIterable<H>,
@@ -32,6 +32,8 @@ export function cleanSource<Options>(
       for await (const harvest of harvests) yield cleanHarvest(harvest, hide);
     } catch (error) {
       throw cleanError(error, signal);
+    } finally {
+      sayFallbacks();
     }
   }
   let known: SourceOrigin | null = null;

@@ -106,6 +106,23 @@ test('a value that is written back is another version', async () => {
   expect(await secret.get()).toEqual({ value: 'one', version: 3 });
 });
 
+test('that a new value was refused and the old one is in use is told once for each new value', async () => {
+  const { secret, write } = rotating('old');
+  secret.refused((await secret.get()).version);
+  expect(secret.fellBack()).toBe(false); // there is nothing to fall back to
+  write('new');
+  const { version } = await secret.get();
+  expect(secret.fellBack()).toBe(false);
+  write('newer');
+  secret.refused((await secret.get()).version);
+  expect((await secret.get()).version).toBe(version);
+  expect([secret.fellBack(), secret.fellBack()]).toEqual([true, false]);
+  write('newest');
+  expect(secret.fellBack()).toBe(false);
+  secret.refused((await secret.get()).version);
+  expect(secret.fellBack()).toBe(true);
+});
+
 test('what was used of late is known, for taking it out of what is shown', async () => {
   const { secret, write } = rotating('1');
   for (const value of ['2', '3', '4']) {
@@ -119,9 +136,9 @@ test('secrets are found wherever they stand, a password with its user name', () 
   const [one, two, three] = ['a', 'b', 'c'].map((value) => Secret.of(value));
   const options = { username: 'ana', password: one, search: { token: two, other: 'text' }, list: [three] };
   expect(secretsWithin(options)).toEqual([
-    { secret: one, username: 'ana' },
-    { secret: two, username: undefined },
-    { secret: three, username: undefined },
+    { path: 'password', secret: one, username: 'ana' },
+    { path: 'search.token', secret: two, username: undefined },
+    { path: 'list.0', secret: three, username: undefined },
   ]);
   expect(secretsWithin('text')).toEqual([]);
 });

@@ -115,6 +115,21 @@ it('cleans the stack of a fault of our own as well, and lets the reason of an ab
   await expect(sink.send({ items: [], attempt: 1 }, AbortSignal.abort(fault))).rejects.toBe(fault);
 });
 
+it('says that a new secret was refused, since the one before it serves and nobody would know', async () => {
+  let value = 'one-value';
+  const token = new Secret(() => value);
+  const warnings: string[] = [];
+  const sink = open({}, warnings, { search: { token } });
+  warnings.length = 0;
+  await sink.send({ items: [], attempt: 1 }, signal);
+  value = 'two-values';
+  token.refused((await token.get()).version);
+  for (let times = 0; times < 3; times += 1) await sink.send({ items: [], attempt: 1 }, signal);
+  expect(warnings).toEqual([
+    'the new value of search.token was refused; the one before it is in use until it is replaced again',
+  ]);
+});
+
 it('ends a hold for a new secret, and for what the sink itself was given anew', async () => {
   let value = 'one-value';
   const token = new Secret(() => value);

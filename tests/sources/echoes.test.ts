@@ -102,6 +102,20 @@ it('says the same origin as long as nothing new is known, without what it quotes
   expect(source.origin()).toEqual({ ...origin, platformVersion: '[secret]', tenantId: SHOWN });
 });
 
+it('says that a new key was refused while the one before it serves', async () => {
+  let value = 'one';
+  const key = new Secret(() => value);
+  const warnings: string[] = [];
+  const source = open({}, warnings, key);
+  value = 'two';
+  key.refused((await key.get()).version);
+  for await (const _harvest of source.poll(held, null, signal));
+  for await (const _harvest of source.poll(held, null, signal));
+  expect(warnings.slice(1)).toEqual([
+    'the new value of api_key was refused; the one before it is in use until it is replaced again',
+  ]);
+});
+
 it('ends a hold when its key was replaced', async () => {
   let value = 'one';
   const key = new Secret(() => value);
