@@ -93,6 +93,8 @@ export function observe(world: World, checkers: readonly Checker[], status: () =
       if (harvest.coverage.some((window) => window.status === 'suspect')) states.seen('suspect window');
       if (harvest.findings.some((finding) => finding.kind === 'fewer_on_server'))
         states.seen('fewer on the server: a finding');
+      if (harvest.findings.some((finding) => finding.kind === 'counts_not_credible'))
+        states.seen('counts not credible: a finding');
       const open = (harvest.progress as { open?: unknown[] } | null)?.open?.length ?? 0;
       if (harvest.purpose === 'live' && open > 1) states.seen('window split');
       trace.add(

@@ -24,7 +24,12 @@ export function buildParts(
   const draw = (salt: number) => randomFrom(scenario.seed ^ WIRE_SALT, facts.lives, salt);
   const wire = createWire(facts.platform, product, life, draw(0), {
     latencyMs: scenario.platformLatencyMs,
-    countsAhead: () => world.countsAhead,
+    counted: (rows) => Math.min(rows + (world.countsAhead ? 1 : 0), scenario.totalsCap),
+    dateOffMs: () => {
+      const offMs = world.wrongDate?.next() ?? 0;
+      if (offMs !== 0) world.states.seen('answer with a wrong Date');
+      return offMs;
+    },
     asked: watch.asked,
   });
   const options: CloudqueryOptions = {

@@ -54,7 +54,24 @@ export function carryOut(
       case 'counts ahead':
         world.countsAhead = true;
         return () => void (world.countsAhead = false);
+      case 'wrong date':
+        return wrongDate(plan.byMs, plan.every);
     }
+  }
+
+  /** On every so many-th answer; with 0 on the next one only. */
+  function wrongDate(byMs: number, every: number): () => void {
+    let answers = 0;
+    const wrong = {
+      next: () => {
+        answers += 1;
+        return every === 0 ? (answers === 1 ? byMs : 0) : answers % every === 0 ? byMs : 0;
+      },
+    };
+    world.wrongDate = wrong;
+    return () => {
+      if (world.wrongDate === wrong) world.wrongDate = null;
+    };
   }
 
   function crash(how: Extract<Plan, { kind: 'crash' }>['how']): null {

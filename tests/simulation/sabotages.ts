@@ -23,6 +23,9 @@ const READ_WINDOWS = '/src/sources/cloudquery/read-windows.ts';
 const RECOUNT = '/src/sources/cloudquery/recount.ts';
 const IDENTITY = '/src/checkpoint/sqlite/identity.ts';
 const HIDE = '/src/model/hide.ts';
+const TOTALS = '/src/sources/cloudquery/totals.ts';
+const SERVER_CLOCK = '/src/sources/cloudquery/server-clock.ts';
+const POLL_TIME = '/src/sources/cloudquery/poll-time.ts';
 
 export const sabotages: readonly Sabotage[] = [
   {
@@ -228,8 +231,9 @@ export const sabotages: readonly Sabotage[] = [
     edits: [
       {
         file: SOURCE,
-        find: 'events: toEvents(read),',
-        replace: 'events: toEvents(read).filter((event) => event.createdAt >= formatTime(window.startNs)),',
+        find: 'events: toEvents(read.items),',
+        replace:
+          'events: toEvents(read.items).filter((event) => event.createdAt >= formatTime(window.startNs)),',
       },
     ],
     caughtBy: ['coverage'],
@@ -250,7 +254,7 @@ export const sabotages: readonly Sabotage[] = [
     name: 'trust-every-count',
     what: 'closed windows are never read again',
     edits: [
-      { file: RECOUNT, find: 'if (server === ours) {', replace: 'if (server === ours || ours >= 0) {' },
+      { file: RECOUNT, find: "if (length.is === 'exactly') {", replace: "if (length.is !== 'unknown') {" },
     ],
     caughtBy: ['coverage', 'no loss', 'progress'],
   },
@@ -310,6 +314,50 @@ export const sabotages: readonly Sabotage[] = [
     ],
     caughtBy: ['once'],
     needs: ['shared ids'],
+  },
+  {
+    name: 'believe-capped-counts',
+    what: 'rows past the count of the Platform are not looked at',
+    edits: [
+      {
+        file: TOTALS,
+        find: 'if (past.rows > 0) {',
+        replace: 'if (past.rows > 0 && past.totalCount === null) {',
+      },
+    ],
+    caughtBy: ['coverage', 'no loss', 'progress'],
+    needs: ['capped totals', 'late rows'],
+  },
+  {
+    name: 'stop-at-an-absurd-date',
+    what: 'the earliest of the last answers says the time, and where that is absurd no poll asks again',
+    edits: [
+      {
+        file: SERVER_CLOCK,
+        find: 'const groups = readings.map((one) => readings.filter((other) => agree(one, other)));',
+        replace: 'const groups = [readings.toSorted((a, b) => a.lowMs - b.lowMs).slice(0, 1)];',
+      },
+      {
+        file: POLL_TIME,
+        find: 'await hear(signal);',
+        replace: 'if (serverClock.read() !== null) weigh(null, serverClock.read()?.nowMs ?? 0, 0);',
+      },
+    ],
+    caughtBy: ['progress'],
+    needs: ['absurd dates'],
+  },
+  {
+    name: 'start-by-the-later-clock',
+    what: 'of two clocks the later one says when to start and to end',
+    edits: [
+      {
+        file: POLL_TIME,
+        find: 'const earlierMs = Math.min(theirsMs, oursMs);',
+        replace: 'const earlierMs = Math.max(theirsMs, oursMs);',
+      },
+    ],
+    caughtBy: ['coverage', 'no loss', 'progress'],
+    needs: ['wrong first date'],
   },
   {
     name: 'key-in-the-error',

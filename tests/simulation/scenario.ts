@@ -49,7 +49,15 @@ export type Plan =
   | { readonly kind: 'sink down'; readonly atMs: number; readonly forMs: number; readonly sink: string }
   | { readonly kind: 'sink away'; readonly atMs: number; readonly forMs: number; readonly sink: string }
   | { readonly kind: 'retry dead letters'; readonly atMs: number }
-  | { readonly kind: 'counts ahead'; readonly atMs: number; readonly forMs: number };
+  | { readonly kind: 'counts ahead'; readonly atMs: number; readonly forMs: number }
+  | {
+      readonly kind: 'wrong date';
+      readonly atMs: number;
+      readonly forMs: number;
+      readonly byMs: number;
+      /** On every so many-th answer; 0 for a single one. */
+      readonly every: number;
+    };
 
 /** Everything that a seed decides. */
 export interface Scenario {
@@ -57,6 +65,8 @@ export interface Scenario {
   /** The fault classes that this seed has on. */
   readonly classes: readonly FaultClass[];
   readonly platform: SimulatorPatch;
+  /** The Platform counts no further; Infinity for true counts. */
+  readonly totalsCap: number;
   readonly overlapMs: number;
   readonly horizonMs: number;
   readonly pollMs: number;
@@ -112,10 +122,15 @@ export const FAULT_CLASSES = [
   'filters',
   'odd errors',
   'sinks away',
+  'capped totals',
+  'absurd dates',
+  'wrong first date',
 ] as const;
 
 export type FaultClass = (typeof FAULT_CLASSES)[number];
 
+/** 1970, fourteen years ago, days ago, days ahead, and a time when nobody is left. */
+const ABSURD_DATES_MS = [-56 * 365 * DAY, -14 * 365 * DAY, -2 * DAY, 3 * DAY, 150 * 365 * DAY];
 /** Rows that a scenario aims at, so that one seed stays cheap. */
 const ROWS_MIN = 100;
 const ROWS_MORE = 150;
@@ -127,7 +142,8 @@ const SCENARIO_SALT = 0x5ce4;
 export function scenarioOf(seed: number): Scenario {
   const random = randomFrom(seed, SCENARIO_SALT);
   const faultFree = seed % 10 === 0;
-  const classes = FAULT_CLASSES.filter(() => random.unit() < 0.5 && !faultFree);
+  const drawn = FAULT_CLASSES.filter(() => random.unit() < 0.5 && !faultFree);
+  const classes = withoutBothClocksWrong(drawn, seed % 2 === 0);
   const on = (name: FaultClass): boolean => classes.includes(name);
   const pollMs = [20 * SECOND, MINUTE, 3 * MINUTE, 5 * MINUTE][random.below(4)] ?? MINUTE;
   const faultMs = pollMs * (POLLS_MIN + random.below(POLLS_MORE));
@@ -137,6 +153,7 @@ export function scenarioOf(seed: number): Scenario {
     seed,
     classes,
     platform: platformOf(seed, on, random, faultMs, historyMs, pollMs),
+    totalsCap: on('capped totals') ? 5 + random.below(60) : Infinity,
     overlapMs: [5 * MINUTE, 10 * MINUTE, 20 * MINUTE][random.below(3)] ?? MINUTE,
     horizonMs: 2 * DAY,
     pollMs,
@@ -152,6 +169,13 @@ export function scenarioOf(seed: number): Scenario {
     stepsLimit: 150_000,
     lookEveryPolls: 4,
   };
+}
+
+/** Where both clocks are wrong at once nothing tells the time, and only a recount finds what came after a window had ended. */
+function withoutBothClocksWrong(drawn: readonly FaultClass[], theirs: boolean): FaultClass[] {
+  const ours: readonly FaultClass[] = ['clock jumps', 'skewed clock'];
+  if (!drawn.includes('wrong first date') || !ours.some((name) => drawn.includes(name))) return [...drawn];
+  return drawn.filter((name) => (theirs ? !ours.includes(name) : name !== 'wrong first date'));
 }
 
 function platformOf(
@@ -265,6 +289,21 @@ function plansOf(
     ...times(1, () => ({ kind: 'counts ahead' as const, atMs: at(), forMs: spell() })).filter(() =>
       on('counts ahead'),
     ),
+    ...times(1 + random.below(3), () => ({
+      kind: 'wrong date' as const,
+      atMs: at(),
+      forMs: spell(),
+      byMs: ABSURD_DATES_MS[random.below(ABSURD_DATES_MS.length)] ?? 0,
+      every: [0, 2, 3][random.below(3)] ?? 0,
+    })).filter(() => on('absurd dates')),
+    // Further than the start lies back, so that a start worked out by it would be past every event.
+    ...times(1, () => ({
+      kind: 'wrong date' as const,
+      atMs: 0,
+      forMs: spell(),
+      byMs: (random.below(3) === 0 ? -1 : 1) * (31 * DAY + random.below(20 * DAY)),
+      every: 1,
+    })).filter(() => on('wrong first date')),
     ...times(1, () => ({ kind: 'sink key' as const, atMs: at(), forMs: spell(), sink: oneSink() })).filter(
       () => on('sink keys'),
     ),

@@ -31,6 +31,8 @@ export const STATES = [
   'late row by overlap',
   'late row by reconcile',
   'suspect window',
+  'answer with a wrong Date',
+  'counts not credible: a finding',
   'malformed item set aside',
   'event with another event’s id',
   'event that states no id',

@@ -29,6 +29,7 @@ const month: Scenario = {
     live_users: false,
     faults: { share: 0.2, kinds: ['500', '502', '503', '429', 'reset', 'truncate', 'hang'] },
   },
+  totalsCap: Infinity,
   overlapMs: 10 * MINUTE,
   horizonMs: 30 * DAY,
   pollMs: 30 * MINUTE,

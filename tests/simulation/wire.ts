@@ -6,8 +6,10 @@ import type { Life, Product } from './life.ts';
 /** A hanging request is given up by its deadline; it waits that long in simulated time. */
 export interface WireOptions {
   readonly latencyMs: number;
-  /** The server's count runs ahead of its list by one. */
-  readonly countsAhead: () => boolean;
+  /** What the server says for a count of its list. */
+  readonly counted: (rows: number) => number;
+  /** How far the Date of the next answer is off. */
+  readonly dateOffMs: () => number;
   readonly asked: (path: string, status: number | string) => void;
 }
 
@@ -35,10 +37,10 @@ export function createWire(
       }
       await life.sleep((random.unit() * options.latencyMs) / 2, signal);
       if (answer.fault === 'reset') throw failure('the connection was reset');
-      const text = options.countsAhead() ? countAhead(answer.body) : answer.body;
+      const text = recount(answer.body, options.counted);
       const body = Buffer.from(answer.status === 401 ? quoting(headers['authorization'] ?? '') : text);
       const cut = answer.fault === 'truncate' ? body.subarray(0, Math.floor(body.length / 2)) : body;
-      return { status: answer.status, headers: answer.headers, body: cut };
+      return { status: answer.status, headers: redate(answer.headers, options.dateOffMs()), body: cut };
     },
     close: async () => {},
   };
@@ -50,6 +52,11 @@ function quoting(key: string): string {
   return JSON.stringify({ message, status: 401 });
 }
 
-function countAhead(body: string): string {
-  return body.replace(/"total_count":(\d+)/, (_, count: string) => `"total_count":${Number(count) + 1}`);
+function recount(body: string, counted: (rows: number) => number): string {
+  return body.replace(/"total_count":(\d+)/, (_, rows: string) => `"total_count":${counted(Number(rows))}`);
+}
+
+function redate(headers: Readonly<Record<string, string>>, offMs: number): Readonly<Record<string, string>> {
+  if (offMs === 0) return headers;
+  return { ...headers, date: new Date(Date.parse(headers['date'] ?? '') + offMs).toUTCString() };
 }

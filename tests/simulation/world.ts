@@ -92,6 +92,8 @@ export interface World {
   countsAhead: boolean;
   /** Sinks that the next life is not configured with. */
   readonly away: Set<string>;
+  /** How far the Date of each answer is off, while it is. */
+  wrongDate: { next(): number } | null;
   requests: number;
   fail(checker: string, what: string): void;
 }
@@ -155,6 +157,7 @@ async function run(
     random,
     countsAhead: false,
     away: new Set(),
+    wrongDate: null,
     requests: 0,
     fail,
   };
@@ -319,13 +322,14 @@ async function run(
 
   async function drain(): Promise<void> {
     const deadline = faultEnd + lateMs + DRAIN_LIMIT_MS;
+    const healed = { life: facts.lives, polls: polls() };
     let looked = '';
     let why = '';
     const drained = (): boolean => {
       const status = running?.daemon.status.sources.get('platform');
       const sinks = [...facts.cursors].join(' ');
       const now = `${facts.lives} ${status?.polls ?? 0} ${sinks}`;
-      if (now !== looked) why = unfinished();
+      if (now !== looked) why = unfinished(healed);
       looked = now;
       if (performance.now() > deadline)
         fail('progress', `not drained ${DRAIN_LIMIT_MS / HOUR} hours after healing: ${why}`);
@@ -334,11 +338,16 @@ async function run(
     await until(drained, 'drain');
   }
 
+  function polls(): number {
+    return running?.daemon.status.sources.get('platform')?.polls ?? 0;
+  }
+
   /** What is still to be done, in words; empty at rest. The cheap questions come first: it is asked after every poll. */
-  function unfinished(): string {
+  function unfinished(healed: { readonly life: number; readonly polls: number }): string {
     if (performance.now() < faultEnd + lateMs) return 'late rows not visible yet';
-    const status = running?.daemon.status.sources.get('platform');
-    if ((status?.polls ?? 0) < 2) return 'no two whole polls';
+    if (polls() < 2) return 'no two whole polls';
+    if (facts.lives === healed.life && polls() === healed.polls)
+      return `no poll since the faults ended: ${loops()}`;
     const state = running?.source.state();
     if ((state?.openWindows ?? 1) + (state?.pendingReconcile ?? 1) > 0) return 'open windows';
     const head = BigInt(facts.journaled.length);

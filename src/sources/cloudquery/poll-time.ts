@@ -1,7 +1,7 @@
 import type { Clock } from '../../model/clock.ts';
 import { ForwardError } from '../../model/errors.ts';
 import type { Window } from '../../model/event.ts';
-import { msToNs, NS_PER_SECOND } from '../../model/time.ts';
+import { floorTo, msToNs, NS_PER_SECOND, nsToMs } from '../../model/time.ts';
 import { formatDuration } from '../../model/units.ts';
 import type { ClockDoubt } from '../source.ts';
 import type { Client } from './client.ts';
@@ -13,8 +13,14 @@ import type { ReadItem } from './wire.ts';
 const SKEW_WARN_MS = 5_000;
 /** Requests that a poll spends at most on hearing the Date again before it begins. */
 const ASK_LIMIT = 4;
-/** So many events of a later time prove that a clock is behind. Fewer may be strays, and are simply read. */
+/** So many events prove that it is at least as late as the last of them. Fewer may be strays, and are simply read. */
 const PROOF_EVENTS = 3;
+/** Events so near to the later clock, or within so small a share of the difference, prove it right. */
+const NEAR_MS = 10 * 60_000;
+const NEAR_SHARE = 0.1;
+/** Requests that finding the newest events takes at most: each halves the span. */
+const LOOK_LIMIT = 12;
+const PER_PAGE = 1000;
 /** A clock that comes and goes is reported this often. */
 const REMIND_MS = 3_600_000;
 
@@ -35,7 +41,8 @@ export interface PollTime {
 
 /**
  * Which clock to believe. Where the Platform's and ours differ the earlier one counts, so that no window ends over events
- * still to come and no start skips any, unless events of a later time show that it is behind.
+ * still to come and no start skips any. Events of a later time prove that it is behind, up to their own time: that far, or to
+ * the later clock where they come near it, windows may end.
  */
 export function createPollTime(
   client: Client,
@@ -56,32 +63,25 @@ export function createPollTime(
     }
   }
 
-  async function lookPast(time: ServerTime, signal: AbortSignal): Promise<readonly ReadItem[]> {
-    const gap = gapBetween(time.nowMs, clock.now());
-    try {
-      const page = await client.page(gap, 1, PROOF_EVENTS, signal);
-      // Only times count: a server that ignores the filter shows anything.
-      return page.items.filter(({ event }) => event.createdNs > gap.startNs && event.createdNs <= gap.endNs);
-    } catch (error) {
-      if (!(error instanceof ForwardError)) throw error;
-      return []; // the span may be too wide to be answered; the earlier clock is safe without a proof
-    }
-  }
-
   return {
     async settle(signal) {
       await hear(signal);
       const server = serverClock.read();
-      let beyond: readonly ReadItem[] = [];
-      if (server === null || !isDispute(server, clock.now())) provenMs = null;
-      else if (provenMs === null || Math.abs(server.skewMs - provenMs) > APART_MS) {
-        beyond = await lookPast(server, signal);
-        provenMs = beyond.length >= PROOF_EVENTS ? server.skewMs : null;
+      const oursMs = clock.now();
+      let seen: readonly ReadItem[] = [];
+      let newestMs = -Infinity;
+      if (server === null || !isDispute(server, oursMs)) provenMs = null;
+      else if (provenMs !== null && Math.abs(server.skewMs - provenMs) <= APART_MS) newestMs = Infinity;
+      else {
+        seen = await newestOf(client, gapBetween(server.nowMs, oursMs), signal);
+        newestMs = provenBy(seen);
+        provenMs = isNear(newestMs, server.nowMs, oursMs) ? server.skewMs : null;
       }
-      const judged = weigh(server, clock.now(), provenMs !== null);
+      const judged = weigh(server, oursMs, newestMs);
       doubt = judged.doubt;
       say(doubt);
-      return { nowMs: judged.nowMs, beyond: provenMs === null ? beyond : [] };
+      const endNs = floorTo(msToNs(judged.nowMs), NS_PER_SECOND); // a window ends on a whole second
+      return { nowMs: judged.nowMs, beyond: seen.filter(({ event }) => event.createdNs > endNs) };
     },
     doubt: () => doubt,
   };
@@ -97,6 +97,39 @@ function isDispute(server: ServerTime, oursMs: number): boolean {
   return isPlausible(server.nowMs) && isPlausible(oursMs) && Math.abs(server.skewMs) > APART_MS;
 }
 
+/** Events of the span, the newest among them: the upper half is looked at until it fits in one answer. */
+async function newestOf(client: Client, gap: Window, signal: AbortSignal): Promise<readonly ReadItem[]> {
+  const seen = new Map<string, ReadItem>();
+  let { startNs } = gap;
+  try {
+    for (let looks = 0; looks < LOOK_LIMIT; looks += 1) {
+      const page = await client.page({ startNs, endNs: gap.endNs }, 1, PER_PAGE, signal);
+      for (const item of page.items) {
+        // Only times count: a server that ignores the filter shows anything.
+        const { createdNs } = item.event;
+        if (createdNs > gap.startNs && createdNs <= gap.endNs) seen.set(item.event.id, item);
+      }
+      if (page.rows < (page.pageSize ?? PER_PAGE)) break;
+      startNs = (startNs + gap.endNs) / 2n;
+    }
+  } catch (error) {
+    if (!(error instanceof ForwardError)) throw error;
+    // The span may be too wide to be answered: what was not seen proves nothing, and the earlier clock is safe.
+  }
+  return [...seen.values()];
+}
+
+/** The time up to which the events prove that it has come, milliseconds since 1970; -Infinity where they prove nothing. */
+function provenBy(items: readonly ReadItem[]): number {
+  const times = items.map(({ event }) => nsToMs(event.createdNs)).toSorted((a, b) => b - a);
+  return times[PROOF_EVENTS - 1] ?? -Infinity;
+}
+
+function isNear(newestMs: number, serverMs: number, oursMs: number): boolean {
+  const near = Math.max(NEAR_MS, Math.abs(serverMs - oursMs) * NEAR_SHARE);
+  return newestMs >= Math.max(serverMs, oursMs) - near;
+}
+
 /** From the earlier clock to the later one, less what may be a second reading of the same clock. */
 function gapBetween(serverMs: number, oursMs: number): Window {
   return {
@@ -110,11 +143,11 @@ const THEIRS =
   'the Date header comes from a wrong clock, of the Platform or of a proxy in front of it: have it set';
 const EITHER = `find out which one is wrong: ${OURS}, or have the clock of the Platform set`;
 
-/** The clock to read by, and what is wrong. `proven`: events show that the earlier of two clocks is behind. */
-export function weigh(
+/** The clock to read by, and what is wrong. `newestMs`: events prove that it is at least so late. */
+function weigh(
   server: ServerTime | null,
   oursMs: number,
-  proven: boolean,
+  newestMs: number,
 ): { readonly nowMs: number; readonly doubt: ClockDoubt | null } {
   if (!isPlausible(oursMs)) {
     const said = `the clock of this machine says ${dateOf(oursMs)}, which cannot be right`;
@@ -134,9 +167,13 @@ export function weigh(
   const differ = `the clock of the Platform is ${apart} that of this machine`;
   if (Math.abs(skewMs) <= APART_MS)
     return believe(theirsMs, server, 'apart', `${differ}; windows end by that of the Platform`, EITHER);
-  if (!proven) {
-    const text = `${differ}, and no event shows which is right; windows end by the earlier one`;
-    return believe(Math.min(theirsMs, oursMs), server, 'apart', text, EITHER);
+  if (!isNear(newestMs, theirsMs, oursMs)) {
+    const earlierMs = Math.min(theirsMs, oursMs);
+    const text =
+      newestMs > earlierMs
+        ? `${differ}, and the newest events lie between the two; windows end by these`
+        : `${differ}, and no event shows which is right; windows end by the earlier one`;
+    return believe(Math.max(earlierMs, newestMs), server, 'apart', text, EITHER);
   }
   if (skewMs > 0) {
     const text = `the clock of this machine is behind: the Platform's is ${apart} it, and so are its events; windows end by that of the Platform`;

@@ -100,7 +100,11 @@ export function createCloudquery(
   const toEvents = (items: readonly ReadItem[]): NewEvent[] =>
     items.map((item) => ({ ...item.event, wanted: wanted(item.parsed) }));
   const write = (): Json =>
-    writeProgress(progress, { schedule: writeReconcile(reconcile), tail: tail.write() });
+    writeProgress(progress, {
+      schedule: writeReconcile(reconcile),
+      tail: tail.write(),
+      countsTold: totals.told(),
+    });
   const harvest = (
     purpose: Harvest['purpose'],
     window: Window,
@@ -117,14 +121,12 @@ export function createCloudquery(
     };
   };
 
-  async function* poll(held: HeldEvents, saved: Json | null, signal: AbortSignal): AsyncGenerator<Harvest> {
-    const read = readProgress(saved);
+  async function* poll(held: HeldEvents, kept: Json | null, signal: AbortSignal): AsyncGenerator<Harvest> {
+    const read = readProgress(kept);
     progress = read.progress;
-    const { schedule: savedSchedule = null, tail: savedTail = null } = (read.extra ?? {}) as {
-      schedule?: Json;
-      tail?: Json;
-    };
-    tail = createTail(savedTail);
+    const saved = (read.extra ?? {}) as { schedule?: Json; tail?: Json; countsTold?: Json };
+    tail = createTail(saved.tail ?? null);
+    totals.restoreTold(saved.countsTold === true);
     if (!learned) {
       origin = await learnOrigin(client, options.api, origin, signal);
     }
@@ -135,7 +137,7 @@ export function createCloudquery(
     // Only what lies before every open window has been read, so only there can an event be late.
     const finishedNs = frontierOf(progress);
     const startNs = progress.startNs ?? firstNs;
-    reconcile = readReconcile(savedSchedule) ?? freshReconcile(nowMs);
+    reconcile = readReconcile(saved.schedule ?? null) ?? freshReconcile(nowMs);
     const gap = gapFinding(before, nowMs, options.audit_horizon);
     const live = liveWindow(progress, startNs, msToNs(overlapMs()), msToNs(nowMs));
     progress = { startNs, endNs: live.endNs, open: sortWindows([...progress.open, live]) };

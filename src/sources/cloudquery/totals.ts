@@ -13,8 +13,11 @@ export interface Totals {
   credible(): boolean;
   /** The list of the window was seen to hold `listed` rows while the Platform counted `counted`, and it was asked twice. */
   doubt(window: Window, counted: number, listed: number): void;
-  /** What an operator has to be told and was not told yet. */
+  /** What an operator has to be told, once. */
   takeFindings(): Finding[];
+  /** Whether it was told, kept with the progress so that a restart does not tell it again. */
+  told(): boolean;
+  restoreTold(saved: boolean): void;
 }
 
 /** The same words each time: they are about the Platform, not about a window, and stay acknowledged. */
@@ -23,12 +26,15 @@ const SUMMARY =
 
 export function createTotals(): Totals {
   let doubted = false;
+  let told = false;
   let untold: Finding[] = [];
   return {
     credible: () => !doubted,
     doubt({ startNs, endNs }, counted, listed) {
       if (doubted) return;
       doubted = true;
+      if (told) return;
+      told = true;
       const detail = { from: formatTime(startNs), to: formatTime(endNs), counted, listed };
       untold = [{ kind: 'counts_not_credible', summary: SUMMARY, detail }];
     },
@@ -37,6 +43,8 @@ export function createTotals(): Totals {
       untold = [];
       return findings;
     },
+    told: () => told,
+    restoreTold: (saved) => void (told ||= saved),
   };
 }
 

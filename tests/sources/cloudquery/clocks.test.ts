@@ -123,6 +123,36 @@ describe('a Date that is days ahead at the first start', () => {
     expect(room.warnings.at(-1)).toMatch(/agree again/);
   });
 
+  it.each([10 * MINUTE, 2 * HOUR])(
+    'while ours is %i ms behind: events prove no more than their own time',
+    async (ms) => {
+      const room = sourceRoom({ clock_skew: ms }, { start: '41d' });
+      insertEvents(room, 60, START + ms - MINUTE, 8 * HOUR);
+      insertEvents(room, 30, START + ms - SECOND, 10 * SECOND);
+      room.change = off(40 * DAY);
+      await room.poll(1);
+      expect(room.missing()).toEqual([]);
+      expect(frontierMs(room)).toBeLessThanOrEqual(Date.now() + ms);
+      for (let minute = 0; minute < 5; minute += 1) {
+        insertEvents(room, 4, Date.now() + ms, 10 * SECOND);
+        await room.poll(1);
+      }
+      await room.poll(1);
+      expect(room.missing()).toEqual([]);
+      expect(room.source.state().clock).toMatchObject({ wrong: 'apart', text: /newest events lie between/ });
+    },
+  );
+
+  it('with more events past our clock than an answer holds, in any order', async () => {
+    for (const order of ['asc', 'random', 'desc'] as const) {
+      const room = sourceRoom({ clock_skew: 2 * DAY, order }, { start: '30d' });
+      insertEvents(room, 3000, START + 2 * DAY - MINUTE, 50 * SECOND);
+      await room.poll(2);
+      expect(room.missing()).toEqual([]);
+      expect(room.source.state().clock).toMatchObject({ wrong: 'ours' });
+    }
+  });
+
   it('takes a start back that an earlier version kept', async () => {
     const room = sourceRoom({}, { start: '1d' });
     insertEvents(room, 40, START - MINUTE, 30 * MINUTE);
