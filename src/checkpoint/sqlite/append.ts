@@ -33,6 +33,8 @@ interface TypeTally {
 /** The other tables that a harvest touches; each function runs inside the transaction of `append`. */
 export interface HarvestWriters {
   readonly malformed: (source: string, item: Harvest['malformed'][number], at: string) => void;
+  /** These could be read: what was set aside of them before is settled. */
+  readonly readable: (source: string, events: Harvest['events']) => void;
   readonly cover: (source: string, coverage: Harvest['coverage'][number], at: string) => void;
   readonly find: (source: string, finding: Harvest['findings'][number], at: string) => void;
   /** Called after the commit when events were added. */
@@ -64,6 +66,7 @@ export function appending(store: Store, writers: HarvestWriters): Pick<Journal, 
       countType.run(source, type, count, firstNs, lastNs);
     }
     for (const item of harvest.malformed) writers.malformed(source, item, at);
+    writers.readable(source, harvest.events);
     for (const window of harvest.coverage) writers.cover(source, window, at);
     for (const finding of harvest.findings) writers.find(source, finding, at);
     if (harvest.progress !== null) writeProgress.run(source, JSON.stringify(harvest.progress), at);

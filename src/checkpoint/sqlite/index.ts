@@ -78,6 +78,7 @@ export function journalOn(
   return {
     ...appending(store, {
       malformed: letters.malformed,
+      readable: letters.readable,
       cover: spans.cover,
       find: noted.find,
       appended: log.appended,

@@ -1,0 +1,307 @@
+import type { ForwardError } from '../../model/errors.ts';
+import type { Json, Window } from '../../model/event.ts';
+import { floorTo } from '../../model/time.ts';
+import { isAboutPages } from './client.ts';
+
+/** A window still to be read, and how where it failed as a whole. */
+export interface OpenWindow extends Window {
+  readonly care?: Care;
+}
+
+/**
+ * How a window is read that failed as a whole although the Platform answers other requests: slice by slice from its newest
+ * end. Slices get narrower while they fail and wider while they are read. A slice that fails at its narrowest is set
+ * aside as a window of its own, and tried again later.
+ */
+export interface Care {
+  /** Width of the next slice. */
+  readonly stepNs: bigint;
+  /** The widest slice that could be read: where to go on once a place was set aside. */
+  readonly goodNs: bigint;
+  readonly perPage: number;
+  /** Slices to be read before a wider one is tried than ever worked, and how many of them are left. */
+  readonly patience: number;
+  readonly patienceLeft: number;
+  /** Places set aside one after the other with nothing read between them: more than two are a span, not rows. */
+  readonly row: number;
+  /** A slice as narrow as this is not cut any more; zero: down to what the filter can tell apart. */
+  readonly floorNs: bigint;
+  /** How often it was set aside; zero while it is cut for the first time. */
+  readonly failures: number;
+  /** Set aside until then, milliseconds since 1970; zero: to be read now. */
+  readonly notBeforeMs: number;
+  readonly sinceMs: number;
+  readonly reason: string;
+  readonly hint: string | null;
+  /** Rows that could not be read while all others of the window were; null: none of it was read. */
+  readonly rows: number | null;
+}
+
+/** Page sizes from the API's most down to one row, each a divisor of the one before: so pages fall into whole smaller pages. */
+export const PAGE_SIZES = [1000, 500, 250, 125, 25, 5, 1] as const;
+export const PER_PAGE = PAGE_SIZES[0];
+
+const NARROWER = 4n;
+const WIDER = 2n;
+const PATIENCE_LIMIT = 64;
+/** Growth of what is set aside at once, while nothing between can be read: a span of any length takes few places. */
+const SPAN_GROWTH = 16n;
+/** With so many places set aside the next are not narrowed below a minute, then an hour: the list must stay short. */
+const CROWDED = [
+  { places: 128, floorNs: 3_600_000_000_000n },
+  { places: 64, floorNs: 60_000_000_000n },
+] as const;
+const RETRY_BASE_MS = 10_000;
+const RETRY_CAP_MS = 600_000;
+
+/** The narrowest slice that is asked for: the filter cannot tell less apart. */
+function floorOf(care: Care, unitNs: bigint): bigint {
+  return max(2n * unitNs, care.floorNs);
+}
+
+/** The window failed as a whole: from now on it is read with care. */
+export function beginCare(
+  window: Window,
+  error: ForwardError,
+  perPage: number,
+  unitNs: bigint,
+  nowMs: number,
+): OpenWindow {
+  const width = widthOf(window);
+  const aboutPages = isAboutPages(error);
+  const care: Care = {
+    stepNs: aboutPages ? width : max(width / NARROWER, 2n * unitNs),
+    goodNs: 0n,
+    perPage: aboutPages ? smallerPage(perPage) : perPage,
+    patience: 1,
+    patienceLeft: 1,
+    row: 0,
+    floorNs: 0n,
+    failures: 0,
+    notBeforeMs: 0,
+    sinceMs: nowMs,
+    reason: error.message,
+    hint: error.hint ?? null,
+    rows: null,
+  };
+  return { ...spanOf(window), care };
+}
+
+/** What of a careful window is asked for next: from its newest end, and from the other after every second failure. */
+export function nextSlice(window: OpenWindow, unitNs: bigint): Window {
+  const { startNs, endNs, care } = window;
+  if (care === undefined || care.stepNs >= endNs - startNs) return spanOf(window);
+  const step = max(care.stepNs, unitNs);
+  if (isFromStart(care)) {
+    const cut = floorTo(startNs + max(step, 2n * unitNs), unitNs);
+    return { startNs, endNs: cut < endNs ? cut : endNs };
+  }
+  // Cuts lie on what the filter can tell apart, so that no row falls between two bounds that the server rounds.
+  const cut = floorTo(endNs - step, unitNs);
+  return { startNs: cut > startNs ? cut : startNs, endNs };
+}
+
+function isFromStart(care: Care): boolean {
+  return care.failures % 2 === 1;
+}
+
+/** A slice was read: what is left of the window, with wider slices; null when nothing is. */
+export function afterRead(window: OpenWindow, slice: Window): OpenWindow | null {
+  const { care } = window;
+  const rest = restOf(window, slice);
+  if (care === undefined || rest === null) return null;
+  const grows = care.patienceLeft <= 1 || care.stepNs < care.goodNs;
+  return {
+    ...rest,
+    care: {
+      ...care,
+      goodNs: max(care.goodNs, widthOf(slice)),
+      stepNs: grows ? care.stepNs * WIDER : care.stepNs,
+      patienceLeft: grows ? care.patience : care.patienceLeft - 1,
+      row: 0,
+      floorNs: 0n,
+    },
+  };
+}
+
+/** A slice failed: the same window asked for with less, or null where there is no less of time to ask for. */
+export function afterFailure(
+  window: OpenWindow,
+  slice: Window,
+  error: ForwardError,
+  unitNs: bigint,
+): OpenWindow | null {
+  const { care } = window;
+  if (care === undefined) return null;
+  const said = { reason: error.message, hint: error.hint ?? null };
+  if (isAboutPages(error) && care.perPage > 1)
+    return { ...window, care: { ...care, ...said, perPage: smallerPage(care.perPage) } };
+  const width = widthOf(slice);
+  const floorNs = floorOf(care, unitNs);
+  if (width < floorNs + unitNs) return null;
+  const grew = care.goodNs > 0n && width > care.goodNs;
+  const patience = grew ? Math.min(care.patience * 2, PATIENCE_LIMIT) : care.patience;
+  return {
+    ...window,
+    care: {
+      ...care,
+      ...said,
+      stepNs: max(grew ? care.goodNs : width / NARROWER, floorNs),
+      patience,
+      patienceLeft: patience,
+    },
+  };
+}
+
+/**
+ * A slice failed at its narrowest: it is set aside as a window of its own, and the rest goes on as wide as before. Joined
+ * with what was set aside beside it. Returns all open windows, that one replaced.
+ */
+export function setAside(
+  open: readonly OpenWindow[],
+  window: OpenWindow,
+  slice: Window,
+  outcome: { readonly error: ForwardError; readonly rows: number | null },
+  unitNs: bigint,
+  nowMs: number,
+): OpenWindow[] {
+  const { care } = window;
+  if (care === undefined) return [...open];
+  const { error, rows } = outcome;
+  const failures = care.failures + 1;
+  let aside: OpenWindow = {
+    ...spanOf(slice),
+    care: {
+      ...care,
+      failures,
+      notBeforeMs: nowMs + Math.min(RETRY_BASE_MS * 2 ** Math.min(failures - 1, 20), RETRY_CAP_MS),
+      reason: error.message,
+      hint: error.hint ?? null,
+      rows,
+    },
+  };
+  const others: OpenWindow[] = [];
+  for (const other of open.filter((one) => one !== window)) {
+    if (care.row > 0 && isAside(other) && touches(other, aside)) aside = joined(aside, other);
+    else others.push(other);
+  }
+  const rest = restOf(window, slice);
+  const places = others.filter(isAside).length;
+  const crowded = CROWDED.find((limit) => places >= limit.places)?.floorNs ?? 0n;
+  const row = care.row + 1;
+  const spanNs = row < 2 ? care.floorNs : floorOf(care, unitNs) * SPAN_GROWTH;
+  const floorNs = max(spanNs, crowded);
+  const stepNs = care.goodNs > 0n ? care.goodNs : max(care.stepNs, floorNs) * SPAN_GROWTH;
+  const going = { ...care, row, floorNs, stepNs, patience: 1, patienceLeft: 1 };
+  return [...others, aside, ...(rest === null ? [] : [{ ...rest, care: going }])];
+}
+
+/** What was set aside and is due is tried again: as a whole, then its edges, which may have become readable. */
+export function resumed(window: OpenWindow, nowMs: number): OpenWindow {
+  const { care } = window;
+  if (care === undefined || !isAside(window) || !isDue(care, nowMs)) return window;
+  const width = widthOf(window);
+  return {
+    ...window,
+    care: { ...care, notBeforeMs: 0, goodNs: 0n, stepNs: width, floorNs: width / SPAN_GROWTH, row: 0 },
+  };
+}
+
+export function isAside(window: OpenWindow): boolean {
+  return window.care !== undefined && window.care.notBeforeMs > 0;
+}
+
+/** A clock that was set back must not put it off for as long. */
+function isDue(care: Care, nowMs: number): boolean {
+  return nowMs >= care.notBeforeMs || care.notBeforeMs - nowMs > RETRY_CAP_MS;
+}
+
+/** The parts of a window that lie outside of others; edges are shared, as everywhere. */
+export function without(window: Window, others: readonly Window[]): Window[] {
+  let parts: Window[] = [spanOf(window)];
+  for (const { startNs, endNs } of others) {
+    parts = parts.flatMap((part) => {
+      if (endNs <= part.startNs || startNs >= part.endNs) return [part];
+      const sides = [
+        { startNs: part.startNs, endNs: startNs },
+        { startNs: endNs, endNs: part.endNs },
+      ];
+      return sides.filter((side) => side.startNs < side.endNs);
+    });
+  }
+  return parts;
+}
+
+export function smallerPage(perPage: number): number {
+  return PAGE_SIZES.find((size) => size < perPage) ?? 1;
+}
+
+export function widthOf(window: Window): bigint {
+  return window.endNs - window.startNs;
+}
+
+function spanOf({ startNs, endNs }: Window): Window {
+  return { startNs, endNs };
+}
+
+/** What is left of a window without a slice at one of its ends. */
+function restOf(window: Window, slice: Window): Window | null {
+  if (slice.startNs > window.startNs) return { startNs: window.startNs, endNs: slice.startNs };
+  if (slice.endNs < window.endNs) return { startNs: slice.endNs, endNs: window.endNs };
+  return null;
+}
+
+function touches(one: Window, other: Window): boolean {
+  return one.startNs <= other.endNs && other.startNs <= one.endNs;
+}
+
+function joined(one: OpenWindow, other: OpenWindow): OpenWindow {
+  const [care, older] = [one.care, other.care];
+  if (care === undefined || older === undefined) return one;
+  const rows = care.rows === null || older.rows === null ? null : Math.max(care.rows, older.rows);
+  return {
+    startNs: one.startNs < other.startNs ? one.startNs : other.startNs,
+    endNs: max(one.endNs, other.endNs),
+    care: { ...care, rows, sinceMs: Math.min(care.sinceMs, older.sinceMs) },
+  };
+}
+
+function max(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
+}
+
+/** Kept with an open window in the progress, so that a restart knows what fails and for how long. */
+export function writeCare(care: Care): Json {
+  return {
+    ...care,
+    stepNs: care.stepNs.toString(),
+    goodNs: care.goodNs.toString(),
+    floorNs: care.floorNs.toString(),
+  };
+}
+
+const SPANS = ['stepNs', 'goodNs', 'floorNs'] as const;
+const FIGURES = ['patience', 'patienceLeft', 'row', 'failures', 'notBeforeMs', 'sinceMs'] as const;
+
+/** Undefined for anything that `writeCare` did not write: then the window is read like any other, and nothing is lost. */
+export function readCare(json: Json | undefined): Care | undefined {
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) return undefined;
+  const saved = json as { readonly [key: string]: Json };
+  const isFigure = (value: Json | undefined): value is number =>
+    typeof value === 'number' && Number.isFinite(value) && value >= 0;
+  const whole =
+    SPANS.every((key) => typeof saved[key] === 'string' && /^\d{1,20}$/.test(saved[key])) &&
+    FIGURES.every((key) => isFigure(saved[key])) &&
+    PAGE_SIZES.some((size) => size === saved['perPage']) &&
+    (saved['rows'] === null || isFigure(saved['rows'])) &&
+    (saved['hint'] === null || typeof saved['hint'] === 'string') &&
+    typeof saved['reason'] === 'string';
+  if (!whole) return undefined;
+  const ns = (key: (typeof SPANS)[number]): bigint => BigInt(saved[key] as string);
+  return {
+    ...(saved as unknown as Care),
+    stepNs: ns('stepNs'),
+    goodNs: ns('goodNs'),
+    floorNs: ns('floorNs'),
+  };
+}
