@@ -2,7 +2,7 @@ import type { Clock } from '../../model/clock.ts';
 import { ForwardError } from '../../model/errors.ts';
 import type { Window } from '../../model/event.ts';
 import { NS_PER_SECOND } from '../../model/time.ts';
-import { afterFailure, afterRead, beginCare, PER_PAGE, setAside, widthOf } from './care.ts';
+import { afterFailure, afterRead, beginCare, careFrom, PER_PAGE, setAside, widthOf } from './care.ts';
 import type { OpenWindow } from './care.ts';
 import { mayAskForLess } from './client.ts';
 import type { Client } from './client.ts';
@@ -10,7 +10,6 @@ import { isolate } from './isolate.ts';
 import { EPOCH } from './outside.ts';
 import { probePrecision } from './read-window.ts';
 import type { Precision, WindowRead } from './read-window.ts';
-import { splitWindow } from './windows.ts';
 
 /**
  * What this Platform can be asked for at once, as far as failures have shown: so that not every window has to fail first. It is
@@ -27,6 +26,8 @@ export const AS_MUCH_AS_CAN_BE: Readonly<Usual> = { widthNs: null, perPage: PER_
 const USUAL_FOR_MS = 600_000;
 /** Narrower than this it is a row that fails, not the width. */
 const USUAL_WIDTH_MIN_NS = 60n * NS_PER_SECOND;
+/** Wider slices failed twice where these were read, which a single row does not make happen. */
+const PATIENCE_OF_WIDTH = 4;
 
 /** Forgets what was learned too long ago. */
 export function refreshUsual(usual: Usual, nowMs: number): void {
@@ -34,11 +35,12 @@ export function refreshUsual(usual: Usual, nowMs: number): void {
 }
 
 /** A slice was read of a window that had failed as a whole. */
-export function learnWidth(usual: Usual, window: OpenWindow, slice: Window, clock: Clock): void {
-  const width = widthOf(slice);
-  if (window.care === undefined || width < USUAL_WIDTH_MIN_NS || width >= widthOf(window)) return;
-  usual.widthNs = usual.widthNs === null || width > usual.widthNs ? width : usual.widthNs;
-  usual.untilMs = clock.now() + USUAL_FOR_MS;
+export function learnFrom(usual: Usual, { care }: OpenWindow, clock: Clock): void {
+  if (care === undefined) return;
+  if (care.perPage < usual.perPage) learnPage(usual, care.perPage, clock);
+  if (care.patience < PATIENCE_OF_WIDTH || care.goodNs < USUAL_WIDTH_MIN_NS) return;
+  if (usual.widthNs === null || usual.widthNs < care.goodNs) usual.untilMs = clock.now() + USUAL_FOR_MS;
+  usual.widthNs = care.goodNs;
 }
 
 function learnPage(usual: Usual, perPage: number, clock: Clock): void {
@@ -46,19 +48,12 @@ function learnPage(usual: Usual, perPage: number, clock: Clock): void {
   usual.untilMs = clock.now() + USUAL_FOR_MS;
 }
 
-/** Windows that are wider than what works are cut before they are asked for. */
-export function asUsual(open: readonly OpenWindow[], usual: Usual, precision: Precision): OpenWindow[] {
+/** Windows that are wider than what works are read with care from the start. */
+export function asUsual(window: OpenWindow, usual: Usual, nowMs: number): OpenWindow {
   const { widthNs } = usual;
-  if (widthNs === null) return [...open];
-  return open.flatMap((window) => {
-    if (window.care !== undefined || widthOf(window) <= widthNs) return [window];
-    const parts = Number(widthOf(window) / widthNs) + 1;
-    return splitWindow(window, precision.unitNs, parts * ROWS_PER_CUT, []);
-  });
+  if (widthNs === null || window.care !== undefined || widthOf(window) <= widthNs) return window;
+  return careFrom(window, widthNs, usual.perPage, nowMs);
 }
-
-/** `splitWindow` makes a part of so many rows. */
-const ROWS_PER_CUT = 700;
 
 /**
  * Tells a window that fails from a Platform that does: returns when the Platform answers something small elsewhere, and
@@ -101,21 +96,21 @@ export async function askForLess(
   const { clock, usual, precision } = adapting;
   const others = open.filter((other) => other !== window);
   const nothing: WindowRead = { items: [], malformed: [], outcome: { kind: 'failed', rows: null } };
-  const again = (next: OpenWindow) => ({ open: [...others, next], read: nothing });
+  const again = (...next: OpenWindow[]) => ({ open: [...others, ...next], read: nothing });
   const aside = (read: WindowRead, why: ForwardError, rows: number | null) => ({
-    open: setAside(open, window, part, { error: why, rows }, precision.unitNs, clock.now()),
+    open: setAside(open, window, part, { error: why, rows }, clock.now()),
     read,
   });
   if (window.care === undefined)
     return again(beginCare(window, error, usual.perPage, precision.unitNs, clock.now()));
   let narrower = afterFailure(window, part, error, precision.unitNs);
   if (narrower === null && window.care.floorNs === 0n && !precision.probed) {
-    await probePrecision(client, precision, signal).catch((thrown: unknown) => {
+    await probePrecision(client, precision, signal, usual.perPage).catch((thrown: unknown) => {
       if (!mayAskForLess(thrown)) throw thrown;
     });
     narrower = afterFailure(window, part, error, precision.unitNs);
   }
-  if (narrower !== null) return again(narrower);
+  if (narrower !== null) return again(...narrower);
   if (widthOf(part) > 3n * precision.unitNs) return aside(nothing, error, null);
   try {
     const isolated = await isolate(client, part, error, signal);

@@ -22,7 +22,9 @@ export interface Care {
   /** Slices to be read before a wider one is tried than ever worked, and how many of them are left. */
   readonly patience: number;
   readonly patienceLeft: number;
-  /** Places set aside one after the other with nothing read between them: more than two are a span, not rows. */
+  /** Its newer part failed and was parted from it, and nothing was read since. */
+  readonly parted: boolean;
+  /** Places set aside one after the other with nothing read between them. */
   readonly row: number;
   /** A slice as narrow as this is not cut any more; zero: down to what the filter can tell apart. */
   readonly floorNs: bigint;
@@ -31,6 +33,7 @@ export interface Care {
   /** Set aside until then, milliseconds since 1970; zero: to be read now. */
   readonly notBeforeMs: number;
   readonly sinceMs: number;
+  /** Why it failed; empty where nothing has yet. */
   readonly reason: string;
   readonly hint: string | null;
   /** Rows that could not be read while all others of the window were; null: none of it was read. */
@@ -44,7 +47,9 @@ export const PER_PAGE = PAGE_SIZES[0];
 const NARROWER = 4n;
 const WIDER = 2n;
 const PATIENCE_LIMIT = 64;
-/** Growth of what is set aside at once, while nothing between can be read: a span of any length takes few places. */
+/** Two places in a row may be one row on the edge between them; more are a span that fails. */
+const ROW_OF_A_SPAN = 2;
+/** Growth of what is set aside at once of a span: one of any length takes few requests. */
 const SPAN_GROWTH = 16n;
 /** With so many places set aside the next are not narrowed below a minute, then an hour: the list must stay short. */
 const CROWDED = [
@@ -54,10 +59,22 @@ const CROWDED = [
 const RETRY_BASE_MS = 10_000;
 const RETRY_CAP_MS = 600_000;
 
-/** The narrowest slice that is asked for: the filter cannot tell less apart. */
-function floorOf(care: Care, unitNs: bigint): bigint {
-  return max(2n * unitNs, care.floorNs);
+/** Whether what fails next is set aside as it is: everything beside it failed as well, so it is no single row. */
+function isInSpan(care: Care): boolean {
+  return care.parted || care.row >= ROW_OF_A_SPAN;
 }
+
+const FRESH = {
+  goodNs: 0n,
+  patience: 1,
+  patienceLeft: 1,
+  parted: false,
+  row: 0,
+  floorNs: 0n,
+  failures: 0,
+  notBeforeMs: 0,
+  rows: null,
+} as const;
 
 /** The window failed as a whole: from now on it is read with care. */
 export function beginCare(
@@ -70,21 +87,20 @@ export function beginCare(
   const width = widthOf(window);
   const aboutPages = isAboutPages(error);
   const care: Care = {
+    ...FRESH,
     stepNs: aboutPages ? width : max(width / NARROWER, 2n * unitNs),
-    goodNs: 0n,
     perPage: aboutPages ? smallerPage(perPage) : perPage,
-    patience: 1,
-    patienceLeft: 1,
-    row: 0,
-    floorNs: 0n,
-    failures: 0,
-    notBeforeMs: 0,
     sinceMs: nowMs,
     reason: error.message,
     hint: error.hint ?? null,
-    rows: null,
   };
   return { ...spanOf(window), care };
+}
+
+/** Read with care from the start, in slices of a width and pages of a size that are known to work. Nothing failed yet. */
+export function careFrom(window: Window, widthNs: bigint, perPage: number, nowMs: number): OpenWindow {
+  const care = { ...FRESH, stepNs: widthNs, goodNs: widthNs, perPage, patience: 8, patienceLeft: 8 };
+  return { ...spanOf(window), care: { ...care, sinceMs: nowMs, reason: '', hint: null } };
 }
 
 /** What of a careful window is asked for next: from its newest end, and from the other after every second failure. */
@@ -118,82 +134,94 @@ export function afterRead(window: OpenWindow, slice: Window): OpenWindow | null 
       goodNs: max(care.goodNs, widthOf(slice)),
       stepNs: grows ? care.stepNs * WIDER : care.stepNs,
       patienceLeft: grows ? care.patience : care.patienceLeft - 1,
+      parted: false,
       row: 0,
       floorNs: 0n,
     },
   };
 }
 
-/** A slice failed: the same window asked for with less, or null where there is no less of time to ask for. */
+/**
+ * A slice failed: what the window becomes, asked for with less. Null where there is no less of time to ask for. Where as
+ * much was read before, it is something in this slice: the rest is parted from it and goes on as before, which comes first.
+ */
 export function afterFailure(
   window: OpenWindow,
   slice: Window,
   error: ForwardError,
   unitNs: bigint,
-): OpenWindow | null {
+): OpenWindow[] | null {
   const { care } = window;
   if (care === undefined) return null;
   const said = { reason: error.message, hint: error.hint ?? null };
   if (isAboutPages(error) && care.perPage > 1)
-    return { ...window, care: { ...care, ...said, perPage: smallerPage(care.perPage) } };
+    return [{ ...window, care: { ...care, ...said, perPage: smallerPage(care.perPage) } }];
   const width = widthOf(slice);
-  const floorNs = floorOf(care, unitNs);
-  if (width < floorNs + unitNs) return null;
+  const floorNs = max(2n * unitNs, care.floorNs);
+  if (width < floorNs + unitNs || isInSpan(care)) return null;
   const grew = care.goodNs > 0n && width > care.goodNs;
   const patience = grew ? Math.min(care.patience * 2, PATIENCE_LIMIT) : care.patience;
-  return {
-    ...window,
-    care: {
-      ...care,
-      ...said,
-      stepNs: max(grew ? care.goodNs : width / NARROWER, floorNs),
-      patience,
-      patienceLeft: patience,
-    },
-  };
+  const stepNs = max(grew ? care.goodNs : width / NARROWER, floorNs);
+  const narrower = { ...care, ...said, stepNs, patience, patienceLeft: patience };
+  const rest = restOf(window, slice);
+  if (rest === null || grew || care.goodNs === 0n || care.row > 0) return [{ ...window, care: narrower }];
+  return [
+    { ...rest, care: { ...care, parted: true } },
+    { ...slice, care: narrower },
+  ];
 }
 
 /**
- * A slice failed at its narrowest: it is set aside as a window of its own, and the rest goes on as wide as before. Joined
- * with what was set aside beside it. Returns all open windows, that one replaced.
+ * A slice failed that is not cut any more: it is set aside as a window of its own, joined with what was set aside beside it just
+ * before. The rest goes on as wide as before, in a span that fails ever wider. Returns all open windows, that one replaced.
  */
 export function setAside(
   open: readonly OpenWindow[],
   window: OpenWindow,
   slice: Window,
   outcome: { readonly error: ForwardError; readonly rows: number | null },
-  unitNs: bigint,
   nowMs: number,
 ): OpenWindow[] {
   const { care } = window;
   if (care === undefined) return [...open];
   const { error, rows } = outcome;
   const failures = care.failures + 1;
+  const pauseMs = Math.min(RETRY_BASE_MS * 2 ** Math.min(failures - 1, 20), RETRY_CAP_MS);
+  const said = { reason: error.message, hint: error.hint ?? null };
   let aside: OpenWindow = {
     ...spanOf(slice),
-    care: {
-      ...care,
-      failures,
-      notBeforeMs: nowMs + Math.min(RETRY_BASE_MS * 2 ** Math.min(failures - 1, 20), RETRY_CAP_MS),
-      reason: error.message,
-      hint: error.hint ?? null,
-      rows,
-    },
+    care: { ...care, ...said, failures, notBeforeMs: nowMs + pauseMs, rows },
   };
   const others: OpenWindow[] = [];
   for (const other of open.filter((one) => one !== window)) {
-    if (care.row > 0 && isAside(other) && touches(other, aside)) aside = joined(aside, other);
+    if ((care.row > 0 || care.parted) && isAside(other) && touches(other, aside))
+      aside = joined(aside, other);
     else others.push(other);
   }
   const rest = restOf(window, slice);
+  if (rest === null) return [...others, aside];
   const places = others.filter(isAside).length;
   const crowded = CROWDED.find((limit) => places >= limit.places)?.floorNs ?? 0n;
-  const row = care.row + 1;
-  const spanNs = row < 2 ? care.floorNs : floorOf(care, unitNs) * SPAN_GROWTH;
-  const floorNs = max(spanNs, crowded);
-  const stepNs = care.goodNs > 0n ? care.goodNs : max(care.stepNs, floorNs) * SPAN_GROWTH;
-  const going = { ...care, row, floorNs, stepNs, patience: 1, patienceLeft: 1 };
-  return [...others, aside, ...(rest === null ? [] : [{ ...rest, care: going }])];
+  const going: Care = { ...care, row: care.row + 1, floorNs: max(care.floorNs, crowded) };
+  const asBefore = care.goodNs > 0n && !isInSpan(going);
+  const stepNs = asBefore ? care.goodNs : widthOf(slice) * SPAN_GROWTH;
+  return [...others, aside, { ...rest, care: { ...going, stepNs, patience: 1, patienceLeft: 1 } }];
+}
+
+/** Which window to go on with: the one that promises most, the newest of equals. Null: all that is left is set aside. */
+export function nextCareful(open: readonly OpenWindow[]): OpenWindow | null {
+  let best: OpenWindow | null = null;
+  for (const window of open) {
+    if (window.care === undefined || isAside(window)) continue;
+    if (best === null || promise(window) >= promise(best)) best = window;
+  }
+  return best;
+}
+
+function promise(window: OpenWindow): bigint {
+  const width = widthOf(window);
+  const stepNs = window.care?.stepNs ?? width;
+  return stepNs < width ? stepNs : width;
 }
 
 /** What was set aside and is due is tried again: as a whole, then its edges, which may have become readable. */
@@ -203,7 +231,15 @@ export function resumed(window: OpenWindow, nowMs: number): OpenWindow {
   const width = widthOf(window);
   return {
     ...window,
-    care: { ...care, notBeforeMs: 0, goodNs: 0n, stepNs: width, floorNs: width / SPAN_GROWTH, row: 0 },
+    care: {
+      ...care,
+      notBeforeMs: 0,
+      goodNs: 0n,
+      stepNs: width,
+      floorNs: width / SPAN_GROWTH,
+      parted: false,
+      row: 0,
+    },
   };
 }
 
@@ -295,6 +331,7 @@ export function readCare(json: Json | undefined): Care | undefined {
     PAGE_SIZES.some((size) => size === saved['perPage']) &&
     (saved['rows'] === null || isFigure(saved['rows'])) &&
     (saved['hint'] === null || typeof saved['hint'] === 'string') &&
+    typeof saved['parted'] === 'boolean' &&
     typeof saved['reason'] === 'string';
   if (!whole) return undefined;
   const ns = (key: (typeof SPANS)[number]): bigint => BigInt(saved[key] as string);

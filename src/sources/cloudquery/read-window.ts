@@ -67,7 +67,7 @@ export async function readWindow(
       outcome: { kind: 'done', status: judged.status, serverCount: judged.serverCount },
     };
   }
-  if (isIndivisible(window, precision.unitNs)) await probePrecision(client, precision, signal);
+  if (isIndivisible(window, precision.unitNs)) await probePrecision(client, precision, signal, perPage);
   const sample = items
     .map((item) => item.event.createdNs - offsetNs)
     .filter((ns) => ns >= window.startNs && ns <= window.endNs);
@@ -160,6 +160,7 @@ export async function probePrecision(
   client: Client,
   precision: Precision,
   signal: AbortSignal,
+  perPage: number,
 ): Promise<void> {
   if (precision.probed || precision.sampleNs === undefined) return;
   const offsetNs = precision.offsetNs ?? 0n;
@@ -167,7 +168,7 @@ export async function probePrecision(
   for (const unitNs of UNITS.filter((unit) => unit >= digitsOf(time))) {
     const startNs = floorTo(time, unitNs);
     const window = { startNs, endNs: startNs + unitNs };
-    const page = await client.page(window, 1, PER_PAGE, signal);
+    const page = await client.page(window, 1, perPage, signal);
     const times = page.items.map(({ event }) => event.createdNs - offsetNs);
     const inside = times.some((ns) => ns >= window.startNs && ns <= window.endNs);
     // A server that cuts the bounds to this very unit shows what lies in the unit of the end as well, and nothing further.

@@ -1,9 +1,9 @@
 import type { Clock } from '../../model/clock.ts';
 import type { Window } from '../../model/event.ts';
 import { span } from '../../model/trace.ts';
-import { asUsual, askForLess, assertAnswering, learnWidth, refreshUsual } from './ask-less.ts';
+import { asUsual, askForLess, assertAnswering, learnFrom, refreshUsual } from './ask-less.ts';
 import type { Usual } from './ask-less.ts';
-import { afterRead, isAside, nextSlice, resumed } from './care.ts';
+import { afterRead, nextCareful, nextSlice, resumed } from './care.ts';
 import type { OpenWindow } from './care.ts';
 import { mayAskForLess } from './client.ts';
 import type { Client } from './client.ts';
@@ -60,7 +60,8 @@ export async function* readWindows(
   if (adapting !== null) {
     const { clock, usual } = adapting;
     refreshUsual(usual, clock.now());
-    open = sortWindows(asUsual(open, usual, precision).map((window) => resumed(window, clock.now())));
+    const nowMs = clock.now();
+    open = sortWindows(open.map((window) => resumed(asUsual(window, usual, nowMs), nowMs)));
   }
   const giveUp = new AbortController();
   const either = AbortSignal.any([signal, giveUp.signal]);
@@ -88,9 +89,9 @@ export async function* readWindows(
         if (!running.has(window)) running.set(window, attempt(window));
       }
       if (running.size === 0) {
-        // What fails comes last and one at a time, the newest first: nothing that can be read waits for it.
-        const next = open.findLast((window) => window.care !== undefined && !isAside(window));
-        if (next === undefined || !canGoOn()) break;
+        // What fails comes last and one at a time: nothing that can be read waits for it.
+        const next = nextCareful(open);
+        if (next === null || !canGoOn()) break;
         running.set(next, attempt(next));
       }
       const done = await Promise.race(running.values());
@@ -101,7 +102,7 @@ export async function* readWindows(
         answered += 1;
         const parts = read.outcome.kind === 'split' ? read.outcome.parts : [];
         const rest = afterRead(window, part);
-        if (adapting !== null) learnWidth(adapting.usual, window, part, adapting.clock);
+        if (adapting !== null) learnFrom(adapting.usual, window, adapting.clock);
         open = sortWindows([
           ...open.filter((other) => other !== window),
           ...parts,

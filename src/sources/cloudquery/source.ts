@@ -15,9 +15,9 @@ import type {
   SourceOrigin,
 } from '../source.ts';
 import { checkPlatform } from './check.ts';
-import { AS_MUCH_AS_CAN_BE, assertAnswering, asUsual } from './ask-less.ts';
+import { AS_MUCH_AS_CAN_BE, assertAnswering } from './ask-less.ts';
 import type { Usual } from './ask-less.ts';
-import { beginCare, isAside, without } from './care.ts';
+import { beginCare, isAside, widthOf, without } from './care.ts';
 import type { OpenWindow } from './care.ts';
 import { apiBase, createClient, mayAskForLess } from './client.ts';
 import type { Client } from './client.ts';
@@ -38,7 +38,15 @@ import { assertPlausible, createServerClock } from './server-clock.ts';
 import { createTail, learnedOverlapMs } from './tail.ts';
 import type { Tail } from './tail.ts';
 import { troublesOf, unreadableFindings } from './troubles.ts';
-import { frontierOf, liveWindow, NO_PROGRESS, readProgress, sortWindows, writeProgress } from './windows.ts';
+import {
+  frontierOf,
+  liveWindow,
+  NO_PROGRESS,
+  readProgress,
+  sortWindows,
+  splitWindow,
+  writeProgress,
+} from './windows.ts';
 import type { Progress } from './windows.ts';
 
 export const cloudquery: SourceDefinition<CloudqueryOptions> = {
@@ -181,9 +189,7 @@ export function createCloudquery(
       : schedule(reconcile, nowMs, endNs, startNs, options.audit_horizon, all);
     for (const window of reconcile.pending.slice(0, RECOUNTS_PER_POLL)) {
       const left = reconcile.pending.filter((other) => other !== window);
-      const around = without(window, progress.open.filter(isAside)).flatMap((part) =>
-        asUsual([part], usual, precision),
-      );
+      const around = without(window, progress.open.filter(isAside)).flatMap(cutAsUsual);
       if (around.length !== 1 || keyOf(around[0] ?? window) !== keyOf(window)) {
         reconcile = { ...reconcile, pending: [...around, ...left] };
         continue;
@@ -214,6 +220,13 @@ export function createCloudquery(
         progress: write(),
       };
     }
+  }
+
+  /** For counting: a window is counted in parts where it is wider than what the Platform answers. */
+  function cutAsUsual(window: Window): Window[] {
+    const { widthNs } = usual;
+    if (widthNs === null || widthOf(window) <= widthNs) return [window];
+    return splitWindow(window, precision.unitNs, null, []);
   }
 
   /**

@@ -10,7 +10,7 @@ const FAILURES_TO_REPORT = 2;
 /** The windows that fail at the moment while others are read. */
 export function troublesOf(open: readonly OpenWindow[]): Trouble[] {
   return open.flatMap(({ startNs, endNs, care }) =>
-    care === undefined
+    care === undefined || care.reason === ''
       ? []
       : [
           {
