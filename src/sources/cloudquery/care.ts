@@ -1,6 +1,7 @@
 import type { ForwardError } from '../../model/errors.ts';
 import type { Json, Window } from '../../model/event.ts';
 import { floorTo } from '../../model/time.ts';
+import { isTooLarge } from '../../net/http.ts';
 import { isAboutPages } from './client.ts';
 
 /** A window still to be read, and how where it failed as a whole. */
@@ -91,8 +92,7 @@ export function beginCare(
     stepNs: aboutPages ? width : max(width / NARROWER, 2n * unitNs),
     perPage: aboutPages ? smallerPage(perPage) : perPage,
     sinceMs: nowMs,
-    reason: error.message,
-    hint: error.hint ?? null,
+    ...saidOf(error),
   };
   return { ...spanOf(window), care };
 }
@@ -153,7 +153,7 @@ export function afterFailure(
 ): OpenWindow[] | null {
   const { care } = window;
   if (care === undefined) return null;
-  const said = { reason: error.message, hint: error.hint ?? null };
+  const said = saidOf(error);
   if (isAboutPages(error) && care.perPage > 1)
     return [{ ...window, care: { ...care, ...said, perPage: smallerPage(care.perPage) } }];
   const width = widthOf(slice);
@@ -172,8 +172,8 @@ export function afterFailure(
 }
 
 /**
- * A slice failed that is not cut any more: it is set aside as a window of its own, joined with what was set aside beside it just
- * before. The rest goes on as wide as before, in a span that fails ever wider. Returns all open windows, that one replaced.
+ * A slice failed that is not cut any more: it is set aside as a window of its own, joined with what was set aside beside it.
+ * The rest goes on as wide as before, in a span that fails ever wider. Returns all open windows, that one replaced.
  */
 export function setAside(
   open: readonly OpenWindow[],
@@ -187,10 +187,9 @@ export function setAside(
   const { error, rows } = outcome;
   const failures = care.failures + 1;
   const pauseMs = Math.min(RETRY_BASE_MS * 2 ** Math.min(failures - 1, 20), RETRY_CAP_MS);
-  const said = { reason: error.message, hint: error.hint ?? null };
   let aside: OpenWindow = {
     ...spanOf(slice),
-    care: { ...care, ...said, failures, notBeforeMs: nowMs + pauseMs, rows },
+    care: { ...care, ...saidOf(error), failures, notBeforeMs: nowMs + pauseMs, rows },
   };
   const others: OpenWindow[] = [];
   for (const other of open.filter((one) => one !== window)) {
@@ -278,6 +277,11 @@ export function widthOf(window: Window): bigint {
 
 function spanOf({ startNs, endNs }: Window): Window {
   return { startNs, endNs };
+}
+
+function saidOf(error: ForwardError): { readonly reason: string; readonly hint: string | null } {
+  const hint = isTooLarge(error) ? 'raise max_response_size of the source' : (error.hint ?? null);
+  return { reason: error.message, hint };
 }
 
 /** What is left of a window without a slice at one of its ends. */

@@ -113,7 +113,7 @@ export function createOutside(saved: Json | undefined): Outside {
         offsetNs === 0n
           ? `by up to ${by}: it lists events by another time`
           : `by ${by} (shown ${offsetNs > 0n ? 'later' : 'earlier'}): time zone?`;
-      const summary = `timestamps differ from the filter of the Platform ${what}; events are kept as they are shown`;
+      const summary = `timestamps differ from the filter ${what}; events are kept as they are shown`;
       return [{ kind: 'times_differ', summary }];
     },
     asListed: (held) => ({
