@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 
+import type { Window } from '../../src/model/event.ts';
 import type { Platform } from '../../src/simulator/platform.ts';
 import type { Receiver } from './receiver.ts';
 import type { Scenario } from './scenario.ts';
@@ -18,6 +19,10 @@ export interface Facts {
   readonly cursors: Map<string, bigint>;
   /** Ids refused for good, by sink. */
   readonly dead: Map<string, Set<string>>;
+  /** Ids of events that the source set aside because they could not be read. */
+  readonly setAside: Set<string>;
+  /** Windows that the source calls open, as last committed. */
+  open: readonly Window[];
   /** Lives so far. */
   lives: number;
 }
@@ -28,12 +33,23 @@ export function isLeftOut(facts: Facts, sink: string, id: string): boolean {
   return only !== '' && !(facts.types.get(id) ?? '').toLowerCase().includes(only);
 }
 
-/** The ids of what the Platform lists now, as the journal names them; what cannot be an event is left out. */
-export function visibleRows(facts: Facts): { readonly id: string; readonly createdNs: bigint }[] {
+export interface VisibleRow {
+  readonly id: string;
+  /** The time that the Platform lists it by. */
+  readonly listedNs: bigint;
+  readonly poison: boolean;
+}
+
+/**
+ * What the Platform lists now, by the ids that the journal gives it; what cannot be an event is left out. While a field has
+ * another name, an event without an id has no bytes that it could be known by.
+ */
+export function visibleRows(facts: Facts): VisibleRow[] {
+  const renamed = facts.platform.options().created_at_key !== 'created_at';
   return facts.platform
     .visibleEvents()
-    .filter((event) => !event.malformed)
-    .map((event) => ({ id: event.id ?? hashed(event.json), createdNs: event.createdNs }));
+    .filter((event) => !event.malformed && !(renamed && event.id === null))
+    .map(({ id, json, listedNs, poison }) => ({ id: id ?? hashed(json), listedNs, poison }));
 }
 
 function hashed(json: string): string {

@@ -51,6 +51,9 @@ export function carryOut(
       case 'counts ahead':
         world.countsAhead = true;
         return () => void (world.countsAhead = false);
+      case 'renamed field':
+        facts.platform.set({ created_at_key: 'createdAt' });
+        return () => facts.platform.set({ created_at_key: 'created_at' });
     }
   }
 

@@ -46,7 +46,8 @@ export type Plan =
   | { readonly kind: 'mass rejection'; readonly atMs: number; readonly forMs: number; readonly sink: string }
   | { readonly kind: 'sink down'; readonly atMs: number; readonly forMs: number; readonly sink: string }
   | { readonly kind: 'retry dead letters'; readonly atMs: number }
-  | { readonly kind: 'counts ahead'; readonly atMs: number; readonly forMs: number };
+  | { readonly kind: 'counts ahead'; readonly atMs: number; readonly forMs: number }
+  | { readonly kind: 'renamed field'; readonly atMs: number; readonly forMs: number };
 
 /** Everything that a seed decides. */
 export interface Scenario {
@@ -106,6 +107,10 @@ export const FAULT_CLASSES = [
   'full disk',
   'full journal',
   'filters',
+  'poison rows',
+  'heavy windows',
+  'stray rows',
+  'renamed field',
 ] as const;
 
 export type FaultClass = (typeof FAULT_CLASSES)[number];
@@ -187,6 +192,16 @@ function platformOf(
     malformed: on('odd items') ? 0.03 : 0,
     missing_ids: on('odd items') ? 0.03 : 0,
     duplicate_ids: on('odd items') ? 0.02 : 0,
+    poison: on('poison rows') ? 0.01 : 0,
+    limits: {
+      span: on('heavy windows') ? 15 * MINUTE + random.below(90 * MINUTE) : 0,
+      per_page: on('heavy windows') && random.unit() < 0.3 ? 200 : 0,
+      answer: (['400', '413', '422', '502', '504', 'hang', 'reset'] as const)[random.below(7)] ?? '504',
+    },
+    stray: {
+      share: on('stray rows') ? ([0.02, 1][random.below(2)] ?? 1) : 0,
+      by: ([-5 * HOUR, 3 * HOUR, 7 * MINUTE][random.below(3)] ?? HOUR) as number,
+    },
     live_users: false,
     clock_skew: on('skewed clock') ? (random.below(2) === 0 ? -1 : 1) * random.below(2 * HOUR) : 0,
     faults: {
@@ -256,6 +271,9 @@ function plansOf(
     ),
     ...times(1, () => ({ kind: 'counts ahead' as const, atMs: at(), forMs: spell() })).filter(() =>
       on('counts ahead'),
+    ),
+    ...times(1, () => ({ kind: 'renamed field' as const, atMs: at(), forMs: spell() })).filter(() =>
+      on('renamed field'),
     ),
     ...times(1, () => ({ kind: 'sink key' as const, atMs: at(), forMs: spell(), sink: oneSink() })).filter(
       () => on('sink keys'),

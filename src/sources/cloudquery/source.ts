@@ -187,13 +187,14 @@ export function createCloudquery(
     reconcile = first
       ? freshReconcile(nowMs)
       : schedule(reconcile, nowMs, endNs, startNs, options.audit_horizon, all);
-    for (const window of reconcile.pending.slice(0, RECOUNTS_PER_POLL)) {
-      const left = reconcile.pending.filter((other) => other !== window);
-      const around = without(window, progress.open.filter(isAside)).flatMap(cutAsUsual);
-      if (around.length !== 1 || keyOf(around[0] ?? window) !== keyOf(window)) {
-        reconcile = { ...reconcile, pending: [...around, ...left] };
-        continue;
+    for (let counts = 0; counts < RECOUNTS_PER_POLL; counts += 1) {
+      let [window, ...left] = reconcile.pending;
+      while (window !== undefined) {
+        const parts = countable(window);
+        if (parts.length === 1 && keyOf(parts[0] ?? window) === keyOf(window)) break;
+        [window, ...left] = [...parts, ...left];
       }
+      if (window === undefined) return;
       let result: Recount;
       try {
         result = await recount(client, window, asListed, reconcile.explained, precision, signal);
@@ -211,22 +212,25 @@ export function createCloudquery(
       if (result.explained === null) explained.delete(result.key);
       else explained.set(result.key, result.explained);
       reconcile = { ...reconcile, explained, pending: [...result.parts, ...left] };
+      const items = result.reads.flatMap((read) => read.items);
       yield {
         purpose: 'reconcile',
         events: result.reads.flatMap((read) => toEvents(read)),
         malformed: result.reads.flatMap((read) => read.malformed),
         coverage: result.coverage,
-        findings: result.findings,
+        findings: [...result.findings, ...outside.note(window, items)],
         progress: write(),
       };
     }
   }
 
-  /** For counting: a window is counted in parts where it is wider than what the Platform answers. */
-  function cutAsUsual(window: Window): Window[] {
+  /** The parts of a window that can be counted: beside what is set aside, and no wider than what the Platform answers. */
+  function countable(window: Window): Window[] {
+    const beside = without(window, progress.open.filter(isAside));
     const { widthNs } = usual;
-    if (widthNs === null || widthOf(window) <= widthNs) return [window];
-    return splitWindow(window, precision.unitNs, null, []);
+    return beside.flatMap((part) =>
+      widthNs === null || widthOf(part) <= widthNs ? [part] : splitWindow(part, precision.unitNs, null, []),
+    );
   }
 
   /**

@@ -12,7 +12,7 @@ export function noLoss(facts: Facts, fail: Fail): Checker {
     async atRest() {
       const lost = visibleRows(facts).filter(({ id }) => !facts.known.has(id));
       if (lost.length > 0) {
-        const named = lost.slice(0, NAMED).map(({ id, createdNs }) => `${id} of ${createdNs}`);
+        const named = lost.slice(0, NAMED).map(({ id, listedNs }) => `${id} of ${listedNs}`);
         fail(`${lost.length} events of the Platform never reached the journal: ${named.join(', ')}`);
       }
       for (const [sink, receiver] of facts.receivers) {
