@@ -2,6 +2,7 @@ import type { Journal } from '../checkpoint/journal.ts';
 import { ForwardError } from '../model/errors.ts';
 import type { AuditEvent, Json, NewEvent, Window } from '../model/event.ts';
 import type { Source } from '../sources/source.ts';
+import { createReadingGuard } from './reading-guard.ts';
 import { describeRevisions } from './revisions.ts';
 import { NOTHING_REPLAYED, openLetters, readReplayProgress, replay, sendRead } from './replay.ts';
 import type { ReplayContext, ReplayProgress } from './replay.ts';
@@ -77,7 +78,9 @@ export async function backfill(
       const open = progress.open[name] ?? params.windows;
       if (open.length === 0) continue;
       await assertSpace(context.journal);
+      const guard = createReadingGuard(name, context.journal);
       for await (const harvest of source.read(open, signal)) {
+        await guard.assertReadable(harvest);
         const { purpose, events, malformed, coverage, findings } = harvest;
         const read = { purpose, events, malformed, coverage, findings, progress: null };
         const result = await context.journal.append(name, read, [...context.sources.keys()]);

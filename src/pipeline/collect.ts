@@ -4,12 +4,15 @@ import { asForwardError, endsProgram, ForwardError } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import { span } from '../model/trace.ts';
 import { formatTime, nsToMs } from '../model/time.ts';
-import type { Harvest, Source } from '../sources/source.ts';
+import type { Harvest, Source, Trouble } from '../sources/source.ts';
+import { createReadingGuard } from './reading-guard.ts';
+import type { ReadingGuard } from './reading-guard.ts';
 import { describeRevisions } from './revisions.ts';
 import { backoffFor, createFaultLog, waitMs } from './retry.ts';
 import type { FaultLog } from './retry.ts';
 import { untilNextPollMs } from './schedule.ts';
 import type { PollSchedule } from './schedule.ts';
+import { createStanding } from './standing.ts';
 import { enterState } from './status.ts';
 import type { SourceStatus } from './status.ts';
 
@@ -32,34 +35,47 @@ const SPACE_CHECK_MS = 2_000;
 /** While a hold lasts, how often to look whether its secret was replaced. */
 const SECRET_CHECK_MS = 2_000;
 const PROGRESS_LINE_MS = 2_000;
+/** A window whose next try is due is not waited for less than this. */
+const NEXT_TRY_MIN_MS = 1_000;
 
 /**
  * The first of the two loops: source to journal. Every harvest is one transaction; after any failure the next poll starts
- * from what the journal holds. Returns when `signal` aborts, or when `patienceMs` is set and everything is read. Throws what
- * no waiting can fix: `corrupt` and `config`.
+ * from what the journal holds. Windows that fail while others are read keep nothing waiting: they are tried again when they
+ * are due. Returns when `signal` aborts, or when `patienceMs` is set and everything is read. Throws what no waiting can fix:
+ * `corrupt` and `config`.
  */
 export async function collect(context: CollectContext, signal: AbortSignal): Promise<void> {
   const { clock, source, status } = context;
   const faults = createFaultLog(context.log, clock, (kind) =>
     kind === 'denied' ? 'the Platform is probed again' : 'the poll is repeated',
   );
+  const guard = createReadingGuard(context.name, context.journal);
+  const standing = createStanding(context.name, context.journal, context.log);
   let failures = 0;
+  let troubledMs: number | null = null;
   try {
     for (;;) {
       try {
         signal.throwIfAborted();
         await waitForSpace(context, signal);
         enterState(status, 'working', clock.now());
-        await span('poll', { source: context.name }, () => pollOnce(context, signal));
+        await span('poll', { source: context.name }, () => pollOnce(context, guard, signal));
+        await standing.settle(source.state().standing ?? []);
         faults.recovered();
         failures = 0;
         enterState(status, 'idle', clock.now());
-        const { openWindows, pendingReconcile } = source.state();
-        const finished = openWindows === 0 && pendingReconcile === 0;
-        if (finished && context.patienceMs !== null) return;
-        if (finished) await clock.sleep(untilNextPollMs(context.schedule, clock), signal);
+        const { openWindows, pendingReconcile, troubles } = source.state();
+        const waiting = troubles.filter(({ nextTryMs }) => nextTryMs !== undefined).length;
+        troubledMs = troubles.length === 0 ? null : (troubledMs ?? clock.monotonic());
+        if (openWindows > waiting || pendingReconcile > 0) continue;
+        if (context.patienceMs !== null) {
+          if (troubledMs === null) return;
+          assertPatience(troubles, context.patienceMs - (clock.monotonic() - troubledMs));
+        }
+        await clock.sleep(untilNextMs(context, troubles), signal);
       } catch (error) {
         signal.throwIfAborted();
+        if (error instanceof OutOfPatience) throw error;
         failures += 1;
         await react(context, error, failures, faults, signal);
       }
@@ -71,14 +87,38 @@ export async function collect(context: CollectContext, signal: AbortSignal): Pro
   }
 }
 
+/** Until the next poll, or until a window that fails is to be tried again. */
+function untilNextMs({ schedule, clock }: CollectContext, troubles: readonly Trouble[]): number {
+  const tries = troubles.map(({ nextTryMs = Infinity }) =>
+    Math.max(nextTryMs - clock.now(), NEXT_TRY_MIN_MS),
+  );
+  return Math.min(untilNextPollMs(schedule, clock), ...tries);
+}
+
+/** Thrown past the reaction to failures: the poll itself went well. */
+class OutOfPatience extends ForwardError {}
+
+/** A single run that leaves something unread has not done its work. */
+function assertPatience([first, ...more]: readonly Trouble[], leftMs: number): void {
+  if (first === undefined || leftMs > 0) return;
+  const { startNs, endNs } = first.window;
+  const others = more.length === 0 ? '' : ` (and ${more.length} more windows)`;
+  throw new OutOfPatience(
+    'transient',
+    `${formatTime(startNs)} to ${formatTime(endNs)}${others} could not be read: ${first.reason}`,
+    { hint: first.hint },
+  );
+}
+
 /** One poll, committed harvest by harvest. */
-async function pollOnce(context: CollectContext, signal: AbortSignal): Promise<void> {
+async function pollOnce(context: CollectContext, guard: ReadingGuard, signal: AbortSignal): Promise<void> {
   const { source, journal, name, clock, log, status } = context;
   const progress = await journal.progress(name);
   let appended = 0;
   let spokenMs = clock.monotonic();
   let spokenAppended = 0;
   for await (const harvest of source.poll(journal.held(name), progress, signal)) {
+    await guard.assertReadable(harvest);
     const result = await journal.append(name, harvest, context.beside);
     count(status, harvest, result, clock.now());
     await noteRevisions(context, result);

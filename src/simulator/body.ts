@@ -12,6 +12,8 @@ import { personJson } from './users.ts';
 /** Names the third seed word of a row's own draws. */
 const BODY_SALT = 0xb0d1;
 const SHARED_ID_SALT = 0x1d1d;
+const STRAY_SALT = 0x57a7;
+const POISON_SALT = 0x9015;
 
 /** What an event says, before it is written as JSON. */
 export interface Facts {
@@ -108,14 +110,29 @@ function write(row: Row, options: SimulatorOptions, nowMs: number): string {
     ...(options.details_bytes === 0 ? [] : [`"event_details":${detailsJson(facts, options.details_bytes)}`]),
     ...(facts.success === undefined ? [] : [`"is_success":${facts.success}`]),
     ...(options.api === 'v1' ? [`"team_name":${JSON.stringify(facts.team)}`] : []),
-    `"created_at":"${createdAtOf(row)}"`,
+    `${JSON.stringify(options.created_at_key)}:"${createdAtOf(row, options)}"`,
   ];
   return `{${parts.join(',')}}`;
 }
 
+/** The time that a row shows, milliseconds since 1970: for a share of them another than the one they are listed by. */
+export function shownMs(row: Row, { stray }: SimulatorOptions): number {
+  return isAmong(row, stray.share, STRAY_SALT) ? row.ms + stray.by : row.ms;
+}
+
+/** Whether no window that holds the row is answered. */
+export function isPoison(row: Row, { poison }: SimulatorOptions): boolean {
+  return isAmong(row, poison, POISON_SALT);
+}
+
+/** Whether a row belongs to a share: always the same rows, whatever else is switched. */
+function isAmong(row: Row, share: number, salt: number): boolean {
+  return share > 0 && randomFrom(row.a, row.b, salt).unit() < share;
+}
+
 /** created_at as Go writes it: the trailing zeros of the fraction are not written, nor is an empty fraction. */
-export function createdAtOf(row: Row): string {
-  const whole = new Date(row.ms).toISOString();
+export function createdAtOf(row: Row, options: SimulatorOptions): string {
+  const whole = new Date(shownMs(row, options)).toISOString();
   const fraction = `${whole.slice(20, 23)}${String(row.sub).padStart(6, '0')}`.replace(/0+$/, '');
   return fraction === '' ? `${whole.slice(0, 19)}Z` : `${whole.slice(0, 19)}.${fraction}Z`;
 }

@@ -1,7 +1,7 @@
 import { parseTime } from '../model/time.ts';
-import { fieldError } from './answers.ts';
+import { basicError, fieldError, html } from './answers.ts';
 import type { PlatformResponse } from './answers.ts';
-import { factsOf, jsonOf } from './body.ts';
+import { factsOf, isPoison, jsonOf } from './body.ts';
 import type { SimulatorOptions } from './options.ts';
 import { shuffle } from './random.ts';
 import type { Random } from './random.ts';
@@ -38,6 +38,8 @@ export function listAuditLogs(
   const asked = parseQuery(query, options);
   if ('status' in asked) return asked;
   const within = rows.between(asked.from, asked.to, options.end_exclusive);
+  const refusal = tooMuch(asked, within, options);
+  if (refusal !== null) return refusal;
   const found = asked.matches === null ? within : within.filter(asked.matches);
   arrange(found, options.order, random);
   const size = options.page_clamp > 0 ? Math.min(asked.perPage, options.page_clamp) : asked.perPage;
@@ -56,6 +58,36 @@ export function listAuditLogs(
     headers: { 'content-type': 'application/json' },
     body: `{"items":[${items.join(',')}],"metadata":${JSON.stringify(metadata)}}`,
   };
+}
+
+/** The failure of a list that is too much for the server, or that holds an event it cannot show; null for any other. */
+function tooMuch(
+  asked: ListQuery,
+  within: readonly Row[],
+  options: SimulatorOptions,
+): PlatformResponse | null {
+  const { span, rows, per_page: perPage, answer } = options.limits;
+  if (within.some((row) => isPoison(row, options))) return basicError(500, 'internal error');
+  const spanMs = (asked.to?.ms ?? Infinity) - (asked.from?.ms ?? -Infinity);
+  const pages = perPage > 0 && asked.perPage > perPage;
+  if (!pages && !(span > 0 && spanMs > span) && !(rows > 0 && within.length > rows)) return null;
+  switch (answer) {
+    case 'hang':
+    case 'reset':
+      return { status: 200, headers: {}, body: '', fault: answer };
+    case '400':
+    case '422':
+      return fieldError(
+        Number(answer),
+        pages ? `per_page must not exceed ${perPage}` : 'the range is too large',
+      );
+    case '500':
+      return basicError(500, 'internal error');
+    case '413':
+    case '502':
+    case '504':
+      return html(Number(answer), answer);
+  }
 }
 
 /** Puts rows that come oldest first into the order of the switch. */

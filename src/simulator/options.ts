@@ -6,6 +6,7 @@ import { switches } from './switches.ts';
 import type { Switch } from './switches.ts';
 
 export type Precision = 's' | 'ms' | 'us' | 'ns';
+export type LimitAnswer = '400' | '413' | '422' | '500' | '502' | '504' | 'hang' | 'reset';
 export type FaultKind = '500' | '502' | '503' | '429' | 'reset' | 'truncate' | 'html' | 'hang' | 'slow';
 
 /** How the simulated Platform behaves. Durations in milliseconds, sizes in bytes, shares in [0, 1]. */
@@ -39,6 +40,16 @@ export interface SimulatorOptions {
   readonly shared_ids: number;
   readonly malformed: number;
   readonly odd: number;
+  readonly stray: { readonly share: number; readonly by: number };
+  readonly created_at_key: string;
+  readonly poison: number;
+  /** Zero: no limit. */
+  readonly limits: {
+    readonly span: number;
+    readonly rows: number;
+    readonly per_page: number;
+    readonly answer: LimitAnswer;
+  };
   readonly live_users: boolean;
   readonly clock_skew: number;
   readonly latency: number;

@@ -2,7 +2,7 @@ import { ForwardError, oneLine } from '../model/errors.ts';
 import { parseTime } from '../model/time.ts';
 import { html } from './answers.ts';
 import type { PlatformRequest, PlatformResponse } from './answers.ts';
-import { createdAtOf, idOf, jsonOf } from './body.ts';
+import { createdAtOf, idOf, isPoison, jsonOf, shownMs } from './body.ts';
 import { answerApi } from './endpoints.ts';
 import { Gate } from './gate.ts';
 import { amend, completeOptions } from './options.ts';
@@ -22,8 +22,12 @@ export interface SimulatedEvent {
   readonly id: string | null;
   readonly createdAt: string;
   readonly createdNs: bigint;
+  /** The time that the filter goes by. */
+  readonly listedNs: bigint;
   /** True for what cannot be read as an event. */
   readonly malformed: boolean;
+  /** True where no window that holds it is answered. */
+  readonly poison: boolean;
   /** `pending`: created, but not listed yet. `gone`: purged or deleted. */
   readonly state: 'visible' | 'pending' | 'gone';
   /** The item's text; written when it is asked for. */
@@ -125,9 +129,11 @@ class SimulatedPlatform implements Platform {
     const write = () => jsonOf(row, this.#options, this.now());
     return {
       id: idOf(row),
-      createdAt: createdAtOf(row),
-      createdNs: BigInt(row.ms) * 1_000_000n + BigInt(row.sub),
+      createdAt: createdAtOf(row, this.#options),
+      createdNs: BigInt(shownMs(row, this.#options)) * 1_000_000n + BigInt(row.sub),
+      listedNs: BigInt(row.ms) * 1_000_000n + BigInt(row.sub),
       malformed: (row.flags & MALFORMED) !== 0,
+      poison: isPoison(row, this.#options),
       state,
       get json() {
         return write();

@@ -23,6 +23,7 @@ const MAX_ROWS_AT_ONCE = 1_000_000;
 const MAX_DETAILS_BYTES = 1_048_576;
 const MAX_PER_PAGE = 1000;
 const PRECISIONS = ['s', 'ms', 'us', 'ns'];
+const LIMIT_ANSWERS = ['400', '413', '422', '500', '502', '504', 'hang', 'reset'];
 const FAULTS = ['500', '502', '503', '429', 'reset', 'truncate', 'html', 'hang', 'slow'];
 
 export const switches: readonly Switch[] = [
@@ -101,6 +102,23 @@ export const switches: readonly Switch[] = [
     'odd',
     'Share of events with an unusual user or address: no user, an empty address, host:port, a list, IPv6.',
   ),
+  {
+    ...share('stray.share', 'Share of events that show another created_at than the one they are listed by.'),
+    group: 'Times that differ from the time filter, such as local times.',
+  },
+  {
+    ...duration('stray.by', 3 * HOUR_MS, 'Shown time minus listed time; may be negative.'),
+    minimum: -DAY_MS,
+  },
+  text('created_at_key', 'created_at', 'The key that holds created_at, as after a renaming.'),
+  share('poison', 'Share of events that make each list fail with 500 whose window holds them.'),
+  {
+    ...duration('limits.span', 0, 'Longest window that is answered; 0s for any.'),
+    group: 'Lists that are too much for the server, which answers something smaller.',
+  },
+  integer('limits.rows', 0, MAX_ROWS_AT_ONCE, 'Most events in a window that is answered; 0 for any.'),
+  integer('limits.per_page', 0, MAX_PER_PAGE, 'Largest per_page that is answered; 0 for any.'),
+  choice('limits.answer', LIMIT_ANSWERS, 'What it does with more.'),
   flag(
     'live_users',
     false,

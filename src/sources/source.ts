@@ -35,6 +35,21 @@ export interface RangeHarvest extends Harvest {
   readonly open: readonly Window[];
 }
 
+/** A window that fails at the moment, while others are read. */
+export interface Trouble {
+  readonly window: Window;
+  /** What happened, as one sentence. */
+  readonly reason: string;
+  readonly hint?: string;
+  /** Since when it fails, milliseconds since 1970. */
+  readonly sinceMs: number;
+  /** When it is tried again, milliseconds since 1970; absent: with the next poll. */
+  readonly nextTryMs?: number;
+}
+
+/** Kinds of findings that hold for a while: see `SourceState.standing`. */
+export const STANDING_KINDS: readonly string[] = ['unreadable_window', 'unreadable_row', 'times_differ'];
+
 /** Live figures of a source, for status and metrics. Times in nanoseconds since 1970; null while unknown. */
 export interface SourceState {
   /** Before it every window is finished. */
@@ -50,6 +65,13 @@ export interface SourceState {
   readonly clock?: ClockDoubt | null;
   readonly requests: number;
   readonly overlapMs: number;
+  /** Open windows that fail at the moment; empty when all is well. They do not keep others from being read. */
+  readonly troubles: readonly Trouble[];
+  /**
+   * Findings that hold as long as they are listed here: the loop records them, and acknowledges them once they are gone.
+   * None when absent.
+   */
+  readonly standing?: readonly Finding[];
 }
 
 /** A difference between the Platform's clock and ours that an operator should end. Reading goes on meanwhile. */

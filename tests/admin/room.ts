@@ -66,6 +66,7 @@ export function createRoom(given: RoomOptions = {}): Room {
       clockSkewMs: 120,
       requests: 42,
       overlapMs: 600_000,
+      troubles: [],
     },
     usedBytes: 1_000_000,
     events: [],

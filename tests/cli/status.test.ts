@@ -46,6 +46,7 @@ function heldView(unclassified: number): AdminView {
     clockSkewMs: 0,
     requests: 1,
     overlapMs: 0,
+    troubles: [],
   };
   return {
     status: said,

@@ -7,6 +7,8 @@ import { readPage } from '../../src/sources/cloudquery/wire.ts';
 export interface Row {
   readonly id: string;
   readonly ns: bigint;
+  /** The time that the filter goes by, where it is another. */
+  readonly listedNs?: bigint;
   /** Sent with a created_at that nobody can read. */
   readonly broken?: true;
 }
@@ -28,6 +30,8 @@ export interface Quirks {
   readonly clamp?: number;
   /** Says the page size that was asked for, whatever it gives. */
   readonly hidesClamp?: true;
+  /** Says for the page size how many rows it gave. */
+  readonly echoesRows?: true;
   /** Null: no count. */
   readonly total?: (true_: number, ask: Ask) => number | null;
   readonly order?: (rows: Row[], ask: Ask) => Row[];
@@ -56,18 +60,17 @@ export function scriptedClient(
       quirks.before?.(ask);
       const all = typeof rows === 'function' ? rows() : rows;
       const inside = all.filter(
-        ({ ns }) =>
+        ({ ns, listedNs = ns }) =>
           quirks.ignoresTime === true ||
-          (ns / unit >= window.startNs / unit && ns / unit <= window.endNs / unit),
+          (listedNs / unit >= window.startNs / unit && listedNs / unit <= window.endNs / unit),
       );
       const size = Math.min(perPage, quirks.clamp ?? 1000);
       const number = quirks.ignoresPage === true ? 1 : page;
       const ordered = quirks.order?.([...inside], ask) ?? inside;
       const total = quirks.total === undefined ? inside.length : quirks.total(inside.length, ask);
-      const body = {
-        items: ordered.slice((number - 1) * size, number * size).map(textOf),
-        metadata: { page_size: quirks.hidesClamp === true ? perPage : size, total_count: total },
-      };
+      const given = ordered.slice((number - 1) * size, number * size);
+      const said = quirks.echoesRows === true ? given.length : quirks.hidesClamp === true ? perPage : size;
+      const body = { items: given.map(textOf), metadata: { page_size: said, total_count: total } };
       return readPage(Buffer.from(JSON.stringify(body)), 'scripted');
     },
     get: async () => ({ status: 404, headers: {}, body: Buffer.alloc(0) }),

@@ -45,6 +45,7 @@ function fakeSource(...polls: readonly (() => Iterable<Harvest>)[]): FakeSource 
       clockSkewMs: null,
       requests: 0,
       overlapMs: 0,
+      troubles: [],
     }),
     origin: () => ({ instance: 'x', apiVersion: 'v2' }),
     refreshSecrets: () => source.secretChanged,

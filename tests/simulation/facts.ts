@@ -1,3 +1,4 @@
+import type { Window } from '../../src/model/event.ts';
 import type { Platform } from '../../src/simulator/platform.ts';
 import type { Receiver } from './receiver.ts';
 import type { Scenario } from './scenario.ts';
@@ -21,6 +22,10 @@ export interface Facts {
   readonly missed: Map<string, Set<string>>;
   /** Ids refused for good, by sink. */
   readonly dead: Map<string, Set<string>>;
+  /** Ids of events that the source set aside because they could not be read. */
+  readonly setAside: Set<string>;
+  /** Windows that the source calls open, as last committed. */
+  open: readonly Window[];
   /** Lives so far. */
   lives: number;
 }
@@ -31,10 +36,25 @@ export function isLeftOut(facts: Facts, sink: string, id: string): boolean {
   return only !== '' && !(facts.types.get(id) ?? '').toLowerCase().includes(only);
 }
 
-/** What the Platform lists now: the items as text, which tell events apart whatever ids they state; what cannot be an event is left out. */
-export function visibleRows(facts: Facts): { readonly item: string; readonly createdNs: bigint }[] {
+export interface VisibleRow {
+  /** The item as text, which tells events apart whatever ids they state. */
+  readonly item: string;
+  readonly id: string | null;
+  /** The time that the Platform lists it by. */
+  readonly listedNs: bigint;
+  readonly poison: boolean;
+}
+
+/** What the Platform lists now, as it is written while no field is renamed; what cannot be an event is left out. */
+export function visibleRows(facts: Facts): VisibleRow[] {
+  const renamed = JSON.stringify(facts.platform.options().created_at_key);
   return facts.platform
     .visibleEvents()
     .filter((event) => !event.malformed)
-    .map((event) => ({ item: event.json, createdNs: event.createdNs }));
+    .map(({ id, json, listedNs, poison }) => ({
+      item: json.replace(`${renamed}:`, '"created_at":'),
+      id,
+      listedNs,
+      poison,
+    }));
 }

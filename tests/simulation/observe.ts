@@ -1,6 +1,8 @@
 import type { Secret } from '../../src/model/secret.ts';
 import type { Status } from '../../src/pipeline/status.ts';
+import type { MalformedItem } from '../../src/model/event.ts';
 import type { Checker } from './checkers/checker.ts';
+import { idIn } from './checkers/reading.ts';
 import { isLeftOut } from './facts.ts';
 import type { JournalWatch } from './journal-seam.ts';
 import type { Watch } from './receiver.ts';
@@ -90,11 +92,14 @@ export function observe(world: World, checkers: readonly Checker[], status: () =
         if (sourceOnly !== '' && !event.wanted) states.seen('event left out by the source');
       }
       if (harvest.malformed.length > 0) states.seen('malformed item set aside');
+      if (facts.platform.options().created_at_key !== 'created_at') noteRenamed(harvest.malformed);
+      if (harvest.findings.some((finding) => finding.kind === 'stray_row')) states.seen('stray row kept');
       if (harvest.coverage.some((window) => window.status === 'suspect')) states.seen('suspect window');
       if (harvest.findings.some((finding) => finding.kind === 'fewer_on_server'))
         states.seen('fewer on the server: a finding');
       if (harvest.findings.some((finding) => finding.kind === 'counts_not_credible'))
         states.seen('counts not credible: a finding');
+      if (harvest.progress !== null) facts.open = world.product.readProgress(harvest.progress).progress.open;
       const open = (harvest.progress as { open?: unknown[] } | null)?.open?.length ?? 0;
       if (harvest.purpose === 'live' && open > 1) states.seen('window split');
       trace.add(
@@ -170,11 +175,27 @@ export function observe(world: World, checkers: readonly Checker[], status: () =
     },
   };
 
+  /** Events, which only another name of a field makes unreadable; what is never one is not meant. */
+  function noteRenamed(malformed: readonly MalformedItem[]): void {
+    const events = new Set(facts.platform.visibleEvents().flatMap(({ id }) => id ?? []));
+    for (const { bytes } of malformed) {
+      const id = idIn(bytes);
+      if (events.has(id)) facts.setAside.add(id);
+    }
+  }
+
   function noteLine(line: string): void {
     if (line.includes('unexpected error')) {
       if (line.includes(ODD_ERROR)) states.seen('unforeseen error held');
       else world.fail('daemon', `nobody foresaw this: ${line}`);
     }
+    if (line.includes('"finding":"unreadable_')) {
+      states.seen(
+        line.includes('a finding is settled') ? 'what was unreadable is read' : 'window found unreadable',
+      );
+    }
+    if (line.includes('"finding":"times_differ"')) states.seen('another time zone found');
+    if (line.includes('nearly nothing can be read')) states.seen('source held by what it cannot read');
     if (line.includes('refuses nearly everything')) states.seen('mass guard tripped');
     if (line.includes('the journal is full')) states.seen('backpressure');
     if (!line.includes('"msg":"held"')) return;

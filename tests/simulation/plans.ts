@@ -56,6 +56,9 @@ export function carryOut(
         return () => void (world.countsAhead = false);
       case 'wrong date':
         return wrongDate(plan.byMs, plan.every);
+      case 'renamed field':
+        facts.platform.set({ created_at_key: 'createdAt' });
+        return () => facts.platform.set({ created_at_key: 'created_at' });
     }
   }
 

@@ -57,7 +57,8 @@ export type Plan =
       readonly byMs: number;
       /** On every so many-th answer; 0 for a single one. */
       readonly every: number;
-    };
+    }
+  | { readonly kind: 'renamed field'; readonly atMs: number; readonly forMs: number };
 
 /** Everything that a seed decides. */
 export interface Scenario {
@@ -125,6 +126,10 @@ export const FAULT_CLASSES = [
   'capped totals',
   'absurd dates',
   'wrong first date',
+  'poison rows',
+  'heavy windows',
+  'stray rows',
+  'renamed field',
 ] as const;
 
 export type FaultClass = (typeof FAULT_CLASSES)[number];
@@ -218,6 +223,16 @@ function platformOf(
     missing_ids: on('odd items') ? 0.03 : 0,
     duplicate_ids: on('odd items') ? 0.02 : 0,
     shared_ids: on('shared ids') ? 0.05 : 0,
+    poison: on('poison rows') ? 0.01 : 0,
+    limits: {
+      span: on('heavy windows') ? 15 * MINUTE + random.below(90 * MINUTE) : 0,
+      per_page: on('heavy windows') && random.unit() < 0.3 ? 200 : 0,
+      answer: (['400', '413', '422', '502', '504', 'hang', 'reset'] as const)[random.below(7)] ?? '504',
+    },
+    stray: {
+      share: on('stray rows') ? ([0.02, 1][random.below(2)] ?? 1) : 0,
+      by: ([-5 * HOUR, 3 * HOUR, 7 * MINUTE][random.below(3)] ?? HOUR),
+    },
     live_users: false,
     clock_skew: on('skewed clock') ? (random.below(2) === 0 ? -1 : 1) * random.below(2 * HOUR) : 0,
     faults: {
@@ -304,6 +319,9 @@ function plansOf(
       byMs: (random.below(3) === 0 ? -1 : 1) * (31 * DAY + random.below(20 * DAY)),
       every: 1,
     })).filter(() => on('wrong first date')),
+    ...times(1, () => ({ kind: 'renamed field' as const, atMs: at(), forMs: spell() })).filter(() =>
+      on('renamed field'),
+    ),
     ...times(1, () => ({ kind: 'sink key' as const, atMs: at(), forMs: spell(), sink: oneSink() })).filter(
       () => on('sink keys'),
     ),

@@ -42,6 +42,8 @@ interface TypeTally {
 /** The other tables that a harvest touches; each function runs inside the transaction of `append`. */
 export interface HarvestWriters {
   readonly malformed: (source: string, item: Harvest['malformed'][number], at: string) => void;
+  /** These could be read: what was set aside of them before is settled. */
+  readonly readable: (source: string, events: Harvest['events']) => void;
   readonly cover: (source: string, coverage: Harvest['coverage'][number], at: string) => void;
   readonly find: (source: string, finding: Harvest['findings'][number], at: string) => void;
   /** Called after the commit when events were added. */
@@ -77,6 +79,7 @@ export function appending(store: Store, writers: HarvestWriters): Pick<Journal, 
       countType.run(source, type, count, firstNs, lastNs);
     }
     for (const item of harvest.malformed) writers.malformed(source, item, at);
+    writers.readable(source, harvest.events);
     for (const window of harvest.coverage) writers.cover(source, window, at);
     const findings = [...harvest.findings, ...sharedFinding(tally.shared)];
     for (const finding of findings) writers.find(source, finding, at);

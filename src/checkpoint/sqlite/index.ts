@@ -80,6 +80,7 @@ export function journalOn(
   const methods = {
     ...appending(store, {
       malformed: letters.malformed,
+      readable: letters.readable,
       cover: spans.cover,
       find: noted.find,
       appended: log.appended,

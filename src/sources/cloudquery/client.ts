@@ -13,7 +13,7 @@ import { isTimeout, isTooLarge, mediaType, retryAfterMs } from '../../net/http.t
 import type { HttpClient, HttpResponse } from '../../net/http.ts';
 import { NoConnectionError } from '../../net/socket.ts';
 import type { ServerClock } from './server-clock.ts';
-import { isObject, parseObject, readPage } from './wire.ts';
+import { AnswerFault, isObject, parseObject, readPage, wordsOf } from './wire.ts';
 import type { Page } from './wire.ts';
 
 export interface ClientOptions {
@@ -34,12 +34,16 @@ export interface ClientOptions {
 const RETRIES = { retries: 3, minTimeout: 200, factor: 2, randomize: true };
 /** A server that asks for a longer pause is not waited for inside a poll: the daemon schedules that. */
 const RETRY_AFTER_INSIDE_MS = 30_000;
-const ERROR_TEXT_LIMIT = 200;
+/** Where a window is known to fail, one more try is enough: the next request asks for less. */
+const QUICK_RETRIES = 1;
 
 /** The requests that auditferry makes of a Platform: read-only, one key, rate-limited, never redirected. */
 export interface Client {
-  /** One page of the audit log in a window, both ends inclusive. Every page carries every parameter. */
-  page(window: Window, page: number, perPage: number, signal: AbortSignal): Promise<Page>;
+  /**
+   * One page of the audit log in a window, both ends inclusive. Every page carries every parameter. `quick` is for what
+   * failed before: it gives up sooner.
+   */
+  page(window: Window, page: number, perPage: number, signal: AbortSignal, quick?: boolean): Promise<Page>;
   /** Any other GET of the API: any status resolves, only an unreachable server throws. Not tried again. */
   get(path: string, options: { readonly withKey: boolean }, signal: AbortSignal): Promise<HttpResponse>;
   /** Requests sent so far, tries again included. */
@@ -70,7 +74,11 @@ export function createClient(
   };
 
   const once = async (url: URL, withKey: boolean, signal: AbortSignal): Promise<HttpResponse> => {
-    const headers = { accept: 'application/json', 'user-agent': options.userAgent };
+    const headers = {
+      accept: 'application/json',
+      'accept-encoding': 'identity',
+      'user-agent': options.userAgent,
+    };
     signal.throwIfAborted(); // its turn in the rate limit may have come long after it was given up
     let sentMs = clock.monotonic();
     const { requestTimeoutMs: timeoutMs, maxResponseBytes } = options;
@@ -96,7 +104,7 @@ export function createClient(
   };
 
   return {
-    page: (window, page, perPage, signal) => {
+    page: (window, page, perPage, signal, quick = false) => {
       const url = endpoint(options.base, 'audit-logs');
       url.searchParams.set('start_time', formatTime(window.startNs));
       url.searchParams.set('end_time', formatTime(window.endNs));
@@ -110,10 +118,11 @@ export function createClient(
             signal,
           );
           assertUsable(response, where, clock.now());
-          return readPage(response.body, where);
+          return readPage(response.body, where, { rowsBefore: (page - 1) * perPage });
         },
         {
           ...RETRIES,
+          ...(quick ? { retries: QUICK_RETRIES } : {}),
           signal,
           shouldRetry: ({ error }) => isWorthAnotherTry(error),
           onFailedAttempt: async ({ error, retriesLeft }) => {
@@ -142,6 +151,34 @@ function isWorthAnotherTry(error: unknown): boolean {
   return (error.retryAfterMs ?? 0) <= RETRY_AFTER_INSIDE_MS;
 }
 
+/** These say nothing of the window that was asked for: credentials, the address, the way to it, a rate. */
+const NOT_THE_WINDOW = new Set([401, 403, 404, 407, 429]);
+
+/**
+ * Whether asking for less may help where this failed: the server gave up on this one request (too slow, too much, a row that it
+ * cannot show), as far as the failure itself can tell. Whether all requests fail alike only another one shows.
+ */
+export function mayAskForLess(error: unknown): error is ForwardError {
+  if (!(error instanceof ForwardError) || error.retryAfterMs !== undefined) return false;
+  if (isTimeout(error) || isTooLarge(error)) return true;
+  if (error.cause instanceof AnswerFault) {
+    const { status } = error.cause;
+    return !NOT_THE_WINDOW.has(status) && (status < 300 || status >= 400);
+  }
+  return error.kind === 'transient' && error.ambiguous; // the connection broke once the request was sent
+}
+
+const ABOUT_PAGES = /page|limit|\bsize\b/i;
+const ABOUT_TIME = /range|_time|\b(time|date|day|hour|week|month|window|period|interval|span)s?\b/i;
+
+/** Whether a refusal speaks of the number of rows on a page: then a smaller page is asked for before a smaller window. */
+export function isAboutPages(error: ForwardError): boolean {
+  if (!(error.cause instanceof AnswerFault) || error.cause.status < 400 || error.cause.status >= 500)
+    return false;
+  const { words } = error.cause;
+  return ABOUT_PAGES.test(words) && !ABOUT_TIME.test(words);
+}
+
 function endpoint(base: URL, path: string): URL {
   return new URL(path, `${base.href.replace(/\/+$/, '')}/`);
 }
@@ -164,11 +201,12 @@ export function assertUsable(response: HttpResponse, where: string, nowMs: numbe
   const { status } = response;
   if (status === 200) {
     const type = mediaType(response.headers);
-    if (type === 'application/json' || type.endsWith('+json')) return;
+    if (isJson(type)) return;
     throw new ForwardError(
       'denied',
       `${where} answered with ${type === '' ? 'no content type' : oneLine(type, 60)} instead of JSON`,
       {
+        cause: new AnswerFault(status, ''),
         hint: 'the URL may be that of the web interface, or a sign-in gateway stands in front of the API',
       },
     );
@@ -180,7 +218,10 @@ function statusError(response: HttpResponse, where: string, nowMs: number): Forw
   const { status } = response;
   const said = messageOf(response);
   const what = `${where} answered ${status}${said === '' ? '' : ` (${said})`}`;
-  const options = { retryAfterMs: retryAfterMs(response.headers, nowMs) };
+  const options = {
+    cause: new AnswerFault(status, said),
+    retryAfterMs: retryAfterMs(response.headers, nowMs),
+  };
   if (status === 408 || status === 425 || status === 429 || (status >= 500 && status !== 501)) {
     return new ForwardError('transient', what, options);
   }
@@ -200,14 +241,16 @@ function hintFor(status: number): string {
 
 /** The server's own words from a BasicError or FieldError. A gateway may quote the key that it refuses: see sources/echoes.ts. */
 function messageOf(response: HttpResponse): string {
-  if (mediaType(response.headers) !== 'application/json') return '';
+  if (!isJson(mediaType(response.headers))) return '';
   try {
-    const body = parseObject(response.body, '');
-    const said = typeof body['message'] === 'string' ? body['message'] : '';
-    return oneLine(said, ERROR_TEXT_LIMIT);
+    return wordsOf(parseObject(response.body, ''));
   } catch {
     return ''; // an error answer without readable JSON has nothing to quote
   }
+}
+
+function isJson(type: string): boolean {
+  return type === 'application/json' || type === 'text/json' || type.endsWith('+json');
 }
 
 /** The JSON object of an answer, or null where there is none: for the calls whose answers are optional. */

@@ -2,8 +2,9 @@ import { ForwardError } from '../../model/errors.ts';
 import { identityKey } from '../../model/event-id.ts';
 import type { CoverageStatus, MalformedItem, Window } from '../../model/event.ts';
 import { formatTime, floorTo, NS_PER_SECOND } from '../../model/time.ts';
-import { isTimeout, isTooLarge } from '../../net/http.ts';
+import { PER_PAGE } from './care.ts';
 import type { Client } from './client.ts';
+import { assertFiltered, isOutside } from './outside.ts';
 import type { Page, ReadItem } from './wire.ts';
 import { isIndivisible, splitWindow } from './windows.ts';
 
@@ -18,7 +19,9 @@ export interface WindowRead {
         readonly serverCount: number | null;
         readonly miscount?: Miscount | undefined;
       }
-    | { readonly kind: 'split'; readonly parts: readonly Window[] };
+    | { readonly kind: 'split'; readonly parts: readonly Window[] }
+    /** Of an instant whose answer fails as a whole: all but so many rows, or nothing. It stays open. */
+    | { readonly kind: 'failed'; readonly rows: number | null };
 }
 
 /** The whole list was seen, and the server counts more, also when it is asked again. */
@@ -31,10 +34,12 @@ export interface Miscount {
 export interface Precision {
   unitNs: bigint;
   probed: boolean;
+  /** Of the times that were read, one with the most digits: what to probe with. */
+  sampleNs?: bigint;
+  /** Times as shown minus times as listed, where all differ by as much. */
+  offsetNs?: bigint;
 }
 
-/** The most that the API gives in one answer. */
-const PER_PAGE = 1000;
 /** Rows that a server may count before it lists them. */
 const ON_THEIR_WAY = 10;
 /** Passes over an instant that does not fit in one answer, before the window is marked suspect. */
@@ -42,15 +47,13 @@ const PASSES_LIMIT = 40;
 /** Passes in a row without a new id that settle an instant where the server's count is met, and where there is none. */
 const QUIET_WITH_COUNT = 1;
 const QUIET_WITHOUT_COUNT = 10;
+/** The page size moves by this share of itself between passes, in turn through so many sizes. */
+const PAGE_SHIFTS = 143;
+const PAGE_SIZES_TRIED = 13;
 /** Pages in a row that show nothing but what the same pass had: the server does not turn pages. */
 const STANDING_LIMIT = 3;
 /** Pages of one pass; more rows than that in one instant is not a log any more. */
 const PAGES_LIMIT = 2000;
-/** How far a row may lie outside its window: a server may cut the bounds, or the times it shows, to whole seconds. */
-const TOLERANCE_NS = NS_PER_SECOND;
-/** A window wider than this is split when the server cannot answer it in time. */
-const SPLIT_ON_TIMEOUT_NS = 3600n * NS_PER_SECOND;
-
 /**
  * Reads one window. An answer that holds the whole window is one snapshot, which no insert, delete or reordering between
  * pages can spoil: so a window that does not fit is split in time until its parts do, and only an instant that cannot be
@@ -61,36 +64,29 @@ export async function readWindow(
   window: Window,
   precision: Precision,
   signal: AbortSignal,
+  perPage: number = PER_PAGE,
 ): Promise<WindowRead> {
-  let first: Page;
-  try {
-    first = await readPageOf(client, window, 1, PER_PAGE, signal);
-  } catch (error) {
-    const tooSlow = isTimeout(error) && window.endNs - window.startNs > SPLIT_ON_TIMEOUT_NS;
-    const tooLarge = isTooLarge(error) && !isIndivisible(window, precision.unitNs);
-    if (!tooSlow && !tooLarge) throw error;
-    return {
-      items: [],
-      malformed: [],
-      outcome: { kind: 'split', parts: splitWindow(window, precision.unitNs, null, []) },
-    };
-  }
-  const judged = await judge(client, window, first, signal);
+  const first = await client.page(window, 1, perPage, signal);
+  const judged = await judge(client, window, first, perPage, signal);
   const items = judged.pages.flatMap((page) => page.items);
   const malformed = judged.pages.flatMap((page) => page.malformed);
+  noteSample(precision, items);
+  const offsetNs = precision.offsetNs ?? 0n;
+  const stray = items.find(({ event }) => isOutside(event.createdNs, window, offsetNs));
+  if (stray !== undefined) await assertFiltered(client, window, stray.event.createdNs, signal);
   if (judged.status !== null) {
     const { status, serverCount, miscount } = judged;
     return { items, malformed, outcome: { kind: 'done', status, serverCount, miscount } };
   }
-  if (isIndivisible(window, precision.unitNs)) await probePrecision(client, items, precision, signal);
+  if (isIndivisible(window, precision.unitNs)) await probePrecision(client, precision, signal, perPage);
   const sample = items
-    .map((item) => item.event.createdNs)
+    .map((item) => item.event.createdNs - offsetNs)
     .filter((ns) => ns >= window.startNs && ns <= window.endNs);
   // Rows of the second around the window but none of the window itself: the filter is coarser than it looked, and cutting
   // further would only show the same rows again and again.
-  const blurred = window.endNs - window.startNs <= TOLERANCE_NS && items.length > 0 && sample.length === 0;
+  const blurred = window.endNs - window.startNs <= NS_PER_SECOND && items.length > 0 && sample.length === 0;
   if (blurred || isIndivisible(window, precision.unitNs)) {
-    const paged = await pageThrough(client, window, signal);
+    const paged = await pageThrough(client, window, perPage, signal);
     return { ...paged, items: [...items, ...paged.items], malformed: [...malformed, ...paged.malformed] };
   }
   const parts = splitWindow(window, precision.unitNs, first.totalCount, sample);
@@ -106,59 +102,61 @@ interface Judgement {
 }
 
 /**
- * Whether the first page is the whole window. Where it cannot prove that alone (no count, a page exactly full, a count above
- * what is shown), the second page is asked for as well.
+ * Whether the first page is the whole window. Where it cannot prove that alone (no count, a page that may be cut, a count
+ * above what is shown), the second page is asked for as well. A page size that says no more than how many rows came is one
+ * of these: a server may cut its pages there, or only count what it gave.
  */
-async function judge(client: Client, window: Window, first: Page, signal: AbortSignal): Promise<Judgement> {
+async function judge(
+  client: Client,
+  window: Window,
+  first: Page,
+  perPage: number,
+  signal: AbortSignal,
+): Promise<Judgement> {
   const total = first.totalCount;
-  const full = first.rows >= (first.pageSize ?? PER_PAGE);
+  const full = first.rows >= perPage;
+  const cut = full || first.rows >= (first.pageSize ?? perPage);
   const one = { pages: [first], serverCount: total };
-  if (full && (total === null || total > first.rows)) return { ...one, status: null };
-  if (total !== null ? !full && total <= first.rows : first.rows === 0) return { ...one, status: 'read' };
-  const second = await readPageOf(client, window, 2, PER_PAGE, signal);
-  assertMoved(first, second, full, window);
+  if (total === null ? full : cut && total > first.rows) return { ...one, status: null };
+  if (total !== null ? !cut && total <= first.rows : first.rows === 0) return { ...one, status: 'read' };
+  const second = await client.page(window, 2, perPage, signal);
+  await assertMoved(client, window, [first, second], cut, perPage, signal);
   const both = { pages: [first, second], serverCount: total };
   if (second.rows > 0) return { ...both, status: null };
   if (total === null || total <= first.rows) return { ...both, status: 'read' };
   // The server counts more than it lists: rows came or went between its two queries, or its counts are worth nothing.
-  const again = await readPageOf(client, window, 1, PER_PAGE, signal);
+  const again = await client.page(window, 1, perPage, signal);
   const counted = again.totalCount;
   const listed = again.rows;
   const ahead = counted !== null && counted > listed;
-  if (ahead && listed >= (again.pageSize ?? PER_PAGE)) return { ...both, status: null };
+  if (ahead && listed >= (again.pageSize ?? perPage)) return { ...both, status: null };
   // A few rows may be on their way into the list: whether these counts are right shows when the window is closed.
   const miscount = ahead && counted > 2 * listed + ON_THEIR_WAY ? { counted, listed } : undefined;
   return { pages: [first, again], status: 'read', serverCount: ahead ? null : counted, miscount };
 }
 
-async function readPageOf(
-  client: Client,
-  window: Window,
-  page: number,
-  perPage: number,
-  signal: AbortSignal,
-): Promise<Page> {
-  const answer = await client.page(window, page, perPage, signal);
-  for (const { event } of answer.items) {
-    if (event.createdNs < window.startNs - TOLERANCE_NS || event.createdNs > window.endNs + TOLERANCE_NS) {
-      throw new ForwardError(
-        'denied',
-        `the Platform answered the window ${show(window)} with an event of ${formatTime(event.createdNs)}: it does not honour the time filter`,
-        { hint: 'see whether a proxy drops the query; nothing is marked as read meanwhile' },
-      );
-    }
-  }
-  return answer;
-}
-
 /** Fewer rows than this may be the same on two pages by chance, where equal times are shuffled. */
 const CHANCE_LIMIT = 20;
 
-/** A server that ignores `page` would make every pass look finished after one page. */
-function assertMoved(first: Page, second: Page, full: boolean, window: Window): void {
-  if (second.items.length === 0 || (full && first.rows < CHANCE_LIMIT)) return;
+/** A server that ignores `page` would make every pass look finished after one page, or every window look too full. */
+async function assertMoved(
+  client: Client,
+  window: Window,
+  [first, second]: readonly [Page, Page],
+  cut: boolean,
+  perPage: number,
+  signal: AbortSignal,
+): Promise<void> {
   const seen = new Set(first.items.map((item) => identityKey(item.event)));
-  if (second.items.every((item) => seen.has(identityKey(item.event)))) throw samePage(window);
+  const stands = (page: Page): boolean =>
+    page.items.length > 0 && page.items.every((item) => seen.has(identityKey(item.event)));
+  if (!stands(second)) return;
+  if (cut && first.rows < CHANCE_LIMIT) {
+    for (let number = 3; number < 3 + STANDING_LIMIT; number += 1) {
+      if (!stands(await client.page(window, number, perPage, signal))) return;
+    }
+  }
+  throw samePage(window);
 }
 
 function samePage(window: Window): ForwardError {
@@ -175,20 +173,20 @@ function samePage(window: Window): ForwardError {
  * Finds the finest time filter that the server honours, by asking for one row at its own instant: the first unit whose
  * window gives a row of that instant back, and none from beside it. Called once, when seconds are too coarse.
  */
-async function probePrecision(
+export async function probePrecision(
   client: Client,
-  items: readonly ReadItem[],
   precision: Precision,
   signal: AbortSignal,
+  perPage: number,
 ): Promise<void> {
-  if (precision.probed) return;
-  const time = finest(items);
-  if (time === null) return;
+  if (precision.probed || precision.sampleNs === undefined) return;
+  const offsetNs = precision.offsetNs ?? 0n;
+  const time = precision.sampleNs - offsetNs;
   for (const unitNs of UNITS.filter((unit) => unit >= digitsOf(time))) {
     const startNs = floorTo(time, unitNs);
     const window = { startNs, endNs: startNs + unitNs };
-    const page = await client.page(window, 1, PER_PAGE, signal);
-    const times = page.items.map(({ event }) => event.createdNs);
+    const page = await client.page(window, 1, perPage, signal);
+    const times = page.items.map(({ event }) => event.createdNs - offsetNs);
     const inside = times.some((ns) => ns >= window.startNs && ns <= window.endNs);
     // A server that cuts the bounds to this very unit shows what lies in the unit of the end as well, and nothing further.
     const beside = times.some((ns) => ns < window.startNs || ns >= window.endNs + unitNs);
@@ -207,13 +205,14 @@ function digitsOf(time: bigint): bigint {
   return UNITS.findLast((unit) => time % (unit * 1000n) !== 0n && time % unit === 0n) ?? NS_PER_SECOND;
 }
 
-/** Of the times of the items, one with the most digits; null when there are no items. */
-function finest(items: readonly ReadItem[]): bigint | null {
-  let best: bigint | null = null;
+/** Remembers, of all times that were read, the last with the most digits. */
+function noteSample(precision: Precision, items: readonly ReadItem[]): void {
+  if (precision.probed) return;
   for (const { event } of items) {
-    if (best === null || digitsOf(event.createdNs) < digitsOf(best)) best = event.createdNs;
+    const best = precision.sampleNs;
+    if (best === undefined || digitsOf(event.createdNs) <= digitsOf(best))
+      precision.sampleNs = event.createdNs;
   }
-  return best;
 }
 
 /**
@@ -221,14 +220,21 @@ function finest(items: readonly ReadItem[]): bigint | null {
  * count is met, since a server without a tie-break shuffles equal times between requests. The page size varies, so that
  * a row does not sit on the same page edge each time.
  */
-async function pageThrough(client: Client, window: Window, signal: AbortSignal): Promise<WindowRead> {
+export async function pageThrough(
+  client: Client,
+  window: Window,
+  perPage: number,
+  signal: AbortSignal,
+): Promise<WindowRead> {
+  const shift = Math.ceil(perPage / PAGE_SHIFTS);
   const found = new Map<string, ReadItem>();
   const malformed = new Map<string, MalformedItem>();
   let quiet = 0;
   let total: number | null = null;
   for (let pass = 0; pass < PASSES_LIMIT; pass += 1) {
     const before = found.size + malformed.size;
-    const seen = await onePass(client, window, PER_PAGE - 7 * (pass % 13), found, malformed, signal);
+    const size = Math.max(perPage - shift * (pass % PAGE_SIZES_TRIED), 1);
+    const seen = await onePass(client, window, size, found, malformed, signal);
     total = seen.total;
     quiet = found.size + malformed.size === before && pass > 0 ? quiet + 1 : 0;
     const met = total !== null && found.size + malformed.size >= total;
@@ -259,7 +265,7 @@ async function onePass(
   let standing = 0;
   const inThisPass = new Set<string>();
   for (let number = 1; number <= PAGES_LIMIT; number += 1) {
-    const page = await readPageOf(client, window, number, perPage, signal);
+    const page = await client.page(window, number, perPage, signal);
     total = page.totalCount ?? total;
     if (page.rows === 0) break;
     const before = inThisPass.size;

@@ -1,51 +1,153 @@
+import type { Clock } from '../../model/clock.ts';
 import type { Window } from '../../model/event.ts';
 import { span } from '../../model/trace.ts';
+import { asUsual, askForLess, assertAnswering, learnFrom, refreshUsual } from './ask-less.ts';
+import type { Usual } from './ask-less.ts';
+import { afterRead, nextCareful, nextSlice, resumed } from './care.ts';
+import type { OpenWindow } from './care.ts';
+import { mayAskForLess } from './client.ts';
 import type { Client } from './client.ts';
 import { readWindow } from './read-window.ts';
 import type { Precision, WindowRead } from './read-window.ts';
 import { sortWindows } from './windows.ts';
 
-/** One window read, and what is still open once this step is committed. */
+/** What was read, and what is still open once this step is committed. */
 export interface Step {
+  /** A whole window, or a slice of one that failed as a whole. */
   readonly window: Window;
   readonly read: WindowRead;
-  /** Oldest first. Holds the parts of a window that was split, never the window of this step. */
-  readonly open: readonly Window[];
+  /** Oldest first. Holds the parts of a window that was split, what a failed one became, and never what this step read. */
+  readonly open: readonly OpenWindow[];
+}
+
+/** How failures of single windows are met. Without it, one failure is everybody's. */
+export interface Adapting {
+  readonly clock: Clock;
+  readonly usual: Usual;
+  /** What reading with care may take before the rest is left to the next time; null: it is read to its end. */
+  readonly allowance: Allowance | null;
+}
+
+export interface Allowance {
+  readonly failures: number;
+  readonly ms: number;
+}
+
+interface Attempt {
+  readonly window: OpenWindow;
+  readonly part: Window;
+  /** How many attempts had succeeded when it began. */
+  readonly since: number;
+  readonly outcome: { readonly read: WindowRead } | { readonly error: unknown };
 }
 
 /**
  * Reads windows, oldest first and at most `concurrent` at a time, until none is open. A step must be committed before the
- * next is asked for. When one read fails the others are given up and the failure is thrown: what was not yielded is still open.
+ * next is asked for. A window that fails while the Platform answers others comes last, with less and less asked for, until
+ * what fails is set aside: it stays open. Any other failure gives up the rest and is thrown: what was not yielded is still
+ * open.
  */
 export async function* readWindows(
   client: Client,
-  initial: readonly Window[],
+  initial: readonly OpenWindow[],
   precision: Precision,
   concurrent: number,
   signal: AbortSignal,
+  adapting: Adapting | null = null,
 ): AsyncGenerator<Step> {
-  let open = sortWindows(initial);
+  let open: readonly OpenWindow[] = sortWindows(initial);
+  const newestNs = open.reduce((latest, { endNs }) => (endNs > latest ? endNs : latest), 0n);
+  if (adapting !== null) {
+    const { clock, usual } = adapting;
+    refreshUsual(usual, clock.now());
+    const nowMs = clock.now();
+    open = sortWindows(open.map((window) => resumed(asUsual(window, usual, nowMs), nowMs)));
+  }
   const giveUp = new AbortController();
   const either = AbortSignal.any([signal, giveUp.signal]);
-  const readOne = async (window: Window): Promise<{ window: Window; read: WindowRead }> => {
-    const read = await span('window', {}, () => readWindow(client, window, precision, either));
-    return { window, read };
+  const canGoOn = allowanceOf(adapting);
+  let answered = 0;
+  const attempt = async (window: OpenWindow): Promise<Attempt> => {
+    const part = nextSlice(window, precision.unitNs);
+    const perPage = Math.min(window.care?.perPage ?? Infinity, adapting?.usual.perPage ?? Infinity);
+    const about = { window, part, since: answered };
+    try {
+      const asking = window.care === undefined ? client : quick(client);
+      const read = await span('window', {}, () =>
+        readWindow(asking, part, precision, either, Number.isFinite(perPage) ? perPage : undefined),
+      );
+      return { ...about, outcome: { read } };
+    } catch (error) {
+      return { ...about, outcome: { error } };
+    }
   };
-  const running = new Map<Window, Promise<{ window: Window; read: WindowRead }>>();
+  const running = new Map<OpenWindow, Promise<Attempt>>();
   try {
-    while (open.length > 0) {
-      for (const window of open) {
+    for (;;) {
+      for (const window of open.filter(({ care }) => care === undefined)) {
         if (running.size >= concurrent) break;
-        if (!running.has(window)) running.set(window, readOne(window));
+        if (!running.has(window)) running.set(window, attempt(window));
       }
-      const { window, read } = await Promise.race(running.values());
-      running.delete(window);
-      const parts = read.outcome.kind === 'split' ? read.outcome.parts : [];
-      open = sortWindows([...open.filter((other) => other !== window), ...parts]);
-      yield { window, read, open };
+      if (running.size === 0) {
+        // What fails comes last and one at a time: nothing that can be read waits for it.
+        const next = nextCareful(open);
+        if (next === null || !canGoOn()) break;
+        running.set(next, attempt(next));
+      }
+      const done = await Promise.race(running.values());
+      running.delete(done.window);
+      const { window, part, outcome } = done;
+      if ('read' in outcome) {
+        const { read } = outcome;
+        answered += 1;
+        const parts = read.outcome.kind === 'split' ? read.outcome.parts : [];
+        const rest = afterRead(window, part);
+        if (adapting !== null) learnFrom(adapting.usual, window, adapting.clock);
+        open = sortWindows([
+          ...open.filter((other) => other !== window),
+          ...parts,
+          ...(rest === null ? [] : [rest]),
+        ]);
+        yield { window: part, read, open };
+        continue;
+      }
+      const { error } = outcome;
+      if (adapting === null || !mayAskForLess(error)) throw error;
+      if (answered === done.since) await assertAnswering(client, error, newestNs, either);
+      canGoOn.failed();
+      const less = await askForLess(
+        client,
+        open,
+        { window, part, error },
+        { ...adapting, precision },
+        either,
+      );
+      open = sortWindows(less.open);
+      yield { window: part, read: less.read, open };
     }
   } finally {
     giveUp.abort(new Error('given up'));
     await Promise.allSettled(running.values());
   }
+}
+
+/** Whether reading with care may go on: so many failures and so much time, once it has begun. */
+function allowanceOf(adapting: Adapting | null): { (): boolean; failed(): void } {
+  const allowance = adapting?.allowance ?? null;
+  let failures = 0;
+  let sinceMs: number | null = null;
+  const goesOn = (): boolean => {
+    if (adapting === null || allowance === null) return true;
+    sinceMs ??= adapting.clock.monotonic();
+    return failures < allowance.failures && adapting.clock.monotonic() - sinceMs < allowance.ms;
+  };
+  return Object.assign(goesOn, { failed: () => void (failures += 1) });
+}
+
+/** The same client, which gives up a failing request sooner. */
+function quick(client: Client): Client {
+  return {
+    ...client,
+    page: (window, page, perPage, signal) => client.page(window, page, perPage, signal, true),
+  };
 }

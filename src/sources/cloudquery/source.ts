@@ -1,6 +1,7 @@
 import { parseMoment } from '../../model/moment.ts';
 import type { CheckReport } from '../../model/check.ts';
 import type { Coverage, Finding, Json, NewEvent, Window } from '../../model/event.ts';
+import { ForwardError } from '../../model/errors.ts';
 import { formatTime, msToNs } from '../../model/time.ts';
 import { openHttpClient } from '../../net/http.ts';
 import type { HttpClient } from '../../net/http.ts';
@@ -14,21 +15,30 @@ import type {
   SourceOrigin,
 } from '../source.ts';
 import { checkPlatform } from './check.ts';
-import { apiBase, createClient } from './client.ts';
+import { AS_MUCH_AS_CAN_BE, assertAnswering } from './ask-less.ts';
+import type { Usual } from './ask-less.ts';
+import { beginCare, isAside, widthOf, without } from './care.ts';
+import type { OpenWindow } from './care.ts';
+import { apiBase, createClient, mayAskForLess } from './client.ts';
 import { compileFilters } from './filters.ts';
 import { cloudquerySchema, validateCloudquery } from './options.ts';
 import type { CloudqueryOptions } from './options.ts';
 import { learnOrigin } from './origin.ts';
+import { createOutside, isOutside } from './outside.ts';
+import type { Outside } from './outside.ts';
 import type { Precision, WindowRead } from './read-window.ts';
 import { readWindows } from './read-windows.ts';
-import { freshReconcile, readReconcile, schedule, writeReconcile } from './reconcile.ts';
+import type { Allowance } from './read-windows.ts';
+import { freshReconcile, keyOf, readReconcile, schedule, writeReconcile } from './reconcile.ts';
 import type { ReconcileState } from './reconcile.ts';
 import { recount } from './recount.ts';
+import type { Recount } from './recount.ts';
 import { createPollTime } from './poll-time.ts';
 import { createServerClock } from './server-clock.ts';
 import { countRows, createTotals, withCredibleCounts } from './totals.ts';
 import { createTail, learnedOverlapMs } from './tail.ts';
 import type { Tail } from './tail.ts';
+import { troublesOf, unreadableFindings } from './troubles.ts';
 import {
   frontierOf,
   liveWindow,
@@ -36,6 +46,7 @@ import {
   readProgress,
   sortWindows,
   withoutFutureStart,
+  splitWindow,
   writeProgress,
 } from './windows.ts';
 import type { Progress } from './windows.ts';
@@ -61,6 +72,10 @@ const NOTHING = { purpose: 'live', malformed: [], coverage: [], findings: [] } a
 
 /** Counts asked for in one poll at most, so that a long list of closed windows never keeps new events waiting. */
 const RECOUNTS_PER_POLL = 40;
+/** Counts that differ for a known reason are looked into again after this. */
+const EXPLAINED_FOR_MS = 86_400_000;
+/** What windows that fail may take of one poll, for the same reason. */
+const CARE_PER_POLL: Allowance = { failures: 8, ms: 15_000 };
 
 /** The source over any HTTP client: the simulation hands one in that reaches no network. */
 export function createCloudquery(
@@ -90,12 +105,15 @@ export function createCloudquery(
   const reader = withCredibleCounts(client, totals);
   const wanted = compileFilters(options.filters);
   const precision: Precision = { unitNs: 1_000_000_000n, probed: false };
+  const usual: Usual = { ...AS_MUCH_AS_CAN_BE };
   let origin: SourceOrigin = { instance: base.hostname, apiVersion: options.api === 'v1' ? 'v1' : 'v2' };
   let learned = false;
   let resumed = false;
   let progress: Progress = NO_PROGRESS;
   let reconcile: ReconcileState = freshReconcile(0);
   let tail: Tail = createTail(null);
+  let outside: Outside = createOutside('0');
+  let explainedMs = 0;
 
   const toEvents = (items: readonly ReadItem[]): NewEvent[] =>
     items.map((item) => ({ ...item.event, wanted: wanted(item.parsed) }));
@@ -104,6 +122,7 @@ export function createCloudquery(
       schedule: writeReconcile(reconcile),
       tail: tail.write(),
       countsTold: totals.told(),
+      offset: outside.offsetNs().toString(),
     });
   const harvest = (
     purpose: Harvest['purpose'],
@@ -112,21 +131,25 @@ export function createCloudquery(
   ): Omit<Harvest, 'progress'> => {
     const miscount = read.outcome.kind === 'done' ? read.outcome.miscount : undefined;
     if (miscount !== undefined) totals.doubt(window, miscount.counted, miscount.listed);
+    const strays = outside.note(window, read.items);
+    precision.offsetNs = outside.offsetNs();
     return {
       purpose,
       events: toEvents(read.items),
       malformed: read.malformed,
       coverage: coverageOf(window, read),
-      findings: [...suspectFindings(window, read), ...totals.takeFindings()],
+      findings: [...suspectFindings(window, read), ...totals.takeFindings(), ...strays],
     };
   };
 
   async function* poll(held: HeldEvents, kept: Json | null, signal: AbortSignal): AsyncGenerator<Harvest> {
     const read = readProgress(kept);
     progress = read.progress;
-    const saved = (read.extra ?? {}) as { schedule?: Json; tail?: Json; countsTold?: Json };
+    const saved = (read.extra ?? {}) as { schedule?: Json; tail?: Json; countsTold?: Json; offset?: Json };
     tail = createTail(saved.tail ?? null);
     totals.restoreTold(saved.countsTold === true);
+    if (!resumed) outside = createOutside(saved.offset);
+    precision.offsetNs = outside.offsetNs();
     if (!learned) {
       origin = await learnOrigin(client, options.api, origin, signal);
     }
@@ -134,13 +157,13 @@ export function createCloudquery(
     const firstNs = parseMoment(options.start, nowMs) ?? 0n;
     progress = withoutFutureStart(progress, firstNs, msToNs(nowMs));
     const before = progress.endNs;
-    // Only what lies before every open window has been read, so only there can an event be late.
-    const finishedNs = frontierOf(progress);
+    const openBefore = progress.open;
     const startNs = progress.startNs ?? firstNs;
     reconcile = readReconcile(saved.schedule ?? null) ?? freshReconcile(nowMs);
     const gap = gapFinding(before, nowMs, options.audit_horizon);
     const live = liveWindow(progress, startNs, msToNs(overlapMs()), msToNs(nowMs));
-    progress = { startNs, endNs: live.endNs, open: sortWindows([...progress.open, live]) };
+    const fresh = without(live, progress.open.filter(isAside));
+    progress = { startNs, endNs: live.endNs, open: sortWindows([...progress.open, ...fresh]) };
     let findings: readonly Finding[] = gap === null ? [] : [gap];
     if (beyond.length > 0) yield { ...NOTHING, events: toEvents(beyond), progress: write() };
     for await (const step of readWindows(
@@ -149,11 +172,12 @@ export function createCloudquery(
       precision,
       options.rate_limit.concurrent,
       signal,
+      { clock, usual, allowance: CARE_PER_POLL },
     )) {
       learned = true; // an installation that did not answer at first is asked again with the next poll
       progress = { startNs, endNs: live.endNs, open: step.open };
       const part = harvest('live', step.window, step.read);
-      if (finishedNs !== null) await observeTail(part.events, finishedNs, nowMs, held);
+      if (before !== null) await observeTail(step.window, part.events, before, openBefore, nowMs, held);
       yield { ...part, findings: [...findings, ...part.findings], progress: write() };
       findings = [];
     }
@@ -168,49 +192,106 @@ export function createCloudquery(
     signal: AbortSignal,
   ): AsyncGenerator<Harvest> {
     const endNs = progress.endNs ?? 0n;
+    const asListed = outside.asListed(held);
     // After a restart everything is counted once: nobody knows how long we were away. After the first read nothing is due.
     const all = !resumed && !first;
     resumed = true;
+    // What reading did not explain away may be readable by now: by this version, or because the Platform was fixed.
+    if (all || nowMs - explainedMs > EXPLAINED_FOR_MS) {
+      reconcile = { ...reconcile, explained: new Map() };
+      explainedMs = nowMs;
+    }
     reconcile = first
       ? freshReconcile(nowMs)
       : schedule(reconcile, nowMs, endNs, startNs, options.audit_horizon, all);
-    for (const window of reconcile.pending.slice(0, RECOUNTS_PER_POLL)) {
-      const result = await recount(client, window, held, reconcile.explained, precision, totals, signal);
+    for (let counts = 0; counts < RECOUNTS_PER_POLL; counts += 1) {
+      let [window, ...left] = reconcile.pending;
+      while (window !== undefined) {
+        const parts = countable(window);
+        if (parts.length === 1 && keyOf(parts[0] ?? window) === keyOf(window)) break;
+        [window, ...left] = [...parts, ...left];
+      }
+      if (window === undefined) return;
+      let result: Recount;
+      try {
+        result = await recount(client, window, asListed, reconcile.explained, precision, totals, signal);
+      } catch (error) {
+        if (!mayAskForLess(error)) throw error;
+        await assertAnswering(client, error, endNs, signal);
+        // What cannot be counted is read, with care: the next poll does, after what is new.
+        const failed = beginCare(window, error, usual.perPage, precision.unitNs, clock.now());
+        progress = { ...progress, open: sortWindows([...progress.open, failed]) };
+        reconcile = { ...reconcile, pending: left };
+        yield { ...NOTHING, purpose: 'reconcile', events: [], progress: write() };
+        return;
+      }
       const explained = new Map(reconcile.explained);
       if (result.explained === null) explained.delete(result.key);
       else explained.set(result.key, result.explained);
-      const left = reconcile.pending.filter((other) => other !== window);
       reconcile = { ...reconcile, explained, pending: [...result.parts, ...left] };
+      const items = result.reads.flatMap((read) => read.items);
       yield {
         purpose: 'reconcile',
         events: result.reads.flatMap((read) => toEvents(read.items)),
         malformed: result.reads.flatMap((read) => read.malformed),
         coverage: result.coverage,
-        findings: [...result.findings, ...totals.takeFindings()],
+        findings: [...result.findings, ...totals.takeFindings(), ...outside.note(window, items)],
         progress: write(),
       };
     }
   }
 
-  /** Events new to the journal from a span that an earlier poll had read were late: by how much is what the tail learns. */
+  /** The parts of a window that can be counted: beside what is set aside, and no wider than what the Platform answers. */
+  function countable(window: Window): Window[] {
+    const beside = without(window, progress.open.filter(isAside));
+    const { widthNs } = usual;
+    return beside.flatMap((part) =>
+      widthNs === null || widthOf(part) <= widthNs ? [part] : splitWindow(part, precision.unitNs, null, []),
+    );
+  }
+
+  /**
+   * Events new to the journal from a span that an earlier poll had read were late: by how much is what the tail learns. What
+   * was still open then had not been read.
+   */
   async function observeTail(
-    events: readonly NewEvent[],
+    window: Window,
+    all: readonly NewEvent[],
     beforeNs: bigint,
+    openBefore: readonly Window[],
     nowMs: number,
     held: HeldEvents,
   ): Promise<void> {
-    const old = events.filter((event) => event.createdNs < beforeNs);
-    const known = await held.known(old);
+    const offsetNs = outside.offsetNs();
+    const events = all
+      .filter(({ createdNs }) => !isOutside(createdNs, window, offsetNs))
+      .map((event) => ({ event, listedNs: event.createdNs - offsetNs }));
+    const wasOpen = (ns: bigint): boolean =>
+      openBefore.some(({ startNs, endNs }) => ns >= startNs && ns <= endNs);
+    const old = events.filter(({ listedNs }) => listedNs < beforeNs && !wasOpen(listedNs));
+    const known = await held.known(old.map(({ event }) => event));
     const late = old
       .filter((_, index) => known[index] === null)
-      .map((event) => nowMs - Number(event.createdNs / 1_000_000n));
-    tail.observe(late, events.length - old.length);
+      .map(({ listedNs }) => nowMs - Number(listedNs / 1_000_000n));
+    tail.observe(late, events.filter(({ listedNs }) => listedNs >= beforeNs).length);
   }
 
   async function* read(windows: readonly Window[], signal: AbortSignal): AsyncGenerator<RangeHarvest> {
-    for await (const step of readWindows(reader, windows, precision, options.rate_limit.concurrent, signal)) {
-      yield { ...harvest('backfill', step.window, step.read), progress: null, open: step.open };
+    let open: readonly OpenWindow[] = windows;
+    const { concurrent } = options.rate_limit;
+    const adapting = { clock, usual, allowance: null };
+    for await (const step of readWindows(reader, windows, precision, concurrent, signal, adapting)) {
+      open = step.open;
+      yield { ...harvest('backfill', step.window, step.read), progress: null, open };
     }
+    const [first, ...more] = troublesOf(open);
+    if (first === undefined) return;
+    const others = more.length === 0 ? '' : ` and ${more.length} more`;
+    throw new ForwardError(
+      'transient',
+      `${formatTime(first.window.startNs)} to ${formatTime(first.window.endNs)}${others} could not be read: ${first.reason}`,
+      { hint: first.hint },
+    );
   }
 
   const overlapMs = (): number => learnedOverlapMs(options.overlap, tail);
@@ -230,6 +311,8 @@ export function createCloudquery(
       clock: pollTime.doubt(),
       requests: client.requests(),
       overlapMs: overlapMs(),
+      troubles: troublesOf(progress.open),
+      standing: [...unreadableFindings(progress.open), ...outside.standing()],
     }),
     refreshSecrets: () => http.refreshTls?.() === true,
     close: () => client.close(),

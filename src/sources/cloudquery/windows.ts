@@ -1,6 +1,8 @@
 import { ForwardError } from '../../model/errors.ts';
 import type { Json, Window } from '../../model/event.ts';
 import { floorTo, NS_PER_SECOND } from '../../model/time.ts';
+import { readCare, writeCare } from './care.ts';
+import type { OpenWindow } from './care.ts';
 
 /** What the source resumes from. Times in nanoseconds since 1970. */
 export interface Progress {
@@ -8,8 +10,8 @@ export interface Progress {
   readonly startNs: bigint | null;
   /** Where the last live window ended: the next one starts an overlap before it. Null before the first. */
   readonly endNs: bigint | null;
-  /** Windows not read to their end yet, oldest first: a crash resumes inside a burst. */
-  readonly open: readonly Window[];
+  /** Windows not read to their end yet, oldest first: a crash resumes inside a burst, and knows what fails. */
+  readonly open: readonly OpenWindow[];
 }
 
 export const NO_PROGRESS: Progress = { startNs: null, endNs: null, open: [] };
@@ -26,7 +28,11 @@ export function writeProgress(progress: Progress, extra: Json): Json {
     version: 1,
     start: progress.startNs === null ? null : progress.startNs.toString(),
     end: progress.endNs === null ? null : progress.endNs.toString(),
-    open: progress.open.map((window) => [window.startNs.toString(), window.endNs.toString()]),
+    open: progress.open.map(({ startNs, endNs, care }) => [
+      startNs.toString(),
+      endNs.toString(),
+      ...(care === undefined ? [] : [writeCare(care)]),
+    ]),
     reconcile: extra,
   };
 }
@@ -37,9 +43,14 @@ export function readProgress(json: Json | null): { readonly progress: Progress; 
   try {
     const { version, start, end, open, reconcile } = json as Record<string, Json>;
     if (version !== 1 || !Array.isArray(open)) throw new Error('unknown version');
-    const windows = open.map((pair: unknown) => {
-      const [start, stop] = pair as [Json, Json];
-      return { startNs: requireNs(start), endNs: requireNs(stop) };
+    const windows = open.map((one: unknown): OpenWindow => {
+      const [start, stop, saved] = one as [Json, Json, Json?];
+      const care = readCare(saved);
+      return {
+        startNs: requireNs(start),
+        endNs: requireNs(stop),
+        ...(care === undefined ? {} : { care }),
+      };
     });
     if (windows.some((window) => window.startNs > window.endNs))
       throw new Error('a window ends before it starts');
@@ -68,7 +79,7 @@ export function requireNs(value: Json | undefined): bigint {
   return BigInt(value);
 }
 
-export function sortWindows(windows: readonly Window[]): Window[] {
+export function sortWindows<Span extends Window>(windows: readonly Span[]): Span[] {
   return windows.toSorted((a, b) =>
     a.startNs < b.startNs ? -1 : a.startNs > b.startNs ? 1 : a.endNs < b.endNs ? -1 : 1,
   );

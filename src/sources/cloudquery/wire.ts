@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 
-import { ForwardError } from '../../model/errors.ts';
+import { ForwardError, oneLine } from '../../model/errors.ts';
 import { eventIdOf } from '../../model/event-id.ts';
 import type { MalformedItem, NewEvent } from '../../model/event.ts';
 import { parseTime } from '../../model/time.ts';
@@ -23,18 +23,44 @@ export interface Page {
   readonly totalCount: number | null;
 }
 
+/** What an answer says of itself, as the cause of an error: the status, and the server's own words, safe to show. */
+export class AnswerFault extends Error {
+  readonly status: number;
+  readonly words: string;
+
+  constructor(status: number, words: string, cause?: unknown) {
+    super(words, { cause });
+    this.name = 'AnswerFault';
+    this.status = status;
+    this.words = words;
+  }
+}
+
+/** What was asked for, where it decides how an answer is to be read. */
+export interface Asked {
+  /** Rows on the pages before this one: where a count says no more, a page without a list is past the end. */
+  readonly rowsBefore: number;
+}
+
+/** The server's own words are quoted up to this many characters. */
+const WORDS_LIMIT = 200;
+/** Fields that an error answer names. */
+const FIELDS_LIMIT = 3;
+const FIRST_PAGE: Asked = { rowsBefore: 0 };
+
 /**
  * Reads the body of a list answer. Every item keeps the very bytes it came in. Anything but an object with `items` and
  * `metadata` is an error: an odd answer must never pass for "no events".
  */
-export function readPage(body: Buffer, where: string): Page {
-  const page = parseObject(body, where);
-  const items = page['items'];
+export function readPage(body: Buffer, where: string, asked: Asked = FIRST_PAGE): Page {
+  const text = withoutMark(body);
+  const page = parseObject(text, where);
   const metadata = page['metadata'];
+  const items = isObject(metadata) && isUnwritten(page['items'], metadata, asked) ? [] : page['items'];
   if (!Array.isArray(items) || !isObject(metadata)) {
-    throw oddAnswer(where, 'the answer has no "items" list with its "metadata"');
+    throw oddAnswer(where, 'the answer has no "items" list with its "metadata"', wordsOf(page));
   }
-  const slices = sliceItems(body);
+  const slices = sliceItems(text);
   if (slices.length !== items.length)
     throw oddAnswer(where, 'the "items" of the answer cannot be told apart');
   const events: ReadItem[] = [];
@@ -54,13 +80,45 @@ export function readPage(body: Buffer, where: string): Page {
   };
 }
 
+/**
+ * A Go server writes a list that was never filled as null, and may leave out an empty one. With a count of rows that all lie
+ * on earlier pages either is an empty list. Without a count, null beside a page size is one as well.
+ */
+function isUnwritten(items: unknown, metadata: Record<string, unknown>, { rowsBefore }: Asked): boolean {
+  if (items !== null && items !== undefined) return false;
+  const total = count(metadata['total_count']);
+  if (total !== null) return total <= rowsBefore;
+  return items === null && count(metadata['page_size']) !== null;
+}
+
+const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
+
+/** Some gateways put a byte order mark before the text, which is no JSON. */
+function withoutMark(body: Buffer): Buffer {
+  return body.subarray(0, 3).equals(BYTE_ORDER_MARK) ? body.subarray(3) : body;
+}
+
+/** What an error answer says, the fields that it names included, on one line; empty where it says nothing. It may quote the key: see sources/echoes.ts. */
+export function wordsOf(body: Record<string, unknown>): string {
+  const fields = isObject(body['field_errors']) ? Object.entries(body['field_errors']) : [];
+  const said = [
+    body['message'] ?? body['error'],
+    ...fields
+      .slice(0, FIELDS_LIMIT)
+      .map(([field, what]) => (typeof what === 'string' ? `${field} ${what}` : '')),
+  ];
+  const words = said.filter((text) => typeof text === 'string' && text !== '').join('; ');
+  return words === '' ? '' : oneLine(words, WORDS_LIMIT);
+}
+
 /** The body as a JSON object, or a `transient` error that says what came instead. */
 export function parseObject(body: Buffer, where: string): Record<string, unknown> {
   let parsed: unknown;
   try {
-    parsed = JSON.parse(body.toString('utf8'));
+    parsed = JSON.parse(withoutMark(body).toString('utf8'));
   } catch (error) {
-    throw oddAnswer(where, 'the answer is no complete JSON', error);
+    const what = body.length === 0 ? 'the answer is empty' : 'the answer is no complete JSON';
+    throw oddAnswer(where, what, '', error);
   }
   if (!isObject(parsed)) throw oddAnswer(where, 'the answer is no JSON object');
   return parsed;
@@ -95,9 +153,9 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function oddAnswer(where: string, what: string, cause?: unknown): ForwardError {
-  return new ForwardError('transient', `${where}: ${what}`, {
-    cause,
+function oddAnswer(where: string, what: string, words = '', cause?: unknown): ForwardError {
+  return new ForwardError('transient', `${where}: ${what}${words === '' ? '' : ` (${words})`}`, {
+    cause: new AnswerFault(200, words, cause),
     hint: 'see whether a proxy or a gateway stands between, and whether the URL is that of the Platform',
   });
 }

@@ -2,6 +2,7 @@ import type { Window } from '../../../src/model/event.ts';
 import type { Harvest } from '../../../src/sources/source.ts';
 import type { Facts } from '../facts.ts';
 import { visibleRows } from '../facts.ts';
+import type { VisibleRow } from '../facts.ts';
 import type { Product } from '../life.ts';
 import type { Checker, Fail } from './checker.ts';
 
@@ -16,16 +17,17 @@ const CLOCK_SLACK_MS = 20_000;
  */
 export function coverage(facts: Facts, product: Product, fail: Fail): Checker {
   let polls = 0;
-  let snapshot: { atMs: number; rows: { item: string; createdNs: bigint }[] } | null = null;
+  let snapshot: { atMs: number; rows: VisibleRow[] } | null = null;
   let finished: Window[] = [];
   let liveEndNs = 0n;
 
   function checkRows(window: Window, what: string): void {
-    for (const { item, createdNs } of snapshot?.rows ?? []) {
-      if (createdNs < window.startNs || createdNs > window.endNs || facts.known.has(item)) continue;
+    for (const { item, id, listedNs } of snapshot?.rows ?? []) {
+      if (!isIn(listedNs, window) || facts.known.has(item) || (id !== null && facts.setAside.has(id)))
+        continue;
       if (!stillThere(item)) continue;
       fail(
-        `${what}, and ${item.slice(0, 60)} of ${createdNs} in it, visible when the poll began, is not in the journal`,
+        `${what}, and ${item.slice(0, 60)} of ${listedNs} in it, visible when the poll began, is not in the journal`,
       );
       return;
     }
@@ -60,10 +62,10 @@ export function coverage(facts: Facts, product: Product, fail: Fail): Checker {
         const startNs = BigInt(before.atMs - facts.scenario.overlapMs + CLOCK_SLACK_MS) * 1_000_000n;
         // A clock that was set back makes the poll end early: what it did not reach is the next one's.
         const endNs = BigInt(before.atMs - CLOCK_SLACK_MS) * 1_000_000n;
-        checkRows(
-          { startNs, endNs: endNs < liveEndNs ? endNs : liveEndNs - 1_000_000_000n },
-          'a poll ran to its end with its overlap',
-        );
+        const whole = { startNs, endNs: endNs < liveEndNs ? endNs : liveEndNs - 1_000_000_000n };
+        // What fails is still open, and says so; its edges are shared with what was read.
+        for (const { startNs: from, endNs: to } of minus(whole, facts.open))
+          checkRows({ startNs: from + 1n, endNs: to - 1n }, 'a poll ran to its end with its overlap');
       }
       polls += 1;
       const look = polls <= EAGER_POLLS || polls % facts.scenario.lookEveryPolls === 0;
@@ -81,6 +83,10 @@ export function coverage(facts: Facts, product: Product, fail: Fail): Checker {
       checkProgress(harvest);
     },
   };
+}
+
+function isIn(ns: bigint, window: Window): boolean {
+  return ns >= window.startNs && ns <= window.endNs;
 }
 
 /** Spans sorted and joined where they touch. */

@@ -8,6 +8,7 @@ import { inFlight } from './in-flight.ts';
 import { noLoss } from './no-loss.ts';
 import { once } from './once.ts';
 import { poison } from './poison.ts';
+import { reading } from './reading.ts';
 import { repeats } from './repeats.ts';
 import { rest } from './rest.ts';
 import { secrets } from './secrets.ts';
@@ -34,6 +35,7 @@ export function createCheckers(
     rest(facts, failAs('rest')),
     coverage(facts, product, failAs('coverage')),
     backpressure(facts, failAs('backpressure')),
+    reading(facts, failAs('reading')),
     chainHolds(failAs('chain')),
     secrets(failAs('secrets')),
     timers(failAs('timers')),

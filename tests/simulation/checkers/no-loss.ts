@@ -12,7 +12,7 @@ export function noLoss(facts: Facts, fail: Fail): Checker {
     async atRest() {
       const lost = visibleRows(facts).filter(({ item }) => !facts.known.has(item));
       if (lost.length > 0) {
-        const named = lost.slice(0, NAMED).map(({ item, createdNs }) => `${createdNs} ${item.slice(0, 60)}`);
+        const named = lost.slice(0, NAMED).map(({ item, listedNs }) => `${listedNs} ${item.slice(0, 60)}`);
         fail(`${lost.length} events of the Platform never reached the journal: ${named.join(', ')}`);
       }
       for (const [sink, receiver] of facts.receivers) {

@@ -6,7 +6,12 @@ import { ForwardError } from '../../../src/model/errors.ts';
 import { Secret } from '../../../src/model/secret.ts';
 import { NS_PER_SECOND } from '../../../src/model/time.ts';
 import { openHttpClient } from '../../../src/net/http.ts';
-import { apiBase, createClient } from '../../../src/sources/cloudquery/client.ts';
+import {
+  apiBase,
+  createClient,
+  isAboutPages,
+  mayAskForLess,
+} from '../../../src/sources/cloudquery/client.ts';
 import type { Client } from '../../../src/sources/cloudquery/client.ts';
 import { createServerClock } from '../../../src/sources/cloudquery/server-clock.ts';
 import type { Page } from '../../../src/sources/cloudquery/wire.ts';
@@ -116,6 +121,7 @@ describe('a page', () => {
     expect(seen[0]?.headers.get('authorization')).toBe(`Bearer ${KEY}`);
     expect(seen[0]?.headers.get('user-agent')).toBe('auditferry/1.2.3');
     expect(seen[0]?.headers.get('accept')).toBe('application/json');
+    expect(seen[0]?.headers.get('accept-encoding')).toBe('identity');
     expect(client.requests()).toBe(2);
   });
 });
@@ -186,7 +192,11 @@ describe('an answer that passes', () => {
   test.each([
     ['an empty body', 200, ''],
     ['no items', 200, { metadata: { page_size: 1000 } }],
-    ['items that are null', 200, { items: null, metadata: { page_size: 1000, total_count: 0 } }],
+    [
+      'items that are null beside a count',
+      200,
+      { items: null, metadata: { page_size: 1000, total_count: 2 } },
+    ],
     ['a server error', 503, {}],
   ])('%s that stays is given up within three seconds, not in silence', async (_name, status, body) => {
     nock(HOST)
@@ -233,6 +243,60 @@ describe('the words of the server', () => {
   ])('may be missing: %s', async (_name, body) => {
     answers(401, body);
     expect((await failure()).message).toBe('https://acme.example/api/audit-logs answered 401');
+  });
+});
+
+describe('a failure', () => {
+  const after = async (
+    status: number,
+    body: nock.Body,
+    headers: Record<string, string> = {},
+  ): Promise<boolean> => {
+    nock(HOST)
+      .get(/audit-logs/)
+      .times(4)
+      .reply(status, body, { 'content-type': 'application/json', ...headers });
+    const less = mayAskForLess(await failure());
+    nock.cleanAll();
+    return less;
+  };
+
+  it.each([400, 408, 413, 414, 422, 500, 502, 503, 504, 524])(
+    'with %i may be of the one request, so that less may be asked for',
+    async (status) => {
+      expect(await after(status, {})).toBe(true);
+    },
+  );
+
+  it.each<[number, Record<string, string>]>([
+    [401, {}],
+    [403, {}],
+    [404, {}],
+    [302, {}],
+    [429, {}],
+    [503, { 'retry-after': '60' }],
+  ])('with %i is not, whatever is asked for', async (status, headers) => {
+    expect(await after(status, {}, headers)).toBe(false);
+  });
+
+  it('with 200 and no list may be, and quotes what it says', async () => {
+    nock(HOST)
+      .get(/audit-logs/)
+      .times(4)
+      .reply(200, { message: `token expired` }, { 'content-type': 'text/json' });
+    const error = await failure();
+    expect(mayAskForLess(error)).toBe(true);
+    expect(error.message).toContain('(token expired)');
+  });
+
+  it.each<[string, nock.Body, boolean]>([
+    ['a page size', { message: 'per_page must not exceed 250' }, true],
+    ['a field', { message: 'invalid parameters', field_errors: { per_page: 'too large' } }, true],
+    ['a range', { message: 'the time range must not exceed 7 days per page' }, false],
+    ['nothing', {}, false],
+  ])('that speaks of %s', async (_name, body, pages) => {
+    answers(400, body);
+    expect(isAboutPages(await failure())).toBe(pages);
   });
 });
 

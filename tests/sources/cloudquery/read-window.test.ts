@@ -6,6 +6,7 @@ import { NS_PER_MS, NS_PER_SECOND } from '../../../src/model/time.ts';
 import { readWindow } from '../../../src/sources/cloudquery/read-window.ts';
 import type { Precision, WindowRead } from '../../../src/sources/cloudquery/read-window.ts';
 import { readWindows } from '../../../src/sources/cloudquery/read-windows.ts';
+import { AnswerFault } from '../../../src/sources/cloudquery/wire.ts';
 import { rowsFrom, scriptedClient } from '../../fakes/scripted-client.ts';
 import type { Ask, Quirks, Row, ScriptedClient } from '../../fakes/scripted-client.ts';
 
@@ -148,6 +149,28 @@ describe('a server that', () => {
     });
     expect((await one(stray(NS_PER_SECOND - 1n))).items).toHaveLength(1);
   });
+
+  it('lists a row where it does not lie, but heeds the filter, is read with that row', async () => {
+    const strays = [
+      ...few,
+      { id: 'stray', ns: hour.startNs - 77n * NS_PER_SECOND, listedNs: hour.startNs + 5n },
+    ];
+    const client = scriptedClient(strays);
+    const read = await one(client);
+    expect(read.items.map((item) => item.event.id)).toContain('stray');
+    expect(read.outcome).toMatchObject({ kind: 'done', serverCount: 11 });
+    expect(client.asked).toHaveLength(2);
+  });
+
+  it('refuses a time long ago heeds the filter as well', async () => {
+    const client = scriptedClient([{ id: 'stray', ns: hour.endNs + HOUR, listedNs: hour.endNs }], {
+      before: ({ window }) => {
+        if (window.startNs === 0n)
+          throw new ForwardError('denied', 'answered 400', { cause: new AnswerFault(400, '') });
+      },
+    });
+    expect((await one(client)).items).toHaveLength(1);
+  });
 });
 
 describe('an instant with more rows than an answer', () => {
@@ -230,30 +253,35 @@ describe('the precision of the filter', () => {
   });
 });
 
-describe('an answer that does not come', () => {
-  it('in time makes the window smaller, down to an hour', async () => {
-    const rows = rowsFrom(T0, 50, 600n * NS_PER_SECOND);
-    const day = { startNs: T0, endNs: T0 + 24n * HOUR };
-    const client = scriptedClient(rows, { before: failWhen(HOUR, timedOut) });
-    expect((await all(client, day)).ids.size).toBe(50);
-    await expect(one(scriptedClient(rows, { before: failWhen(0n, timedOut) }))).rejects.toThrow(
-      'no whole answer',
-    );
-  });
+describe('a page size that only says how many rows came', () => {
+  it.each([1, 3, 19, 40, 999])(
+    'of %i rows is proved by an empty second page, not by splitting',
+    async (count) => {
+      const client = scriptedClient(rowsFrom(T0, count, NS_PER_SECOND), {
+        total: () => null,
+        echoesRows: true,
+      });
+      const read = await one(client);
+      expect(read.items).toHaveLength(count);
+      expect(read.outcome).toMatchObject({ kind: 'done', status: 'read' });
+      expect(client.asked).toHaveLength(2);
+    },
+  );
 
-  it('because it is too large makes the window smaller, down to an instant', async () => {
-    const client = scriptedClient(few, { before: failWhen(8n * NS_PER_SECOND, tooLarge) });
-    expect((await all(client)).ids.size).toBe(10);
-    await expect(
-      one(scriptedClient(few, { before: failWhen(0n, tooLarge) }), instant, known(NS_PER_SECOND)),
-    ).rejects.toThrow('too large');
+  it('of a server that ignores the page number is found out', async () => {
+    const quirks = { total: (): null => null, echoesRows: true, ignoresPage: true } as const;
+    await expect(all(scriptedClient(few, quirks))).rejects.toThrow(/page number/);
   });
+});
 
-  it('for another reason does not', async () => {
-    const client = scriptedClient(few, {
-      before: failWhen(0n, () => new ForwardError('transient', 'reset')),
-    });
-    await expect(one(client)).rejects.toThrow('reset');
+describe('a failure', () => {
+  it.each<[string, () => Error]>([
+    ['for any reason', () => new ForwardError('transient', 'reset')],
+    ['for its size', tooLarge],
+    ['for its time', timedOut],
+  ])('%s is thrown where nobody says how to meet it', async (_name, error) => {
+    const client = scriptedClient(few, { before: failWhen(0n, error) });
+    await expect(all(client)).rejects.toThrow(error().message);
     expect(client.asked).toHaveLength(1);
   });
 });

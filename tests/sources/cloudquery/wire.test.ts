@@ -172,10 +172,14 @@ describe('an answer that is no list', () => {
     ['null', 'null'],
     ['no items', '{"metadata":{}}'],
     ['no metadata', '{"items":[]}'],
-    ['items null', '{"items":null,"metadata":{}}'],
+    ['items null without any figure', '{"items":null,"metadata":{}}'],
+    ['items null with rows to come', page('null', '{"page_size":1000,"total_count":3}')],
+    ['no items with rows to come', '{"metadata":{"page_size":1000,"total_count":3}}'],
+    ['no items without a count', '{"metadata":{"page_size":1000}}'],
+    ['metadata null', '{"items":[],"metadata":null}'],
+    ['a trailing comma', page('[1,]')],
     ['items an object', '{"items":{},"metadata":{}}'],
     ['metadata a list', '{"items":[],"metadata":[]}'],
-    ['a byte order mark', `\ufeff${page('[]')}`],
     ['two documents', `${page('[]')}${page('[]')}`],
   ])('%s is an error, never "no events"', (_name, text) => {
     expect(() => read(text)).toThrow(
@@ -183,8 +187,37 @@ describe('an answer that is no list', () => {
     );
   });
 
+  it('quotes its message where it has one, on one line', () => {
+    const said = (text: string): (() => unknown) => {
+      return () => readPage(Buffer.from(text), WHERE, { rowsBefore: 0 });
+    };
+    expect(said('{"message":"token expired\\nfor you","status":401}')).toThrow(
+      /no "items" list.*\(token expired for you\)$/,
+    );
+    expect(said('{"error":"login first"}')).toThrow(/\(login first\)$/);
+    expect(said('{"message":{"a":1}}')).toThrow(/metadata"$/);
+  });
+
   it('quotes nothing of the body', () => {
     expect(() => read('{"secret":"hunter2"')).toThrow(expect.not.stringContaining('hunter2') as unknown);
+  });
+});
+
+describe('an empty list', () => {
+  test.each([
+    ['as null with a count of none', page('null', '{"page_size":1000,"total_count":0}'), 0],
+    ['as null without a count', page('null', '{"page_size":1000}'), 0],
+    ['left out with a count of none', '{"metadata":{"page_size":1000,"total_count":0}}', 0],
+    ['as null on the page after the last', page('null', '{"page_size":1000,"total_count":7}'), 1000],
+    ['behind a byte order mark', `\ufeff${page('[]')}`, 0],
+  ])('%s', (_name, text, rowsBefore) => {
+    const answer = readPage(Buffer.from(text), WHERE, { rowsBefore });
+    expect(answer).toMatchObject({ rows: 0, items: [], malformed: [] });
+  });
+
+  it('behind a byte order mark leaves the bytes of items as they are', () => {
+    const [only] = read(`\ufeff${page(`[${item()}]`)}`).items;
+    expect(only?.event.original).toBe(item());
   });
 });
 

@@ -1,0 +1,85 @@
+import { identityKey } from '../model/event-id.ts';
+import { hash } from 'node:crypto';
+
+import type { Journal } from '../checkpoint/journal.ts';
+import { ForwardError, oneLine } from '../model/errors.ts';
+import type { MalformedItem } from '../model/event.ts';
+import type { Fate } from '../sinks/sink.ts';
+import type { Harvest } from '../sources/source.ts';
+import { createMassGuard } from './mass-guard.ts';
+
+/** Items set aside before that are looked up, so that reading them once more proves nothing. */
+const LETTERS_LIMIT = 10_000;
+const LETTERS_PER_LOOK = 500;
+
+/**
+ * The guard of the sinks for what is read: when nearly every new item cannot be read for one reason, the API has changed or
+ * something stands between. Then nothing is set aside and nothing is marked as read: the source holds.
+ */
+export interface ReadingGuard {
+  /** Before a harvest is committed. Throws `denied` when its unreadable items look like a fault of that kind. */
+  assertReadable(harvest: Pick<Harvest, 'events' | 'malformed'>): Promise<void>;
+}
+
+export function createReadingGuard(source: string, journal: Journal): ReadingGuard {
+  const guard = createMassGuard();
+  const held = journal.held(source);
+  /** Items that count no more. Null until it was looked up what earlier runs set aside. */
+  let judged: Set<string> | null = null;
+  /** Whether an item was unreadable since the last one that was not: only then does it matter which events are new. */
+  let inARow = false;
+  return {
+    async assertReadable({ events, malformed }) {
+      if (malformed.length === 0 && !inARow) return;
+      judged ??= await setAsideBefore(source, journal);
+      const seen = judged;
+      const fresh = new Map(
+        malformed.map((item) => [keyOf(item.bytes), item] as const).filter(([key]) => !seen.has(key)),
+      );
+      if (fresh.size === 0 && !inARow) return;
+      const known = await held.known(events);
+      const read = new Set(events.filter((_, index) => known[index] === null).map(identityKey)).size;
+      const reason = guard.judge(fatesOf([...fresh.values()], read));
+      if (reason !== null) throw massRejection(reason);
+      for (const key of fresh.keys()) seen.add(key);
+      inARow = read === 0 || fresh.size > read;
+    },
+  };
+}
+
+/** In turn, as long as there are both: which item came after which is not known any more. */
+function fatesOf(malformed: readonly MalformedItem[], read: number): Fate[] {
+  const rejected = malformed.map(({ reason }): Fate => ({ outcome: 'rejected', reason }));
+  const delivered = Array.from({ length: read }, (): Fate => ({ outcome: 'delivered' }));
+  const turns = Math.max(rejected.length, delivered.length);
+  return Array.from({ length: turns }, (_, turn) => [rejected[turn], delivered[turn]])
+    .flat()
+    .filter((fate) => fate !== undefined);
+}
+
+async function setAsideBefore(source: string, journal: Journal): Promise<Set<string>> {
+  const keys = new Set<string>();
+  let after = 0n;
+  while (keys.size < LETTERS_LIMIT) {
+    const letters = await journal.deadLetters({ owner: source, after, limit: LETTERS_PER_LOOK });
+    for (const letter of letters) if (letter.side === 'source') keys.add(keyOf(letter.bytes));
+    const last = letters.at(-1);
+    if (last === undefined || letters.length < LETTERS_PER_LOOK) break;
+    after = last.id;
+  }
+  return keys;
+}
+
+function keyOf(bytes: Buffer): string {
+  return hash('sha256', bytes);
+}
+
+function massRejection(reason: string): ForwardError {
+  return new ForwardError(
+    'denied',
+    `nearly nothing can be read as an event, for one reason: ${oneLine(reason)}`,
+    {
+      hint: 'the API may have changed: see whether a newer auditferry is out. Nothing is set aside or marked as read; it goes on by itself once the items can be read',
+    },
+  );
+}

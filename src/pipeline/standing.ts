@@ -1,0 +1,49 @@
+import type { Journal } from '../checkpoint/journal.ts';
+import type { Finding } from '../model/event.ts';
+import type { Log } from '../model/log.ts';
+import { STANDING_KINDS } from '../sources/source.ts';
+
+/** Findings that hold only for a while: recorded when they begin, acknowledged by themselves when they end. */
+export interface Standing {
+  /** `findings`: all that hold now. */
+  settle(findings: readonly Finding[]): Promise<void>;
+}
+
+const NOTE = 'by itself: it no longer holds';
+/** More of one source's at once than this are not looked for. */
+const FINDINGS_LIMIT = 10_000;
+
+export function createStanding(source: string, journal: Journal, log: Log): Standing {
+  /** What stands in the journal; null until it was looked up, since an earlier run may have left some. */
+  let recorded: Set<string> | null = null;
+
+  const lookUp = async () => {
+    const all = await journal.findings({ unacknowledgedOnly: true, limit: FINDINGS_LIMIT });
+    return all.filter((finding) => finding.source === source && STANDING_KINDS.includes(finding.kind));
+  };
+
+  return {
+    async settle(findings) {
+      recorded ??= new Set((await lookUp()).map(keyOf));
+      const now = new Map(findings.map((finding) => [keyOf(finding), finding]));
+      const begun = [...now].filter(([key]) => recorded?.has(key) === false).map(([, finding]) => finding);
+      const ended = [...recorded].some((key) => !now.has(key));
+      if (begun.length > 0) await journal.addFindings(source, begun);
+      if (ended) {
+        const gone = (await lookUp()).filter((finding) => !now.has(keyOf(finding)));
+        await journal.acknowledge(
+          gone.map(({ id }) => id),
+          NOTE,
+        );
+        for (const { kind, summary } of gone)
+          log.info({ finding: kind, was: summary }, 'a finding is settled');
+      }
+      for (const { kind, summary } of begun) log.warn({ finding: kind }, summary);
+      recorded = new Set(now.keys());
+    },
+  };
+}
+
+function keyOf({ kind, window, eventId }: Finding): string {
+  return JSON.stringify([kind, eventId ?? '', `${window?.startNs ?? ''} ${window?.endNs ?? ''}`]);
+}

@@ -1,0 +1,127 @@
+import type { Clock } from '../../model/clock.ts';
+import type { ForwardError } from '../../model/errors.ts';
+import type { Window } from '../../model/event.ts';
+import { NS_PER_SECOND } from '../../model/time.ts';
+import { afterFailure, afterRead, beginCare, careFrom, PER_PAGE, setAside, widthOf } from './care.ts';
+import type { OpenWindow } from './care.ts';
+import { mayAskForLess } from './client.ts';
+import type { Client } from './client.ts';
+import { isolate } from './isolate.ts';
+import { EPOCH } from './outside.ts';
+import { probePrecision } from './read-window.ts';
+import type { Precision, WindowRead } from './read-window.ts';
+
+/**
+ * What this Platform can be asked for at once, as far as failures have shown: so that not every window has to fail first. It is
+ * forgotten after a while, and more is tried again.
+ */
+export interface Usual {
+  widthNs: bigint | null;
+  perPage: number;
+  untilMs: number;
+}
+
+export const AS_MUCH_AS_CAN_BE: Readonly<Usual> = { widthNs: null, perPage: PER_PAGE, untilMs: 0 };
+
+const USUAL_FOR_MS = 600_000;
+/** Narrower than this it is a row that fails, not the width. */
+const USUAL_WIDTH_MIN_NS = 60n * NS_PER_SECOND;
+/** Wider slices failed twice where these were read, which a single row does not make happen. */
+const PATIENCE_OF_WIDTH = 4;
+
+/** Forgets what was learned too long ago. */
+export function refreshUsual(usual: Usual, nowMs: number): void {
+  if (nowMs >= usual.untilMs || usual.untilMs - nowMs > USUAL_FOR_MS) Object.assign(usual, AS_MUCH_AS_CAN_BE);
+}
+
+/** A slice was read of a window that had failed as a whole. */
+export function learnFrom(usual: Usual, { care }: OpenWindow, clock: Clock): void {
+  if (care === undefined) return;
+  if (care.perPage < usual.perPage) learnPage(usual, care.perPage, clock);
+  if (care.patience < PATIENCE_OF_WIDTH || care.goodNs < USUAL_WIDTH_MIN_NS) return;
+  if (usual.widthNs === null || usual.widthNs < care.goodNs) usual.untilMs = clock.now() + USUAL_FOR_MS;
+  usual.widthNs = care.goodNs;
+}
+
+function learnPage(usual: Usual, perPage: number, clock: Clock): void {
+  usual.perPage = perPage;
+  usual.untilMs = clock.now() + USUAL_FOR_MS;
+}
+
+/** Windows that are wider than what works are read with care from the start. */
+export function asUsual(window: OpenWindow, usual: Usual, nowMs: number): OpenWindow {
+  const { widthNs } = usual;
+  if (widthNs === null || window.care !== undefined || widthOf(window) <= widthNs) return window;
+  return careFrom(window, widthNs, usual.perPage, nowMs);
+}
+
+/**
+ * Tells a window that fails from a Platform that does: returns when the Platform answers something small elsewhere, and
+ * throws the failure otherwise, which is then everybody's and the loop's. The newest second, and where that is the one
+ * that fails, a second where nothing can be.
+ */
+export async function assertAnswering(
+  client: Client,
+  failure: ForwardError,
+  newestNs: bigint,
+  signal: AbortSignal,
+): Promise<void> {
+  const newest = { startNs: newestNs - NS_PER_SECOND, endNs: newestNs };
+  for (const window of [newest, EPOCH]) {
+    try {
+      await client.page(window, 1, 1, signal, true);
+      return;
+    } catch (error) {
+      if (!mayAskForLess(error)) throw error;
+    }
+  }
+  throw failure;
+}
+
+export interface Less {
+  /** All open windows: the failed one asked for with less, or partly set aside. */
+  readonly open: readonly OpenWindow[];
+  readonly read: WindowRead;
+}
+
+/** What a failed window becomes: how it is asked for next, or set aside, with what could be read of it. */
+export async function askForLess(
+  client: Client,
+  open: readonly OpenWindow[],
+  failed: { readonly window: OpenWindow; readonly part: Window; readonly error: ForwardError },
+  adapting: { readonly clock: Clock; readonly usual: Usual; readonly precision: Precision },
+  signal: AbortSignal,
+): Promise<Less> {
+  const { window, part, error } = failed;
+  const { clock, usual, precision } = adapting;
+  const others = open.filter((other) => other !== window);
+  const nothing: WindowRead = { items: [], malformed: [], outcome: { kind: 'failed', rows: null } };
+  const again = (...next: OpenWindow[]) => ({ open: [...others, ...next], read: nothing });
+  const aside = (read: WindowRead, why: ForwardError, rows: number | null) => ({
+    open: setAside(open, window, part, { error: why, rows }, clock.now()),
+    read,
+  });
+  if (window.care === undefined)
+    return again(beginCare(window, error, usual.perPage, precision.unitNs, clock.now()));
+  let narrower = afterFailure(window, part, error, precision.unitNs);
+  if (narrower === null && window.care.floorNs === 0n && !precision.probed) {
+    await probePrecision(client, precision, signal, usual.perPage).catch((thrown: unknown) => {
+      if (!mayAskForLess(thrown)) throw thrown;
+    });
+    narrower = afterFailure(window, part, error, precision.unitNs);
+  }
+  if (narrower !== null) return again(...narrower);
+  if (widthOf(part) > 3n * precision.unitNs) return aside(nothing, error, null);
+  try {
+    const isolated = await isolate(client, part, error, signal);
+    if (isolated.error !== null) return aside(isolated.read, isolated.error, isolated.rows);
+    // It was the page and not the width: the rest is asked for whole again.
+    learnPage(usual, isolated.perPage, clock);
+    const wide = { ...window, care: { ...window.care, stepNs: widthOf(window), perPage: isolated.perPage } };
+    const rest = afterRead(wide, part);
+    return { open: rest === null ? others : [...others, rest], read: isolated.read };
+  } catch (thrown) {
+    if (!mayAskForLess(thrown)) throw thrown;
+    return aside(nothing, thrown, null);
+  }
+}

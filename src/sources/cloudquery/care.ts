@@ -1,0 +1,348 @@
+import type { ForwardError } from '../../model/errors.ts';
+import type { Json, Window } from '../../model/event.ts';
+import { floorTo } from '../../model/time.ts';
+import { isTooLarge } from '../../net/http.ts';
+import { isAboutPages } from './client.ts';
+
+/** A window still to be read, and how where it failed as a whole. */
+export interface OpenWindow extends Window {
+  readonly care?: Care;
+}
+
+/**
+ * How a window is read that failed as a whole although the Platform answers other requests: slice by slice from its newest
+ * end. Slices get narrower while they fail and wider while they are read. A slice that fails at its narrowest is set
+ * aside as a window of its own, and tried again later.
+ */
+export interface Care {
+  /** Width of the next slice. */
+  readonly stepNs: bigint;
+  /** The widest slice that could be read: where to go on once a place was set aside. */
+  readonly goodNs: bigint;
+  readonly perPage: number;
+  /** Slices to be read before a wider one is tried than ever worked, and how many of them are left. */
+  readonly patience: number;
+  readonly patienceLeft: number;
+  /** Its newer part failed and was parted from it, and nothing was read since. */
+  readonly parted: boolean;
+  /** Places set aside one after the other with nothing read between them. */
+  readonly row: number;
+  /** A slice as narrow as this is not cut any more; zero: down to what the filter can tell apart. */
+  readonly floorNs: bigint;
+  /** How often it was set aside; zero while it is cut for the first time. */
+  readonly failures: number;
+  /** Set aside until then, milliseconds since 1970; zero: to be read now. */
+  readonly notBeforeMs: number;
+  readonly sinceMs: number;
+  /** Why it failed; empty where nothing has yet. */
+  readonly reason: string;
+  readonly hint: string | null;
+  /** Rows that could not be read while all others of the window were; null: none of it was read. */
+  readonly rows: number | null;
+}
+
+/** Page sizes from the API's most down to one row, each a divisor of the one before: so pages fall into whole smaller pages. */
+export const PAGE_SIZES = [1000, 500, 250, 125, 25, 5, 1] as const;
+export const PER_PAGE = PAGE_SIZES[0];
+
+const NARROWER = 4n;
+const WIDER = 2n;
+const PATIENCE_LIMIT = 64;
+/** Two places in a row may be one row on the edge between them; more are a span that fails. */
+const ROW_OF_A_SPAN = 2;
+/** Growth of what is set aside at once of a span: one of any length takes few requests. */
+const SPAN_GROWTH = 16n;
+/** With so many places set aside the next are not narrowed below a minute, then an hour: the list must stay short. */
+const CROWDED = [
+  { places: 128, floorNs: 3_600_000_000_000n },
+  { places: 64, floorNs: 60_000_000_000n },
+] as const;
+const RETRY_BASE_MS = 10_000;
+const RETRY_CAP_MS = 600_000;
+
+/** Whether what fails next is set aside as it is: everything beside it failed as well, so it is no single row. */
+function isInSpan(care: Care): boolean {
+  return care.parted || care.row >= ROW_OF_A_SPAN;
+}
+
+const FRESH = {
+  goodNs: 0n,
+  patience: 1,
+  patienceLeft: 1,
+  parted: false,
+  row: 0,
+  floorNs: 0n,
+  failures: 0,
+  notBeforeMs: 0,
+  rows: null,
+} as const;
+
+/** The window failed as a whole: from now on it is read with care. */
+export function beginCare(
+  window: Window,
+  error: ForwardError,
+  perPage: number,
+  unitNs: bigint,
+  nowMs: number,
+): OpenWindow {
+  const width = widthOf(window);
+  const aboutPages = isAboutPages(error);
+  const care: Care = {
+    ...FRESH,
+    stepNs: aboutPages ? width : max(width / NARROWER, 2n * unitNs),
+    perPage: aboutPages ? smallerPage(perPage) : perPage,
+    sinceMs: nowMs,
+    ...saidOf(error),
+  };
+  return { ...spanOf(window), care };
+}
+
+/** Read with care from the start, in slices of a width and pages of a size that are known to work. Nothing failed yet. */
+export function careFrom(window: Window, widthNs: bigint, perPage: number, nowMs: number): OpenWindow {
+  const care = { ...FRESH, stepNs: widthNs, goodNs: widthNs, perPage, patience: 8, patienceLeft: 8 };
+  return { ...spanOf(window), care: { ...care, sinceMs: nowMs, reason: '', hint: null } };
+}
+
+/** What of a careful window is asked for next: from its newest end, and from the other after every second failure. */
+export function nextSlice(window: OpenWindow, unitNs: bigint): Window {
+  const { startNs, endNs, care } = window;
+  if (care === undefined || care.stepNs >= endNs - startNs) return spanOf(window);
+  const step = max(care.stepNs, unitNs);
+  if (isFromStart(care)) {
+    const cut = floorTo(startNs + max(step, 2n * unitNs), unitNs);
+    return { startNs, endNs: cut < endNs ? cut : endNs };
+  }
+  // Cuts lie on what the filter can tell apart, so that no row falls between two bounds that the server rounds.
+  const cut = floorTo(endNs - step, unitNs);
+  return { startNs: cut > startNs ? cut : startNs, endNs };
+}
+
+function isFromStart(care: Care): boolean {
+  return care.failures % 2 === 1;
+}
+
+/** A slice was read: what is left of the window, with wider slices; null when nothing is. */
+export function afterRead(window: OpenWindow, slice: Window): OpenWindow | null {
+  const { care } = window;
+  const rest = restOf(window, slice);
+  if (care === undefined || rest === null) return null;
+  const grows = care.patienceLeft <= 1 || care.stepNs < care.goodNs;
+  return {
+    ...rest,
+    care: {
+      ...care,
+      goodNs: max(care.goodNs, widthOf(slice)),
+      stepNs: grows ? care.stepNs * WIDER : care.stepNs,
+      patienceLeft: grows ? care.patience : care.patienceLeft - 1,
+      parted: false,
+      row: 0,
+      floorNs: 0n,
+    },
+  };
+}
+
+/**
+ * A slice failed: what the window becomes, asked for with less. Null where there is no less of time to ask for. Where as
+ * much was read before, it is something in this slice: the rest is parted from it and goes on as before, which comes first.
+ */
+export function afterFailure(
+  window: OpenWindow,
+  slice: Window,
+  error: ForwardError,
+  unitNs: bigint,
+): OpenWindow[] | null {
+  const { care } = window;
+  if (care === undefined) return null;
+  const said = saidOf(error);
+  if (isAboutPages(error) && care.perPage > 1)
+    return [{ ...window, care: { ...care, ...said, perPage: smallerPage(care.perPage) } }];
+  const width = widthOf(slice);
+  const floorNs = max(2n * unitNs, care.floorNs);
+  if (width < floorNs + unitNs || isInSpan(care)) return null;
+  const grew = care.goodNs > 0n && width > care.goodNs;
+  const patience = grew ? Math.min(care.patience * 2, PATIENCE_LIMIT) : care.patience;
+  const stepNs = max(grew ? care.goodNs : width / NARROWER, floorNs);
+  const narrower = { ...care, ...said, stepNs, patience, patienceLeft: patience };
+  const rest = restOf(window, slice);
+  if (rest === null || grew || care.goodNs === 0n || care.row > 0) return [{ ...window, care: narrower }];
+  return [
+    { ...rest, care: { ...care, parted: true } },
+    { ...slice, care: narrower },
+  ];
+}
+
+/**
+ * A slice failed that is not cut any more: it is set aside as a window of its own, joined with what was set aside beside it.
+ * The rest goes on as wide as before, in a span that fails ever wider. Returns all open windows, that one replaced.
+ */
+export function setAside(
+  open: readonly OpenWindow[],
+  window: OpenWindow,
+  slice: Window,
+  outcome: { readonly error: ForwardError; readonly rows: number | null },
+  nowMs: number,
+): OpenWindow[] {
+  const { care } = window;
+  if (care === undefined) return [...open];
+  const { error, rows } = outcome;
+  const failures = care.failures + 1;
+  const pauseMs = Math.min(RETRY_BASE_MS * 2 ** Math.min(failures - 1, 20), RETRY_CAP_MS);
+  let aside: OpenWindow = {
+    ...spanOf(slice),
+    care: { ...care, ...saidOf(error), failures, notBeforeMs: nowMs + pauseMs, rows },
+  };
+  const others: OpenWindow[] = [];
+  for (const other of open.filter((one) => one !== window)) {
+    if ((care.row > 0 || care.parted) && isAside(other) && touches(other, aside))
+      aside = joined(aside, other);
+    else others.push(other);
+  }
+  const rest = restOf(window, slice);
+  if (rest === null) return [...others, aside];
+  const places = others.filter(isAside).length;
+  const crowded = CROWDED.find((limit) => places >= limit.places)?.floorNs ?? 0n;
+  const going: Care = { ...care, row: care.row + 1, floorNs: max(care.floorNs, crowded) };
+  const asBefore = care.goodNs > 0n && !isInSpan(going);
+  const stepNs = asBefore ? care.goodNs : widthOf(slice) * SPAN_GROWTH;
+  return [...others, aside, { ...rest, care: { ...going, stepNs, patience: 1, patienceLeft: 1 } }];
+}
+
+/** Which window to go on with: the one that promises most, the newest of equals. Null: all that is left is set aside. */
+export function nextCareful(open: readonly OpenWindow[]): OpenWindow | null {
+  let best: OpenWindow | null = null;
+  for (const window of open) {
+    if (window.care === undefined || isAside(window)) continue;
+    if (best === null || promise(window) >= promise(best)) best = window;
+  }
+  return best;
+}
+
+function promise(window: OpenWindow): bigint {
+  const width = widthOf(window);
+  const stepNs = window.care?.stepNs ?? width;
+  return stepNs < width ? stepNs : width;
+}
+
+/** What was set aside and is due is tried again: as a whole, then its edges, which may have become readable. */
+export function resumed(window: OpenWindow, nowMs: number): OpenWindow {
+  const { care } = window;
+  if (care === undefined || !isAside(window) || !isDue(care, nowMs)) return window;
+  const width = widthOf(window);
+  return {
+    ...window,
+    care: {
+      ...care,
+      notBeforeMs: 0,
+      goodNs: 0n,
+      stepNs: width,
+      floorNs: width / SPAN_GROWTH,
+      parted: false,
+      row: 0,
+    },
+  };
+}
+
+export function isAside(window: OpenWindow): boolean {
+  return window.care !== undefined && window.care.notBeforeMs > 0;
+}
+
+/** A clock that was set back must not put it off for as long. */
+function isDue(care: Care, nowMs: number): boolean {
+  return nowMs >= care.notBeforeMs || care.notBeforeMs - nowMs > RETRY_CAP_MS;
+}
+
+/** The parts of a window that lie outside of others; edges are shared, as everywhere. */
+export function without(window: Window, others: readonly Window[]): Window[] {
+  let parts: Window[] = [spanOf(window)];
+  for (const { startNs, endNs } of others) {
+    parts = parts.flatMap((part) => {
+      if (endNs <= part.startNs || startNs >= part.endNs) return [part];
+      const sides = [
+        { startNs: part.startNs, endNs: startNs },
+        { startNs: endNs, endNs: part.endNs },
+      ];
+      return sides.filter((side) => side.startNs < side.endNs);
+    });
+  }
+  return parts;
+}
+
+function smallerPage(perPage: number): number {
+  return PAGE_SIZES.find((size) => size < perPage) ?? 1;
+}
+
+export function widthOf(window: Window): bigint {
+  return window.endNs - window.startNs;
+}
+
+function spanOf({ startNs, endNs }: Window): Window {
+  return { startNs, endNs };
+}
+
+function saidOf(error: ForwardError): { readonly reason: string; readonly hint: string | null } {
+  const hint = isTooLarge(error) ? 'raise max_response_size of the source' : (error.hint ?? null);
+  return { reason: error.message, hint };
+}
+
+/** What is left of a window without a slice at one of its ends. */
+function restOf(window: Window, slice: Window): Window | null {
+  if (slice.startNs > window.startNs) return { startNs: window.startNs, endNs: slice.startNs };
+  if (slice.endNs < window.endNs) return { startNs: slice.endNs, endNs: window.endNs };
+  return null;
+}
+
+function touches(one: Window, other: Window): boolean {
+  return one.startNs <= other.endNs && other.startNs <= one.endNs;
+}
+
+function joined(one: OpenWindow, other: OpenWindow): OpenWindow {
+  const [care, older] = [one.care, other.care];
+  if (care === undefined || older === undefined) return one;
+  const rows = care.rows === null || older.rows === null ? null : Math.max(care.rows, older.rows);
+  return {
+    startNs: one.startNs < other.startNs ? one.startNs : other.startNs,
+    endNs: max(one.endNs, other.endNs),
+    care: { ...care, rows, sinceMs: Math.min(care.sinceMs, older.sinceMs) },
+  };
+}
+
+function max(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
+}
+
+/** Kept with an open window in the progress, so that a restart knows what fails and for how long. */
+export function writeCare(care: Care): Json {
+  return {
+    ...care,
+    stepNs: care.stepNs.toString(),
+    goodNs: care.goodNs.toString(),
+    floorNs: care.floorNs.toString(),
+  };
+}
+
+const SPANS = ['stepNs', 'goodNs', 'floorNs'] as const;
+const FIGURES = ['patience', 'patienceLeft', 'row', 'failures', 'notBeforeMs', 'sinceMs'] as const;
+
+/** Undefined for anything that `writeCare` did not write: then the window is read like any other, and nothing is lost. */
+export function readCare(json: Json | undefined): Care | undefined {
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) return undefined;
+  const saved = json as { readonly [key: string]: Json };
+  const isFigure = (value: Json | undefined): value is number =>
+    typeof value === 'number' && Number.isFinite(value) && value >= 0;
+  const whole =
+    SPANS.every((key) => typeof saved[key] === 'string' && /^\d{1,20}$/.test(saved[key])) &&
+    FIGURES.every((key) => isFigure(saved[key])) &&
+    PAGE_SIZES.some((size) => size === saved['perPage']) &&
+    (saved['rows'] === null || isFigure(saved['rows'])) &&
+    (saved['hint'] === null || typeof saved['hint'] === 'string') &&
+    typeof saved['parted'] === 'boolean' &&
+    typeof saved['reason'] === 'string';
+  if (!whole) return undefined;
+  const ns = (key: (typeof SPANS)[number]): bigint => BigInt(saved[key] as string);
+  return {
+    ...(saved as unknown as Care),
+    stepNs: ns('stepNs'),
+    goodNs: ns('goodNs'),
+    floorNs: ns('floorNs'),
+  };
+}

@@ -1,0 +1,170 @@
+import { ForwardError } from '../../model/errors.ts';
+import type { Finding, Json, Window } from '../../model/event.ts';
+import { formatTime, NS_PER_SECOND } from '../../model/time.ts';
+import { formatDuration } from '../../model/units.ts';
+import type { HeldEvents } from '../source.ts';
+import { mayAskForLess } from './client.ts';
+import type { Client } from './client.ts';
+import { AnswerFault } from './wire.ts';
+import type { ReadItem } from './wire.ts';
+
+/** How far a row may lie outside its window: a server may cut the bounds, or the times it shows, to whole seconds. */
+const TOLERANCE_NS = NS_PER_SECOND;
+/** Time zones differ by multiples of this. */
+const ZONE_STEP_NS = 900n * NS_PER_SECOND;
+const ZONE_LIMIT_NS = 14n * 3600n * NS_PER_SECOND;
+/** So many different events must lie outside in the same way before it is taken for a rule. */
+const EVIDENCE = 3;
+/** More in one window than this are not named one by one: the rule will be. */
+const NAMED_LIMIT = 5;
+const REMEMBERED_LIMIT = 10_000;
+
+export function isOutside(ns: bigint, window: Window, offsetNs = 0n): boolean {
+  const listedNs = ns - offsetNs;
+  return listedNs < window.startNs - TOLERANCE_NS || listedNs > window.endNs + TOLERANCE_NS;
+}
+
+/** Nothing is as old as this: a server that heeds the time filter has no row here. */
+export const EPOCH: Window = { startNs: 0n, endNs: NS_PER_SECOND };
+
+/**
+ * Rows outside of what was asked for may be rows that the server lists by another time than it shows. A server that does not
+ * heed the filter at all is another thing: what it answers says nothing about any window. It shows rows for a second of 1970
+ * as well. A refusal of that second heeds it, too.
+ */
+export async function assertFiltered(
+  client: Client,
+  window: Window,
+  strayNs: bigint,
+  signal: AbortSignal,
+): Promise<void> {
+  let rows = 0;
+  try {
+    rows = (await client.page(EPOCH, 1, 1, signal)).rows;
+  } catch (error) {
+    if (!mayAskForLess(error) || !(error.cause instanceof AnswerFault)) throw error;
+  }
+  if (rows === 0) return;
+  throw new ForwardError(
+    'denied',
+    `the Platform answered the window ${formatTime(window.startNs)} to ${formatTime(window.endNs)} with an event of ${formatTime(strayNs)}: it does not honour the time filter`,
+    { hint: 'see whether a proxy drops the query; nothing is marked as read meanwhile' },
+  );
+}
+
+/** How the times that the Platform shows relate to those that it lists by. Times in nanoseconds. */
+export interface Outside {
+  /** Shown minus listed, where that is one time zone's worth for all; else zero. */
+  offsetNs(): bigint;
+  /** Learns from what one window was answered with; returns a finding for each single event that lies elsewhere. */
+  note(window: Window, items: readonly ReadItem[]): Finding[];
+  /** What holds of all times at the moment. */
+  standing(): Finding[];
+  /** The journal's view by the times that the Platform lists by: what lies elsewhere is not missing where it lies. */
+  asListed(held: HeldEvents): HeldEvents;
+}
+
+/** `saved`: the offset as kept in the progress; it is learned again where there is none. */
+export function createOutside(saved: Json | undefined): Outside {
+  let offsetNs = typeof saved === 'string' && /^-?\d{1,18}$/.test(saved) ? BigInt(saved) : 0n;
+  /** Times that differ, but not by one time zone's worth: by up to this. */
+  let apartNs = 0n;
+  let candidateNs = 0n;
+  let evidence = new Set<string>();
+  const strays = new Set<string>();
+
+  function learn(window: Window, items: readonly ReadItem[], outside: readonly ReadItem[]): void {
+    if (outside.length === 0) {
+      // Only a window narrower than the difference tells that there is none any more.
+      const widthNs = window.endNs - window.startNs;
+      if (items.length === 0 || widthNs > abs(offsetNs !== 0n ? offsetNs : apartNs)) return;
+      [offsetNs, apartNs, candidateNs] = [0n, 0n, 0n];
+      evidence = new Set();
+      return;
+    }
+    if (outside.length * 2 <= items.length) return;
+    const zone = zoneOf(window, items);
+    if (zone !== candidateNs) evidence = new Set();
+    candidateNs = zone;
+    for (const { event } of outside.slice(0, EVIDENCE)) evidence.add(event.id);
+    if (evidence.size < EVIDENCE) return;
+    offsetNs = zone;
+    apartNs =
+      zone === 0n
+        ? outside.reduce((most, { event }) => larger(most, apart(event.createdNs, window)), 0n)
+        : 0n;
+  }
+
+  return {
+    offsetNs: () => offsetNs,
+    note(window, items) {
+      const outside = items.filter(({ event }) => isOutside(event.createdNs, window));
+      learn(window, items, outside);
+      const single = outside.filter(({ event }) => isOutside(event.createdNs, window, offsetNs));
+      for (const { event } of single) if (strays.size < REMEMBERED_LIMIT) strays.add(event.id);
+      return apartNs !== 0n || single.length > NAMED_LIMIT
+        ? []
+        : single.map((item) => strayFinding(item, window));
+    },
+    standing() {
+      if (offsetNs === 0n && apartNs === 0n) return [];
+      const by = formatDuration(Number(abs(offsetNs === 0n ? apartNs : offsetNs) / 1_000_000n));
+      const what =
+        offsetNs === 0n
+          ? `by up to ${by}: it lists events by another time`
+          : `by ${by} (shown ${offsetNs > 0n ? 'later' : 'earlier'}): time zone?`;
+      const summary = `timestamps differ from the filter ${what}; events are kept as they are shown`;
+      return [{ kind: 'times_differ', summary }];
+    },
+    asListed: (held) => ({
+      known: (events) => held.known(events),
+      count: (window) => held.count(shifted(window, offsetNs)),
+      missing: (window, seen, limit) =>
+        held.missing(shifted(window, offsetNs), new Set([...seen, ...strays]), limit),
+    }),
+  };
+}
+
+function strayFinding({ event }: ReadItem, window: Window): Finding {
+  return {
+    kind: 'stray_row',
+    eventId: event.id,
+    summary: `an event of ${formatTime(event.createdNs)} was listed in a time range that it does not lie in; it is kept`,
+    detail: { asked_from: formatTime(window.startNs), asked_to: formatTime(window.endNs) },
+  };
+}
+
+/** The one time zone's worth that would put all rows into the window; zero where there is none, or more than one. */
+function zoneOf(window: Window, items: readonly ReadItem[]): bigint {
+  const times = items.map(({ event }) => event.createdNs);
+  const leastNs = times.reduce(larger) - window.endNs - TOLERANCE_NS;
+  const mostNs = times.reduce(smaller) - window.startNs + TOLERANCE_NS;
+  const firstNs = -(floorDiv(-leastNs, ZONE_STEP_NS) * ZONE_STEP_NS);
+  const fits = firstNs <= mostNs && firstNs + ZONE_STEP_NS > mostNs && abs(firstNs) <= ZONE_LIMIT_NS;
+  return fits ? firstNs : 0n;
+}
+
+function apart(ns: bigint, window: Window): bigint {
+  return ns > window.endNs ? ns - window.endNs : window.startNs - ns;
+}
+
+function shifted({ startNs, endNs }: Window, byNs: bigint): Window {
+  return { startNs: startNs + byNs, endNs: endNs + byNs };
+}
+
+function floorDiv(value: bigint, unit: bigint): bigint {
+  const quotient = value / unit;
+  return value % unit !== 0n && value < 0n ? quotient - 1n : quotient;
+}
+
+function abs(ns: bigint): bigint {
+  return ns < 0n ? -ns : ns;
+}
+
+function larger(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
+}
+
+function smaller(a: bigint, b: bigint): bigint {
+  return a < b ? a : b;
+}
