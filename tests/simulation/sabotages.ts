@@ -239,8 +239,8 @@ export const sabotages: readonly Sabotage[] = [
     edits: [
       {
         file: SOURCE,
-        find: 'open: sortWindows([...progress.open, live])',
-        replace: 'open: sortWindows([live])',
+        find: 'open: sortWindows([...progress.open, ...fresh])',
+        replace: 'open: sortWindows([window, ...fresh.slice(fresh.length)])',
       },
     ],
     caughtBy: ['coverage'],

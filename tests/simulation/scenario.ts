@@ -192,7 +192,7 @@ function platformOf(
     malformed: on('odd items') ? 0.03 : 0,
     missing_ids: on('odd items') ? 0.03 : 0,
     duplicate_ids: on('odd items') ? 0.02 : 0,
-    poison: on('poison rows') ? 0.01 : 0,
+    poison: on('poison rows') ? 0.004 : 0,
     limits: {
       span: on('heavy windows') ? 15 * MINUTE + random.below(90 * MINUTE) : 0,
       per_page: on('heavy windows') && random.unit() < 0.3 ? 200 : 0,
