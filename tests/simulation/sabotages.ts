@@ -20,6 +20,9 @@ const WINDOWS = '/src/sources/cloudquery/windows.ts';
 const READ_WINDOW = '/src/sources/cloudquery/read-window.ts';
 const READ_WINDOWS = '/src/sources/cloudquery/read-windows.ts';
 const RECOUNT = '/src/sources/cloudquery/recount.ts';
+const READING_GUARD = '/src/pipeline/reading-guard.ts';
+const STANDING = '/src/pipeline/standing.ts';
+const DEAD_LETTERS = '/src/checkpoint/sqlite/deadletters.ts';
 const CLIENT = '/src/sources/cloudquery/client.ts';
 
 export const sabotages: readonly Sabotage[] = [
@@ -190,9 +193,9 @@ export const sabotages: readonly Sabotage[] = [
     edits: [
       {
         file: READ_WINDOWS,
-        find: 'running.set(window, readOne(window));',
+        find: 'return { ...about, outcome: { error } };',
         replace:
-          "running.set(window, readOne(window).catch(() => ({ window, read: { items: [], malformed: [], outcome: { kind: 'done' as const, status: 'read' as const, serverCount: null } } })));",
+          "const done = { kind: 'done', status: 'read', serverCount: null } as const;\n      return { ...about, outcome: error === null ? { error } : { read: { items: [], malformed: [], outcome: done } } };",
       },
     ],
     caughtBy: ['coverage'],
@@ -215,8 +218,8 @@ export const sabotages: readonly Sabotage[] = [
     edits: [
       {
         file: READ_WINDOW,
-        find: 'if (full && (total === null || total > first.rows)) return { ...one, status: null };',
-        replace: "if (full && (total === null || total > first.rows)) return { ...one, status: 'read' };",
+        find: 'if (total === null ? full : cut && total > first.rows) return { ...one, status: null };',
+        replace: "if (total === null ? full : cut && total > first.rows) return { ...one, status: 'read' };",
       },
     ],
     caughtBy: ['coverage'],
@@ -252,6 +255,85 @@ export const sabotages: readonly Sabotage[] = [
       { file: RECOUNT, find: 'if (server === ours) {', replace: 'if (server === ours || ours >= 0) {' },
     ],
     caughtBy: ['coverage', 'no loss', 'progress'],
+  },
+  {
+    name: 'pass-over-what-fails',
+    what: 'a window that is set aside is not open any more',
+    edits: [
+      {
+        file: READ_WINDOWS,
+        find: 'open = sortWindows(less.open);',
+        replace:
+          'open = sortWindows(less.open.filter(({ care }) => care === undefined || care.notBeforeMs === 0));',
+      },
+    ],
+    caughtBy: ['coverage'],
+    needs: ['poison rows'],
+  },
+  {
+    name: 'one-window-stops-all',
+    what: 'a window that fails ends the poll, as if the Platform were down',
+    edits: [
+      {
+        file: READ_WINDOWS,
+        find: 'if (adapting === null || !mayAskForLess(error)) throw error;',
+        replace: 'if (adapting === null || !mayAskForLess(error) || adapting !== null) throw error;',
+      },
+    ],
+    caughtBy: ['progress'],
+    needs: ['poison rows'],
+  },
+  {
+    name: 'drop-stray-rows',
+    what: 'a row outside of the window that was asked for is dropped',
+    edits: [
+      {
+        file: SOURCE,
+        find: 'events: toEvents(read),',
+        replace: 'events: toEvents(read).filter((event) => !isOutside(event.createdNs, window)),',
+      },
+    ],
+    caughtBy: ['coverage', 'no loss', 'progress'],
+    needs: ['stray rows'],
+  },
+  {
+    name: 'no-reading-guard',
+    what: 'a log that cannot be read becomes dead letters',
+    edits: [
+      {
+        file: READING_GUARD,
+        find: 'if (reason !== null) throw massRejection(reason);',
+        replace: "if (reason === '') throw massRejection(reason);",
+      },
+    ],
+    caughtBy: ['reading'],
+    needs: ['renamed field'],
+  },
+  {
+    name: 'keep-settled-letters',
+    what: 'a dead letter of the source stays although its event was read',
+    edits: [
+      {
+        file: DEAD_LETTERS,
+        find: 'if (letters.length === 0) return;',
+        replace: 'if (letters.length >= 0) return;',
+      },
+    ],
+    caughtBy: ['reading'],
+    needs: ['renamed field'],
+  },
+  {
+    name: 'keep-old-findings',
+    what: 'a finding that no longer holds is not acknowledged',
+    edits: [
+      {
+        file: STANDING,
+        find: 'const ended = [...recorded].some((key) => !now.has(key));',
+        replace: "const ended = [...recorded].some((key) => !now.has(key) && key === '');",
+      },
+    ],
+    caughtBy: ['reading'],
+    needs: ['poison rows'],
   },
   {
     name: 'key-in-the-error',
