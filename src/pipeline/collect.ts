@@ -13,6 +13,7 @@ import type { FaultLog } from './retry.ts';
 import { untilNextPollMs } from './schedule.ts';
 import type { PollSchedule } from './schedule.ts';
 import { createStanding } from './standing.ts';
+import type { Standing } from './standing.ts';
 import { enterState } from './status.ts';
 import type { SourceStatus } from './status.ts';
 
@@ -59,8 +60,7 @@ export async function collect(context: CollectContext, signal: AbortSignal): Pro
         signal.throwIfAborted();
         await waitForSpace(context, signal);
         enterState(status, 'working', clock.now());
-        await span('poll', { source: context.name }, () => pollOnce(context, guard, signal));
-        await standing.settle(source.state().standing ?? []);
+        await span('poll', { source: context.name }, () => pollOnce(context, guard, standing, signal));
         faults.recovered();
         failures = 0;
         enterState(status, 'idle', clock.now());
@@ -111,7 +111,12 @@ function assertPatience([first, ...more]: readonly Trouble[], leftMs: number): v
 }
 
 /** One poll, committed harvest by harvest. */
-async function pollOnce(context: CollectContext, guard: ReadingGuard, signal: AbortSignal): Promise<void> {
+async function pollOnce(
+  context: CollectContext,
+  guard: ReadingGuard,
+  standing: Standing,
+  signal: AbortSignal,
+): Promise<void> {
   const { source, journal, name, clock, log, status } = context;
   const progress = await journal.progress(name);
   let appended = 0;
@@ -122,6 +127,7 @@ async function pollOnce(context: CollectContext, guard: ReadingGuard, signal: Ab
     const result = await journal.append(name, harvest, context.beside);
     count(status, harvest, result, clock.now());
     await noteRevisions(context, result);
+    await standing.settle(source.state().standing ?? []);
     for (const finding of harvest.findings) log.warn({ finding: finding.kind }, finding.summary);
     if (result.shared > 0)
       log.warn(
@@ -147,6 +153,7 @@ async function pollOnce(context: CollectContext, guard: ReadingGuard, signal: Ab
     }
     await waitForSpace(context, signal);
   }
+  await standing.settle(source.state().standing ?? []);
   status.polls += 1;
   status.lastPollMs = clock.now();
   if (appended > 0) log.info({ events: appended }, 'read new events');

@@ -26,6 +26,9 @@ const HIDE = '/src/model/hide.ts';
 const TOTALS = '/src/sources/cloudquery/totals.ts';
 const SERVER_CLOCK = '/src/sources/cloudquery/server-clock.ts';
 const POLL_TIME = '/src/sources/cloudquery/poll-time.ts';
+const READING_GUARD = '/src/pipeline/reading-guard.ts';
+const STANDING = '/src/pipeline/standing.ts';
+const DEAD_LETTERS = '/src/checkpoint/sqlite/deadletters.ts';
 
 export const sabotages: readonly Sabotage[] = [
   {
@@ -194,9 +197,9 @@ export const sabotages: readonly Sabotage[] = [
     edits: [
       {
         file: READ_WINDOWS,
-        find: 'running.set(window, readOne(window));',
+        find: 'return { ...about, outcome: { error } };',
         replace:
-          "running.set(window, readOne(window).catch(() => ({ window, read: { items: [], malformed: [], outcome: { kind: 'done' as const, status: 'read' as const, serverCount: null } } })));",
+          "const done = { kind: 'done', status: 'read', serverCount: null } as const;\n      return { ...about, outcome: error === null ? { error } : { read: { items: [], malformed: [], outcome: done } } };",
       },
     ],
     caughtBy: ['coverage'],
@@ -219,8 +222,8 @@ export const sabotages: readonly Sabotage[] = [
     edits: [
       {
         file: READ_WINDOW,
-        find: 'if (full && (total === null || total > first.rows)) return { ...one, status: null };',
-        replace: "if (full && (total === null || total > first.rows)) return { ...one, status: 'read' };",
+        find: 'if (total === null ? full : cut && total > first.rows) return { ...one, status: null };',
+        replace: "if (total === null ? full : cut && total > first.rows) return { ...one, status: 'read' };",
       },
     ],
     caughtBy: ['coverage'],
@@ -244,8 +247,8 @@ export const sabotages: readonly Sabotage[] = [
     edits: [
       {
         file: SOURCE,
-        find: 'open: sortWindows([...progress.open, live])',
-        replace: 'open: sortWindows([live])',
+        find: 'open: sortWindows([...progress.open, ...fresh])',
+        replace: 'open: sortWindows([window, ...fresh.slice(fresh.length)])',
       },
     ],
     caughtBy: ['coverage'],
@@ -358,6 +361,85 @@ export const sabotages: readonly Sabotage[] = [
     ],
     caughtBy: ['coverage', 'no loss', 'progress'],
     needs: ['wrong first date'],
+  },
+  {
+    name: 'pass-over-what-fails',
+    what: 'a window that is set aside is not open any more',
+    edits: [
+      {
+        file: READ_WINDOWS,
+        find: 'open = sortWindows(less.open);',
+        replace:
+          'open = sortWindows(less.open.filter(({ care }) => care === undefined || care.notBeforeMs === 0));',
+      },
+    ],
+    caughtBy: ['coverage'],
+    needs: ['poison rows'],
+  },
+  {
+    name: 'one-window-stops-all',
+    what: 'a window that fails ends the poll, as if the Platform were down',
+    edits: [
+      {
+        file: READ_WINDOWS,
+        find: 'if (adapting === null || !mayAskForLess(error)) throw error;',
+        replace: 'if (adapting === null || !mayAskForLess(error) || adapting !== null) throw error;',
+      },
+    ],
+    caughtBy: ['progress'],
+    needs: ['poison rows'],
+  },
+  {
+    name: 'drop-stray-rows',
+    what: 'a row outside of the window that was asked for is dropped',
+    edits: [
+      {
+        file: SOURCE,
+        find: 'events: toEvents(read),',
+        replace: 'events: toEvents(read).filter((event) => !isOutside(event.createdNs, window)),',
+      },
+    ],
+    caughtBy: ['coverage', 'no loss', 'progress'],
+    needs: ['stray rows'],
+  },
+  {
+    name: 'no-reading-guard',
+    what: 'a log that cannot be read becomes dead letters',
+    edits: [
+      {
+        file: READING_GUARD,
+        find: 'if (reason !== null) throw massRejection(reason);',
+        replace: "if (reason === '') throw massRejection(reason);",
+      },
+    ],
+    caughtBy: ['reading'],
+    needs: ['renamed field'],
+  },
+  {
+    name: 'keep-settled-letters',
+    what: 'a dead letter of the source stays although its event was read',
+    edits: [
+      {
+        file: DEAD_LETTERS,
+        find: 'if (letters.length === 0) return;',
+        replace: 'if (letters.length >= 0) return;',
+      },
+    ],
+    caughtBy: ['reading'],
+    needs: ['renamed field'],
+  },
+  {
+    name: 'keep-old-findings',
+    what: 'a finding that no longer holds is not acknowledged',
+    edits: [
+      {
+        file: STANDING,
+        find: 'const ended = [...recorded].some((key) => !now.has(key));',
+        replace: "const ended = [...recorded].some((key) => !now.has(key) && key === '');",
+      },
+    ],
+    caughtBy: ['reading'],
+    needs: ['poison rows'],
   },
   {
     name: 'key-in-the-error',

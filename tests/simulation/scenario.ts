@@ -223,7 +223,7 @@ function platformOf(
     missing_ids: on('odd items') ? 0.03 : 0,
     duplicate_ids: on('odd items') ? 0.02 : 0,
     shared_ids: on('shared ids') ? 0.05 : 0,
-    poison: on('poison rows') ? 0.01 : 0,
+    poison: on('poison rows') ? 0.004 : 0,
     limits: {
       span: on('heavy windows') ? 15 * MINUTE + random.below(90 * MINUTE) : 0,
       per_page: on('heavy windows') && random.unit() < 0.3 ? 200 : 0,
@@ -231,7 +231,7 @@ function platformOf(
     },
     stray: {
       share: on('stray rows') ? ([0.02, 1][random.below(2)] ?? 1) : 0,
-      by: ([-5 * HOUR, 3 * HOUR, 7 * MINUTE][random.below(3)] ?? HOUR),
+      by: [-5 * HOUR, 3 * HOUR, 7 * MINUTE][random.below(3)] ?? HOUR,
     },
     live_users: false,
     clock_skew: on('skewed clock') ? (random.below(2) === 0 ? -1 : 1) * random.below(2 * HOUR) : 0,

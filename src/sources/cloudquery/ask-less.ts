@@ -29,6 +29,9 @@ const USUAL_WIDTH_MIN_NS = 60n * NS_PER_SECOND;
 /** Wider slices failed twice where these were read, which a single row does not make happen. */
 const PATIENCE_OF_WIDTH = 4;
 
+/** So many tries of what cannot be read pass before its rows are tried one by one again. */
+const LOOK_AGAIN_EVERY = 8;
+
 /** Forgets what was learned too long ago. */
 export function refreshUsual(usual: Usual, nowMs: number): void {
   if (nowMs >= usual.untilMs || usual.untilMs - nowMs > USUAL_FOR_MS) Object.assign(usual, AS_MUCH_AS_CAN_BE);
@@ -111,7 +114,10 @@ export async function askForLess(
     narrower = afterFailure(window, part, error, precision.unitNs);
   }
   if (narrower !== null) return again(...narrower);
-  if (widthOf(part) > 3n * precision.unitNs) return aside(nothing, error, null);
+  const { failures, rows } = window.care;
+  // What had no readable row is seldom looked through row by row again: that takes many requests.
+  const looked = failures > 0 && rows === null && failures % LOOK_AGAIN_EVERY !== 0;
+  if (widthOf(part) > 3n * precision.unitNs || looked) return aside(nothing, error, null);
   try {
     const isolated = await isolate(client, part, error, signal);
     if (isolated.error !== null) return aside(isolated.read, isolated.error, isolated.rows);

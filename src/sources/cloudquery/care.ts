@@ -52,6 +52,8 @@ const PATIENCE_LIMIT = 64;
 const ROW_OF_A_SPAN = 2;
 /** Growth of what is set aside at once of a span: one of any length takes few requests. */
 const SPAN_GROWTH = 16n;
+/** Where slices of a width could be read, so many of them are set aside before wider ones: those may fail for their width. */
+const ROW_AS_WIDE = 8;
 /** With so many places set aside the next are not narrowed below a minute, then an hour: the list must stay short. */
 const CROWDED = [
   { places: 128, floorNs: 3_600_000_000_000n },
@@ -61,8 +63,8 @@ const RETRY_BASE_MS = 10_000;
 const RETRY_CAP_MS = 600_000;
 
 /** Whether what fails next is set aside as it is: everything beside it failed as well, so it is no single row. */
-function isInSpan(care: Care): boolean {
-  return care.parted || care.row >= ROW_OF_A_SPAN;
+function isInSpan({ parted, row, failures }: Care): boolean {
+  return parted || row >= (failures > 0 ? 1 : ROW_OF_A_SPAN);
 }
 
 const FRESH = {
@@ -202,7 +204,7 @@ export function setAside(
   const places = others.filter(isAside).length;
   const crowded = CROWDED.find((limit) => places >= limit.places)?.floorNs ?? 0n;
   const going: Care = { ...care, row: care.row + 1, floorNs: max(care.floorNs, crowded) };
-  const asBefore = care.goodNs > 0n && !isInSpan(going);
+  const asBefore = care.goodNs > 0n && (!isInSpan(going) || (care.parted && going.row < ROW_AS_WIDE));
   const stepNs = asBefore ? care.goodNs : widthOf(slice) * SPAN_GROWTH;
   return [...others, aside, { ...rest, care: { ...going, stepNs, patience: 1, patienceLeft: 1 } }];
 }
@@ -223,22 +225,15 @@ function promise(window: OpenWindow): bigint {
   return stepNs < width ? stepNs : width;
 }
 
-/** What was set aside and is due is tried again: as a whole, then its edges, which may have become readable. */
-export function resumed(window: OpenWindow, nowMs: number): OpenWindow {
+/** What was set aside and is due is tried again from the start: as a whole, or as wide as is known to work. */
+export function resumed(window: OpenWindow, widthNs: bigint | null, nowMs: number): OpenWindow {
   const { care } = window;
   if (care === undefined || !isAside(window) || !isDue(care, nowMs)) return window;
   const width = widthOf(window);
+  const stepNs = widthNs !== null && widthNs < width ? widthNs : width;
   return {
     ...window,
-    care: {
-      ...care,
-      notBeforeMs: 0,
-      goodNs: 0n,
-      stepNs: width,
-      floorNs: width / SPAN_GROWTH,
-      parted: false,
-      row: 0,
-    },
+    care: { ...care, notBeforeMs: 0, goodNs: 0n, stepNs, floorNs: 0n, parted: false, row: 0 },
   };
 }
 

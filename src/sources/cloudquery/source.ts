@@ -17,7 +17,7 @@ import type {
 import { checkPlatform } from './check.ts';
 import { AS_MUCH_AS_CAN_BE, assertAnswering } from './ask-less.ts';
 import type { Usual } from './ask-less.ts';
-import { beginCare, isAside, widthOf, without } from './care.ts';
+import { beginCare, isAside, nextCareful, widthOf, without } from './care.ts';
 import type { OpenWindow } from './care.ts';
 import { apiBase, createClient, mayAskForLess } from './client.ts';
 import { compileFilters } from './filters.ts';
@@ -74,8 +74,9 @@ const NOTHING = { purpose: 'live', malformed: [], coverage: [], findings: [] } a
 const RECOUNTS_PER_POLL = 40;
 /** Counts that differ for a known reason are looked into again after this. */
 const EXPLAINED_FOR_MS = 86_400_000;
-/** What windows that fail may take of one poll, for the same reason. */
-const CARE_PER_POLL: Allowance = { failures: 8, ms: 15_000 };
+/** What windows that fail may take before the newest events are read again, and how often so in one poll. */
+const CARE_PER_ROUND: Allowance = { failures: 8, ms: 15_000 };
+const CARE_ROUNDS = 20;
 
 /** The source over any HTTP client: the simulation hands one in that reaches no network. */
 export function createCloudquery(
@@ -162,26 +163,32 @@ export function createCloudquery(
     reconcile = readReconcile(saved.schedule ?? null) ?? freshReconcile(nowMs);
     const gap = gapFinding(before, nowMs, options.audit_horizon);
     const live = liveWindow(progress, startNs, msToNs(overlapMs()), msToNs(nowMs));
-    const fresh = without(live, progress.open.filter(isAside));
-    progress = { startNs, endNs: live.endNs, open: sortWindows([...progress.open, ...fresh]) };
+    addWindow(live, startNs);
     let findings: readonly Finding[] = gap === null ? [] : [gap];
     if (beyond.length > 0) yield { ...NOTHING, events: toEvents(beyond), progress: write() };
-    for await (const step of readWindows(
-      reader,
-      progress.open,
-      precision,
-      options.rate_limit.concurrent,
-      signal,
-      { clock, usual, allowance: CARE_PER_POLL },
-    )) {
-      learned = true; // an installation that did not answer at first is asked again with the next poll
-      progress = { startNs, endNs: live.endNs, open: step.open };
-      const part = harvest('live', step.window, step.read);
-      if (before !== null) await observeTail(step.window, part.events, before, openBefore, nowMs, held);
-      yield { ...part, findings: [...findings, ...part.findings], progress: write() };
-      findings = [];
+    const adapting = { clock, usual, allowance: CARE_PER_ROUND };
+    const { concurrent } = options.rate_limit;
+    for (let round = 1; ; round += 1) {
+      for await (const step of readWindows(reader, progress.open, precision, concurrent, signal, adapting)) {
+        learned = true; // an installation that did not answer at first is asked again with the next poll
+        progress = { ...progress, open: step.open };
+        const part = harvest('live', step.window, step.read);
+        if (before !== null) await observeTail(step.window, part.events, before, openBefore, nowMs, held);
+        yield { ...part, findings: [...findings, ...part.findings], progress: write() };
+        findings = [];
+      }
+      if (nextCareful(progress.open) === null || round >= CARE_ROUNDS) break;
+      // Reading with care goes on, but what is new comes first.
+      const since = liveWindow(progress, startNs, 0n, msToNs((await pollTime.settle(signal)).nowMs));
+      if (since.endNs > (progress.endNs ?? since.endNs)) addWindow(since, startNs);
     }
     yield* recountDue(held, nowMs, startNs, before === null, signal);
+  }
+
+  /** A window more to be read, but for what is open already. */
+  function addWindow(window: Window, startNs: bigint): void {
+    const fresh = without(window, progress.open);
+    progress = { startNs, endNs: window.endNs, open: sortWindows([...progress.open, ...fresh]) };
   }
 
   async function* recountDue(
