@@ -13,7 +13,8 @@ import { wallClock } from '../model/clock.ts';
 import { describe, ForwardError, oneLine } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import { startSimulator } from '../simulator/server.ts';
-import { openLog } from './log.ts';
+import { endWithin } from './ending.ts';
+import { droppedLogLines, openLog } from './log.ts';
 import { conclude } from './run-outcome.ts';
 import { startService } from './service.ts';
 import type { Service } from './service.ts';
@@ -81,11 +82,12 @@ async function run(options: RunOptions): Promise<number> {
     }
     const service = startService(config, journal, log, options.once === true ? patienceMs : null);
     releasers.push(() => service.abort()); // whatever comes: the journal is closed under nobody
-    const unlisten = listenForSignals(service, config.shutdown_timeout, log);
+    const unlisten = listenForSignals(service, log);
     const close = await listenForAdmin(config, journal, service, log);
     releasers.push(close);
     const end = await service.done;
     unlisten();
+    endAfter(service, log);
     return await conclude(end, journal, log, options, process.stdout);
   } finally {
     for (const release of releasers.reverse()) await release();
@@ -110,6 +112,7 @@ async function listenForAdmin(
     log,
     version,
     limits: READINESS_LIMITS,
+    droppedLogLines,
     view: () => service.view(),
     reload: () => service.reload(),
   });
@@ -117,8 +120,13 @@ async function listenForAdmin(
   return () => admin.close();
 }
 
+/** From now on the process ends within the configured time, whatever keeps it. */
+function endAfter(service: Service, log: Log): void {
+  endWithin(service.shutdownTimeoutMs(), (text) => log.error({}, text));
+}
+
 /** The first signal drains within the timeout, the second ends at once; SIGHUP reloads. Returns what takes the listeners away. */
-function listenForSignals(service: Service, timeoutMs: number, log: Log): () => void {
+function listenForSignals(service: Service, log: Log): () => void {
   let stopping = false;
   const onStop = (signal: NodeJS.Signals): void => {
     if (stopping) {
@@ -129,9 +137,10 @@ function listenForSignals(service: Service, timeoutMs: number, log: Log): () => 
     }
     stopping = true;
     log.info(
-      { signal, within: formatDuration(timeoutMs) },
+      { signal, within: formatDuration(service.shutdownTimeoutMs()) },
       'stopping: reads no more, delivers what is at hand',
     );
+    endAfter(service, log);
     service.stop();
   };
   const onReload = (): void => {
