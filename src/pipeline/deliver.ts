@@ -32,6 +32,8 @@ export interface DeliverContext {
 /** How long to wait for new events before looking at dead letters to retry and at `finishing`. */
 const IDLE_MS = 500;
 const RETRY_BATCH = 200;
+/** What a batch's events may take in memory beside their text, as a multiple of `maxBytes`: dense JSON takes far more than it is long. */
+const WEIGHT_FACTOR = 4;
 
 /** A span of the journal on its way through one lane. */
 interface Flight {
@@ -103,7 +105,7 @@ async function takeOff(
   let upTo = position;
   for (const event of events) {
     const prepared = context.prepare(event);
-    const size = prepared.kind === 'item' ? Buffer.byteLength(prepared.item.body) : 0;
+    const size = prepared.kind === 'item' ? sizeOf(prepared.item) : 0;
     if (items.length > 0 && bytes + size > context.batch.maxBytes * context.outlet.share()) break;
     bytes += size;
     upTo = event.seq;
@@ -129,6 +131,11 @@ async function takeOff(
   }
 }
 
+/** What an item takes of a batch. Bytes. */
+function sizeOf({ body, canonical }: Item): number {
+  return Math.max(Buffer.byteLength(body), (canonical.weight ?? 0) / WEIGHT_FACTOR);
+}
+
 /** Events for one batch; when a lone lane finds only a few, waits up to `maxWaitMs` for more to come. */
 async function readBatch(
   context: DeliverContext,
@@ -145,7 +152,8 @@ async function readBatch(
   const until = clock.monotonic() + batch.maxWaitMs;
   while (waitForMore && events.length > 0 && events.length < maxEvents && !context.finishing()) {
     const left = until - clock.monotonic();
-    if (left <= 0) break;
+    // What fills a batch alone is not read again in the hope of more: it may be large.
+    if (left <= 0 || events.reduce((sum, { original }) => sum + original.length, 0) >= batch.maxBytes) break;
     await waitForEvents(context, events.at(-1)?.seq ?? position, left, signal);
     const more = await read();
     if (more.length === events.length && clock.monotonic() < until) break; // the byte limit, not the count, ended the batch
@@ -239,7 +247,7 @@ async function retryDeadLetters(context: DeliverContext, signal: AbortSignal): P
     if (letter.event === null) continue;
     const prepared = context.prepare(letter.event, { evenFiltered: true });
     if (prepared.kind === 'item') {
-      bytes += Buffer.byteLength(prepared.item.body);
+      bytes += sizeOf(prepared.item);
       if (items.length > 0 && bytes > context.batch.maxBytes) break; // the rest has its turn next time
       items.push(prepared.item);
       byId.set(`${letter.event.source}\n${letter.event.id}`, letter);

@@ -191,7 +191,7 @@ async function openLetters(journal: Journal, owner: string): Promise<ReadonlyMap
   const letters = new Map<string, bigint>();
   const states: DeadLetter['state'][] = ['open', 'retrying'];
   for (let after = 0n; ;) {
-    const page = await journal.deadLetters({ owner, states, after, limit: PAGE_LETTERS });
+    const page = await journal.glanceAtDeadLetters({ owner, states, after, limit: PAGE_LETTERS }, 0);
     for (const { id, event } of page) if (event !== null) letters.set(keyOf(event.source, event.id), id);
     const last = page.at(-1);
     if (last === undefined) return letters;

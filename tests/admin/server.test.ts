@@ -138,6 +138,9 @@ describe('the listener', () => {
       events: { text: string }[];
     };
     expect(events).toMatchObject([{ seq: 2, text: expect.stringContaining('CEF:0') as string }]);
+    room.events.push({ ...anEvent(9, START_MS), original: JSON.stringify({ text: 'x'.repeat(2 ** 20) }) });
+    const [large] = (JSON.parse((await ask('/api/events?limit=1')).body) as { events: object[] }).events;
+    expect(large).toMatchObject({ seq: 9, cut: true, text: '1048587 bytes are too large to be shown here' });
     expect((await ask('/api/events?format=__proto__')).status).toBe(400);
     expect((await ask('/api/events?limit=0')).status).toBe(400);
   });

@@ -107,7 +107,7 @@ describe('a reader that leaves', () => {
     const before = counted(await (await fetch(`${url}/metrics`)).text());
     child.stderr.destroy();
     child.kill('SIGHUP'); // the reload has something to say
-    let metrics = '';
+    let metrics: string;
     do metrics = await (await fetch(`${url}/metrics`)).text();
     while (/log_lines_dropped_total(\{[^}]*\})? 0/.test(metrics));
     expect(metrics).toMatch(/log_lines_dropped_total(\{[^}]*\})? [1-9]/);

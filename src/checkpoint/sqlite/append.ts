@@ -1,5 +1,6 @@
 import type { Harvest } from '../../sources/source.ts';
 import type { NewEvent } from '../../model/event.ts';
+import { free } from '../../model/free.ts';
 import type { Appended, Journal, Revision } from '../journal.ts';
 import { bytes, integer, type Row } from './columns.ts';
 import { oneLine } from '../../model/errors.ts';
@@ -121,6 +122,18 @@ function eventRecorder(store: Store) {
 
   return (source: string, event: NewEvent, at: string, head: Head, tally: Tally): void => {
     const original = Buffer.from(event.original, 'utf8');
+    record(source, event, original, at, head, tally);
+    free(original);
+  };
+
+  function record(
+    source: string,
+    event: NewEvent,
+    original: Buffer,
+    at: string,
+    head: Head,
+    tally: Tally,
+  ): void {
     const seenHash = sha256(original);
     const known = findId.get(source, event.id);
     if (known === undefined) {
@@ -142,7 +155,7 @@ function eventRecorder(store: Store) {
     } else {
       tally.repeated++;
     }
-  };
+  }
 }
 
 function headOf(row: Row | undefined): Head {
