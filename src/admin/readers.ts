@@ -41,6 +41,15 @@ const MINUTE_MS = 60_000;
 export function readers(options: AdminOptions, series: Series): Readers {
   const { journal, clock, limits } = options;
   const open = (read: Reader['read']): Reader => ({ showsEvents: false, read });
+  let turn: Promise<unknown> = Promise.resolve();
+  /** One at a time: what they read is bounded for each, and many may ask at once. */
+  const inTurn =
+    (read: Reader['read']): Reader['read'] =>
+    (query, mayReadEvents) => {
+      const answer = turn.then(() => read(query, mayReadEvents));
+      turn = answer.catch(() => {});
+      return answer;
+    };
   return new Map<string, Reader>([
     ['/healthz', open(async () => healthAnswer(liveness(options.view(), clock.now())))],
     [
@@ -62,8 +71,8 @@ export function readers(options: AdminOptions, series: Series): Readers {
     ['/api/config', open(async () => json({ config: options.view().effectiveConfig }))],
     ['/api/coverage', open((query) => readCoverage(options, query))],
     ['/api/series', open(async (query) => readSeries(options, series, query))],
-    ['/api/dead-letters', open((query, mayReadEvents) => readLetters(options, query, mayReadEvents))],
-    ['/api/events', { showsEvents: true, read: (query) => readEvents(options, query) }],
+    ['/api/dead-letters', open(inTurn((query, mayReadEvents) => readLetters(options, query, mayReadEvents)))],
+    ['/api/events', { showsEvents: true, read: inTurn((query) => readEvents(options, query)) }],
   ]);
 }
 

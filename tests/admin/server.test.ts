@@ -331,3 +331,30 @@ describe('what an operator can change', () => {
     expect(await ask('/api/reload', post({}))).toMatchObject({ status: 422, body: /a\.yaml:3:1/ });
   });
 });
+
+describe('clients that hang', () => {
+  it.each([
+    ['say nothing', ''],
+    ['stop within the headers', 'GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: '],
+    [
+      'stop within the body',
+      `POST /api/reload HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${TOKEN}\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{`,
+    ],
+    ['never read their answer', 'GET /api/status HTTP/1.1\r\nHost: localhost\r\n\r\n'],
+    ['ask for more at once', 'GET /api/status HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(5)],
+  ])('and %s, five hundred of them, keep nobody else out', async (_name, text) => {
+    const { admin, ask } = await open({ token: true });
+    const port = Number(new URL(admin.url).port);
+    const clients = Array.from({ length: 500 }, () => {
+      const client = connect(port, '127.0.0.1', () => client.write(text));
+      client.on('error', () => {});
+      client.pause();
+      return client;
+    });
+    await Promise.all(clients.map((client) => new Promise((done) => client.once('connect', done))));
+    const before = performance.now();
+    expect((await ask('/healthz')).status).toBe(200);
+    expect(performance.now() - before).toBeLessThan(1_000);
+    for (const client of clients) client.destroy();
+  });
+});
