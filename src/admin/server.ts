@@ -7,6 +7,7 @@ import { act } from './actions.ts';
 import { json, readBody, refusal, Refused, write } from './answer.ts';
 import type { Answer } from './answer.ts';
 import { limitConnections } from './connections.ts';
+import type { ConnectionLimits } from './connections.ts';
 import { assertHost, assertMayChange, assertMayReadEvents, carriesToken } from './guard.ts';
 import { openMetrics } from './metrics.ts';
 import type { Metrics } from './metrics.ts';
@@ -31,7 +32,8 @@ const KEEP_ALIVE_MS = 10_000;
 const SILENCE_MS = 20_000;
 /** How often the times above are looked at; Node's own half a minute would make them meaningless. */
 const CHECK_EVERY_MS = 1_000;
-const CONNECTIONS_LIMIT = 128;
+/** File descriptors are left for the journal and the sinks; an answer that nobody takes holds a few megabytes at most. */
+const LIMITS: ConnectionLimits = { connections: 768, requests: 32, graceMs: 1_000 };
 const HEADERS_LIMIT_BYTES = 16_384;
 const SAMPLE_EVERY_MS = 5_000;
 
@@ -61,7 +63,7 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
     (request, response) => void serve(room, request, response),
   );
   server.setTimeout(SILENCE_MS);
-  limitConnections(server, CONNECTIONS_LIMIT);
+  limitConnections(server, LIMITS);
   const ended = new AbortController();
   try {
     await listen(server, options.listen);
