@@ -6,6 +6,7 @@ import type { Log } from '../model/log.ts';
 import { span } from '../model/trace.ts';
 import type { Item } from '../sinks/sink.ts';
 import type { Outlet, Refusal } from './outlet.ts';
+import { sizeInBatch } from './prepare.ts';
 import type { Prepare } from './prepare.ts';
 import { createFaultLog, TRANSIENT, waitMs } from './retry.ts';
 import { enterState } from './status.ts';
@@ -32,8 +33,6 @@ export interface DeliverContext {
 /** How long to wait for new events before looking at dead letters to retry and at `finishing`. */
 const IDLE_MS = 500;
 const RETRY_BATCH = 200;
-/** What a batch's events may take in memory beside their text, as a multiple of `maxBytes`: dense JSON takes far more than it is long. */
-const WEIGHT_FACTOR = 4;
 
 /** A span of the journal on its way through one lane. */
 interface Flight {
@@ -105,7 +104,7 @@ async function takeOff(
   let upTo = position;
   for (const event of events) {
     const prepared = context.prepare(event);
-    const size = prepared.kind === 'item' ? sizeOf(prepared.item) : 0;
+    const size = prepared.kind === 'item' ? sizeInBatch(prepared.item) : 0;
     if (items.length > 0 && bytes + size > context.batch.maxBytes * context.outlet.share()) break;
     bytes += size;
     upTo = event.seq;
@@ -129,11 +128,6 @@ async function takeOff(
     flight.rejected = [...unrendered, ...toRejected(refusals, byId)];
     flight.done = true;
   }
-}
-
-/** What an item takes of a batch. Bytes. */
-function sizeOf({ body, canonical }: Item): number {
-  return Math.max(Buffer.byteLength(body), (canonical.weight ?? 0) / WEIGHT_FACTOR);
 }
 
 /** Events for one batch; when a lone lane finds only a few, waits up to `maxWaitMs` for more to come. */
@@ -247,7 +241,7 @@ async function retryDeadLetters(context: DeliverContext, signal: AbortSignal): P
     if (letter.event === null) continue;
     const prepared = context.prepare(letter.event, { evenFiltered: true });
     if (prepared.kind === 'item') {
-      bytes += sizeOf(prepared.item);
+      bytes += sizeInBatch(prepared.item);
       if (items.length > 0 && bytes > context.batch.maxBytes) break; // the rest has its turn next time
       items.push(prepared.item);
       byId.set(`${letter.event.source}\n${letter.event.id}`, letter);

@@ -63,3 +63,11 @@ function globToRegExp(glob: string): RegExp {
     .replaceAll('?', '.');
   return new RegExp(`^${source}$`, 'is');
 }
+
+/** What events may take in memory beside their text, as a multiple of a batch's bytes: dense JSON takes far more than it is long. */
+const WEIGHT_FACTOR = 4;
+
+/** What an item takes of the bytes that a batch may hold. */
+export function sizeInBatch({ body, canonical }: Item): number {
+  return Math.max(Buffer.byteLength(body), (canonical.weight ?? 0) / WEIGHT_FACTOR);
+}
