@@ -33,7 +33,7 @@ const SILENCE_MS = 20_000;
 /** How often the times above are looked at; Node's own half a minute would make them meaningless. */
 const CHECK_EVERY_MS = 1_000;
 /** File descriptors are left for the journal and the sinks; an answer that nobody takes holds a few megabytes at most. */
-const LIMITS: ConnectionLimits = { connections: 768, requests: 32, graceMs: 1_000 };
+const LIMITS: ConnectionLimits = { connections: 768, requests: 32, graceMs: 100 };
 const HEADERS_LIMIT_BYTES = 16_384;
 const SAMPLE_EVERY_MS = 5_000;
 
