@@ -167,8 +167,8 @@ export async function oldestUndelivered(
   cursor: bigint,
   nowMs: number,
 ): Promise<{ readonly ageSeconds: number | null; readonly waitingSeconds: number | null }> {
-  const [oldest] = await journal.read(cursor, { maxEvents: 1, maxBytes: 1 });
-  if (oldest === undefined) return { ageSeconds: null, waitingSeconds: null };
+  const oldest = await journal.firstAfter(cursor);
+  if (oldest === null) return { ageSeconds: null, waitingSeconds: null };
   return {
     ageSeconds: ageSeconds(parseTime(oldest.createdAt), nowMs),
     waitingSeconds: ageSeconds(parseTime(oldest.receivedAt), nowMs),

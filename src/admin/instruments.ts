@@ -31,6 +31,7 @@ interface Scrape {
   readonly size: JournalSize;
   readonly deadLetters: ReadonlyMap<string, number>;
   readonly unacknowledged: number;
+  readonly droppedLogLines: number;
 }
 
 interface SinkScrape {
@@ -72,6 +73,7 @@ export async function scrape(options: StatusOptions): Promise<Scrape> {
     size,
     deadLetters,
     unacknowledged: findings.length,
+    droppedLogLines: options.droppedLogLines?.() ?? 0,
   };
 }
 
@@ -335,6 +337,12 @@ const DAEMON_INSTRUMENTS: readonly Instrument[] = [
     'Findings that nobody has acknowledged.',
     (read) => read.unacknowledged,
   ),
+  single(
+    'auditferry_log_lines_dropped',
+    COUNTER,
+    'Lines of the log that nobody took: the reader of standard error has left, or reads no more.',
+    (read) => read.droppedLogLines,
+  ),
   single('auditferry_stopping', GAUGE, '1 while the daemon drains before it ends.', ({ stopping }) =>
     Number(stopping),
   ),
@@ -347,7 +355,7 @@ const DAEMON_INSTRUMENTS: readonly Instrument[] = [
   single(
     'process_start_time_seconds',
     GAUGE_SECONDS,
-    'When the daemon started, as Unix time.',
+    'When the process started, as Unix time.',
     ({ startedMs }) => startedMs / 1000,
   ),
   single('process_cpu_seconds', COUNTER_SECONDS, 'Processor time used, user and system.', () => {

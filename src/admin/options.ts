@@ -66,6 +66,8 @@ export interface StatusOptions {
   readonly version: string;
   readonly limits: ReadinessLimits;
   view(): AdminView;
+  /** Lines of the log that nobody took. */
+  readonly droppedLogLines?: (() => number) | undefined;
 }
 
 export interface AdminOptions extends StatusOptions {

@@ -1,7 +1,9 @@
-import type { AuditEvent, Window } from '../model/event.ts';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
+import type { Window } from '../model/event.ts';
 import { describe } from '../model/errors.ts';
 import { msToNs, parseTime } from '../model/time.ts';
-import type { DeadLetter } from '../checkpoint/journal.ts';
+import type { DeadLetterFilter, DeadLetterGlimpse, Glimpse } from '../checkpoint/journal.ts';
 import { json, Refused } from './answer.ts';
 import type { Answer } from './answer.ts';
 import { describeCoverage } from './coverage.ts';
@@ -26,6 +28,8 @@ const EVENTS_LIMIT = 100;
 const EVENTS_DEFAULT = 20;
 const LETTERS_LIMIT = 200;
 const LETTERS_DEFAULT = 50;
+/** An event that says more than this is named, and not rendered: a request must not take the memory or the time of others. Bytes. */
+const RENDERED_LIMIT_BYTES = 256 * 1024;
 /** A rendered event longer than this is cut for showing. Characters. */
 const SHOWN_LIMIT = 16_384;
 const COVERAGE_DEFAULT_MS = 86_400_000;
@@ -37,6 +41,15 @@ const MINUTE_MS = 60_000;
 export function readers(options: AdminOptions, series: Series): Readers {
   const { journal, clock, limits } = options;
   const open = (read: Reader['read']): Reader => ({ showsEvents: false, read });
+  let turn: Promise<unknown> = Promise.resolve();
+  /** One at a time: what they read is bounded for each, and many may ask at once. */
+  const inTurn =
+    (read: Reader['read']): Reader['read'] =>
+    (query, mayReadEvents) => {
+      const answer = turn.then(() => read(query, mayReadEvents));
+      turn = answer.catch(() => {});
+      return answer;
+    };
   return new Map<string, Reader>([
     ['/healthz', open(async () => healthAnswer(liveness(options.view(), clock.now())))],
     [
@@ -58,8 +71,8 @@ export function readers(options: AdminOptions, series: Series): Readers {
     ['/api/config', open(async () => json({ config: options.view().effectiveConfig }))],
     ['/api/coverage', open((query) => readCoverage(options, query))],
     ['/api/series', open(async (query) => readSeries(options, series, query))],
-    ['/api/dead-letters', open((query, mayReadEvents) => readLetters(options, query, mayReadEvents))],
-    ['/api/events', { showsEvents: true, read: (query) => readEvents(options, query) }],
+    ['/api/dead-letters', open(inTurn((query, mayReadEvents) => readLetters(options, query, mayReadEvents)))],
+    ['/api/events', { showsEvents: true, read: inTurn((query) => readEvents(options, query)) }],
   ]);
 }
 
@@ -109,22 +122,27 @@ async function readEvents(options: AdminOptions, query: URLSearchParams): Promis
   if (!view.formats.includes(format)) {
     throw new Refused(400, 'there is no format of that name', `one of ${view.formats.join(', ')}`);
   }
-  const events = await options.journal.newest(readCount(query, 'limit', EVENTS_DEFAULT, EVENTS_LIMIT));
-  return json({
-    format,
-    events: events.map((event) => ({ ...identity(event), ...render(options, event, format) })),
-  });
+  const limit = readCount(query, 'limit', EVENTS_DEFAULT, EVENTS_LIMIT);
+  const events: object[] = [];
+  for (const event of await options.journal.newest(limit, RENDERED_LIMIT_BYTES)) {
+    events.push({ ...identity(event), ...render(options, event, format) });
+    await nextTurn();
+  }
+  return json({ format, events });
 }
 
-function identity(event: AuditEvent): object {
+function identity(event: Glimpse): object {
   const { seq, source, id, createdAt, receivedAt } = event;
   return { seq: Number(seq), source, id, created_at: createdAt, received_at: receivedAt };
 }
 
 /** An event that its format cannot render is shown with the reason, and costs the others nothing. */
-function render(options: AdminOptions, event: AuditEvent, format: string): object {
+function render(options: AdminOptions, event: Glimpse, format: string): object {
+  const { original } = event;
+  if (original === null)
+    return { kind: 'text', text: `${event.bytes} bytes are too large to be shown here`, cut: true };
   try {
-    const { text, kind } = options.view().preview(event, format);
+    const { text, kind } = options.view().preview({ ...event, original }, format);
     return { kind, text: cut(text), cut: text.length > SHOWN_LIMIT };
   } catch (error) {
     return { kind: 'text', text: `cannot be rendered: ${describe(error)}`, cut: false };
@@ -140,16 +158,17 @@ async function readLetters(
   const after = query.get('after');
   if (after !== null && !/^\d{1,18}$/.test(after))
     throw new Refused(400, 'after must be the id of a dead letter');
-  const letters = await options.journal.deadLetters({
+  const filter: DeadLetterFilter = {
     ...(owner === null ? {} : { owner }),
     ...(after === null ? {} : { after: BigInt(after) }),
     states: ['open', 'retrying'],
     limit: readCount(query, 'limit', LETTERS_DEFAULT, LETTERS_LIMIT),
-  });
+  };
+  const letters = await options.journal.glanceAtDeadLetters(filter, SHOWN_LIMIT * 4);
   return json({ dead_letters: letters.map((letter) => describeLetter(letter, mayReadEvents)) });
 }
 
-function describeLetter(letter: DeadLetter, mayReadEvents: boolean): object {
+function describeLetter(letter: DeadLetterGlimpse, mayReadEvents: boolean): object {
   const { id, owner, side, event, reason, attempts, firstAt, lastAt, state } = letter;
   return {
     id: id.toString(),
@@ -162,8 +181,8 @@ function describeLetter(letter: DeadLetter, mayReadEvents: boolean): object {
     last_at: lastAt,
     event_id: event?.id ?? null,
     created_at: event?.createdAt ?? null,
-    bytes: letter.bytes.length,
-    content: mayReadEvents ? cut(letter.bytes.subarray(0, SHOWN_LIMIT * 4).toString('utf8')) : null,
+    bytes: letter.size,
+    content: mayReadEvents ? cut(letter.content.toString('utf8')) : null,
   };
 }
 

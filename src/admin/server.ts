@@ -6,6 +6,8 @@ import { describe, ForwardError, oneLine } from '../model/errors.ts';
 import { act } from './actions.ts';
 import { json, readBody, refusal, Refused, write } from './answer.ts';
 import type { Answer } from './answer.ts';
+import { limitConnections } from './connections.ts';
+import type { ConnectionLimits } from './connections.ts';
 import { assertHost, assertMayChange, assertMayReadEvents, carriesToken } from './guard.ts';
 import { openMetrics } from './metrics.ts';
 import type { Metrics } from './metrics.ts';
@@ -23,10 +25,15 @@ export interface Admin {
   close(): Promise<void>;
 }
 
-const HEADERS_TIMEOUT_MS = 10_000;
-const REQUEST_TIMEOUT_MS = 20_000;
+const HEADERS_TIMEOUT_MS = 5_000;
+const REQUEST_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_MS = 10_000;
-const CONNECTIONS_LIMIT = 128;
+/** A client that takes nothing of its answer for so long is let go. */
+const SILENCE_MS = 20_000;
+/** How often the times above are looked at; Node's own half a minute would make them meaningless. */
+const CHECK_EVERY_MS = 1_000;
+/** File descriptors are left for the journal and the sinks; an answer that nobody takes holds a few megabytes at most. */
+const LIMITS: ConnectionLimits = { connections: 768, requests: 32, graceMs: 100 };
 const HEADERS_LIMIT_BYTES = 16_384;
 const SAMPLE_EVERY_MS = 5_000;
 
@@ -49,12 +56,14 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
       headersTimeout: HEADERS_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
       keepAliveTimeout: KEEP_ALIVE_MS,
+      connectionsCheckingInterval: CHECK_EVERY_MS,
       // A request without a Host header is answered by our own check.
       requireHostHeader: false,
     },
     (request, response) => void serve(room, request, response),
   );
-  server.maxConnections = CONNECTIONS_LIMIT;
+  server.setTimeout(SILENCE_MS);
+  limitConnections(server, LIMITS);
   const ended = new AbortController();
   try {
     await listen(server, options.listen);
@@ -86,6 +95,7 @@ interface Room {
 }
 
 async function serve(room: Room, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  if (request.socket.destroyed) return;
   let answer: Answer;
   try {
     answer = await route(room, request);

@@ -27,6 +27,14 @@ export interface Revision {
   readonly seen: string;
 }
 
+/** An event as far as it can be looked at in bounded memory. */
+export interface Glimpse extends Omit<AuditEvent, 'original'> {
+  /** Size of what it says. */
+  readonly bytes: number;
+  /** Null where it is too large to be looked at. */
+  readonly original: string | null;
+}
+
 /** An event that a sink refused for good, or an item that a source could not read. Holds its own copy of the bytes. */
 export interface DeadLetter {
   readonly id: bigint;
@@ -44,6 +52,15 @@ export interface DeadLetter {
   readonly state: 'open' | 'retrying' | 'discarded';
   /** Why an operator discarded it. */
   readonly discardReason: string | null;
+}
+
+/** A dead letter as far as it can be looked at in bounded memory. */
+export interface DeadLetterGlimpse extends Omit<DeadLetter, 'event' | 'bytes'> {
+  readonly event: Omit<AuditEvent, 'original'> | null;
+  /** Of its bytes, the first. */
+  readonly content: Buffer;
+  /** Size of all its bytes. */
+  readonly size: number;
 }
 
 export interface RejectedEvent {
@@ -220,9 +237,14 @@ export interface Journal {
   settle(sink: string, upTo: bigint, rejected: readonly RejectedEvent[]): Promise<void>;
   /** Resolves as soon as `read(after)` would find an event, or after `timeoutMs`; rejects when `signal` aborts. */
   waitForEvents(after: bigint, timeoutMs: number, signal: AbortSignal): Promise<void>;
-  /** Newest first. */
-  newest(limit: number): Promise<readonly AuditEvent[]>;
-  /** Events of a source by created_at (both inclusive), in seq order after `after`: for verify and replay. */
+  /** Newest first. With `originalBytes`, what an event says is left out where it is larger. */
+  newest(limit: number, originalBytes?: number): Promise<readonly Glimpse[]>;
+  /** The first event after a place, without what it says; null where there is none. */
+  firstAfter(after: bigint): Promise<Glimpse | null>;
+  /**
+   * Events of a source by created_at (both inclusive), in seq order after `after`: for verify and replay. Fewer than `maxEvents` also where
+   * they are large; none only where there are none.
+   */
   readWindow(
     source: string | null,
     window: Window,
@@ -234,7 +256,10 @@ export interface Journal {
 
   /** Records what a sink refused while old events were sent to it again. Its cursor stays where it is. */
   addDeadLetters(sink: string, rejected: readonly RejectedEvent[]): Promise<void>;
+  /** In the order of their ids. Fewer than the limit also where they are large; none only where there are none. */
   deadLetters(filter: DeadLetterFilter): Promise<readonly DeadLetter[]>;
+  /** The same without what they hold, but for its first `contentBytes`. */
+  glanceAtDeadLetters(filter: DeadLetterFilter, contentBytes: number): Promise<readonly DeadLetterGlimpse[]>;
   /** Open and retrying ones, per owner. */
   deadLetterCounts(): Promise<ReadonlyMap<string, number>>;
   /** Marks open dead letters of sinks for another try by their deliver loop. Returns how many. */

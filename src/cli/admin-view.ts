@@ -5,18 +5,29 @@ import { wallClock } from '../model/clock.ts';
 import type { AuditEvent } from '../model/event.ts';
 import { untilNextPollMs } from '../pipeline/schedule.ts';
 import type { Status } from '../pipeline/status.ts';
+import type { SourceState } from '../sources/source.ts';
 import type { BuiltParts } from './build-parts.ts';
 import { effectiveConfig } from './fingerprint.ts';
 
-/** What the admin listener shows of a running configuration. */
-export function viewOf(config: Config, parts: BuiltParts, status: Status): AdminView {
+/** What the admin listener shows of a running configuration. `requestsBefore`: of each source before the last reload. */
+export function viewOf(
+  config: Config,
+  parts: BuiltParts,
+  status: Status,
+  requestsBefore: ReadonlyMap<string, number> = new Map(),
+): AdminView {
   const sources = new Map<string, SourceView>();
   for (const [name, { source, schedule }] of parts.sources) {
     const nextPollMs = (fromMs: number): number =>
       'everyMs' in schedule
         ? fromMs + schedule.everyMs
         : fromMs + untilNextPollMs(schedule, { ...wallClock, now: () => fromMs });
-    sources.set(name, { source, nextPollMs });
+    const before = requestsBefore.get(name) ?? 0;
+    const state = (): SourceState => {
+      const now = source.state();
+      return { ...now, requests: now.requests + before };
+    };
+    sources.set(name, { source: { origin: () => source.origin(), state }, nextPollMs });
   }
   const sinks = new Map<string, SinkView>();
   for (const { name, type, format, batch, concurrent, rateLimit } of config.sinks.values()) {

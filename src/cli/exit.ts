@@ -5,4 +5,6 @@ export const EXIT = {
   usage: 2,
   /** Finished, but with dead letters or with something missing. */
   incomplete: 3,
+  /** The reader of standard output left: what a shell says of a program that SIGPIPE ended. Never 0: nobody saw the result. */
+  unread: 141,
 } as const;

@@ -1,9 +1,18 @@
-/** Runs `work` with a signal that aborts at the first Ctrl-C or SIGTERM; the second one ends the process as usual. */
+import { COMMAND_ENDS_WITHIN_MS, endWithin } from './ending.ts';
+
+/**
+ * Runs `work` with a signal that aborts at the first Ctrl-C or SIGTERM. From then on the process ends within the usual time, and a second
+ * signal ends it at once.
+ */
 export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const interrupted = new AbortController();
-  const stop = (): void => {
+  const unlisten = (): void => {
     process.removeListener('SIGINT', stop);
     process.removeListener('SIGTERM', stop);
+  };
+  const stop = (): void => {
+    unlisten();
+    endWithin(COMMAND_ENDS_WITHIN_MS);
     interrupted.abort(new Error('interrupted'));
   };
   process.on('SIGINT', stop);
@@ -11,7 +20,6 @@ export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>
   try {
     return await work(interrupted.signal);
   } finally {
-    process.removeListener('SIGINT', stop);
-    process.removeListener('SIGTERM', stop);
+    unlisten();
   }
 }

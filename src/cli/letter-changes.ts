@@ -1,4 +1,4 @@
-import type { DeadLetter, Journal } from '../checkpoint/journal.ts';
+import type { DeadLetterGlimpse, Journal } from '../checkpoint/journal.ts';
 import type { Config } from '../config/config.ts';
 import { ForwardError } from '../model/errors.ts';
 import { EXIT } from './exit.ts';
@@ -53,7 +53,7 @@ async function apply(
   selection: Selection,
   reason: string,
 ): Promise<Changed> {
-  const done: DeadLetter[] = [];
+  const done: DeadLetterGlimpse[] = [];
   const refused: { id: bigint; why: string }[] = [];
   const named = ids.length > 0;
   const unseen = new Set(ids);
@@ -68,7 +68,7 @@ async function apply(
     const filter = { ids: wanted.map((letter) => letter.id), limit: wanted.length };
     if (change === 'retry') await journal.retryDeadLetters(filter);
     else await journal.discardDeadLetters(filter, reason);
-    done.push(...wanted.map((letter) => ({ ...letter, bytes: Buffer.alloc(0) })));
+    done.push(...wanted);
   }
   for (const id of unseen) refused.push({ id, why: 'there is no such dead letter' });
   return {
@@ -79,7 +79,7 @@ async function apply(
 }
 
 /** Why this one cannot be changed; null when it can. */
-function whyNot(change: Change, { side, state }: DeadLetter): string | null {
+function whyNot(change: Change, { side, state }: DeadLetterGlimpse): string | null {
   if (state === 'discarded') return 'it was discarded';
   if (change === 'discard') return null;
   return side === 'source' ? 'it is an item of a source and no event: nothing can be sent' : null;

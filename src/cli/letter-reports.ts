@@ -1,4 +1,7 @@
-import type { DeadLetter } from '../checkpoint/journal.ts';
+import { once } from 'node:events';
+import { Writable } from 'node:stream';
+
+import type { DeadLetter, DeadLetterGlimpse, Journal } from '../checkpoint/journal.ts';
 import { ForwardError } from '../model/errors.ts';
 import { EXIT } from './exit.ts';
 import { assertKnownOwner, EVERY_STATE, matching } from './letter-selection.ts';
@@ -7,7 +10,7 @@ import { count, escaped, jsonText, shown, writeJson } from './report.ts';
 import type { ReportOptions } from './report.ts';
 import { openConfig, withJournal } from './session.ts';
 import { alignColumns } from './table.ts';
-import type { Terminal } from './terminal.ts';
+import type { Output, Terminal } from './terminal.ts';
 
 export interface ListOptions extends ReportOptions, Selection {}
 
@@ -20,13 +23,13 @@ const COUNTED: readonly DeadLetter['state'][] = ['open', 'retrying'];
 
 export async function listLetters(options: ListOptions, terminal: Terminal): Promise<number> {
   const config = openConfig(options.config, terminal);
-  const rows: DeadLetter[] = [];
+  const rows: DeadLetterGlimpse[] = [];
   let more = 0;
   const counts = await withJournal(config, terminal, async (journal) => {
     await assertKnownOwner(config, journal, options);
     for await (const page of matching(journal, [], options, options.all === true ? EVERY_STATE : COUNTED)) {
       const room = ROWS_MOST - rows.length;
-      rows.push(...page.slice(0, room).map((letter) => ({ ...letter, bytes: Buffer.alloc(0) })));
+      rows.push(...page.slice(0, room));
       more += Math.max(page.length - room, 0);
     }
     return journal.deadLetterCounts();
@@ -41,7 +44,7 @@ export async function listLetters(options: ListOptions, terminal: Terminal): Pro
   return EXIT.done;
 }
 
-function tableOf(letters: readonly DeadLetter[], { out }: Terminal): string[] {
+function tableOf(letters: readonly DeadLetterGlimpse[], { out }: Terminal): string[] {
   const rows = letters.map((letter) => [
     letter.id.toString(),
     `${letter.side} ${shown(letter.owner, 64)}`,
@@ -61,7 +64,7 @@ function seconds(time: string): string {
 }
 
 /** One dead letter without its bytes, in the words of every JSON answer. */
-function metadata(letter: DeadLetter): Record<string, unknown> {
+function metadata(letter: DeadLetter | DeadLetterGlimpse): Record<string, unknown> {
   return {
     id: letter.id,
     owner: letter.owner,
@@ -80,9 +83,7 @@ function metadata(letter: DeadLetter): Record<string, unknown> {
 
 export async function showLetter(id: bigint, options: ReportOptions, terminal: Terminal): Promise<number> {
   const config = openConfig(options.config, terminal);
-  const [letter] = await withJournal(config, terminal, (journal) =>
-    journal.deadLetters({ ids: [id], states: EVERY_STATE, limit: 1 }),
-  );
+  const letter = await withJournal(config, terminal, (journal) => readLetter(journal, id));
   if (letter === undefined) {
     throw new ForwardError('rejected', `there is no dead letter ${id}`, {
       hint: 'auditferry dead-letters list shows the ids; one that was delivered in a retry is gone',
@@ -100,6 +101,16 @@ export async function showLetter(id: bigint, options: ReportOptions, terminal: T
   for (const line of lines) terminal.out.write(`${line}\n`);
   terminal.out.write(`\n${readable(letter.bytes)}\n`);
   return EXIT.done;
+}
+
+/** A slow reader is waited for, so that what it has not read does not pile up in memory. */
+async function writeWaiting(out: Output, text: string): Promise<void> {
+  if (out.write(text) === false && out instanceof Writable) await once(out, 'drain');
+}
+
+async function readLetter(journal: Journal, id: bigint): Promise<DeadLetter | undefined> {
+  const [letter] = await journal.deadLetters({ ids: [id], states: EVERY_STATE, limit: 1 });
+  return letter;
 }
 
 /** The bytes as text that no terminal obeys; what is not UTF-8 stands as \xNN. */
@@ -143,9 +154,10 @@ export async function exportLetters(
   await withJournal(config, terminal, async (journal) => {
     await assertKnownOwner(config, journal, options);
     for await (const page of matching(journal, ids, options, states)) {
-      for (const letter of page) {
-        unseen.delete(letter.id);
-        terminal.out.write(`${jsonText(withBytes(letter))}\n`);
+      for (const { id } of page) {
+        unseen.delete(id);
+        const letter = await readLetter(journal, id);
+        if (letter !== undefined) await writeWaiting(terminal.out, `${jsonText(withBytes(letter))}\n`);
       }
     }
   });

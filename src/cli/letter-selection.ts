@@ -1,7 +1,7 @@
 import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
 
-import type { DeadLetter, Journal } from '../checkpoint/journal.ts';
+import type { DeadLetter, DeadLetterGlimpse, Journal } from '../checkpoint/journal.ts';
 import type { Config } from '../config/config.ts';
 import { ForwardError, oneLine } from '../model/errors.ts';
 
@@ -66,24 +66,25 @@ export async function assertKnownOwner(
   );
 }
 
-/** The letters that are meant, in pages, by id; memory holds one page. */
+/** The letters that are meant, in pages, by id, without what they hold. */
 export async function* matching(
   journal: Journal,
   ids: readonly bigint[],
   selection: Selection,
   states: readonly DeadLetter['state'][],
-): AsyncGenerator<readonly DeadLetter[]> {
+): AsyncGenerator<readonly DeadLetterGlimpse[]> {
   const owner = selection.sink ?? selection.source;
   const side = selection.sink !== undefined ? 'sink' : selection.source !== undefined ? 'source' : null;
   let after = 0n;
   for (;;) {
-    const page = await journal.deadLetters({
+    const filter = {
       ...(owner === undefined ? {} : { owner }),
       ...(ids.length === 0 ? {} : { ids }),
       states,
       after,
       limit: PAGE_LETTERS,
-    });
+    };
+    const page = await journal.glanceAtDeadLetters(filter, 0);
     const last = page.at(-1);
     if (last === undefined) return;
     yield side === null ? page : page.filter((letter) => letter.side === side);

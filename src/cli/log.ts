@@ -6,8 +6,20 @@ import type { Log } from '../model/log.ts';
 
 /** Where lines go: process.stderr, or whatever a test hands in. */
 interface LineSink {
-  write(text: string): unknown;
+  write(text: string, done?: (error?: Error | null) => void): unknown;
   readonly isTTY?: boolean;
+  /** What was written and not taken yet. Bytes. */
+  readonly writableLength?: number;
+}
+
+/** A reader that stops reading may be this far behind before lines are dropped. Bytes. */
+const UNREAD_LIMIT_BYTES = 1024 * 1024;
+
+let dropped = 0;
+
+/** Lines of this process's log that nobody took: its reader has left, or reads no more. */
+export function droppedLogLines(): number {
+  return dropped;
 }
 
 /** A log whose settings a reload may change; lines of its children follow once these are made anew. */
@@ -18,7 +30,8 @@ export interface ProgramLog extends Log {
 /** The program's log: JSON lines, or plain sentences when a person is watching (a terminal, or log.format: pretty). */
 export function openLog(options: Config['log'], stream: LineSink = process.stderr): ProgramLog {
   let pretty = isPretty(options, stream);
-  const destination = { write: (line: string) => stream.write(pretty ? prettyLine(line) : line) };
+  const write = neverWaiting(stream, (line) => (pretty ? prettyLine(line) : line));
+  const destination = { write };
   const log = pino(
     {
       level: options.level,
@@ -39,6 +52,35 @@ export function openLog(options: Config['log'], stream: LineSink = process.stder
 
 function isPretty({ format }: Config['log'], stream: LineSink): boolean {
   return format === 'pretty' || (format === 'auto' && stream.isTTY === true);
+}
+
+/**
+ * Writes lines to a stream without ever being held up, or ended, by its reader. What it does not take is dropped and counted, and the next
+ * line that it takes comes after one that says so.
+ */
+function neverWaiting(stream: LineSink, spelled: (line: string) => string): (line: string) => void {
+  let missing = 0;
+  const miss = (): void => {
+    dropped += 1;
+    missing += 1;
+  };
+  const put = (line: string): void => {
+    stream.write(spelled(line), (error) => {
+      if (error) miss();
+    });
+  };
+  return (line) => {
+    if ((stream.writableLength ?? 0) > UNREAD_LIMIT_BYTES) return miss();
+    if (missing > 0) put(droppedLine(missing));
+    missing = 0;
+    put(line);
+  };
+}
+
+function droppedLine(lines: number): string {
+  const time = new Date().toISOString();
+  const msg = 'lines of this log were dropped: nobody read them';
+  return `${JSON.stringify({ level: 'warn', time, lines, msg })}\n`;
 }
 
 const HIDDEN = new Set(['level', 'time', 'msg', 'source', 'sink', 'name']);

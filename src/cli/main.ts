@@ -8,7 +8,7 @@ if (major < NEEDED) {
   process.exitCode = 2;
 } else {
   import('./program.ts').then(
-    (program) => program.main(process.argv),
+    (program) => program.runProcess(process.argv),
     (error: unknown) => {
       process.stderr.write(`auditferry cannot start: ${String(error)}\n`);
       process.exitCode = 1;

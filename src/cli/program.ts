@@ -6,6 +6,7 @@ import { registerBackfill } from './backfill.ts';
 import { registerCheck } from './check.ts';
 import { registerCompletion } from './completion.ts';
 import { registerDeadLetters } from './dead-letters.ts';
+import { leave, surviveLostReaders } from './ending.ts';
 import { registerEventTypes } from './event-types.ts';
 import { EXIT } from './exit.ts';
 import { registerFindings } from './findings.ts';
@@ -18,6 +19,13 @@ import { registerSimulate } from './simulate.ts';
 import { registerStatus } from './status.ts';
 import { registerVerify } from './verify.ts';
 import { version } from './version.ts';
+
+/** The whole life of the process. */
+export async function runProcess(argv: readonly string[]): Promise<void> {
+  surviveLostReaders();
+  await main(argv);
+  await leave();
+}
 
 /** Reads the command line, runs the command, sets the exit code. The one place where an error becomes text and a code. */
 export async function main(argv: readonly string[]): Promise<void> {

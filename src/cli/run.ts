@@ -13,7 +13,8 @@ import { wallClock } from '../model/clock.ts';
 import { describe, ForwardError, oneLine } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import { startSimulator } from '../simulator/server.ts';
-import { openLog } from './log.ts';
+import { endWithin } from './ending.ts';
+import { droppedLogLines, openLog } from './log.ts';
 import { conclude } from './run-outcome.ts';
 import { startService } from './service.ts';
 import type { Service } from './service.ts';
@@ -86,6 +87,7 @@ async function run(options: RunOptions): Promise<number> {
     releasers.push(close);
     const end = await service.done;
     unlisten();
+    endAfter(service, log);
     return await conclude(end, journal, log, options, process.stdout);
   } finally {
     for (const release of releasers.reverse()) await release();
@@ -114,11 +116,17 @@ async function listenForAdmin(
     log,
     version,
     limits: READINESS_LIMITS,
+    droppedLogLines,
     view: () => service.view(),
     reload: () => service.reload(),
   });
   log.info({ url: admin.url }, 'the status page');
   return () => admin.close();
+}
+
+/** From now on the process ends within the configured time, whatever keeps it. */
+function endAfter(service: Service, log: Log): void {
+  endWithin(service.config().shutdown_timeout, (text) => log.error({}, text));
 }
 
 /** The first signal drains within the timeout, the second ends at once; SIGHUP reloads. Returns what takes the listeners away. */
@@ -136,6 +144,7 @@ function listenForSignals(service: Service, log: Log): () => void {
       { signal, within: formatDuration(service.config().shutdown_timeout) },
       'stopping: reads no more, delivers what is at hand',
     );
+    endAfter(service, log);
     service.stop();
   };
   const onReload = (): void => {

@@ -7,9 +7,11 @@ import { wallClock } from '../model/clock.ts';
 import { describe, ForwardError } from '../model/errors.ts';
 import { startDaemon } from '../pipeline/daemon.ts';
 import type { Daemon, DaemonEnd } from '../pipeline/daemon.ts';
+import { createStatus, goOnFrom } from '../pipeline/status.ts';
 import { viewOf } from './admin-view.ts';
 import { buildParts } from './build-parts.ts';
 import type { BuiltParts } from './build-parts.ts';
+import { drainMs } from './ending.ts';
 import type { ProgramLog } from './log.ts';
 
 /** The daemon over its whole life: a reload puts another configuration over the same journal, cursors stay. */
@@ -40,17 +42,27 @@ export function startService(
   patienceMs: number | null,
 ): Service {
   let accepted = first;
+  /** What every loop that ended had counted, by name. */
+  const earlier = createStatus(wallClock.now());
+  const requestsBefore = new Map<string, number>();
   let session = open(first, buildParts(first, log));
   let successor = null as { config: Config; parts: BuiltParts } | null; // closures below set it: no narrowing to null
   let stopping = false;
 
   function open(config: Config, parts: BuiltParts): Session {
     const retentionMs = config.state.retention;
-    return {
-      config,
-      parts,
-      daemon: startDaemon({ ...parts, journal, retentionMs, clock: wallClock, log, patienceMs }),
-    };
+    const daemon = startDaemon({ ...parts, journal, retentionMs, clock: wallClock, log, patienceMs });
+    goOnFrom(earlier, daemon.status);
+    return { config, parts, daemon };
+  }
+
+  /** Counters belong to the process: the next session goes on from what this one counted. */
+  function keepCounters({ daemon: { status }, parts }: Session): void {
+    for (const [name, its] of status.sources) earlier.sources.set(name, its);
+    for (const [name, its] of status.sinks) earlier.sinks.set(name, its);
+    for (const [name, { source }] of parts.sources) {
+      requestsBefore.set(name, (requestsBefore.get(name) ?? 0) + source.state().requests);
+    }
   }
 
   /** What is still busy when the time is up is stopped; what was in flight is sent again. */
@@ -70,6 +82,7 @@ export function startService(
         await successor?.parts.close();
         return end;
       }
+      keepCounters(session);
       session = open(successor.config, successor.parts);
       successor = null;
       log.info({}, 'the new configuration is in force');
@@ -78,14 +91,14 @@ export function startService(
 
   return {
     done,
-    view: () => viewOf(session.config, session.parts, session.daemon.status),
+    view: () => viewOf(session.config, session.parts, session.daemon.status, requestsBefore),
     config: () => accepted,
     stop() {
       stopping = true;
       session.daemon.stop();
       endWithin(
         session.daemon,
-        session.config.shutdown_timeout,
+        drainMs(session.config.shutdown_timeout),
         'the sinks did not take everything in time; what is left is in the journal for the next start',
       );
     },

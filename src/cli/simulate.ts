@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+
 import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
 
@@ -8,6 +10,7 @@ import { startSimulator } from '../simulator/server.ts';
 import type { RunningSimulator } from '../simulator/server.ts';
 import { switches } from '../simulator/switches.ts';
 import type { Switch } from '../simulator/switches.ts';
+import { interruptible } from './interrupt.ts';
 
 /** `auditferry simulate`: a Platform on loopback, one flag for each switch, until a signal ends it. */
 export function registerSimulate(program: Command): void {
@@ -19,7 +22,7 @@ export function registerSimulate(program: Command): void {
   command.action(async (given: Record<string, unknown>) => {
     const simulator = await startSimulator(patchFrom(given));
     process.stdout.write(given['json'] === true ? asJson(simulator) : asText(simulator));
-    await untilSignal();
+    await interruptible((signal) => once(signal, 'abort'));
     await simulator.close();
   });
 }
@@ -77,16 +80,4 @@ function asJson({ url, platform }: RunningSimulator): string {
   const options = platform.options();
   const events = platform.visibleEvents().length;
   return `${JSON.stringify({ url, api: options.api, api_key: options.api_key, events, options })}\n`;
-}
-
-async function untilSignal(): Promise<void> {
-  await new Promise<void>((done) => {
-    const stop = () => {
-      process.off('SIGINT', stop);
-      process.off('SIGTERM', stop);
-      done();
-    };
-    process.once('SIGINT', stop);
-    process.once('SIGTERM', stop);
-  });
 }

@@ -3,12 +3,13 @@ import type { Command } from 'commander';
 
 import type { Config } from '../config/config.ts';
 import { EXIT } from './exit.ts';
+import { interruptible } from './interrupt.ts';
 import { withConfig, writeJson } from './report.ts';
 import type { ReportOptions } from './report.ts';
 import { openConfig } from './session.ts';
 import { statusLines } from './status-lines.ts';
 import { readStatus } from './status-reader.ts';
-import { untilInterrupted } from './terminal.ts';
+import { processTerminal } from './terminal.ts';
 import type { Terminal } from './terminal.ts';
 
 export interface StatusOptions extends ReportOptions {
@@ -32,7 +33,7 @@ export function registerStatus(program: Command): void {
     )
     .addOption(new Option('--watch', 'show it anew every second, until Ctrl-C').conflicts('json'))
     .action(async (options: StatusOptions) => {
-      process.exitCode = await untilInterrupted((terminal) => status(options, terminal));
+      process.exitCode = await interruptible((signal) => status(options, processTerminal(signal)));
     });
 }
 

@@ -31,17 +31,3 @@ export function processTerminal(signal: AbortSignal = new AbortController().sign
     signal,
   };
 }
-
-/** Runs a command that goes on until Ctrl-C or SIGTERM, which then end it in good order. A second signal ends it at once. */
-export async function untilInterrupted(work: (terminal: Terminal) => Promise<number>): Promise<number> {
-  const stop = new AbortController();
-  const onSignal = (): void => stop.abort(new Error('interrupted'));
-  process.once('SIGINT', onSignal);
-  process.once('SIGTERM', onSignal);
-  try {
-    return await work(processTerminal(stop.signal));
-  } finally {
-    process.off('SIGINT', onSignal);
-    process.off('SIGTERM', onSignal);
-  }
-}

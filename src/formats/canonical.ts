@@ -31,7 +31,7 @@ function canonical(
 ): CanonicalEvent {
   // Made well formed first, so that no text read from it, key or value, has half a character.
   const verbatim = safeLine(event.original);
-  const { item: read, text, redactions, trimmed } = redact(verbatim);
+  const { item: read, text, redactions, trimmed, weight } = redact(verbatim);
   const item: Item = isObject(read) ? read : {};
   const { classification, row, title } = classify(stringOf(item['event_type']));
   const { ip, address } = readAddress(stringOf(item['user_ip_address']));
@@ -66,6 +66,7 @@ function canonical(
     redactions,
     trimmed,
     verbatim,
+    weight,
   };
 }
 

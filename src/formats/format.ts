@@ -80,6 +80,8 @@ export interface CanonicalEvent {
   readonly trimmed?: number;
   /** The item as received, on one line, before redaction: only `raw` with `redact: false` carries it. */
   readonly verbatim?: string;
+  /** About what the parsed item takes in memory. Bytes. */
+  readonly weight?: number;
 }
 
 /** What the configuration says of every event's origin. */

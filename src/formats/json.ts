@@ -1,4 +1,5 @@
 import type { Json } from '../model/event.ts';
+import { lightJson } from '../model/light-json.ts';
 import { cutDeeper, surveyJson } from './json-text.ts';
 
 /**
@@ -19,28 +20,35 @@ const exact = JSON as unknown as ExactJson;
 const MAX_DEPTH = 64;
 const TOO_DEEP = `"[nested deeper than ${MAX_DEPTH} levels]"`;
 
+/** What a parsed value takes beside its text, on average. */
+const VALUE_BYTES = 32;
+
 export interface ReadJson {
   /** Undefined is text that is no JSON, null the JSON null. */
   readonly value: Json | undefined;
   /** Keys as they are written, those that stand twice in an object included. */
   readonly keys: number;
-  /** Whether parts that are nested too deep were replaced by a note. */
+  /** Whether parts that are nested too deep, or too large, were replaced by a note. */
   readonly cut: boolean;
+  /** About what the parsed value takes. Bytes. */
+  readonly weight: number;
 }
 
 /**
  * Parses JSON text. Numbers whose digits a double would change stay as they were written (JSON.rawJSON), and JSON.stringify writes them
- * back unchanged. What nests absurdly deep is cut before it is parsed, so that nothing after runs out of stack. Never throws.
+ * back unchanged. What nests absurdly deep or is too large is cut before it is parsed, so that nothing after runs out of stack or memory. Never throws.
  */
 export function readJson(text: string): ReadJson {
-  const { keys, depth, delicate } = surveyJson(text);
-  const cut = depth > MAX_DEPTH;
-  const kept = cut ? cutDeeper(text, MAX_DEPTH, TOO_DEEP) : text;
+  const light = lightJson(text);
+  const { keys, values, depth, delicate } = surveyJson(light);
+  const deep = depth > MAX_DEPTH;
+  const kept = deep ? cutDeeper(light, MAX_DEPTH, TOO_DEEP) : light;
+  const known = { keys, cut: deep || light !== text, weight: kept.length + values * VALUE_BYTES };
   try {
     const value = (delicate ? exact.parse(kept, keepNumber) : JSON.parse(kept)) as Json;
-    return { value, keys, cut };
+    return { value, ...known };
   } catch {
-    return { value: undefined, keys, cut };
+    return { value: undefined, ...known };
   }
 }
 

@@ -1,4 +1,5 @@
 import { eventIdOf, hashOf } from '../model/event-id.ts';
+import { lightJson } from '../model/light-json.ts';
 import { escapeBreaking } from './escape.ts';
 
 /**
@@ -136,7 +137,7 @@ export function idOfLine(line: string): LineId | null {
 function parseObject(line: string): object | null {
   if (!line.startsWith('{')) return null;
   try {
-    const value: unknown = JSON.parse(line);
+    const value: unknown = JSON.parse(lightJson(line));
     return typeof value === 'object' ? value : null;
   } catch {
     return null;

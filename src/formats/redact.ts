@@ -14,6 +14,8 @@ export interface Redacted {
   readonly redactions: number;
   /** Parts of the embedded user left out. */
   readonly trimmed: number;
+  /** About what the parsed item takes. Bytes. */
+  readonly weight: number;
 }
 
 export type Redact = (text: string) => Redacted;
@@ -28,7 +30,11 @@ export function createRedact(options: Partial<RedactOptions> = {}, trimUser = tr
   const replacement = (options.replacement ?? DEFAULT_REPLACEMENT).toWellFormed();
   return (text) => {
     const walk: Walk = { judge, enabled, replacement, keys: 0, changed: false, redactions: 0, trimmed: 0 };
-    const { item, text: clean } = cleanJson(text, walk, (tree) => {
+    const {
+      item,
+      text: clean,
+      weight,
+    } = cleanJson(text, walk, (tree) => {
       if (trimUser) walk.trimmed = trimEmbeddedUser(tree['user']);
       walk.changed = walk.trimmed > 0;
       // The embedded user is described by the API and holds no free keys: it is only counted through.
@@ -40,7 +46,7 @@ export function createRedact(options: Partial<RedactOptions> = {}, trimUser = tr
       }
       walk.keys += userWalk.keys;
     });
-    return { item, text: clean, redactions: walk.redactions, trimmed: walk.trimmed };
+    return { item, text: clean, redactions: walk.redactions, trimmed: walk.trimmed, weight };
   };
 }
 
@@ -66,12 +72,17 @@ type Tree = Record<string | number, Json | undefined>;
  * Parses, cleans, and writes anew what had to change. A key that stands twice in an object has its first value in the text alone, where
  * nothing was cleaned: then the text is written anew as well.
  */
-function cleanJson(text: string, walk: Walk, clean: (tree: Tree) => void): Pick<Redacted, 'item' | 'text'> {
-  const { value: item, keys, cut } = readJson(text);
-  if (typeof item !== 'object' || item === null || isRawNumber(item)) return { item, text };
+function cleanJson(
+  text: string,
+  walk: Walk,
+  clean: (tree: Tree) => void,
+): Pick<Redacted, 'item' | 'text' | 'weight'> {
+  const { value: item, keys, cut, weight } = readJson(text);
+  if (typeof item !== 'object' || item === null || isRawNumber(item))
+    return { item, text: cut && item !== undefined ? jsonLine(item) : text, weight };
   clean(item as Tree);
   const asItCame = !cut && !walk.changed && walk.keys === keys;
-  return { item, text: asItCame ? text : jsonLine(item) };
+  return { item, text: asItCame ? text : jsonLine(item), weight };
 }
 
 function cleanAt(parent: Tree, key: string | number, secrecy: Secrecy, walk: Walk): void {

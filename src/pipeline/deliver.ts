@@ -8,6 +8,7 @@ import { formatTime } from '../model/time.ts';
 import { span } from '../model/trace.ts';
 import type { Item } from '../sinks/sink.ts';
 import type { Outlet, Refusal } from './outlet.ts';
+import { sizeInBatch } from './prepare.ts';
 import type { Prepare } from './prepare.ts';
 import { backoffFor, createFaultLog, waitMs } from './retry.ts';
 import { enterFault, enterState } from './status.ts';
@@ -139,7 +140,7 @@ async function takeOff(
   let upTo = position;
   for (const event of events) {
     const prepared = context.prepare(event);
-    const size = prepared.kind === 'item' ? Buffer.byteLength(prepared.item.body) : 0;
+    const size = prepared.kind === 'item' ? sizeInBatch(prepared.item) : 0;
     if (items.length > 0 && bytes + size > context.batch.maxBytes * context.outlet.share()) break;
     bytes += size;
     upTo = event.seq;
@@ -193,7 +194,8 @@ async function readBatch(
   const until = clock.monotonic() + batch.maxWaitMs;
   while (waitForMore && events.length > 0 && events.length < maxEvents && !context.finishing()) {
     const left = until - clock.monotonic();
-    if (left <= 0) break;
+    // What fills a batch alone is not read again in the hope of more: it may be large.
+    if (left <= 0 || events.reduce((sum, { original }) => sum + original.length, 0) >= batch.maxBytes) break;
     await waitForEvents(context, events.at(-1)?.seq ?? position, left, signal);
     const more = await read();
     if (more.length === events.length && clock.monotonic() < until) break; // the byte limit, not the count, ended the batch
@@ -314,7 +316,7 @@ async function takeOffLetters(
     if (letter.event === null) continue;
     const prepared = context.prepare(letter.event, { evenFiltered: true });
     if (prepared.kind === 'item') {
-      bytes += Buffer.byteLength(prepared.item.body);
+      bytes += sizeInBatch(prepared.item);
       if (items.length > 0 && bytes > context.batch.maxBytes) break; // the rest has its turn next time
       items.push(prepared.item);
       byId.set(`${letter.event.source}\n${letter.event.id}`, letter);

@@ -55,3 +55,11 @@ function compileWhere(where: Where): (event: CanonicalEvent) => boolean {
     (statuses.size === 0 || statuses.has(event.outcome)) &&
     SEVERITIES.indexOf(event.severity) >= least;
 }
+
+/** What events may take in memory beside their text, as a multiple of a batch's bytes: dense JSON takes far more than it is long. */
+const WEIGHT_FACTOR = 4;
+
+/** What an item takes of the bytes that a batch may hold. */
+export function sizeInBatch({ body, canonical }: Item): number {
+  return Math.max(Buffer.byteLength(body), (canonical.weight ?? 0) / WEIGHT_FACTOR);
+}

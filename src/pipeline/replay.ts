@@ -4,6 +4,7 @@ import type { AuditEvent, Json, Window } from '../model/event.ts';
 import type { Log } from '../model/log.ts';
 import type { Item, Sink } from '../sinks/sink.ts';
 import type { Outlet, Refusal } from './outlet.ts';
+import { sizeInBatch } from './prepare.ts';
 import type { Prepare } from './prepare.ts';
 import { bucketsOf } from './verify/buckets.ts';
 import { isObject, unknownPart } from './job-json.ts';
@@ -145,29 +146,35 @@ async function sendPage(
           signal,
         );
   const absent = settled.filter((event) => (held.get(event.id) ?? 0) === 0);
-  const items: Item[] = [];
+  const tried: AuditEvent[] = [];
   const rejected: RejectedEvent[] = [];
   let filtered = 0;
-  for (const event of absent) {
-    const prepared = prepare(event);
-    if (prepared.kind === 'item') items.push(prepared.item);
-    else if (prepared.kind === 'filtered') filtered += 1;
-    else rejected.push({ event, reason: prepared.reason, attempts: 1 });
+  /** One at a time: only one batch of a page is in memory. */
+  function* items(): Generator<Item> {
+    for (const event of absent) {
+      const prepared = prepare(event);
+      if (prepared.kind === 'filtered') filtered += 1;
+      else if (prepared.kind === 'unrendered') rejected.push({ event, reason: prepared.reason, attempts: 1 });
+      else {
+        tried.push(event);
+        yield prepared.item;
+      }
+    }
   }
   const bySeq = new Map(absent.map((event) => [event.seq, event]));
-  let sent = items.length;
-  for (const part of batchesOf(items, batch, outlet)) {
+  let refused = 0;
+  for (const part of batchesOf(items(), batch, outlet)) {
     const refusals = await outlet.settle(part, signal);
-    sent -= refusals.length;
+    refused += refusals.length;
     rejected.push(...toRejected(refusals, bySeq));
   }
   if (rejected.length > 0) await journal.addDeadLetters(params.sink, rejected);
   for (const { event, reason } of rejected)
     context.log.warn({ sink: params.sink, event_id: event.id, reason }, 'an event became a dead letter');
-  await settleLetters(journal, items, rejected, letters);
+  await settleLetters(journal, tried, rejected, letters);
   return {
     looked: events.length,
-    sent,
+    sent: tried.length - refused,
     present: settled.length - absent.length,
     refused: rejected.length,
     filtered,
@@ -177,14 +184,14 @@ async function sendPage(
 
 /** Within the sink's limits, and less while the receiver asks for it. */
 function* batchesOf(
-  items: readonly Item[],
+  items: Iterable<Item>,
   limit: ReplaySink['batch'],
   outlet: Outlet,
 ): Generator<readonly Item[]> {
   let batch: Item[] = [];
   let bytes = 0;
   for (const item of items) {
-    const size = Buffer.byteLength(item.body);
+    const size = sizeInBatch(item);
     const share = outlet.share();
     const full = batch.length >= Math.max(Math.floor(limit.maxEvents * share), 1);
     if (batch.length > 0 && (full || bytes + size > limit.maxBytes * share)) {
@@ -210,7 +217,7 @@ export async function openLetters(journal: Journal, owner: string): Promise<Read
   const letters = new Map<string, bigint>();
   const states: DeadLetter['state'][] = ['open', 'retrying'];
   for (let after = 0n; ;) {
-    const page = await journal.deadLetters({ owner, states, after, limit: PAGE_LETTERS });
+    const page = await journal.glanceAtDeadLetters({ owner, states, after, limit: PAGE_LETTERS }, 0);
     for (const { id, event } of page) if (event !== null) letters.set(keyOf(event.source, event.id), id);
     const last = page.at(-1);
     if (last === undefined) return letters;
@@ -220,14 +227,14 @@ export async function openLetters(journal: Journal, owner: string): Promise<Read
 
 async function settleLetters(
   journal: Journal,
-  items: readonly Item[],
+  tried: readonly AuditEvent[],
   rejected: readonly RejectedEvent[],
   letters: ReadonlyMap<string, bigint>,
 ): Promise<void> {
   if (letters.size === 0) return;
   const refused = new Set(rejected.map(({ event }) => keyOf(event.source, event.id)));
-  const delivered = items.flatMap(({ canonical }) => {
-    const key = keyOf(canonical.source, canonical.id);
+  const delivered = tried.flatMap(({ source, id }) => {
+    const key = keyOf(source, id);
     const letter = letters.get(key);
     return letter === undefined || refused.has(key) ? [] : [letter];
   });

@@ -1,6 +1,7 @@
 import type { Revision } from '../checkpoint/journal.ts';
 import { oneLine } from '../model/errors.ts';
 import type { Finding, Json } from '../model/event.ts';
+import { lightJson } from '../model/light-json.ts';
 
 const FIELDS_LIMIT = 20;
 /** Characters of one path. */
@@ -43,8 +44,8 @@ export function describeRevisions(revisions: readonly Revision[]): Finding[] {
  */
 function changedFields(held: string, seen: string): string[] | null {
   try {
-    return compare(JSON.parse(held) as Json, JSON.parse(seen) as Json, '', 2).map((path) =>
-      oneLine(path, FIELD_LENGTH_LIMIT),
+    return compare(JSON.parse(lightJson(held)) as Json, JSON.parse(lightJson(seen)) as Json, '', 2).map(
+      (path) => oneLine(path, FIELD_LENGTH_LIMIT),
     );
   } catch (error) {
     if (error instanceof RangeError || error instanceof SyntaxError) return null;

@@ -60,7 +60,8 @@ export interface SinkStatus extends LoopStatus {
 
 /** What the two loops say of themselves, for health, metrics, the status page and `status`: they write, others read. */
 export interface Status {
-  readonly startedMs: number;
+  /** When the process took up its work: a reload does not change it. */
+  startedMs: number;
   readonly sources: Map<string, SourceStatus>;
   readonly sinks: Map<string, SinkStatus>;
   /** The daemon's own: jobs and the upkeep of the journal. */
@@ -86,43 +87,66 @@ export function loopStatus(nowMs: number): LoopStatus {
   };
 }
 
+const SOURCE_COUNTERS = {
+  polls: 0,
+  appended: 0,
+  repeated: 0,
+  filtered: 0,
+  malformed: 0,
+  reconciled: 0,
+  revised: 0,
+  findings: 0,
+};
+const SINK_COUNTERS = {
+  delivered: 0,
+  duplicates: 0,
+  rejected: 0,
+  filtered: 0,
+  batches: 0,
+  bytes: 0,
+  possibleRepeats: 0,
+  unclassified: 0,
+  redactedValues: 0,
+  trimmedUserParts: 0,
+};
+
 export function sourceStatus(name: string, nowMs: number): SourceStatus {
-  const counters = {
-    polls: 0,
-    appended: 0,
-    repeated: 0,
-    filtered: 0,
-    malformed: 0,
-    reconciled: 0,
-    revised: 0,
-    findings: 0,
-  };
-  return { name, ...loopStatus(nowMs), ...counters, lastPollMs: null, visibilityLagMs: null };
+  return { name, ...loopStatus(nowMs), ...SOURCE_COUNTERS, lastPollMs: null, visibilityLagMs: null };
 }
 
 export function sinkStatus(name: string, delivery: DeliveryClass, nowMs: number): SinkStatus {
-  const counters = {
-    delivered: 0,
-    duplicates: 0,
-    rejected: 0,
-    filtered: 0,
-    batches: 0,
-    bytes: 0,
-    possibleRepeats: 0,
-    unclassified: 0,
-    redactedValues: 0,
-    trimmedUserParts: 0,
-    inFlight: 0,
-  };
   return {
     name,
     delivery,
     ...loopStatus(nowMs),
-    ...counters,
+    ...SINK_COUNTERS,
+    inFlight: 0,
     cursor: 0n,
     lastDeliveredMs: null,
     notice: null,
   };
+}
+
+/** A reload begins a new status in the same process: its counters go on where those of the loops of the same names ended. */
+export function goOnFrom(earlier: Status, status: Status): void {
+  status.startedMs = earlier.startedMs;
+  for (const [name, source] of status.sources) add(source, earlier.sources.get(name), SOURCE_COUNTERS);
+  for (const [name, sink] of status.sinks) add(sink, earlier.sinks.get(name), SINK_COUNTERS);
+}
+
+type Counting<Counter extends string> = Pick<LoopStatus, 'heldMs' | 'retries'> & Record<Counter, number>;
+
+function add<Counter extends string>(
+  status: NoInfer<Counting<Counter>>,
+  earlier: NoInfer<Counting<Counter>> | undefined,
+  counters: { readonly [name in Counter]: number },
+): void {
+  if (earlier === undefined) return;
+  const counting: Record<Counter, number> = status;
+  for (const name of Object.keys(counters) as Counter[]) counting[name] += earlier[name];
+  status.heldMs += earlier.heldMs;
+  status.retries.transient += earlier.retries.transient;
+  status.retries.denied += earlier.retries.denied;
 }
 
 /** Moves a loop into a state. `why` belongs to states that wait for something to get better. */

@@ -120,7 +120,7 @@ export function createFileSink(options: FileOptions, context: SinkContext, appen
     await dropped?.handle.close();
   };
   const take = async (): Promise<ActiveFile> => {
-    if (file !== null && (await isInPlace(file, path))) return file;
+    if (file !== null && (await isInPlace(file, active))) return file;
     await drop();
     if (pathsInUse.has(path)) throw takenPath(path);
     pathsInUse.add(path); // before the first wait, so that of two sinks only one passes

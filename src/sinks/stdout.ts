@@ -1,5 +1,3 @@
-import { fstatSync } from 'node:fs';
-import { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 
 import { describe, ForwardError } from '../model/errors.ts';
@@ -7,8 +5,6 @@ import { withinRate } from './request-limit.ts';
 import type { Batch, Receipt, Sink, SinkContext, SinkDefinition } from './sink.ts';
 
 export type StdoutOptions = Readonly<Record<string, never>>;
-
-const STDOUT_FD = 1;
 
 export const stdoutSink: SinkDefinition<StdoutOptions> = {
   type: 'stdout',
@@ -18,8 +14,14 @@ export const stdoutSink: SinkDefinition<StdoutOptions> = {
   create: (_options, context) => createStdoutSink(context),
 };
 
-/** `openStream` is for tests. The stream is opened at the first send, and never ended: it is not ours alone. */
-export function createStdoutSink(context: SinkContext, openStream: () => Writable = openStdout): Sink {
+/**
+ * `openStream` is for tests. The stream is opened at the first send, and never ended: it is not ours alone. A pipe that nobody reads keeps
+ * what was written to it in memory: one batch per lane.
+ */
+export function createStdoutSink(
+  context: SinkContext,
+  openStream: () => Writable = () => process.stdout,
+): Sink {
   let stream: Writable | null = null;
   let broken: Error | null = null;
   const noteError = (error: Error): void => {
@@ -61,16 +63,6 @@ export function createStdoutSink(context: SinkContext, openStream: () => Writabl
       stream = null;
     },
   };
-}
-
-/**
- * Node writes to a pipe on standard output synchronously: a reader that stops would stop the whole program. A socket
- * over the same descriptor waits in the background instead.
- */
-function openStdout(): Writable {
-  const found = fstatSync(STDOUT_FD);
-  if (!found.isFIFO() && !found.isSocket()) return process.stdout;
-  return new Socket({ fd: STDOUT_FD, readable: false, writable: true });
 }
 
 /** One write per batch: lines of two batches never mix. Resolves once the stream has passed all of it on. */

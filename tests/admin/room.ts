@@ -1,4 +1,10 @@
-import type { DeadLetter, Journal, StoredCoverage, StoredFinding } from '../../src/checkpoint/journal.ts';
+import type {
+  DeadLetter,
+  Glimpse,
+  Journal,
+  StoredCoverage,
+  StoredFinding,
+} from '../../src/checkpoint/journal.ts';
 import type { Clock } from '../../src/model/clock.ts';
 import type { AuditEvent } from '../../src/model/event.ts';
 import { silentLog } from '../../src/model/log.ts';
@@ -146,7 +152,15 @@ function journalOf(room: () => Room): Journal {
       room()
         .events.filter((event) => event.seq > after)
         .slice(0, maxEvents),
-    newest: async (limit) => room().events.toReversed().slice(0, limit),
+    newest: async (limit, originalBytes = Infinity) =>
+      room()
+        .events.toReversed()
+        .slice(0, limit)
+        .map((event) => glimpseOf(event, originalBytes)),
+    firstAfter: async (after) => {
+      const first = room().events.find((event) => event.seq > after);
+      return first === undefined ? null : glimpseOf(first, 0);
+    },
     size: async () => ({
       usedBytes: room().usedBytes,
       limitBytes: 2_000_000,
@@ -154,8 +168,14 @@ function journalOf(room: () => Room): Journal {
       oldestSeq: room().events[0]?.seq ?? 0n,
       headSeq: room().events.at(-1)?.seq ?? 0n,
     }),
-    deadLetters: async (filter) =>
-      room().letters.filter((letter) => filter.owner === undefined || letter.owner === filter.owner),
+    glanceAtDeadLetters: async (filter, contentBytes) =>
+      room()
+        .letters.filter((letter) => filter.owner === undefined || letter.owner === filter.owner)
+        .map((letter) => ({
+          ...letter,
+          content: letter.bytes.subarray(0, contentBytes),
+          size: letter.bytes.length,
+        })),
     deadLetterCounts: async () => {
       const counts = new Map<string, number>();
       for (const { owner } of room().letters) counts.set(owner, (counts.get(owner) ?? 0) + 1);
@@ -181,6 +201,11 @@ function journalOf(room: () => Room): Journal {
       room().coverage.filter((span) => span.startNs <= window.endNs && span.endNs >= window.startNs),
   };
   return used as Journal;
+}
+
+function glimpseOf(event: AuditEvent, originalBytes: number): Glimpse {
+  const bytes = Buffer.byteLength(event.original);
+  return { ...event, bytes, original: bytes <= originalBytes ? event.original : null };
 }
 
 export function anEvent(seq: number, createdMs: number, fields: Record<string, unknown> = {}): AuditEvent {

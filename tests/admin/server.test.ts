@@ -138,6 +138,9 @@ describe('the listener', () => {
       events: { text: string }[];
     };
     expect(events).toMatchObject([{ seq: 2, text: expect.stringContaining('CEF:0') as string }]);
+    room.events.push({ ...anEvent(9, START_MS), original: JSON.stringify({ text: 'x'.repeat(2 ** 20) }) });
+    const [large] = (JSON.parse((await ask('/api/events?limit=1')).body) as { events: object[] }).events;
+    expect(large).toMatchObject({ seq: 9, cut: true, text: '1048587 bytes are too large to be shown here' });
     expect((await ask('/api/events?format=__proto__')).status).toBe(400);
     expect((await ask('/api/events?limit=0')).status).toBe(400);
   });
@@ -326,5 +329,30 @@ describe('what an operator can change', () => {
     expect((await ask('/api/reload', post({}))).status).toBe(200);
     ok = false;
     expect(await ask('/api/reload', post({}))).toMatchObject({ status: 422, body: /a\.yaml:3:1/ });
+  });
+});
+
+describe('clients that hang', () => {
+  it.each([
+    ['say nothing', ''],
+    ['stop within the headers', 'GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: '],
+    [
+      'stop within the body',
+      `POST /api/reload HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${TOKEN}\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{`,
+    ],
+    ['never read their answer', 'GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n'],
+    ['ask for more at once', 'GET /api/status HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(5)],
+  ])('and %s, five hundred of them, keep nobody else out', async (_name, text) => {
+    const { admin, ask } = await open({ token: true });
+    const port = Number(new URL(admin.url).port);
+    const clients = Array.from({ length: 500 }, () => {
+      const client = connect(port, '127.0.0.1', () => client.write(text));
+      client.on('error', () => {});
+      client.pause();
+      return client;
+    });
+    await Promise.all(clients.map((client) => new Promise((done) => client.once('connect', done))));
+    expect((await ask('/healthz')).status).toBe(200);
+    for (const client of clients) client.destroy();
   });
 });

@@ -210,6 +210,24 @@ describe('the severity', () => {
   });
 });
 
+describe('an item that is too large to parse', () => {
+  const dense = `[${'{"password":"hunter2"},'.repeat(60_000)}{"password":"hunter2"}]`;
+  const original = `{"id":"a","event_type":"user_login","event_details":{"list":${dense},"reason":"late"}}`;
+
+  it.each([
+    ['as JSON', original],
+    ['as JSON within a text', original.replace(dense, JSON.stringify(dense))],
+  ])('keeps what is small, and says what is left out, %s', (_name, text) => {
+    const event = createCanonicalize()(journaled(text));
+    expect(event).toMatchObject({ reason: 'late', classification: { verb: 'login' } });
+    expect(event.details).toMatchObject({ list: expect.stringMatching(/^"?\[left out: /) as string });
+    expect(event.originalText.length).toBeLessThan(1000);
+    expect(event.originalText.includes('hunter2')).toBe(false);
+    expect(event.verbatim === text).toBe(true);
+    expect(event.weight).toBeLessThan(10_000 + text.length);
+  });
+});
+
 describe('any bytes', () => {
   it.each([
     '',

@@ -106,6 +106,18 @@ describe('finishing', () => {
     expect(sink.taken).toHaveLength(6);
   });
 
+  it('counts what events take in memory, which may be far more than their text', async () => {
+    await append(1, 6);
+    const sink = fakeSink();
+    const prepare: Prepare = (event) => {
+      const made = plain(event);
+      if (made.kind !== 'item') return made;
+      return { ...made, item: { ...made.item, canonical: { ...made.item.canonical, weight: 1_500_000 } } };
+    };
+    await elapse(run(sink, { prepare }).done);
+    expect(sink.batches.map(({ items }) => items.length)).toEqual([2, 2, 2]);
+  });
+
   it('goes on where the last run stopped', async () => {
     await append(1, 10);
     await elapse(run(fakeSink()).done);

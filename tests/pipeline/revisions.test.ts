@@ -27,6 +27,17 @@ describe('an event that came again with other bytes', () => {
     expect(finding).toMatchObject({ kind: 'user_changed', eventId: 'a', detail: { fields: ['user.email'] } });
   });
 
+  it('is judged by its small fields where others are too large to read, and by their hashes', () => {
+    const dense = (one: string): string => `[${`${one},`.repeat(300_000)}${one}]`;
+    const event = (email: string, details: string): string =>
+      `{"details":${details},"user":{"email":"${email}"}}`;
+    expect(one(event('x', dense('[]')), event('y', dense('[]')))).toMatchObject({ kind: 'user_changed' });
+    expect(one(event('x', dense('[]')), event('y', dense('{}')))).toMatchObject({
+      kind: 'altered_event',
+      detail: { fields: ['details', 'user.email'] },
+    });
+  });
+
   it.each([
     ['another field', '{"user":{"a":1},"type":"x"}', '{"user":{"a":2},"type":"y"}', ['user.a', 'type']],
     ['a field less', '{"user":1,"type":"x"}', '{"user":1}', ['type']],

@@ -1,6 +1,13 @@
 import { expect, it } from 'vitest';
 
-import { createStatus, loopStatus, enterState, sinkStatus, sourceStatus } from '../../src/pipeline/status.ts';
+import {
+  createStatus,
+  goOnFrom,
+  loopStatus,
+  enterState,
+  sinkStatus,
+  sourceStatus,
+} from '../../src/pipeline/status.ts';
 
 it('knows since when a state lasts, why, and forgets why when it is over', () => {
   const status = sinkStatus('splunk', 'confirmed', 0);
@@ -34,4 +41,32 @@ it('starts empty', () => {
   const own = { jobs: loopStatus(5), upkeep: loopStatus(5) };
   const parts = { sources: new Map(), sinks: new Map(), own };
   expect(createStatus(5)).toEqual({ startedMs: 5, ...parts, stopping: false });
+});
+
+it('goes on over a reload: the start stays, counters grow, states are those of the new loops', () => {
+  const earlier = createStatus(5);
+  const [source, sink] = [sourceStatus('platform', 5), sinkStatus('splunk', 'confirmed', 5)];
+  Object.assign(source, { polls: 3, appended: 20, heldMs: 7, state: 'held' });
+  Object.assign(sink, { delivered: 20, bytes: 900, retries: { transient: 2, denied: 1 } });
+  earlier.sources.set('platform', source).set('gone', sourceStatus('gone', 5));
+  earlier.sinks.set('splunk', sink);
+  const status = createStatus(100);
+  status.sources.set('platform', { ...sourceStatus('platform', 100), polls: 1 });
+  status.sinks.set('splunk', sinkStatus('splunk', 'confirmed', 100));
+  status.sinks.set('new', sinkStatus('new', 'sent', 100));
+  goOnFrom(earlier, status);
+  expect(status.startedMs).toBe(5);
+  expect(status.sources.get('platform')).toMatchObject({
+    polls: 4,
+    appended: 20,
+    heldMs: 7,
+    state: 'starting',
+  });
+  expect(status.sinks.get('splunk')).toMatchObject({
+    delivered: 20,
+    bytes: 900,
+    retries: { transient: 2, denied: 1 },
+  });
+  expect(status.sinks.get('new')).toMatchObject({ delivered: 0 });
+  expect([...status.sources.keys()]).toEqual(['platform']);
 });

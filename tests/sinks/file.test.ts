@@ -8,6 +8,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -175,9 +176,10 @@ describe('the file', () => {
   });
 
   it('does not wipe a large file that has no lines', async () => {
-    writeFileSync(path, Buffer.alloc(17 * 1024 * 1024, 1));
+    writeFileSync(path, '');
+    truncateSync(path, 65 * 1024 * 1024);
     expect(await failureOf(send(open(), makeItems(1)))).toMatchObject({ kind: 'denied' });
-    expect(statSync(path).size).toBe(17 * 1024 * 1024);
+    expect(statSync(path).size).toBe(65 * 1024 * 1024);
   });
 
   it('is begun anew when somebody moved it away', async () => {
@@ -186,6 +188,84 @@ describe('the file', () => {
     renameSync(path, `${path}.moved`);
     await send(sink, makeItems(1, {}, 2));
     expect(ids(readFileSync(path, 'utf8'))).toEqual(idsOf(makeItems(1, {}, 2)));
+  });
+});
+
+describe('another program', () => {
+  it('that truncates the file finds it filled from there on, and is told what that costs', async () => {
+    const sink = open();
+    await send(sink, makeItems(50));
+    truncateSync(path, 0); // logrotate with copytruncate
+    await send(sink, makeItems(2, {}, 100));
+    expect(ids(readFileSync(path, 'utf8'))).toEqual(idsOf(makeItems(2, {}, 100)));
+    expect(warnings).toEqual([
+      expect.stringMatching(/was truncated by another program, from \d+ to 0 bytes/),
+    ]);
+  });
+
+  it('that truncates the file within a line leaves no torn line', async () => {
+    const sink = open();
+    await send(sink, makeItems(2));
+    truncateSync(path, statSync(path).size - 5);
+    await send(sink, makeItems(1, {}, 100));
+    expect(ids(readFileSync(path, 'utf8'))).toEqual(idsOf([...makeItems(1), ...makeItems(1, {}, 100)]));
+  });
+
+  it('that truncates the file before a write that fails never sees it filled with zero bytes', async () => {
+    const append = failingAfter(Infinity, 'ENOSPC');
+    let truncate = false;
+    const sink = open({}, async (handle, bytes) => {
+      if (!truncate) return append(handle, bytes);
+      truncateSync(path, 0);
+      await appendAll(handle, bytes.subarray(0, 20));
+      throw Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' });
+    });
+    await send(sink, makeItems(50));
+    truncate = true;
+    expect(await failureOf(send(sink, makeItems(1, {}, 100)))).toMatchObject({
+      kind: 'transient',
+      ambiguous: true,
+    });
+    truncate = false;
+    await send(sink, makeItems(1, {}, 100));
+    const text = readFileSync(path, 'utf8');
+    expect(text.includes('\0')).toBe(false);
+    expect(ids(text)).toEqual(idsOf(makeItems(1, {}, 100)));
+  });
+
+  it.each([
+    ['truncates', () => truncateSync(path, 0), true],
+    ['removes', () => rmSync(path), false],
+  ])('that %s the file while it is written makes the batch come again', async (_name, meddle, ambiguous) => {
+    let meddles = true;
+    const sink = open({}, async (handle, bytes) => {
+      await appendAll(handle, bytes);
+      if (meddles) meddle();
+    });
+    expect(await failureOf(send(sink, makeItems(3)))).toMatchObject({ kind: 'transient', ambiguous });
+    meddles = false;
+    await send(sink, makeItems(3));
+    expect(ids(readFileSync(path, 'utf8'))).toEqual(idsOf(makeItems(3)));
+  });
+
+  it('that removes the file or its folder, or puts another in its place, is followed by a new batch', async () => {
+    const sink = open();
+    await send(sink, makeItems(1));
+    rmSync(folder, { recursive: true });
+    await send(sink, makeItems(1, {}, 2));
+    rmSync(path);
+    writeFileSync(path, '');
+    await send(sink, makeItems(1, {}, 3));
+    expect(ids(readFileSync(path, 'utf8'))).toEqual(idsOf(makeItems(1, {}, 3)));
+  });
+
+  it('that makes the path a link, even to the same file, holds the sink', async () => {
+    const sink = open();
+    await send(sink, makeItems(1));
+    renameSync(path, `${path}.moved`);
+    symlinkSync(`${path}.moved`, path);
+    expect(await failureOf(send(sink, makeItems(1, {}, 2)))).toMatchObject({ kind: 'denied' });
+    expect(ids(readFileSync(`${path}.moved`, 'utf8'))).toEqual(idsOf(makeItems(1)));
   });
 });
 

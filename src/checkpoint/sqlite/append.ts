@@ -1,5 +1,6 @@
 import type { Harvest } from '../../sources/source.ts';
 import type { Finding, NewEvent } from '../../model/event.ts';
+import { free } from '../../model/free.ts';
 import type { Appended, Journal, Revision } from '../journal.ts';
 import { bytes, integer, type Row } from './columns.ts';
 import { oneLine } from '../../model/errors.ts';
@@ -152,6 +153,19 @@ function eventRecorder(store: Store) {
     tally: Tally,
   ): void => {
     const original = Buffer.from(event.original, 'utf8');
+    record(source, event, original, beside, at, head, tally);
+    free(original);
+  };
+
+  function record(
+    source: string,
+    event: NewEvent,
+    original: Buffer,
+    beside: readonly string[],
+    at: string,
+    head: Head,
+    tally: Tally,
+  ): void {
     const seenHash = sha256(original);
     const known = find(source, event);
     if (known === null) {
@@ -175,7 +189,7 @@ function eventRecorder(store: Store) {
     } else {
       tally.repeated++;
     }
-  };
+  }
 }
 
 /** Names so many of the events that share an id; how often it was seen tells the rest. */

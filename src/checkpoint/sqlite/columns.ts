@@ -1,6 +1,8 @@
 import type { SQLOutputValue } from 'node:sqlite';
 
 import type { AuditEvent, Json } from '../../model/event.ts';
+import { free } from '../../model/free.ts';
+import type { Glimpse } from '../journal.ts';
 import { corrupt } from './faults.ts';
 
 /** A row as node:sqlite hands it over, with integers as bigint. */
@@ -58,14 +60,52 @@ export function word<Word extends string>(row: Row, name: string, allowed: reado
 }
 
 export function auditEvent(row: Row): AuditEvent {
+  return { ...place(row), original: takeText(row, 'original') };
+}
+
+/** The bytes of a column as text; the bytes themselves are gone then. */
+function takeText(row: Row, name: string): string {
+  const taken = bytes(row, name);
+  const text = taken.toString('utf8');
+  free(taken);
+  return text;
+}
+
+function place(row: Row): Omit<AuditEvent, 'original'> {
   return {
     seq: integer(row, 'seq'),
     source: text(row, 'source'),
     id: text(row, 'id'),
     createdAt: text(row, 'created_at'),
-    original: bytes(row, 'original').toString('utf8'),
     receivedAt: text(row, 'received_at'),
   };
+}
+
+/** Columns that `glimpse` reads; the one parameter is the size up to which an original is read. SQLite knows a length without reading it. */
+export const GLIMPSE_COLUMNS = `seq, source, id, created_at, received_at, length(original) AS size,
+  CASE WHEN length(original) <= ? THEN original END AS original`;
+
+export function glimpse(row: Row): Glimpse {
+  return {
+    ...place(row),
+    bytes: count(row, 'size'),
+    original: row['original'] === null ? null : takeText(row, 'original'),
+  };
+}
+
+/** One answer to several rows with originals holds no more than this, but at least one of them. Bytes. */
+const PAGE_LIMIT_BYTES = 32 * 1024 * 1024;
+
+/** As many rows as fit in memory together, each made into what `make` makes of it. */
+export function page<T>(rows: Iterable<Row>, column: string, make: (row: Row) => T): T[] {
+  const made: T[] = [];
+  let left = PAGE_LIMIT_BYTES;
+  for (const row of rows) {
+    left -= bytes(row, column).length;
+    if (left < 0 && made.length > 0) break;
+    made.push(make(row));
+  }
+  return made;
 }
 
 const INT64_LEAST = -(2n ** 63n);

@@ -1,7 +1,7 @@
 import { oneLine } from '../../model/errors.ts';
 import type { MalformedItem, NewEvent } from '../../model/event.ts';
-import type { DeadLetter, DeadLetterFilter, Journal, RejectedEvent } from '../journal.ts';
-import { bytes, count, integer, text, textOrNull, word, type Row } from './columns.ts';
+import type { DeadLetter, DeadLetterFilter, DeadLetterGlimpse, Journal, RejectedEvent } from '../journal.ts';
+import { bytes, count, integer, page, text, textOrNull, word, type Row } from './columns.ts';
 import { sha256 } from './hash.ts';
 import type { Store } from './store.ts';
 
@@ -18,6 +18,7 @@ type DeadLetterMethods = Pick<
   Journal,
   | 'addDeadLetters'
   | 'deadLetters'
+  | 'glanceAtDeadLetters'
   | 'deadLetterCounts'
   | 'retryDeadLetters'
   | 'settleRetried'
@@ -35,6 +36,9 @@ export function deadLetters(store: Store): {
     AND (? IS NULL OR state IN (SELECT value FROM json_each(?)))
     AND (? IS NULL OR id IN (SELECT value FROM json_each(?))) AND id > ?`;
   const list = store.prepare(`SELECT * FROM dead_letters WHERE ${matching} ORDER BY id LIMIT ?`);
+  const glance = store.prepare(
+    `SELECT ${GLIMPSE_COLUMNS} FROM dead_letters WHERE ${matching} ORDER BY id LIMIT ?`,
+  );
   const counts = store.prepare(
     `SELECT owner, count(*) AS count FROM dead_letters WHERE state IN ('open', 'retrying') GROUP BY owner`,
   );
@@ -63,7 +67,10 @@ export function deadLetters(store: Store): {
           for (const one of rejected) writers.reject(sink, one, at);
         });
       },
-      deadLetters: async (filter) => store.read(() => list.all(...parameters(filter)).map(deadLetter)),
+      deadLetters: async (filter) =>
+        store.read(() => page(list.iterate(...parameters(filter)), 'bytes', deadLetter)),
+      glanceAtDeadLetters: async (filter, contentBytes) =>
+        store.read(() => glance.all(contentBytes, ...parameters(filter)).map(glimpse)),
       deadLetterCounts: async () =>
         store.read(() => new Map(counts.all().map((row) => [text(row, 'owner'), count(row, 'count')]))),
       retryDeadLetters: async (filter) => store.write(() => Number(retry.run(...parameters(filter)).changes)),
@@ -146,25 +153,41 @@ function parameters(filter: DeadLetterFilter) {
   return [owner, owner, states, states, ids, ids, filter.after ?? 0n, Math.max(0, filter.limit)] as const;
 }
 
+/** Columns that `glimpse` reads; the one parameter is how many bytes of the content are read. */
+const GLIMPSE_COLUMNS = `id, owner, side, event_source, event_id, seq, created_at, received_at, reason, attempts, first_at, last_at, state,
+  discard_reason, length(bytes) AS size, substr(bytes, 1, ?) AS content`;
+
+function glimpse(row: Row): DeadLetterGlimpse {
+  return { ...fields(row), event: eventPlace(row), content: bytes(row, 'content'), size: count(row, 'size') };
+}
+
 function deadLetter(row: Row): DeadLetter {
-  const side = word(row, 'side', SIDES);
   const body = bytes(row, 'bytes');
+  const place = eventPlace(row);
+  return {
+    ...fields(row),
+    event: place === null ? null : { ...place, original: body.toString('utf8') },
+    bytes: body,
+  };
+}
+
+/** Null for what a source could not read as an event. */
+function eventPlace(row: Row): DeadLetterGlimpse['event'] {
+  if (word(row, 'side', SIDES) === 'source') return null;
+  return {
+    seq: integer(row, 'seq'),
+    source: text(row, 'event_source'),
+    id: text(row, 'event_id'),
+    createdAt: text(row, 'created_at'),
+    receivedAt: text(row, 'received_at'),
+  };
+}
+
+function fields(row: Row): Omit<DeadLetter, 'event' | 'bytes'> {
   return {
     id: integer(row, 'id'),
     owner: text(row, 'owner'),
-    side,
-    event:
-      side === 'source'
-        ? null
-        : {
-            seq: integer(row, 'seq'),
-            source: text(row, 'event_source'),
-            id: text(row, 'event_id'),
-            createdAt: text(row, 'created_at'),
-            original: body.toString('utf8'),
-            receivedAt: text(row, 'received_at'),
-          },
-    bytes: body,
+    side: word(row, 'side', SIDES),
     reason: text(row, 'reason'),
     attempts: count(row, 'attempts'),
     firstAt: text(row, 'first_at'),

@@ -2,7 +2,18 @@ import { oneLine } from '../../model/errors.ts';
 import type { AuditEvent, Finding } from '../../model/event.ts';
 import type { Beginning, Journal, PrunedEvents, RejectedEvent } from '../journal.ts';
 import { PRUNED_BEFORE_DELIVERY, prunedFinding } from '../pruned.ts';
-import { auditEvent, count, EVENT_COLUMNS, int64, integer, text } from './columns.ts';
+import {
+  auditEvent,
+  bytes,
+  count,
+  EVENT_COLUMNS,
+  glimpse,
+  GLIMPSE_COLUMNS,
+  int64,
+  integer,
+  page,
+  text,
+} from './columns.ts';
 import { corrupt } from './faults.ts';
 import type { Store } from './store.ts';
 import { waiters } from './waiters.ts';
@@ -22,6 +33,7 @@ type EventMethods = Pick<
   | 'settle'
   | 'waitForEvents'
   | 'newest'
+  | 'firstAfter'
   | 'readWindow'
   | 'eventTypes'
 >;
@@ -43,7 +55,8 @@ export function events(
      ON CONFLICT DO UPDATE SET seq = excluded.seq, updated_at = excluded.updated_at`,
   );
   const readAfter = store.prepare(`SELECT ${EVENT_COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?`);
-  const readNewest = store.prepare(`SELECT ${EVENT_COLUMNS} FROM events ORDER BY seq DESC LIMIT ?`);
+  const readNewest = store.prepare(`SELECT ${GLIMPSE_COLUMNS} FROM events ORDER BY seq DESC LIMIT ?`);
+  const readFirst = store.prepare(`SELECT ${GLIMPSE_COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT 1`);
   const inWindow = (source: string) =>
     store.prepare(
       `SELECT ${EVENT_COLUMNS} FROM events JOIN (
@@ -83,11 +96,10 @@ export function events(
     let expected = first;
     let bytesLeft = maxBytes;
     for (const row of readAfter.iterate(first - 1n, maxEvents)) {
-      const event = auditEvent(row);
-      if (event.seq !== expected) throw missing(expected);
-      bytesLeft -= Buffer.byteLength(event.original);
+      if (integer(row, 'seq') !== expected) throw missing(expected);
+      bytesLeft -= bytes(row, 'original').length;
       if (bytesLeft < 0 && found.length > 0) return found;
-      found.push(event);
+      found.push(auditEvent(row));
       expected++;
     }
     if (found.length < maxEvents && BigInt(found.length) < events) throw missing(expected);
@@ -156,15 +168,21 @@ export function events(
       store.write(() => moveCursor(sink, upTo, rejected));
     },
     waitForEvents: waiting.wait,
-    newest: async (limit) => store.read(() => readNewest.all(Math.max(0, limit)).map(auditEvent)),
+    newest: async (limit, originalBytes = Number.MAX_SAFE_INTEGER) =>
+      store.read(() => readNewest.all(originalBytes, Math.max(0, limit)).map(glimpse)),
+    firstAfter: async (after) => {
+      const row = store.read(() => readFirst.get(0, int64(after)));
+      return row === undefined ? null : glimpse(row);
+    },
     readWindow: async (source, window, after, maxEvents) =>
       store.read(() => {
         const { anchorSeq } = chainEnds();
         // An id outlives its event: what was pruned must not fill the page.
         const from = after > anchorSeq ? int64(after) : anchorSeq;
         const rest = [int64(window.startNs), int64(window.endNs), from, Math.max(0, maxEvents)] as const;
-        const rows = source === null ? readWindowOfAll.all(...rest) : readWindowOfOne.all(source, ...rest);
-        return rows.map(auditEvent);
+        const rows =
+          source === null ? readWindowOfAll.iterate(...rest) : readWindowOfOne.iterate(source, ...rest);
+        return page(rows, 'original', auditEvent);
       }),
     eventTypes: async () =>
       store

@@ -77,7 +77,7 @@ function emptyProof(name: string, sink: Sink): SinkProof {
 async function deadLettersOf({ journal, name }: ReceiverContext): Promise<ReadonlySet<string>> {
   const keys = new Set<string>();
   for (let after = 0n; ;) {
-    const page = await journal.deadLetters({ owner: name, after, limit: PAGE_LETTERS });
+    const page = await journal.glanceAtDeadLetters({ owner: name, after, limit: PAGE_LETTERS }, 0);
     for (const { event } of page) if (event !== null) keys.add(keyOf(event.source, event.id));
     const last = page.at(-1);
     if (last === undefined) return keys;

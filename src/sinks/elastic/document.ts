@@ -1,5 +1,6 @@
 import { createHash, hash } from 'node:crypto';
 
+import { lightJson } from '../../model/light-json.ts';
 import { formatTime } from '../../model/time.ts';
 import type { Item } from '../sink.ts';
 import { indexOf } from './target.ts';
@@ -71,7 +72,7 @@ function hasTimestamp(line: string): boolean {
   if (line.startsWith('{"@timestamp":')) return true;
   if (!line.includes('"@timestamp"')) return false;
   try {
-    return Object.hasOwn(JSON.parse(line) as object, '@timestamp');
+    return Object.hasOwn(JSON.parse(lightJson(line)) as object, '@timestamp');
   } catch {
     return false; // not JSON: the receiver says so about this one document, and it becomes a dead letter
   }

@@ -1,4 +1,4 @@
-import { constants, open, mkdir, stat } from 'node:fs/promises';
+import { constants, lstat, mkdir, open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
@@ -28,8 +28,8 @@ export interface ActiveFile {
   readonly identity: string;
 }
 
-/** A tail without a line end longer than this is not the torn line of one event. Bytes. */
-const TORN_LIMIT_BYTES = 16 * 1024 * 1024;
+/** No line of ours is longer: a longer one is passed over by searches, and a longer tail without an end is not the torn line of an event. Bytes. */
+export const LINE_LIMIT_BYTES = 64 * 1024 * 1024;
 /** How much is read at a time when looking for the last line end. Bytes. */
 const LOOK_BYTES = 64 * 1024;
 
@@ -69,7 +69,7 @@ export async function openActive(options: ActiveOptions): Promise<ActiveFile> {
 async function mendEnd(handle: FileHandle, size: number, options: ActiveOptions): Promise<number> {
   const end = await lastLineEnd(handle, size);
   if (end === size) return size;
-  if (size - end > TORN_LIMIT_BYTES) {
+  if (size - end > LINE_LIMIT_BYTES) {
     throw new ForwardError('denied', `${options.path} ends in a line that no event of ours can have`, {
       hint: 'move the file away if it belongs to another program, or choose another path',
     });
@@ -84,7 +84,7 @@ async function mendEnd(handle: FileHandle, size: number, options: ActiveOptions)
 
 async function lastLineEnd(handle: FileHandle, size: number): Promise<number> {
   const look = Buffer.alloc(Math.min(LOOK_BYTES, Math.max(size, 1)));
-  for (let end = size; end > 0 && size - end <= TORN_LIMIT_BYTES;) {
+  for (let end = size; end > 0 && size - end <= LINE_LIMIT_BYTES;) {
     const start = Math.max(0, end - look.length);
     const { bytesRead } = await handle.read(look, 0, end - start, start);
     const at = look.subarray(0, bytesRead).lastIndexOf(LF);
@@ -102,15 +102,19 @@ export async function appendLines(file: ActiveFile, lines: Buffer, options: Acti
   try {
     await options.append(file.handle, lines);
     if (options.fsync) await file.handle.sync();
-    file.size += lines.length;
   } catch (error) {
     const restored = await restore(file, options);
     throw fileFailure(error, options.path, 'written', !restored);
   }
+  await assertStays(file, lines.length, options.path);
+  file.size += lines.length;
 }
 
+/** Never makes the file longer: one that another program truncated meanwhile would be filled with zero bytes. */
 async function restore(file: ActiveFile, options: ActiveOptions): Promise<boolean> {
   try {
+    const { size } = await file.handle.stat();
+    if (size < file.size) return false; // what is left of the batch is not known; the next opening fixes a torn line
     await file.handle.truncate(file.size);
     if (options.fsync) await file.handle.sync();
     return true;
@@ -119,14 +123,35 @@ async function restore(file: ActiveFile, options: ActiveOptions): Promise<boolea
   }
 }
 
-/** False when the path now names another file, or none: someone rotated or removed it. */
-export async function isInPlace(file: ActiveFile, path: string): Promise<boolean> {
+/** What another program removed or truncated while it was written is not delivered. */
+async function assertStays(file: ActiveFile, written: number, path: string): Promise<void> {
+  const { nlink, size } = await file.handle.stat();
+  if (nlink > 0 && size >= file.size + written) return;
+  const what = nlink === 0 ? 'removed' : 'truncated';
+  throw new ForwardError('transient', `${path} was ${what} by another program while it was written`, {
+    ambiguous: nlink > 0,
+    hint: RENAME_HINT,
+  });
+}
+
+const RENAME_HINT = 'let the other program rename the file, or use the rotation of this sink';
+
+/** False when the path names another file now, or none, or the file became shorter: someone renamed, removed or truncated it. */
+export async function isInPlace(file: ActiveFile, options: ActiveOptions): Promise<boolean> {
   try {
-    const { dev, ino } = await stat(path);
-    return `${dev}:${ino}` === file.identity;
+    const { dev, ino, size } = await lstat(options.path);
+    if (`${dev}:${ino}` !== file.identity) return false;
+    if (size < file.size) {
+      options.warn(
+        `${options.path} was truncated by another program, from ${file.size} to ${size} bytes: lines that it did not copy are gone from it; ${RENAME_HINT}`,
+      );
+      return false;
+    }
+    file.size = size;
+    return true;
   } catch (error) {
     if (isMissing(error)) return false;
-    throw fileFailure(error, path, 'looked at');
+    throw fileFailure(error, options.path, 'looked at');
   }
 }
 

@@ -3,10 +3,8 @@ import { createGunzip } from 'node:zlib';
 
 import { idOfLine } from '../../formats/line-ids.ts';
 import { hashOf } from '../../model/event-id.ts';
+import { LINE_LIMIT_BYTES } from './active.ts';
 import { fileFailure, isMissing } from './errors.ts';
-
-/** A longer line is no event of ours and is passed over. Bytes. */
-const LINE_LIMIT_BYTES = 64 * 1024 * 1024;
 
 const LF = 0x0a;
 

@@ -5,6 +5,8 @@ import type { Clock } from '../../model/clock.ts';
 import { untilAborted } from '../../model/abort.ts';
 import { ForwardError, oneLine } from '../../model/errors.ts';
 import type { Window } from '../../model/event.ts';
+import { free } from '../../model/free.ts';
+import { lightJson } from '../../model/light-json.ts';
 import type { Credential } from '../../model/secret.ts';
 import { span } from '../../model/trace.ts';
 import { formatTime } from '../../model/time.ts';
@@ -118,7 +120,9 @@ export function createClient(
             signal,
           );
           assertUsable(response, where, clock.now());
-          return readPage(response.body, where, { rowsBefore: (page - 1) * perPage });
+          const read = readPage(response.body, where, { rowsBefore: (page - 1) * perPage });
+          free(response.body);
+          return read;
         },
         {
           ...RETRIES,
@@ -257,7 +261,7 @@ function isJson(type: string): boolean {
 export function optionalObject(response: HttpResponse): Record<string, unknown> | null {
   if (response.status !== 200) return null;
   try {
-    const parsed: unknown = JSON.parse(response.body.toString('utf8'));
+    const parsed: unknown = JSON.parse(lightJson(response.body.toString('utf8')));
     return isObject(parsed) ? parsed : null;
   } catch {
     return null; // optional: whoever asked treats it as not answered

@@ -3,6 +3,7 @@ import { isUtf8 } from 'node:buffer';
 import { ForwardError, oneLine } from '../../model/errors.ts';
 import { eventIdOf } from '../../model/event-id.ts';
 import type { MalformedItem, NewEvent } from '../../model/event.ts';
+import { lightJson, VALUES_LIMIT } from '../../model/light-json.ts';
 import { parseTime } from '../../model/time.ts';
 
 /** An item of a page that can be an event: the event, and the parsed fields that the filters look at. */
@@ -54,23 +55,22 @@ const FIRST_PAGE: Asked = { rowsBefore: 0 };
  */
 export function readPage(body: Buffer, where: string, asked: Asked = FIRST_PAGE): Page {
   const text = withoutMark(body);
-  const page = parseObject(text, where);
+  const slices = sliceItems(text);
+  const page = parseObject(withoutItems(text, slices), where);
   const metadata = page['metadata'];
   const items = isObject(metadata) && isUnwritten(page['items'], metadata, asked) ? [] : page['items'];
   if (!Array.isArray(items) || !isObject(metadata)) {
     throw oddAnswer(where, 'the answer has no "items" list with its "metadata"', wordsOf(page));
   }
-  const slices = sliceItems(text);
   if (slices.length !== items.length)
     throw oddAnswer(where, 'the "items" of the answer cannot be told apart');
   const events: ReadItem[] = [];
   const malformed: MalformedItem[] = [];
-  items.forEach((item: unknown, index) => {
-    const bytes = slices[index] ?? Buffer.alloc(0);
-    const read = readItem(item, bytes);
+  for (const bytes of slices) {
+    const read = readItem(bytes, where);
     if ('reason' in read) malformed.push(read);
     else events.push(read);
-  });
+  }
   return {
     items: events,
     malformed,
@@ -113,19 +113,25 @@ export function wordsOf(body: Record<string, unknown>): string {
 
 /** The body as a JSON object, or a `transient` error that says what came instead. */
 export function parseObject(body: Buffer, where: string): Record<string, unknown> {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(withoutMark(body).toString('utf8'));
-  } catch (error) {
-    const what = body.length === 0 ? 'the answer is empty' : 'the answer is no complete JSON';
-    throw oddAnswer(where, what, '', error);
-  }
+  const parsed = parse(withoutMark(body).toString('utf8'), where);
   if (!isObject(parsed)) throw oddAnswer(where, 'the answer is no JSON object');
   return parsed;
 }
 
-function readItem(item: unknown, bytes: Buffer): ReadItem | MalformedItem {
+/** Parts too large to parse are left out; the bytes of an item stay whole. */
+function parse(text: string, where: string): unknown {
+  try {
+    return JSON.parse(lightJson(text)) as unknown;
+  } catch (error) {
+    throw oddAnswer(where, text === '' ? 'the answer is empty' : 'the answer is no complete JSON', '', error);
+  }
+}
+
+/** Items are parsed one at a time: a page of many large ones must not be in memory as a whole. */
+function readItem(bytes: Buffer, where: string): ReadItem | MalformedItem {
   const refuse = (reason: string): MalformedItem => ({ reason, bytes: Buffer.from(bytes) });
+  const original = bytes.toString('utf8');
+  const item = parse(original, where);
   if (!isUtf8(bytes)) return refuse('the item is not valid UTF-8');
   if (!isObject(item)) return refuse('the item is no JSON object');
   const createdAt = item['created_at'];
@@ -138,11 +144,23 @@ function readItem(item: unknown, bytes: Buffer): ReadItem | MalformedItem {
       id: eventIdOf(item['id'], bytes),
       createdAt,
       createdNs,
-      original: bytes.toString('utf8'),
+      original,
       eventType: typeof eventType === 'string' ? eventType : '',
     },
-    parsed: item,
+    parsed: filterable(item),
   };
+}
+
+/** What filters look at: the rest of an item is not kept parsed. */
+function filterable(item: Record<string, unknown>): Record<string, unknown> {
+  const { user, event_type, team_name, entity_display_name, user_ip_address } = item;
+  const { id, email, name } = isObject(user) ? user : {};
+  const texts = { event_type, team_name, entity_display_name, user_ip_address };
+  return { ...onlyTexts(texts), user: onlyTexts({ id, email, name }) };
+}
+
+function onlyTexts(values: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => typeof value === 'string'));
 }
 
 function count(value: unknown): number | null {
@@ -169,10 +187,22 @@ const CLOSE_LIST = 0x5d;
 const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 
+/** The body with a 0 in the place of each item: what is left to see whether it is JSON, and how many items it lists. */
+function withoutItems(body: Buffer, slices: readonly Buffer[]): Buffer {
+  const rest: Buffer[] = [];
+  let at = 0;
+  for (const slice of slices) {
+    const start = slice.byteOffset - body.byteOffset;
+    rest.push(body.subarray(at, start), Buffer.from('0'));
+    at = start + slice.length;
+  }
+  return Buffer.concat([...rest, body.subarray(at)]);
+}
+
 /**
- * The byte ranges of the elements of the top-level "items" list. The text is known to be valid JSON, which is what keeps
- * this scan so small: it only has to tell strings from structure. Where the key stands twice the last one counts, as in
- * JSON.parse.
+ * The byte ranges of the elements of the top-level "items" list. Parsing what is around them and each of them afterwards shows whether it
+ * is JSON, which is what keeps this scan so small: it only has to tell strings from structure. Where the key stands twice the last one
+ * counts, as in JSON.parse.
  */
 export function sliceItems(text: Buffer): Buffer[] {
   let slices: Buffer[] = [];
@@ -181,13 +211,13 @@ export function sliceItems(text: Buffer): Buffer[] {
     at = skipSpace(text, at);
     if (text[at] !== QUOTE) return slices;
     const keyEnd = skipString(text, at);
-    const key: unknown = JSON.parse(text.toString('utf8', at, keyEnd));
+    const isItems = isKey(text.toString('utf8', at, keyEnd), 'items');
     at = skipSpace(text, skipSpace(text, keyEnd) + 1);
-    if (key === 'items' && text[at] === OPEN_LIST) {
+    if (isItems && text[at] === OPEN_LIST) {
       slices = [];
       at = sliceList(text, at, slices);
     } else {
-      if (key === 'items') slices = [];
+      if (isItems) slices = [];
       at = skipValue(text, at);
     }
     at = skipSpace(text, at);
@@ -196,10 +226,21 @@ export function sliceItems(text: Buffer): Buffer[] {
   }
 }
 
+/** Whether JSON text is that of a key, however it is escaped. */
+function isKey(text: string, name: string): boolean {
+  if (!text.includes('\\')) return text === `"${name}"`;
+  try {
+    return JSON.parse(text) === name;
+  } catch {
+    return false;
+  }
+}
+
 function sliceList(text: Buffer, open: number, into: Buffer[]): number {
   let at = skipSpace(text, open + 1);
   while (at < text.length && text[at] !== CLOSE_LIST) {
     const end = skipValue(text, at);
+    if (end === at || into.length >= VALUES_LIMIT) return at; // no JSON, or no page of ours: what is left then shows it
     into.push(text.subarray(at, end));
     at = skipSpace(text, end);
     if (text[at] === COMMA) at = skipSpace(text, at + 1);

@@ -7,8 +7,9 @@ const dir = process.argv[2] ?? '';
 const journal = await openJournal({ dir, maxBytes: 1e9, clock: wallClock, access: 'writer' });
 for (let round = Number((await journal.progress('platform')) ?? 0) + 1; ; round++) {
   await journal.append('platform', harvest(round, newEvents(round)));
-  const [event] = await journal.newest(1);
-  if (event === undefined) throw new Error('the event is gone');
+  const [newest] = await journal.newest(1);
+  if (newest === undefined) throw new Error('the event is gone');
+  const event = { ...newest, original: newest.original ?? '' };
   await journal.settle('splunk', event.seq, [{ event, reason: 'no', attempts: 1 }]);
   process.stdout.write(`${round}\n`);
 }

@@ -50,8 +50,9 @@ describe('a guest', () => {
     const state = freshDirectory();
     const writer = await state.open();
     await writer.append('platform', harvest(newEvents(1, 2)));
-    const [event] = await writer.newest(1);
-    if (event === undefined) throw new Error('the event is gone');
+    const [newest] = await writer.newest(1);
+    if (newest === undefined) throw new Error('the event is gone');
+    const event = { ...newest, original: newest.original ?? '' };
     await writer.settle('splunk', 2n, [{ event, reason: 'no', attempts: 1 }]);
     const guest = await state.open('guest');
     expect(guest.installationId).toBe(writer.installationId);

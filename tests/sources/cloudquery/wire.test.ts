@@ -98,7 +98,7 @@ describe('an event', () => {
           original: text,
           eventType: 'x',
         },
-        parsed: expect.objectContaining({ id: 'a' }) as unknown,
+        parsed: expect.objectContaining({ event_type: 'x' }) as unknown,
       },
     ]);
   });
@@ -125,6 +125,41 @@ describe('an event', () => {
     expect(answer.malformed.map((one) => one.reason)).toEqual(['the item has no created_at']);
     expect(({} as { polluted?: number }).polluted).toBeUndefined();
     expect(() => read('{"__proto__":{"items":[],"metadata":{}}}')).toThrow(/no "items" list/);
+  });
+});
+
+describe('an item that is too large to parse', () => {
+  const DENSE = `[${'[],'.repeat(300_000)}[]]`;
+
+  it('is an event like others, with all its bytes', () => {
+    const heavy = item({ user: { id: 'u', more: 1 }, event_details: { list: 0 } }).replace(
+      '"list":0',
+      `"list":${DENSE}`,
+    );
+    const { items, malformed, rows } = read(page(`[${item({ id: 'b' })},${heavy},${item({ id: 'c' })}]`));
+    expect([items.map(({ event }) => event.id), malformed, rows]).toEqual([['b', 'a', 'c'], [], 3]);
+    expect(items[1]?.event.original === heavy).toBe(true);
+    expect(items[1]?.parsed).toEqual({ event_type: 'login', user: { id: 'u' } });
+  });
+
+  it('is set aside with its bytes where nothing is left of its time', () => {
+    const heavy = `{"created_at":${DENSE}}`;
+    const { items, malformed } = read(page(`[${heavy},${item()}]`));
+    expect(items).toHaveLength(1);
+    expect(malformed.map(({ bytes }) => bytes.length)).toEqual([heavy.length]);
+  });
+
+  it('is no way past the check that the answer is JSON', () => {
+    for (const items of [
+      `[${item({ a: 0 }).replace('"a":0', `"a":${DENSE}`)}`,
+      `[{"a":${DENSE}} {}]`,
+      `[{"a":${DENSE}},]`,
+    ])
+      expect(() => read(page(items))).toThrow(/no complete JSON/);
+  });
+
+  it('may be the list itself', () => {
+    expect(() => read(page(DENSE))).toThrow(/no "items" list/);
   });
 });
 
