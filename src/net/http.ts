@@ -225,7 +225,8 @@ function dispatch(
     answer.reject(reason);
     controller?.abort(reason);
   };
-  signal.addEventListener('abort', () => end(signal.reason as Error), { once: true });
+  // Without a connection yet there is nothing to end: the request is turned away when it gets one.
+  signal.addEventListener('abort', () => controller?.abort(signal.reason as Error), { once: true });
   const options: Dispatcher.DispatchOptions = {
     origin,
     path,
@@ -238,7 +239,6 @@ function dispatch(
   };
   dispatcher.dispatch(options, {
     onRequestStart: (started) => {
-      // It waited for a connection past its end: nothing of it has left.
       if (signal.aborted) return started.abort(signal.reason as Error);
       controller = started;
       progress.sent = true;

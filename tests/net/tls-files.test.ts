@@ -35,7 +35,7 @@ describe('certificate files', () => {
   it('are used as soon as they change, also on a client that keeps its connections', async () => {
     const url = await naming();
     const files = pair();
-    const http = open({ tls: files });
+    const http = open({ tls: files, connections: 1 });
     const name = async () => (await exchange(url, {}, http)).body.toString();
     expect(await name()).toBe('client');
     expect(http.refreshTls?.()).toBe(false);

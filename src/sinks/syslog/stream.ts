@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 
 import type { CheckItem } from '../../model/check.ts';
+import type { Clock } from '../../model/clock.ts';
 import { describe, ForwardError, oneLine } from '../../model/errors.ts';
 import { brokenConnection, openSocket, PeerClosedError, within } from '../../net/socket.ts';
 import type { SocketTarget } from '../../net/socket.ts';
@@ -146,17 +147,35 @@ async function writeAndClose(
     );
   }
   await listen(link, listenMs, options, signal);
-  const closedMs = clock.monotonic();
+  const hearing = countHearing(clock, signal);
   link.finish();
   const silence = new SilenceError();
   try {
     await within(Promise.race([link.ended, link.failed]), closeTimeoutMs, clock, signal, () => silence);
-    return clock.monotonic() - closedMs;
+    return hearing.readMs();
   } catch (error) {
     if (error !== silence) throw error;
     if (!options.requireClose && socket.writableFinished) return null;
     throw silentPeer(where, closeTimeoutMs);
+  } finally {
+    hearing.stop();
   }
+}
+
+const TICK_MS = 50;
+
+/** Counts the time in which we could have heard the peer: none of it passes while this process is busy otherwise. */
+function countHearing(clock: Clock, signal: AbortSignal): { readMs(): number; stop(): void } {
+  const stopped = new AbortController();
+  let ticks = 0;
+  const tick = async (): Promise<void> => {
+    for (;;) {
+      await clock.sleep(TICK_MS, AbortSignal.any([stopped.signal, signal]));
+      ticks += 1;
+    }
+  };
+  tick().catch(() => {}); // it ends by being stopped
+  return { readMs: () => ticks * TICK_MS, stop: () => stopped.abort() };
 }
 
 /** Resolves after `ms` of silence; rejects with what is heard meanwhile. */
