@@ -32,7 +32,8 @@ export function deadLetters(store: Store): {
     AND (? IS NULL OR id IN (SELECT value FROM json_each(?))) AND id > ?`;
   const list = store.prepare(`SELECT * FROM dead_letters WHERE ${matching} ORDER BY id LIMIT ?`);
   const counts = store.prepare(
-    `SELECT owner, count(*) AS count FROM dead_letters WHERE state IN ('open', 'retrying') GROUP BY owner`,
+    `SELECT owner, count(*) AS count FROM dead_letters
+     WHERE state IN ('open', 'retrying') AND (? IS NULL OR side = ?) GROUP BY owner`,
   );
   const retry = store.prepare(
     `UPDATE dead_letters SET state = 'retrying' WHERE id IN (
@@ -59,8 +60,13 @@ export function deadLetters(store: Store): {
         });
       },
       deadLetters: async (filter) => store.read(() => list.all(...parameters(filter)).map(deadLetter)),
-      deadLetterCounts: async () =>
-        store.read(() => new Map(counts.all().map((row) => [text(row, 'owner'), count(row, 'count')]))),
+      deadLetterCounts: async (side) =>
+        store.read(
+          () =>
+            new Map(
+              counts.all(side ?? null, side ?? null).map((row) => [text(row, 'owner'), count(row, 'count')]),
+            ),
+        ),
       retryDeadLetters: async (filter) => store.write(() => Number(retry.run(...parameters(filter)).changes)),
       discardDeadLetters: async (filter, reason) =>
         store.write(() =>
