@@ -5,12 +5,14 @@ import type { Log } from '../model/log.ts';
 import { span } from '../model/trace.ts';
 import { formatTime, nsToMs } from '../model/time.ts';
 import type { Harvest, Source } from '../sources/source.ts';
+import { createProgress } from './progress.ts';
+import type { Progress } from './progress.ts';
 import { describeRevisions } from './revisions.ts';
 import { backoffFor, createFaultLog, waitMs } from './retry.ts';
 import type { FaultLog } from './retry.ts';
 import { untilNextPollMs } from './schedule.ts';
 import type { PollSchedule } from './schedule.ts';
-import { enterState } from './status.ts';
+import { enterState, turned } from './status.ts';
 import type { SourceStatus } from './status.ts';
 
 export interface CollectContext {
@@ -41,13 +43,14 @@ export async function collect(context: CollectContext, signal: AbortSignal): Pro
   const faults = createFaultLog(context.log, clock, (kind) =>
     kind === 'denied' ? 'the Platform is probed again' : 'the poll is repeated',
   );
+  const progress = createProgress(status, source, clock);
   let failures = 0;
   try {
     for (;;) {
       try {
         await waitForSpace(context, signal);
-        enterState(status, 'working', clock.now());
-        await span('poll', { source: context.name }, () => pollOnce(context, signal));
+        progress.begin();
+        await span('poll', { source: context.name }, () => pollOnce(context, progress, signal));
         faults.recovered();
         failures = 0;
         enterState(status, 'idle', clock.now());
@@ -69,15 +72,16 @@ export async function collect(context: CollectContext, signal: AbortSignal): Pro
 }
 
 /** One poll, committed harvest by harvest. */
-async function pollOnce(context: CollectContext, signal: AbortSignal): Promise<void> {
+async function pollOnce(context: CollectContext, progress: Progress, signal: AbortSignal): Promise<void> {
   const { source, journal, name, clock, log, status } = context;
-  const progress = await journal.progress(name);
+  const saved = await journal.progress(name);
   let appended = 0;
   let spokenMs = clock.monotonic();
   let spokenAppended = 0;
-  for await (const harvest of source.poll(journal.held(name), progress, signal)) {
+  for await (const harvest of source.poll(journal.held(name), saved, signal)) {
     const result = await journal.append(name, harvest);
     count(status, harvest, result, clock.now());
+    progress.committed(result.appended);
     await noteRevisions(context, result);
     for (const finding of harvest.findings) log.warn({ finding: finding.kind }, finding.summary);
     appended += result.appended;
@@ -101,11 +105,12 @@ async function pollOnce(context: CollectContext, signal: AbortSignal): Promise<v
   }
   status.polls += 1;
   status.lastPollMs = clock.now();
+  progress.finished();
   if (appended > 0) log.info({ events: appended }, 'read new events');
 }
 
 function count(status: SourceStatus, harvest: Harvest, result: Appended, nowMs: number): void {
-  status.turnedMs = nowMs;
+  turned(status, nowMs);
   status.appended += result.appended;
   status.repeated += result.repeated;
   status.filtered += result.filtered;

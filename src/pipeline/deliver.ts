@@ -54,6 +54,7 @@ export async function deliver(context: DeliverContext, signal: AbortSignal): Pro
   try {
     let position = await untilDone(context, () => journal.cursor(name), either);
     status.cursor = position;
+    status.progressedMs = clock.monotonic();
     for (;;) {
       either.throwIfAborted();
       while (flights.length < context.concurrent && !context.halting()) {
@@ -66,6 +67,7 @@ export async function deliver(context: DeliverContext, signal: AbortSignal): Pro
       if (flights.length === 0) {
         if (context.halting()) return;
         enterState(status, 'idle', clock.now());
+        status.progressedMs = clock.monotonic();
         await retryDeadLetters(context, either);
         if (context.finishing() && (await headSeq(context, either)) <= position) return;
         await waitForEvents(context, position, IDLE_MS, either);
@@ -169,6 +171,7 @@ async function settlePrefix(context: DeliverContext, flights: Flight[], signal: 
   status.cursor = upTo;
   status.rejected += rejected.length;
   status.lastDeliveredMs = clock.now();
+  status.progressedMs = clock.monotonic();
 }
 
 /** Moves the cursor. What was sent is sent: while the disk is full only the commit is repeated, never the sending. */

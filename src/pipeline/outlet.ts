@@ -9,7 +9,7 @@ import { createGate } from './gate.ts';
 import { createMassGuard } from './mass-guard.ts';
 import { backoffFor, createFaultLog, waitMs } from './retry.ts';
 import type { FaultLog } from './retry.ts';
-import { enterState } from './status.ts';
+import { enterLane } from './status.ts';
 import type { SinkStatus } from './status.ts';
 
 /** An item that its receiver will never take. */
@@ -113,21 +113,21 @@ export function createOutlet(options: OutletOptions): Outlet {
     return { ...receipt, fates };
   }
 
-  async function failed(error: ForwardError, signal: AbortSignal): Promise<void> {
+  async function failed(error: ForwardError, lane: object, signal: AbortSignal): Promise<void> {
     const held = error.kind === 'denied';
     const wait = waitMs(backoffFor(error.kind), gate.failures() + 1, error.retryAfterMs, clock.random());
     gate.failed(clock.monotonic() + wait);
-    report(error, wait, held, faults);
+    report(error, wait, held, lane, faults);
     if (options.patienceMs !== null && faults.failingForMs() + wait > options.patienceMs) throw error;
     if (held) await probeSecret(wait, signal);
   }
 
-  function report(error: ForwardError, wait: number, held: boolean, said: FaultLog): void {
+  function report(error: ForwardError, wait: number, held: boolean, lane: object, said: FaultLog): void {
     said.failed(error, wait);
     status.retries[held ? 'denied' : 'transient'] += 1;
     if (error.ambiguous) status.possibleRepeats += 1;
     const nextTryMs = clock.now() + wait;
-    enterState(status, held ? 'held' : 'retrying', clock.now(), {
+    enterLane(status, lane, held ? 'held' : 'retrying', clock.now(), {
       reason: error.message,
       hint: error.hint,
       nextTryMs,
@@ -158,6 +158,20 @@ export function createOutlet(options: OutletOptions): Outlet {
     signal: AbortSignal,
     { refusedBefore } = { refusedBefore: false },
   ): Promise<readonly Refusal[]> {
+    const lane = {};
+    try {
+      return await settleAll(items, signal, lane, refusedBefore);
+    } finally {
+      enterLane(status, lane, 'working', clock.now());
+    }
+  }
+
+  async function settleAll(
+    items: readonly Item[],
+    signal: AbortSignal,
+    lane: object,
+    refusedBefore: boolean,
+  ): Promise<readonly Refusal[]> {
     let pending = items;
     const refusals: Refusal[] = [];
     for (let attempts = 1; pending.length > 0; attempts += 1) {
@@ -170,19 +184,18 @@ export function createOutlet(options: OutletOptions): Outlet {
         throw error;
       }
       if (result instanceof ForwardError) {
-        await failed(result, signal);
+        await failed(result, lane, signal);
         continue;
       }
       accept(result);
       const left = sortFates(pending, result.fates, attempts, refusals, status);
-      if (left.length > 0) await failed(retryError(result, left), signal);
+      if (left.length > 0) await failed(retryError(result, left), lane, signal);
       else {
         gate.succeeded();
         faults.recovered();
       }
       pending = left.map(({ item }) => item);
     }
-    enterState(status, 'working', clock.now());
     status.batches += 1;
     return refusals;
   }

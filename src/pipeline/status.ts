@@ -4,9 +4,16 @@ import type { DeliveryClass } from '../sinks/sink.ts';
 export type LoopState =
   'starting' | 'idle' | 'working' | 'retrying' | 'held' | 'waiting_for_space' | 'stopped';
 
+/** Why a loop or one of its lanes waits. */
+interface Why {
+  readonly reason: string;
+  readonly hint?: string | undefined;
+  readonly nextTryMs?: number;
+}
+
 interface LoopStatus {
   state: LoopState;
-  /** Why it is retrying, held or waiting: one sentence. */
+  /** Why it is retrying, held or waiting: one sentence. It stays through the next try, until something is read or settled. */
   reason: string | null;
   hint: string | null;
   /** When the state began, and when the next try is due. Milliseconds since 1970. */
@@ -14,6 +21,13 @@ interface LoopStatus {
   nextTryMs: number | null;
   /** Last time the loop went round, whatever came of it: what the watchdog looks at. */
   turnedMs: number;
+  /**
+   * Last time something was read or settled, or there was nothing to do: what readiness looks at. On the monotonic clock,
+   * so that a wall clock that is set back hides nothing. Null until the loop begins.
+   */
+  progressedMs: number | null;
+  /** Lanes that wait, each with its state: the worst of them is the loop's. */
+  readonly lanes: Map<object, { readonly state: LoopState; readonly why: Why | null }>;
   retries: { transient: number; denied: number };
   heldMs: number;
 }
@@ -32,6 +46,8 @@ export interface SourceStatus extends LoopStatus {
   revised: number;
   findings: number;
   lastPollMs: number | null;
+  /** The last poll that left nothing open: when it ended, on the monotonic clock, and up to where everything was read. */
+  caughtUp: { readonly atMs: number; readonly upToNs: bigint | null } | null;
   /** created_at to first seen, of the newest events, milliseconds. */
   visibilityLagMs: number | null;
 }
@@ -77,6 +93,8 @@ function loopStatus(nowMs: number): LoopStatus {
     sinceMs: nowMs,
     nextTryMs: null,
     turnedMs: nowMs,
+    progressedMs: null,
+    lanes: new Map(),
     retries: { transient: 0, denied: 0 },
     heldMs: 0,
   };
@@ -93,7 +111,7 @@ export function sourceStatus(name: string, nowMs: number): SourceStatus {
     revised: 0,
     findings: 0,
   };
-  return { name, ...loopStatus(nowMs), ...counters, lastPollMs: null, visibilityLagMs: null };
+  return { name, ...loopStatus(nowMs), ...counters, lastPollMs: null, caughtUp: null, visibilityLagMs: null };
 }
 
 export function sinkStatus(name: string, delivery: DeliveryClass, nowMs: number): SinkStatus {
@@ -121,22 +139,50 @@ export function sinkStatus(name: string, delivery: DeliveryClass, nowMs: number)
   };
 }
 
-/** Moves a loop into a state. `why` belongs to states that wait for something to get better. */
+/** How much a state asks for attention: the greatest is the one to show. */
+const WEIGHTS: Readonly<Record<LoopState, number>> = {
+  stopped: 3,
+  held: 2,
+  retrying: 1,
+  waiting_for_space: 1,
+  starting: 0,
+  idle: 0,
+  working: 0,
+};
+
+/** Moves a loop into a state. `why` belongs to states that wait for something to get better. A lane that waits stays shown. */
 export function enterState(
   status: LoopStatus,
   state: LoopState,
   nowMs: number,
-  why: {
-    readonly reason: string;
-    readonly hint?: string | undefined;
-    readonly nextTryMs?: number;
-  } | null = null,
+  why: Why | null = null,
 ): void {
+  if (state === 'stopped') status.lanes.clear();
+  let worst = { state, why };
+  for (const lane of status.lanes.values()) if (WEIGHTS[lane.state] > WEIGHTS[worst.state]) worst = lane;
+  turned(status, nowMs);
+  if (status.state !== worst.state) status.sinceMs = nowMs;
+  status.state = worst.state;
+  status.reason = worst.why?.reason ?? null;
+  status.hint = worst.why?.hint ?? null;
+  status.nextTryMs = worst.why?.nextTryMs ?? null;
+}
+
+/** The same for one of several lanes: that another one works says nothing about this one. */
+export function enterLane(
+  status: LoopStatus,
+  lane: object,
+  state: 'working' | 'retrying' | 'held',
+  nowMs: number,
+  why: Why | null = null,
+): void {
+  if (state === 'working') status.lanes.delete(lane);
+  else status.lanes.set(lane, { state, why });
+  enterState(status, 'working', nowMs);
+}
+
+/** The loop goes round; time in a hold is counted. */
+export function turned(status: LoopStatus, nowMs: number): void {
   if (status.state === 'held') status.heldMs += Math.max(nowMs - status.turnedMs, 0);
   status.turnedMs = nowMs;
-  if (status.state !== state) status.sinceMs = nowMs;
-  status.state = state;
-  status.reason = why?.reason ?? null;
-  status.hint = why?.hint ?? null;
-  status.nextTryMs = why?.nextTryMs ?? null;
 }

@@ -31,6 +31,15 @@ export interface RangeHarvest extends Harvest {
   readonly open: readonly Window[];
 }
 
+/** A span that cannot be read now, while others are. It is tried again until it can. */
+export interface Trouble {
+  readonly window: Window;
+  readonly reason: string;
+  readonly hint?: string;
+  /** When it first failed. Milliseconds since 1970. */
+  readonly sinceMs: number;
+}
+
 /** Live figures of a source, for status and metrics. Times in nanoseconds since 1970; null while unknown. */
 export interface SourceState {
   /** Before it every window is finished. */
@@ -44,6 +53,8 @@ export interface SourceState {
   readonly clockSkewMs: number | null;
   readonly requests: number;
   readonly overlapMs: number;
+  /** Spans that fail while others are read; empty when there is none. */
+  readonly troubles: readonly Trouble[];
 }
 
 /** What a source can tell about where its events come from. */

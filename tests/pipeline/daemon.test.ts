@@ -34,6 +34,7 @@ function source(...polls: readonly (readonly Harvest[])[]): Source {
       clockSkewMs: null,
       requests: 0,
       overlapMs: 0,
+      troubles: [],
     }),
     origin: () => ({ instance: 'acme.example', apiVersion: 'v2' }),
     refreshSecrets: () => false,

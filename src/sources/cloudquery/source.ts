@@ -202,6 +202,7 @@ export function createCloudquery(
       clockSkewMs: serverClock.skewMs(),
       requests: client.requests(),
       overlapMs: overlapMs(),
+      troubles: [],
     }),
     refreshSecrets: () => options.api_key.refresh(),
     close: () => client.close(),
