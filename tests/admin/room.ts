@@ -18,10 +18,13 @@ export const API_KEY = 'cq_secret_value_0123456789';
 /** A daemon of one source and two sinks, as the listener sees it; everything in it can be changed. */
 export interface Room {
   nowMs: number;
+  /** Null: it moves with the wall clock. */
+  monotonicMs: number | null;
   readonly status: Status;
   readonly source: SourceStatus;
   readonly splunk: SinkStatus;
   readonly elastic: SinkStatus;
+  readonly pollEveryMs: number;
   state: SourceState;
   usedBytes: number;
   readonly events: AuditEvent[];
@@ -38,6 +41,7 @@ export interface RoomOptions {
   readonly host?: string;
   readonly allowedHosts?: readonly string[];
   readonly now?: number;
+  readonly pollEveryMs?: number;
   readonly reload?: AdminOptions['reload'];
 }
 
@@ -50,10 +54,13 @@ export function createRoom(given: RoomOptions = {}): Room {
   status.sources.set('platform', source);
   status.sinks.set('splunk', splunk);
   status.sinks.set('elastic', elastic);
-  for (const loop of [source, splunk, elastic]) loop.state = 'idle';
+  for (const loop of [source, splunk, elastic]) Object.assign(loop, { state: 'idle', progressedMs: startMs });
   source.polls = 1;
+  source.caughtUp = { atMs: startMs, upToNs: msToNs(startMs - 4_000) };
   const room: Room = {
     nowMs: startMs,
+    monotonicMs: null,
+    pollEveryMs: given.pollEveryMs ?? 15_000,
     status,
     source,
     splunk,
@@ -66,6 +73,7 @@ export function createRoom(given: RoomOptions = {}): Room {
       clockSkewMs: 120,
       requests: 42,
       overlapMs: 600_000,
+      troubles: [],
     },
     usedBytes: 1_000_000,
     events: [],
@@ -106,7 +114,7 @@ function viewOf(room: Room): AdminView {
             state: () => room.state,
             origin: () => ({ instance: 'acme.example.com', apiVersion: 'v2' as const }),
           },
-          nextPollMs: (fromMs) => fromMs + 15_000,
+          nextPollMs: (fromMs) => fromMs + room.pollEveryMs,
         },
       ],
     ]),
@@ -128,7 +136,7 @@ function viewOf(room: Room): AdminView {
 function clockOf(room: () => Room): Clock {
   return {
     now: () => room().nowMs,
-    monotonic: () => room().nowMs,
+    monotonic: () => room().monotonicMs ?? room().nowMs,
     random: () => 0.5,
     sleep: (_, signal) =>
       new Promise((_resolve, reject) => {
@@ -155,9 +163,12 @@ function journalOf(room: () => Room): Journal {
     }),
     deadLetters: async (filter) =>
       room().letters.filter((letter) => filter.owner === undefined || letter.owner === filter.owner),
-    deadLetterCounts: async () => {
+    deadLetterCounts: async (side) => {
       const counts = new Map<string, number>();
-      for (const { owner } of room().letters) counts.set(owner, (counts.get(owner) ?? 0) + 1);
+      for (const { owner, side: its } of room().letters) {
+        if (side !== undefined && side !== its) continue;
+        counts.set(owner, (counts.get(owner) ?? 0) + 1);
+      }
       return counts;
     },
     retryDeadLetters: async (filter) => {
@@ -171,7 +182,8 @@ function journalOf(room: () => Room): Journal {
       room().letters.splice(0, room().letters.length, ...kept);
       return gone;
     },
-    findings: async () => room().findings,
+    findings: async ({ kinds }) => room().findings.filter(({ kind }) => kinds?.includes(kind) ?? true),
+    findingCounts: async () => room().findings.map(({ source, kind }) => ({ source, kind, count: 1 })),
     acknowledge: async (ids, note) => {
       room().asked.push({ what: 'acknowledge', with: { ids, note } });
       return ids.length;
