@@ -15,6 +15,7 @@ const DELIVER = '/src/pipeline/deliver.ts';
 const OUTLET = '/src/pipeline/outlet.ts';
 const COLLECT = '/src/pipeline/collect.ts';
 const DAEMON = '/src/pipeline/daemon.ts';
+const VERDICT = '/src/pipeline/verdict.ts';
 const SOURCE = '/src/sources/cloudquery/source.ts';
 const WINDOWS = '/src/sources/cloudquery/windows.ts';
 const READ_WINDOW = '/src/sources/cloudquery/read-window.ts';
@@ -276,5 +277,18 @@ export const sabotages: readonly Sabotage[] = [
       },
     ],
     caughtBy: ['timers'],
+  },
+  {
+    name: 'call-it-complete',
+    what: 'dead letters do not count for the verdict',
+    edits: [
+      {
+        file: VERDICT,
+        find: "deadLetters === 0 ? '' : counted(deadLetters, 'dead letter'),",
+        replace: "'',",
+      },
+    ],
+    caughtBy: ['verdict'],
+    needs: ['poison'],
   },
 ];
