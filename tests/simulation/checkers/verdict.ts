@@ -23,7 +23,8 @@ export function verdict(facts: Facts, product: Product, seen: () => Seen | null,
       const survey = await product.survey({ journal, clock: simulatedClock(() => 0.5), view: () => view });
       const { verdict: word, summary } = product.liveVerdict(survey);
       const dead = [...facts.dead.values()].some((ids) => ids.size > 0);
-      const unread = (await journal.deadLetters({ owner: 'platform', states: ['open'], limit: 1 })).length > 0;
+      const unread =
+        (await journal.deadLetters({ owner: 'platform', states: ['open'], limit: 1 })).length > 0;
       const findings = await journal.findings({ unacknowledgedOnly: true, limit: 1_000 });
       const open = findings.some(({ kind }) => kind !== 'user_changed' && kind !== 'pruned_before_delivery');
       const gone = findings.some(({ kind }) => kind === 'pruned_before_delivery');
