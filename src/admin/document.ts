@@ -2,14 +2,20 @@ import { eventsAfter } from '../checkpoint/journal.ts';
 import type { JournalSize, StoredFinding } from '../checkpoint/journal.ts';
 import { formatTime, nsToMs, parseTime } from '../model/time.ts';
 import type { LoopState, SinkStatus, SourceStatus } from '../pipeline/status.ts';
+import { NO_SHORTFALL } from '../pipeline/verdict.ts';
+import type { Verdict } from '../pipeline/verdict.ts';
 import type { SourceState } from '../sources/source.ts';
 import { liveness, readiness } from './health.ts';
 import type { Health } from './health.ts';
-import type { AdminView, SinkView, SourceView, StatusOptions } from './options.ts';
+import { liveVerdict } from './live-verdict.ts';
+import type { LiveVerdict } from './live-verdict.ts';
+import type { SinkView, SourceView, StatusOptions } from './options.ts';
 import type { Series } from './series.ts';
+import { survey, total } from './survey.ts';
+import type { Survey } from './survey.ts';
 
 /** Everything that the status page shows at a glance, and what `auditferry status --json` prints. Times are RFC 3339, ages in seconds. */
-export interface StatusDocument {
+export interface StatusDocument extends Verdict {
   readonly version: string;
   readonly installation_id: string;
   readonly now: string;
@@ -18,15 +24,16 @@ export interface StatusDocument {
   readonly stopping: boolean;
   /** Do the loops turn? */
   readonly healthy: Health;
-  /** Is everything carried as it should be? */
+  /** Does everything flow? */
   readonly ready: Health;
   readonly sources: readonly SourceDocument[];
   readonly journal: JournalDocument;
   readonly sinks: readonly SinkDocument[];
   /** Open and retrying ones, by owner. */
   readonly dead_letters: Readonly<Record<string, number>>;
-  /** Unacknowledged ones, newest first, at most FINDINGS_LIMIT. */
+  /** Unacknowledged ones, newest first, at most FINDINGS_LIMIT, and how many there are. */
   readonly findings: readonly FindingDocument[];
+  readonly findings_open: number;
 }
 
 export interface LoopDocument {
@@ -64,9 +71,28 @@ export interface SourceDocument extends LoopDocument {
   readonly findings: number;
   readonly last_poll: string | null;
   readonly visibility_lag_seconds: number | null;
+  /** Spans that fail while others are read. */
+  readonly troubles: readonly TroubleDocument[];
 }
 
-export interface SinkDocument extends LoopDocument {
+interface TroubleDocument {
+  readonly from: string;
+  readonly to: string;
+  readonly reason: string;
+  readonly hint: string | null;
+  readonly since: string;
+}
+
+/** What a sink should have and has not: the same names in every document that tells the verdict. */
+export interface ShortfallDocument {
+  readonly waiting: number;
+  readonly held: number;
+  readonly dead_letters: number;
+  readonly pruned_before_delivery: number;
+  readonly too_old: number;
+}
+
+export interface SinkDocument extends LoopDocument, ShortfallDocument {
   readonly type: string;
   readonly format: string;
   readonly delivery: string;
@@ -88,7 +114,6 @@ export interface SinkDocument extends LoopDocument {
   readonly redacted_values: number;
   readonly trimmed_user_parts: number;
   readonly in_flight: number;
-  readonly dead_letters: number;
   readonly last_delivered: string | null;
   readonly notice: string | null;
 }
@@ -127,32 +152,56 @@ const FINDINGS_LIMIT = 100;
  * `view().status` is null, loops are `not_running`, and cursors come from the journal.
  */
 export async function buildStatus(options: StatusOptions, series?: Series): Promise<StatusDocument> {
-  const { journal, clock } = options;
-  const view = options.view();
-  const nowMs = clock.now();
-  const [size, counts, findings] = await Promise.all([
-    journal.size(),
-    journal.deadLetterCounts(),
+  const { journal, limits } = options;
+  const [seen, findings] = await Promise.all([
+    survey(options),
     journal.findings({ unacknowledgedOnly: true, limit: FINDINGS_LIMIT }),
   ]);
+  const { view, size, nowMs } = seen;
+  const { sinks: standings, ...verdict } = liveVerdict(seen);
   const sinks = [...view.sinks].map(([name, sink]) =>
-    sinkDocument(options, view, name, sink, size, counts.get(name) ?? 0, nowMs, series),
+    sinkDocument(options, seen, standings, name, sink, series),
   );
   return {
+    ...verdict,
     version: options.version,
     installation_id: journal.installationId,
     now: iso(nowMs),
     started_at: view.status === null ? null : iso(view.status.startedMs),
     stopping: view.status?.stopping ?? false,
     healthy: liveness(view, nowMs),
-    ready: readiness(view, size, options.limits, nowMs),
+    ready: readiness(seen, limits),
     sources: [...view.sources].map(([name, source]) =>
       sourceDocument(name, source, view.status?.sources.get(name), nowMs, series),
     ),
     journal: journalDocument(size),
     sinks: await Promise.all(sinks),
-    dead_letters: Object.fromEntries(counts),
+    dead_letters: lettersDocument(seen),
     findings: findings.map(findingDocument),
+    findings_open: total(seen.findings.map(({ count }) => count)),
+  };
+}
+
+/** Open and retrying ones, by owner. */
+export function lettersDocument({ letters }: Pick<Survey, 'letters'>): Record<string, number> {
+  const all = new Map(letters.ofSinks);
+  for (const [name, count] of letters.ofSources) all.set(name, count + (all.get(name) ?? 0));
+  return Object.fromEntries(all);
+}
+
+/** By sink: what keeps each one from having everything. */
+export function shortfallDocuments({ sinks }: LiveVerdict): Record<string, ShortfallDocument> {
+  return Object.fromEntries([...sinks.keys()].map((name) => [name, shortfallDocument(sinks, name)]));
+}
+
+function shortfallDocument(sinks: LiveVerdict['sinks'], name: string): ShortfallDocument {
+  const { waiting, held, deadLetters, prunedBeforeDelivery, tooOld } = sinks.get(name) ?? NO_SHORTFALL;
+  return {
+    waiting,
+    held,
+    dead_letters: deadLetters,
+    pruned_before_delivery: prunedBeforeDelivery,
+    too_old: tooOld,
   };
 }
 
@@ -247,21 +296,26 @@ function sourceDocument(
     findings: loop?.findings ?? 0,
     last_poll: isoOrNull(loop?.lastPollMs ?? null),
     visibility_lag_seconds: secondsOrNull(loop === undefined ? null : visibilityLagMs(loop, state)),
+    troubles: state.troubles.map(({ window, reason, hint, sinceMs }) => ({
+      from: formatTime(window.startNs),
+      to: formatTime(window.endNs),
+      reason,
+      hint: hint ?? null,
+      since: iso(sinceMs),
+    })),
   };
 }
 
 async function sinkDocument(
   options: StatusOptions,
-  view: AdminView,
+  { view, size, cursors, nowMs }: Survey,
+  standings: LiveVerdict['sinks'],
   name: string,
   sink: SinkView,
-  size: JournalSize,
-  deadLetters: number,
-  nowMs: number,
   series: Series | undefined,
 ): Promise<SinkDocument> {
   const loop = view.status?.sinks.get(name);
-  const cursor = loop?.cursor ?? (await options.journal.cursor(name));
+  const cursor = cursors.get(name) ?? 0n;
   const oldest = await oldestUndelivered(options.journal, cursor, nowMs);
   return {
     ...loopDocument('sink', name, loop, nowMs, series),
@@ -269,7 +323,8 @@ async function sinkDocument(
     format: sink.format,
     delivery: sink.delivery,
     limits: limitsDocument(sink),
-    undelivered: undelivered(size, cursor),
+    undelivered: eventsAfter(size, cursor),
+    ...shortfallDocument(standings, name),
     oldest_undelivered_age_seconds: oldest.ageSeconds,
     oldest_undelivered_waiting_seconds: oldest.waitingSeconds,
     cursor: Number(cursor),
@@ -284,7 +339,6 @@ async function sinkDocument(
     redacted_values: loop?.redactedValues ?? 0,
     trimmed_user_parts: loop?.trimmedUserParts ?? 0,
     in_flight: loop?.inFlight ?? 0,
-    dead_letters: deadLetters,
     last_delivered: isoOrNull(loop?.lastDeliveredMs ?? null),
     notice: loop?.notice ?? null,
   };
@@ -298,11 +352,6 @@ function limitsDocument({ batch, concurrent, rateLimit }: SinkView): LimitsDocum
     concurrent,
     requests_per_second: rateLimit,
   };
-}
-
-/** Events between a cursor and the head; what was pruned before a new sink came does not count. */
-export function undelivered(size: JournalSize, cursor: bigint): number {
-  return eventsAfter(size, cursor);
 }
 
 function journalDocument(size: JournalSize): JournalDocument {

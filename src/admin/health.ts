@@ -1,7 +1,10 @@
 import type { JournalSize } from '../checkpoint/journal.ts';
-import { nsToMs } from '../model/time.ts';
-import type { SinkStatus, SourceStatus, Status } from '../pipeline/status.ts';
+import type { SinkStatus, SourceStatus } from '../pipeline/status.ts';
+import { counted } from '../pipeline/verdict.ts';
+import { forTime, overdueMs, spanText } from './live-verdict.ts';
 import type { AdminView, ReadinessLimits, SourceView } from './options.ts';
+import { total } from './survey.ts';
+import type { Survey } from './survey.ts';
 
 interface Reason {
   /** Name of the source or sink, `journal` or `daemon`. */
@@ -19,6 +22,8 @@ export interface Health {
 
 /** A send may wait minutes for an acknowledgement, and a poll may read a long window: only then is silence a fault. */
 export const STUCK_WORKING_MS = 900_000;
+const TROUBLES_SHOWN = 5;
+const ENDED = 'stopped';
 /** An idle sink looks at the journal twice a second, an idle source wakes for its poll. */
 export const STUCK_IDLE_MS = 120_000;
 
@@ -64,98 +69,103 @@ function isSource(loop: SourceStatus | SinkStatus): loop is SourceStatus {
   return 'polls' in loop;
 }
 
-/** Is everything carried as it should be? Every source fresh or catching up, no sink held, room in the journal, not stopping. */
-export function readiness(
-  view: AdminView,
-  size: JournalSize,
-  limits: ReadinessLimits,
-  nowMs: number,
-): Health {
+/**
+ * Does everything flow? Every source reads or has nothing to read, every sink settles or has nothing to deliver, there is
+ * room in the journal, and the daemon is not stopping. Measured from the last time that something really moved, so that no
+ * kind of failure hides behind retries. Dead letters and findings do not stop the flow: they are named as notes, and the
+ * verdict counts them.
+ */
+export function readiness(survey: Survey, limits: ReadinessLimits): Health {
+  const { view } = survey;
   const { status } = view;
   if (status === null) return notRunning();
   const reasons: Reason[] = [];
   const notes: Reason[] = [];
-  const judge = (part: string, verdict: Verdict): void => {
-    if (verdict.ok) notes.push({ part, text: verdict.text });
-    else reasons.push({ part, text: verdict.text, ...(verdict.hint === null ? {} : { hint: verdict.hint }) });
+  const judge = (part: string, { ok, text, hint }: Judgement): void => {
+    // While it drains, that loops have ended is no news.
+    const bears = ok || (status.stopping && part !== 'daemon' && text === ENDED);
+    (bears ? notes : reasons).push({ part, text, ...(hint === null ? {} : { hint }) });
   };
-  judge('daemon', judgeDaemon(status));
+  judge('daemon', status.stopping ? bad('stopping: it drains what is at hand') : good('running'));
   for (const loop of status.sources.values()) {
-    judge(loop.name, judgeSource(loop, view.sources.get(loop.name), limits, nowMs));
+    for (const judgement of judgeSource(loop, view.sources.get(loop.name), survey, limits))
+      judge(loop.name, judgement);
     const clock = view.sources.get(loop.name)?.source.state().clock ?? null;
     if (clock !== null) notes.push({ part: loop.name, text: clock.text, hint: clock.hint });
   }
-  for (const loop of status.sinks.values()) judge(loop.name, judgeSink(loop, limits, nowMs));
+  for (const loop of status.sinks.values()) judge(loop.name, judgeSink(loop, survey, limits));
   for (const [name, { state, reason, hint }] of Object.entries(status.own)) {
     if (state === 'held') judge(name, bad(`held: ${reason ?? 'no reason given'}`, hint));
   }
-  judge('journal', judgeJournal(size, limits));
-  return { ok: reasons.length === 0, reasons, notes };
+  judge('journal', judgeJournal(survey.size, limits));
+  return { ok: reasons.length === 0, reasons, notes: [...notes, ...leftNotes(survey)] };
 }
 
-interface Verdict {
+interface Judgement {
   readonly ok: boolean;
   readonly text: string;
   readonly hint: string | null;
 }
 
-const good = (text: string): Verdict => ({ ok: true, text, hint: null });
-const bad = (text: string, hint: string | null = null): Verdict => ({ ok: false, text, hint });
+const good = (text: string, hint: string | null = null): Judgement => ({ ok: true, text, hint });
+const bad = (text: string, hint: string | null = null): Judgement => ({ ok: false, text, hint });
 
 function notRunning(): Health {
   const reason = { part: 'daemon', text: 'no daemon is running', hint: 'start it with auditferry run' };
   return { ok: false, reasons: [reason], notes: [] };
 }
 
-function judgeDaemon(status: Status): Verdict {
-  return status.stopping ? bad('stopping: it drains what is at hand') : good('running');
+/** What may be said of any loop; null when it is for the others to say. */
+function judgeLoop(loop: SourceStatus | SinkStatus, stalledMs: number | null): Judgement | null {
+  const said = loop.reason === null ? '' : `: ${loop.reason}`;
+  if (loop.state === 'held') return bad(`held${said}`, loop.hint);
+  if (loop.state === 'stopped') return bad(ENDED);
+  if (loop.state === 'starting') return bad('has not begun yet');
+  if (loop.state === 'waiting_for_space') return bad(loop.reason ?? 'the journal is full', loop.hint);
+  if (stalledMs !== null) return bad(`nothing has moved for ${forTime(stalledMs)}${said}`, loop.hint);
+  if (loop.state === 'retrying') return good(`retrying${said}`, loop.hint);
+  return null;
 }
 
 function judgeSource(
   loop: SourceStatus,
   view: SourceView | undefined,
-  limits: ReadinessLimits,
-  nowMs: number,
-): Verdict {
-  const said = loop.reason ?? 'no reason given';
-  if (loop.state === 'held') return bad(`held: ${said}`, loop.hint);
-  if (loop.state === 'waiting_for_space') return bad(said, loop.hint);
-  if (loop.state === 'stopped') return bad('stopped');
-  if (loop.state === 'starting') return bad('has not begun to read yet');
-  if (loop.state === 'retrying' && nowMs - loop.sinceMs > limits.retryingWithinMs) {
-    return bad(`failing for ${seconds(nowMs - loop.sinceMs)}: ${said}`, loop.hint);
-  }
-  const state = view?.source.state();
-  const frontierNs = state?.frontierNs ?? null;
-  const catchingUp = loop.state === 'working' || (state?.openWindows ?? 0) > 0;
-  if (catchingUp) return good('reading without an error');
-  if (frontierNs === null || view === undefined) {
-    return loop.state === 'retrying'
-      ? bad(`nothing could be read yet: ${said}`, loop.hint)
-      : good('has read nothing yet');
-  }
-  const frontierMs = nsToMs(frontierNs);
-  if (nowMs <= view.nextPollMs(frontierMs) + limits.freshWithinMs) {
-    return good(
-      loop.state === 'idle' ? 'fresh; idle until the next poll' : `fresh, though retrying: ${said}`,
-    );
-  }
-  return bad(`not fresh: everything is read only up to ${seconds(nowMs - frontierMs)} ago`, loop.hint);
+  { nowMs, monotonicMs }: Survey,
+  { stalledAfterMs }: ReadinessLimits,
+): Judgement[] {
+  const agoMs = loop.progressedMs === null ? 0 : monotonicMs - loop.progressedMs;
+  const overdue = view === undefined ? agoMs : overdueMs(view, nowMs, agoMs);
+  const troubles = (view?.source.state().troubles ?? []).map(({ window, reason, hint, sinceMs }) => {
+    const text = `${spanText(window)} cannot be read for ${forTime(nowMs - sinceMs)}: ${reason}`;
+    return nowMs - sinceMs > stalledAfterMs ? bad(text, hint) : good(text, hint);
+  });
+  // The oldest trouble says what is the matter; a list of hundreds says no more.
+  const shown = troubles.toSorted((a, b) => Number(a.ok) - Number(b.ok)).slice(0, TROUBLES_SHOWN);
+  return [
+    judgeLoop(loop, overdue > stalledAfterMs || hasReadNothing(loop) ? agoMs : null) ??
+      good(loop.state === 'idle' ? 'idle until the next poll' : 'reading'),
+    ...shown,
+  ];
 }
 
-function judgeSink(loop: SinkStatus, limits: ReadinessLimits, nowMs: number): Verdict {
-  if (loop.state === 'held') return bad(`held: ${loop.reason ?? 'no reason given'}`, loop.hint);
-  if (loop.state === 'retrying' && nowMs - loop.sinceMs > limits.retryingWithinMs) {
-    return bad(
-      `failing for ${seconds(nowMs - loop.sinceMs)}: ${loop.reason ?? 'no reason given'}`,
-      loop.hint,
-    );
-  }
-  if (loop.state === 'idle') return good('idle: it has every event');
-  return good(loop.state);
+/** A first read that fails has no better past to trust in. */
+function hasReadNothing({ state, polls, appended }: SourceStatus): boolean {
+  return state === 'retrying' && polls === 0 && appended === 0;
 }
 
-function judgeJournal(size: JournalSize, limits: ReadinessLimits): Verdict {
+function judgeSink(
+  loop: SinkStatus,
+  { monotonicMs }: Survey,
+  { stalledAfterMs }: ReadinessLimits,
+): Judgement {
+  const agoMs = loop.progressedMs === null ? 0 : monotonicMs - loop.progressedMs;
+  return (
+    judgeLoop(loop, agoMs > stalledAfterMs ? agoMs : null) ??
+    good(loop.state === 'idle' ? 'idle: it is past every event' : loop.state)
+  );
+}
+
+function judgeJournal(size: JournalSize, limits: ReadinessLimits): Judgement {
   const most = size.limitBytes * limits.journalShare;
   if (size.usedBytes < most) return good(`${size.usedBytes} of ${size.limitBytes} bytes`);
   return bad(
@@ -164,6 +174,18 @@ function judgeJournal(size: JournalSize, limits: ReadinessLimits): Verdict {
   );
 }
 
-function seconds(ms: number): string {
-  return `${Math.round(ms / 1000)} s`;
+/** What flows past and is left for a person. */
+function leftNotes({ letters, findings }: Survey): Reason[] {
+  const both = [...letters.ofSources, ...letters.ofSinks];
+  const open = total(findings.map(({ count }) => count));
+  return [
+    ...both.map(([part, count]) => ({
+      part,
+      text: counted(count, 'dead letter'),
+      hint: 'auditferry dead-letters list',
+    })),
+    ...(open === 0
+      ? []
+      : [{ part: 'findings', text: counted(open, 'open finding'), hint: 'auditferry findings' }]),
+  ];
 }

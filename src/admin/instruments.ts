@@ -1,8 +1,13 @@
-import type { JournalSize } from '../checkpoint/journal.ts';
+import { eventsAfter } from '../checkpoint/journal.ts';
 import type { LoopState, SinkStatus, SourceStatus } from '../pipeline/status.ts';
+import { VERDICTS } from '../pipeline/verdict.ts';
+import type { Verdict } from '../pipeline/verdict.ts';
 import type { SourceState } from '../sources/source.ts';
-import { ageSeconds, heldSeconds, oldestUndelivered, undelivered, visibilityLagMs } from './document.ts';
-import type { AdminView, SinkView, StatusOptions } from './options.ts';
+import { ageSeconds, heldSeconds, lettersDocument, oldestUndelivered, visibilityLagMs } from './document.ts';
+import { liveVerdict } from './live-verdict.ts';
+import type { SinkView, StatusOptions } from './options.ts';
+import { survey, total } from './survey.ts';
+import type { Survey } from './survey.ts';
 
 /**
  * One metric. The name is that of the family: a counter's samples get `_total` behind it. Labels are names from the
@@ -21,16 +26,13 @@ interface Instrument {
 type Value = readonly [value: number | null, labels: Readonly<Record<string, string>>];
 
 /** Everything read for one scrape. */
-interface Scrape {
-  readonly nowMs: number;
+interface Scrape extends Pick<Survey, 'nowMs' | 'size' | 'letters' | 'findings'> {
   readonly version: string;
   readonly startedMs: number;
   readonly stopping: boolean;
+  readonly verdict: Verdict['verdict'];
   readonly sources: readonly { readonly loop: SourceStatus; readonly state: SourceState | null }[];
   readonly sinks: readonly SinkScrape[];
-  readonly size: JournalSize;
-  readonly deadLetters: ReadonlyMap<string, number>;
-  readonly unacknowledged: number;
   readonly droppedLogLines: number;
 }
 
@@ -42,37 +44,27 @@ interface SinkScrape {
   readonly undelivered: number;
 }
 
-/** Findings beyond this many are not counted one by one. */
-const FINDINGS_COUNTED_LIMIT = 1_000;
-
 export async function scrape(options: StatusOptions): Promise<Scrape> {
-  const { journal, clock } = options;
-  const view: AdminView = options.view();
-  const nowMs = clock.now();
-  const [size, deadLetters, findings] = await Promise.all([
-    journal.size(),
-    journal.deadLetterCounts(),
-    journal.findings({ unacknowledgedOnly: true, limit: FINDINGS_COUNTED_LIMIT }),
-  ]);
+  const { journal } = options;
+  const seen = await survey(options);
+  const { view, size, nowMs } = seen;
   const sinks = [...(view.status?.sinks.values() ?? [])].map(async (loop): Promise<SinkScrape> => ({
     loop,
     view: view.sinks.get(loop.name),
     ...(await oldestUndelivered(journal, loop.cursor, nowMs)),
-    undelivered: undelivered(size, loop.cursor),
+    undelivered: eventsAfter(size, loop.cursor),
   }));
   return {
-    nowMs,
+    ...seen,
     version: options.version,
     startedMs: view.status?.startedMs ?? nowMs,
     stopping: view.status?.stopping ?? false,
+    verdict: liveVerdict(seen).verdict,
     sources: [...(view.status?.sources.values() ?? [])].map((loop) => ({
       loop,
       state: view.sources.get(loop.name)?.source.state() ?? null,
     })),
     sinks: await Promise.all(sinks),
-    size,
-    deadLetters,
-    unacknowledged: findings.length,
     droppedLogLines: options.droppedLogLines?.() ?? 0,
   };
 }
@@ -327,15 +319,12 @@ const DAEMON_INSTRUMENTS: readonly Instrument[] = [
     help: 'Dead letters that are open or being retried, by the source or sink they belong to.',
     values: (read) => {
       const owners = new Map([...read.sources, ...read.sinks].map(({ loop }) => [loop.name, 0]));
-      for (const [owner, count] of read.deadLetters) owners.set(owner, count);
+      for (const [owner, count] of Object.entries(lettersDocument(read))) owners.set(owner, count);
       return [...owners].map(([owner, count]): Value => [count, { owner }]);
     },
   },
-  single(
-    'auditferry_unacknowledged_findings',
-    GAUGE,
-    'Findings that nobody has acknowledged.',
-    (read) => read.unacknowledged,
+  single('auditferry_unacknowledged_findings', GAUGE, 'Findings that nobody has acknowledged.', (read) =>
+    total(read.findings.map(({ count }) => count)),
   ),
   single(
     'auditferry_log_lines_dropped',
@@ -343,6 +332,12 @@ const DAEMON_INSTRUMENTS: readonly Instrument[] = [
     'Lines of the log that nobody took: the reader of standard error has left, or reads no more.',
     (read) => read.droppedLogLines,
   ),
+  {
+    name: 'auditferry_verdict',
+    ...GAUGE,
+    help: 'Whether everything is where it should be, as far as it is known without asking anybody: 1 for the verdict, 0 for the others.',
+    values: ({ verdict }) => VERDICTS.map((word): Value => [word === verdict ? 1 : 0, { verdict: word }]),
+  },
   single('auditferry_stopping', GAUGE, '1 while the daemon drains before it ends.', ({ stopping }) =>
     Number(stopping),
   ),

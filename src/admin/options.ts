@@ -46,17 +46,15 @@ export interface AdminView {
 
 /** From when on the readiness check says no. */
 export interface ReadinessLimits {
-  /** How much older than its schedule asks for the frontier may be. Milliseconds. */
-  readonly freshWithinMs: number;
-  /** How long a loop may go on retrying. Milliseconds. */
-  readonly retryingWithinMs: number;
+  /** How much longer than its schedule explains a loop may go without reading or settling anything. Milliseconds. */
+  readonly stalledAfterMs: number;
   /** The share of its limit that the journal may fill, in (0, 1]. */
   readonly journalShare: number;
 }
 
 export const READINESS_LIMITS: ReadinessLimits = {
-  freshWithinMs: 600_000,
-  retryingWithinMs: 300_000,
+  // Within five minutes an alarm must see it, whatever the reason: that leaves two for the poll interval.
+  stalledAfterMs: 180_000,
   journalShare: 1,
 };
 

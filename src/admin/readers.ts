@@ -7,12 +7,14 @@ import type { DeadLetterFilter, DeadLetterGlimpse, Glimpse } from '../checkpoint
 import { json, Refused } from './answer.ts';
 import type { Answer } from './answer.ts';
 import { describeCoverage } from './coverage.ts';
-import { buildStatus } from './document.ts';
+import { buildStatus, lettersDocument, shortfallDocuments } from './document.ts';
 import { liveness, readiness } from './health.ts';
 import type { Health } from './health.ts';
+import { liveVerdict } from './live-verdict.ts';
 import type { AdminOptions } from './options.ts';
 import { SERIES_MINUTES } from './series.ts';
 import type { Series } from './series.ts';
+import { survey, total } from './survey.ts';
 
 /** One thing that can be asked for with GET. */
 export interface Reader {
@@ -39,7 +41,7 @@ const MINUTE_MS = 60_000;
 
 /** Everything that answers GET, by path; the page's files and the metrics apart. */
 export function readers(options: AdminOptions, series: Series): Readers {
-  const { journal, clock, limits } = options;
+  const { clock } = options;
   const open = (read: Reader['read']): Reader => ({ showsEvents: false, read });
   let turn: Promise<unknown> = Promise.resolve();
   /** One at a time: what they read is bounded for each, and many may ask at once. */
@@ -52,10 +54,7 @@ export function readers(options: AdminOptions, series: Series): Readers {
     };
   return new Map<string, Reader>([
     ['/healthz', open(async () => healthAnswer(liveness(options.view(), clock.now())))],
-    [
-      '/readyz',
-      open(async () => healthAnswer(readiness(options.view(), await journal.size(), limits, clock.now()))),
-    ],
+    ['/readyz', open(() => readReadiness(options))],
     [
       '/api/status',
       open(async (_, mayReadEvents) => {
@@ -76,8 +75,22 @@ export function readers(options: AdminOptions, series: Series): Readers {
   ]);
 }
 
-function healthAnswer(health: Health): Answer {
-  return json({ status: health.ok ? 'ok' : 'failing', ...health }, health.ok ? 200 : 503);
+function healthAnswer(health: Health, more: object = {}): Answer {
+  return json({ status: health.ok ? 'ok' : 'failing', ...health, ...more }, health.ok ? 200 : 503);
+}
+
+/** Whether everything flows, and beside it whether everything is where it should be. */
+async function readReadiness(options: AdminOptions): Promise<Answer> {
+  const { limits } = options;
+  const seen = await survey(options);
+  const now = liveVerdict(seen);
+  return healthAnswer(readiness(seen, limits), {
+    verdict: now.verdict,
+    summary: now.summary,
+    sinks: shortfallDocuments(now),
+    dead_letters: lettersDocument(seen),
+    findings_open: total(seen.findings.map(({ count }) => count)),
+  });
 }
 
 async function readCoverage(options: AdminOptions, query: URLSearchParams): Promise<Answer> {

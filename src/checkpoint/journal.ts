@@ -1,6 +1,9 @@
 import type { AuditEvent, CoverageStatus, Finding, Json, Window } from '../model/event.ts';
 import type { Harvest, HeldEvents } from '../sources/source.ts';
 
+/** Kind of the finding that says: events left the journal before this sink had them. Its owner is the sink. */
+export const PRUNED_BEFORE_DELIVERY = 'pruned_before_delivery';
+
 /** What `append` made of a harvest. */
 export interface Appended {
   /** New to the journal and kept. */
@@ -80,6 +83,7 @@ export interface DeadLetterFilter {
 
 export interface StoredFinding extends Finding {
   readonly id: bigint;
+  /** The source that it is about, or the sink. */
   readonly source: string;
   readonly firstAt: string;
   readonly lastAt: string;
@@ -87,6 +91,23 @@ export interface StoredFinding extends Finding {
   readonly seen: number;
   readonly acknowledgedAt: string | null;
   readonly acknowledgement: string | null;
+}
+
+/** Which findings are meant; what is left out does not matter. */
+export interface FindingFilter {
+  readonly unacknowledgedOnly: boolean;
+  /** Names of sources and sinks. */
+  readonly owners?: readonly string[];
+  readonly kinds?: readonly string[];
+  readonly exceptKinds?: readonly string[];
+  /** About any time in this range; a finding that names no time may be about any. */
+  readonly about?: Window;
+}
+
+export interface FindingCount {
+  readonly source: string;
+  readonly kind: string;
+  readonly count: number;
 }
 
 export interface StoredCoverage extends Window {
@@ -260,8 +281,8 @@ export interface Journal {
   deadLetters(filter: DeadLetterFilter): Promise<readonly DeadLetter[]>;
   /** The same without what they hold, but for its first `contentBytes`. */
   glanceAtDeadLetters(filter: DeadLetterFilter, contentBytes: number): Promise<readonly DeadLetterGlimpse[]>;
-  /** Open and retrying ones, per owner. */
-  deadLetterCounts(): Promise<ReadonlyMap<string, number>>;
+  /** Open and retrying ones, per owner; with `side` only those of sources, or of sinks. */
+  deadLetterCounts(side?: DeadLetter['side']): Promise<ReadonlyMap<string, number>>;
   /** Marks open dead letters of sinks for another try by their deliver loop. Returns how many. */
   retryDeadLetters(filter: DeadLetterFilter): Promise<number>;
   /** Settles a try: delivered ones are gone; refused ones are open again with the new reason and one more attempt. */
@@ -273,11 +294,12 @@ export interface Journal {
   discardDeadLetters(filter: DeadLetterFilter, reason: string): Promise<number>;
 
   coverage(source: string, window: Window): Promise<readonly StoredCoverage[]>;
-  addFindings(source: string, findings: readonly Finding[]): Promise<void>;
-  findings(filter: {
-    readonly unacknowledgedOnly: boolean;
-    readonly limit: number;
-  }): Promise<readonly StoredFinding[]>;
+  /** `owner`: the name of a source or a sink. */
+  addFindings(owner: string, findings: readonly Finding[]): Promise<void>;
+  /** Newest first. */
+  findings(filter: FindingFilter & { readonly limit: number }): Promise<readonly StoredFinding[]>;
+  /** How many there are, however many. */
+  findingCounts(filter: FindingFilter): Promise<readonly FindingCount[]>;
   acknowledge(ids: readonly bigint[], note: string): Promise<number>;
   eventTypes(): Promise<readonly EventTypeCount[]>;
 

@@ -1,9 +1,7 @@
 import type { Finding } from '../model/event.ts';
 import { formatTime } from '../model/time.ts';
+import { PRUNED_BEFORE_DELIVERY } from './journal.ts';
 import type { PrunedEvents } from './journal.ts';
-
-/** Kind of the finding that says: events left the journal before this sink had them. Its owner is the sink. */
-export const PRUNED_BEFORE_DELIVERY = 'pruned_before_delivery';
 
 /** One finding for each gap: the seqs tell it from others. */
 export function prunedFinding(sink: string, { fromSeq, toSeq, events, window }: PrunedEvents): Finding {

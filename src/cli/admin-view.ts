@@ -4,6 +4,7 @@ import { formats } from '../formats/registry.ts';
 import { wallClock } from '../model/clock.ts';
 import type { AuditEvent } from '../model/event.ts';
 import { untilNextPollMs } from '../pipeline/schedule.ts';
+import type { PollSchedule } from '../pipeline/schedule.ts';
 import type { Status } from '../pipeline/status.ts';
 import type { SourceState } from '../sources/source.ts';
 import type { BuiltParts } from './build-parts.ts';
@@ -18,16 +19,15 @@ export function viewOf(
 ): AdminView {
   const sources = new Map<string, SourceView>();
   for (const [name, { source, schedule }] of parts.sources) {
-    const nextPollMs = (fromMs: number): number =>
-      'everyMs' in schedule
-        ? fromMs + schedule.everyMs
-        : fromMs + untilNextPollMs(schedule, { ...wallClock, now: () => fromMs });
     const before = requestsBefore.get(name) ?? 0;
     const state = (): SourceState => {
       const now = source.state();
       return { ...now, requests: now.requests + before };
     };
-    sources.set(name, { source: { origin: () => source.origin(), state }, nextPollMs });
+    sources.set(name, {
+      source: { origin: () => source.origin(), state },
+      nextPollMs: (fromMs) => nextPollMs(schedule, fromMs),
+    });
   }
   const sinks = new Map<string, SinkView>();
   for (const { name, type, format, batch, concurrent, rateLimit } of config.sinks.values()) {
@@ -42,6 +42,12 @@ export function viewOf(
     formats: formats.map((format) => format.name),
     preview: (event, format) => preview(parts, event, format),
   };
+}
+
+/** When the poll after a moment is due; both in milliseconds since 1970. */
+export function nextPollMs(schedule: PollSchedule, fromMs: number): number {
+  if ('everyMs' in schedule) return fromMs + schedule.everyMs;
+  return fromMs + untilNextPollMs(schedule, { ...wallClock, now: () => fromMs });
 }
 
 /** An event in any format, with that format's defaults. */

@@ -1,6 +1,6 @@
 import { formatDuration } from '../model/units.ts';
 import { formatTime, nsToMs } from '../model/time.ts';
-import { pendingIn } from '../pipeline/verify.ts';
+import { pendingIn, standingOf } from '../pipeline/verify.ts';
 import type {
   ChangedEvent,
   NamedEvent,
@@ -18,14 +18,13 @@ import type { Circumstances } from './verify-document.ts';
 
 /** The result as one page for an auditor: no script, nothing loaded from anywhere, all text from outside escaped. */
 export function reportPage(result: VerifyResult, circumstances: Circumstances): string {
-  const complete = result.reasons.length === 0;
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>Audit log verification, ${day(result.range.startNs)} to ${day(result.range.endNs)}: ${complete ? 'complete' : 'not complete'}</title>
+<title>Audit log verification, ${day(result.range.startNs)} to ${day(result.range.endNs)}: ${result.verdict}</title>
 <style>${REPORT_STYLE}</style>
 </head>
 <body>
@@ -60,25 +59,25 @@ function heading({ range }: VerifyResult): string {
 <h1>${minute(range.startNs)} to ${minute(range.endNs)} UTC</h1>`;
 }
 
+const TITLES: Readonly<Record<VerifyResult['verdict'], string>> = {
+  complete: '✓ Complete',
+  undelivered: '✗ Undelivered',
+  incomplete: '✗ Incomplete',
+};
+
 function verdict(result: VerifyResult, { repairs }: Circumstances): string {
-  const complete = result.reasons.length === 0;
-  const known = result.sources
-    .flatMap(({ buckets }) => buckets)
-    .reduce((sum, { journal }) => sum + journal, 0);
   const pending = pendingIn(result);
   const young =
     pending === 0
       ? ''
       : ` ${count(pending, 'event')} created in the last minutes are too young to be judged.`;
-  const summary = complete
-    ? `${count(known, 'audit event')}: the Platform, the journal and every receiver that can be asked agree.${young}`
-    : `${count(known, 'audit event')} known to the journal.${young}`;
-  const reasons = complete
-    ? ''
-    : `<ul>${result.reasons.map((reason) => `<li>${text(reason)}</li>`).join('')}</ul>`;
+  const reasons =
+    result.reasons.length < 2
+      ? ''
+      : `<ul>${result.reasons.map((reason) => `<li>${text(reason)}</li>`).join('')}</ul>`;
   const fixed = repairs.map((done) => `<li>${text(done)}</li>`).join('');
-  return `<div class="verdict${complete ? '' : ' no'}"><strong>${complete ? '✓ Complete' : '✗ Not complete'}</strong>
-<p>${summary}</p>${reasons}${fixed === '' ? '' : `<p>Repaired before this verification:</p><ul>${fixed}</ul>`}</div>`;
+  return `<div class="verdict${result.verdict === 'complete' ? '' : ' no'}"><strong>${TITLES[result.verdict]}</strong>
+<p>${text(result.summary)}${young}</p>${reasons}${fixed === '' ? '' : `<p>Repaired before this verification:</p><ul>${fixed}</ul>`}</div>`;
 }
 
 function facts(result: VerifyResult, { who, version, configuration }: Circumstances): string {
@@ -123,7 +122,8 @@ function sourceSection(proof: SourceProof, { range }: VerifyResult): string {
     ],
     [proof.expired, 'are older than the audit horizon and gone on the Platform: its retention'],
     [proof.leftOut, "are left out by the source's filters: known by id, not kept"],
-    [proof.pruned, 'were pruned from the journal after their delivery: known by id and hash'],
+    [proof.pruned, 'were pruned from the journal: known by id and hash'],
+    [proof.unreadable, 'items cannot be read as events: dead letters of the source, kept with their bytes'],
   ];
   const remarks = notes
     .filter(([number]) => number > 0)
@@ -204,9 +204,12 @@ function sinkSections(sinks: readonly SinkProof[]): string {
         ? '0'
         : '–',
     proof.canBeAsked ? figureText(proof.repeated.total) : '–',
-    figureText(proof.deadLetters),
+    short(standingOf(proof).waiting),
+    short(proof.deadLetters),
+    short(proof.prunedBeforeDelivery),
+    short(standingOf(proof).unconfirmed),
+    figureText(proof.discarded),
     figureText(proof.filtered),
-    figureText(proof.pending),
     proof.pruned === 0
       ? '0'
       : `${figureText(proof.pruned)} <span class="soft">(holds ${figureText(proof.prunedFound)})</span>`,
@@ -218,9 +221,12 @@ function sinkSections(sinks: readonly SinkProof[]): string {
     'Holds',
     'Missing',
     'Repeated',
+    'Waiting',
     'Dead letters',
+    'Pruned before',
+    'Unconfirmed',
+    'Discarded',
     'Filtered',
-    'On their way',
     'Pruned',
   ];
   const details = sinks.map((proof) => {
@@ -244,9 +250,13 @@ function sinkSections(sinks: readonly SinkProof[]): string {
         : `<h3>More than once at ${text(proof.name)}: ${figureText(proof.repeated.total)}</h3><p>Every copy carries the same event id.</p>${table(['Event id', 'Created', 'Copies'], repeats, [2])}${more(proof.repeated)}`;
     return `${failure}${missing}${repeated}`;
   });
-  return `${table(heads, rows, [2, 3, 4, 5, 6, 7, 8, 9])}
-<p class="small">Confirmed: the receiver said that it stored or queued each event. Sent: the bytes left, but the protocol knows no receipt. Expected leaves out what is explained by the columns to the right.</p>
+  return `${table(heads, rows, [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])}
+<p class="small">Confirmed: the receiver said that it stored or queued each event. Sent: the bytes left, but the protocol knows no receipt. Expected is what the receiver must hold by our account; the columns to the right of it say what became of the others.</p>
 ${details.join('\n')}`;
+}
+
+function short(number: number): string {
+  return number === 0 ? '0' : `<span class="bad">✗ ${figureText(number)}</span>`;
 }
 
 function findingsSection({ findings }: VerifyResult): string {

@@ -3,7 +3,8 @@ export const METHOD: readonly string[] = [
   'auditferry reads the audit log of the Platform into a journal of its own and delivers it from there to each receiver. This report compares the three with one another, event by event id.',
   'The range is cut into intervals. For each, the Platform is asked how many events it has, and the journal how many ids it knows. Where the two differ, or the Platform gives no count, the interval is read from the Platform and compared id by id and byte by byte (SHA-256). Events of the last minutes may still be on their way and are counted apart.',
   'The journal is checked against itself: the hash of each event covers the event before it.',
-  'Each receiver that can be asked is asked for the id of every event it must hold. What a receiver refused is kept as a dead letter, and what its filter leaves out is not expected there: both are counted apart. What is not found at once is asked for a second time.',
+  'Complete means that the three agree and that every receiver has what it should have. Undelivered means that the journal has everything, and that it is known for each receiver what it lacks and why. Incomplete means that something is missing, altered or not proven.',
+  'Each receiver that can be asked is asked for the id of every event it must hold. What a receiver refused is kept as a dead letter: as long as it is open, the receiver lacks an event. What its filter leaves out is not expected there. What is not found at once is asked for a second time.',
 ];
 
 /** What nobody should read out of the report. */

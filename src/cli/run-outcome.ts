@@ -1,56 +1,62 @@
-import type { Journal } from '../checkpoint/journal.ts';
+import { lettersDocument, shortfallDocuments } from '../admin/document.ts';
+import { liveVerdict } from '../admin/live-verdict.ts';
+import { survey } from '../admin/survey.ts';
+import type { SurveyOptions } from '../admin/survey.ts';
 import type { Log } from '../model/log.ts';
 import type { DaemonEnd } from '../pipeline/daemon.ts';
 import { EXIT } from './exit.ts';
 import { writeJson } from './report.ts';
 import type { Output } from './terminal.ts';
 
-/** What a run says at its end, and with which code: "caught up" only when it is so. */
+/** What a run says at its end, and with which code: that it caught up, and beside it where everything is. */
 export async function conclude(
   end: DaemonEnd,
-  journal: Pick<Journal, 'deadLetterCounts' | 'prunedUndelivered' | 'size'>,
-  log: Log,
   options: { readonly once?: true; readonly json?: true },
+  looking: SurveyOptions,
+  log: Log,
   out: Output,
 ): Promise<number> {
-  const deadLetters = await journal.deadLetterCounts();
-  const pruned = [...(await journal.prunedUndelivered())].filter(([name]) => end.undelivered.has(name));
-  const undelivered = Object.fromEntries([...end.undelivered].filter(([, count]) => count > 0n));
+  const seen = await survey(looking);
+  // The sinks may have worked for hours after the last poll: an end is judged by what was to be done, not by its age.
+  const now = liveVerdict(seen, Infinity);
+  const { verdict, summary } = now;
+  const sinks = shortfallDocuments(now);
+  const undelivered = Object.fromEntries(
+    Object.entries(sinks).flatMap(([name, { waiting }]) => (waiting > 0 ? [[name, waiting] as const] : [])),
+  );
+  const deadLetters = lettersDocument(seen);
   if (options.json === true) {
-    const { headSeq } = await journal.size();
     writeJson(out, {
-      journal_head: headSeq,
+      verdict,
+      summary,
+      journal_head: seen.size.headSeq,
       interrupted: end.interrupted,
       failures: end.failures.map(({ name, error }) => ({ name, error: error.message })),
       undelivered,
-      dead_letters: Object.fromEntries(deadLetters),
-      pruned_before_delivery: Object.fromEntries(pruned),
+      dead_letters: deadLetters,
+      sinks,
     });
   }
-  const shown = Object.fromEntries(Object.entries(undelivered).map(([name, count]) => [name, Number(count)]));
+  const fields = { verdict, undelivered, dead_letters: deadLetters };
   if (options.once === true && end.interrupted) {
     log.warn(
-      { undelivered: shown },
-      'interrupted before everything was read and delivered; nothing is lost, the next run goes on from here',
+      fields,
+      `interrupted before everything was read and delivered; nothing is lost, the next run goes on from here. ${summary}`,
     );
     return EXIT.failed;
   }
-  if (end.failures.length > 0) return EXIT.failed;
   if (options.once !== true) {
-    log.info({ undelivered: shown }, 'stopped; everything is saved');
+    if (end.failures.length === 0) log.info(fields, `stopped; everything is saved. ${summary}`);
+    return end.failures.length === 0 ? EXIT.done : EXIT.failed;
+  }
+  if (end.failures.length > 0) {
+    log.warn(fields, `ended without finishing; the next run goes on from here. ${summary}`);
+    return EXIT.failed;
+  }
+  if (verdict === 'complete') {
+    log.info(fields, `caught up; every sink has every event. ${summary}`);
     return EXIT.done;
   }
-  const dead = [...deadLetters.values()].reduce((sum, count) => sum + count, 0);
-  const flaws = [
-    ...(dead > 0 ? ['dead letters are left'] : []),
-    ...(pruned.length > 0 ? ['events left the journal before a sink had them'] : []),
-  ];
-  log.info(
-    {
-      dead_letters: dead,
-      ...(pruned.length > 0 ? { pruned_before_delivery: Object.fromEntries(pruned) } : {}),
-    },
-    flaws.length === 0 ? 'caught up; every sink has every event' : `caught up, but ${flaws.join(', and ')}`,
-  );
-  return flaws.length === 0 ? EXIT.done : EXIT.incomplete;
+  log.warn(fields, `caught up, but not everything is where it should be. ${summary}`);
+  return EXIT.incomplete;
 }

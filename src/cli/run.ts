@@ -19,6 +19,7 @@ import { conclude } from './run-outcome.ts';
 import { startService } from './service.ts';
 import type { Service } from './service.ts';
 import { assertFreeForDocument } from './standard-output.ts';
+import { logVerdict } from './verdict-log.ts';
 import { version } from './version.ts';
 
 interface RunOptions {
@@ -85,10 +86,15 @@ async function run(options: RunOptions): Promise<number> {
     const unlisten = listenForSignals(service, log);
     const close = await listenForAdmin(config, journal, service, log);
     releasers.push(close);
+    const looking = { journal, clock: wallClock, view: () => service.view() };
+    const ended = new AbortController();
+    const watching = options.once === true ? null : logVerdict(looking, log, ended.signal);
     const end = await service.done;
+    ended.abort(new Error('ended'));
+    await watching;
     unlisten();
     endAfter(service, log);
-    return await conclude(end, journal, log, options, process.stdout);
+    return await conclude(end, options, looking, log, process.stdout);
   } finally {
     for (const release of releasers.reverse()) await release();
   }

@@ -13,6 +13,7 @@ const WIDTH_MOST = 100;
 const WIDTH_USUAL = 80;
 const WIDTH_LEAST = 40;
 const FINDINGS_SHOWN = 5;
+const TROUBLES_SHOWN = 5;
 
 /** The path from each source through the journal to each sink, with whatever an operator should know, top to bottom. */
 export function statusLines(picture: StatusPicture, out: Output): string[] {
@@ -22,6 +23,7 @@ export function statusLines(picture: StatusPicture, out: Output): string[] {
   const view: View = { nowMs: Date.parse(document.now), width, out, absent };
   const lines = [
     ...headLines(picture, out, width),
+    ...verdictLines(document, out, width),
     '',
     ...document.sources.flatMap((source) => sourceLines(source, bars.get(source.name), view)),
     '   │',
@@ -60,8 +62,22 @@ function headLines(
   const state = note === null ? `${markOf(mark, out)} ${running}, ${word}` : running;
   const lines = [`auditferry ${shown(version)}  ${state}  ${shown(now, 30)}`];
   if (note !== null) return [...lines, ...wrap(shown(note), width - 2).map((line) => `  ${line}`)];
-  const stuck = healthy.reasons.map(({ part, text }) => `${part}: ${text}`);
+  const stuck = [...healthy.reasons, ...ready.reasons].map(({ part, text }) => `${part}: ${text}`);
   return [...lines, ...stuck.flatMap((line) => wrap(shown(line), width - 2).map((part) => `  ${part}`))];
+}
+
+const VERDICT_MARKS: Readonly<Record<StatusDocument['verdict'], Mark>> = {
+  complete: 'ok',
+  undelivered: 'warn',
+  incomplete: 'fail',
+};
+
+function verdictLines({ verdict, summary }: StatusDocument, out: Output, width: number): string[] {
+  const mark = `${markOf(VERDICT_MARKS[verdict] ?? 'warn', out)} `;
+  const indent = ' '.repeat(mark.length);
+  return wrap(shown(summary, 1_000), width - mark.length).map(
+    (line, at) => `${at === 0 ? mark : indent}${line}`,
+  );
 }
 
 function sourceLines(source: SourceDocument, bar: string | undefined, view: View): string[] {
@@ -80,12 +96,23 @@ function sourceLines(source: SourceDocument, bar: string | undefined, view: View
     `   │  ${shown(source.instance, 120)}`,
     ...(bar === undefined ? [] : [`   │  [${bar}] ${span(BAR_SPAN_MS / 1000)}`]),
     ...reasonLines(source, '   │  ', view),
+    ...(source.troubles ?? [])
+      .slice(0, TROUBLES_SHOWN)
+      .flatMap(({ from, to, reason }) =>
+        wrap(shown(`cannot read ${from} to ${to}: ${reason}`), view.width - 6),
+      )
+      .map((line) => `   │  ${line}`),
   ];
 }
 
 function sinkLines(sink: SinkDocument, view: View): string[] {
+  const lacks = sink.undelivered + sink.dead_letters + (sink.pruned_before_delivery ?? 0);
   const waiting =
-    sink.undelivered === 0 ? 'has everything' : `${sink.undelivered.toLocaleString('en-US')} waiting`;
+    lacks === 0
+      ? 'has everything'
+      : sink.undelivered === 0
+        ? 'nothing waits'
+        : `${sink.undelivered.toLocaleString('en-US')} waiting`;
   const oldest = sink.oldest_undelivered_waiting_seconds;
   const figures = [
     stateWord(sink, view),
@@ -94,6 +121,9 @@ function sinkLines(sink: SinkDocument, view: View): string[] {
     rate(sink),
     sink.in_flight > 0 ? `${sink.in_flight} in flight` : '',
     sink.dead_letters > 0 ? count(sink.dead_letters, 'dead letter') : '',
+    sink.pruned_before_delivery > 0
+      ? `${count(sink.pruned_before_delivery, 'event')} pruned before delivery`
+      : '',
     sink.unclassified > 0 ? `${sink.unclassified.toLocaleString('en-US')} unclassified` : '',
   ];
   return [
@@ -121,12 +151,13 @@ function journalLine({ journal }: StatusDocument): string {
   return `journal  ${count(events, 'event')}, ${formatSize(used)} of ${formatSize(limit)}`;
 }
 
-function findingLines({ findings }: StatusDocument, width: number): string[] {
+function findingLines({ findings, findings_open: open }: StatusDocument, width: number): string[] {
   if (findings.length === 0) return [];
-  const more = findings.length - FINDINGS_SHOWN;
+  const all = Math.max(open ?? 0, findings.length);
+  const more = all - FINDINGS_SHOWN;
   return [
     '',
-    `${count(findings.length, 'finding')} to look at (auditferry findings):`,
+    `${count(all, 'finding')} to look at (auditferry findings):`,
     ...findings
       .slice(0, FINDINGS_SHOWN)
       .map(({ id, source, summary }) =>

@@ -11,6 +11,7 @@ import type { Window } from '../model/event.ts';
 import { silentLog } from '../model/log.ts';
 import { msToNs } from '../model/time.ts';
 import { openHttpClient } from '../net/http.ts';
+import { nextPollMs } from './admin-view.ts';
 import { buildParts } from './build-parts.ts';
 import { coverageBar, coveredUpTo } from './coverage-bar.ts';
 import { holderOf, withJournal } from './session.ts';
@@ -52,7 +53,7 @@ export async function readStatus(config: Config, terminal: Terminal): Promise<St
     from: 'journal',
     note,
     running: holder !== null,
-    document: await guestDocument(config, journal, terminal),
+    document: await guestDocument(config, journal, holder === null ? null : note, terminal),
     bars: await readBars(config, journal, terminal),
   }));
 }
@@ -66,7 +67,8 @@ function statusUrl(config: Config): URL | null {
   return new URL(`http://${host.includes(':') ? `[${host}]` : host}:${listen.port}/api/status`);
 }
 
-async function askDaemon(config: Config, terminal: Terminal): Promise<StatusDocument | ForwardError> {
+/** What the running daemon says; a ForwardError when nobody answers. */
+export async function askDaemon(config: Config, terminal: Terminal): Promise<StatusDocument | ForwardError> {
   const url = statusUrl(config);
   if (url === null) return new ForwardError('transient', 'admin.listen is off');
   // Never through a proxy: the daemon is on this machine.
@@ -99,7 +101,7 @@ async function askDaemon(config: Config, terminal: Terminal): Promise<StatusDocu
 function readDocument(body: Buffer, url: URL): StatusDocument | ForwardError {
   try {
     const document = JSON.parse(body.toString('utf8')) as Partial<StatusDocument> | null;
-    const lists = [document?.sources, document?.sinks, document?.findings];
+    const lists = [document?.sources, document?.sinks, document?.findings, document?.reasons];
     if (lists.every(Array.isArray) && typeof document?.journal === 'object')
       return document as StatusDocument;
   } catch {
@@ -113,17 +115,25 @@ function noteOf(config: Config, holder: string | null, error: ForwardError): str
   return `a daemon runs (${holder}), but does not say how it is: ${describe(error)}; this is what its journal holds`;
 }
 
-/** The same document without a daemon: loops are not running, and what only a loop knows is empty. */
-async function guestDocument(config: Config, journal: Journal, terminal: Terminal): Promise<StatusDocument> {
+/**
+ * The same document without a daemon: loops are not running, and what only a loop knows is empty. `unheard`: why a daemon
+ * that does run could not be asked.
+ */
+async function guestDocument(
+  config: Config,
+  journal: Journal,
+  unheard: string | null,
+  terminal: Terminal,
+): Promise<StatusDocument> {
   const parts = buildParts(config, silentLog);
   try {
     const sources = new Map<string, SourceView>();
-    for (const [name, { source }] of parts.sources) {
-      const frontierNs = coveredUpTo(await coverageOf(journal, name, terminal));
+    for (const [name, { source, schedule }] of parts.sources) {
+      const frontierNs = await readUpTo(journal, name, terminal);
       const state = { ...source.state(), frontierNs };
       sources.set(name, {
         source: { state: () => state, origin: () => source.origin() },
-        nextPollMs: (fromMs) => fromMs,
+        nextPollMs: (fromMs) => nextPollMs(schedule, fromMs),
       });
     }
     const sinks = new Map<string, SinkView>();
@@ -139,13 +149,16 @@ async function guestDocument(config: Config, journal: Journal, terminal: Termina
       formats: [],
       preview: () => ({ text: '', kind: 'text' }),
     };
-    return await buildStatus({
+    const { clock } = terminal;
+    const document = await buildStatus({
       journal,
-      clock: terminal.clock,
+      clock,
       version,
       limits: READINESS_LIMITS,
       view: () => view,
     });
+    if (unheard === null) return document;
+    return { ...document, ready: { ok: false, reasons: [{ part: 'daemon', text: unheard }], notes: [] } };
   } finally {
     await parts.close();
   }
@@ -162,6 +175,14 @@ async function readBars(
     if (spans.length > 0) bars.set(name, coverageBar(spans, barWindow(spans, terminal), BAR_CELLS));
   }
   return bars;
+}
+
+/** Up to where a source has read without a gap over the last day; for one that stopped earlier, where its reading ended. */
+async function readUpTo(journal: Journal, source: string, terminal: Terminal): Promise<bigint | null> {
+  const recent = coveredUpTo(await coverageOf(journal, source, terminal));
+  if (recent !== null) return recent;
+  const ever = await journal.coverage(source, { ...lastDay(terminal), startNs: 0n });
+  return ever.at(-1)?.endNs ?? null;
 }
 
 function coverageOf(

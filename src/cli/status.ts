@@ -51,7 +51,7 @@ export async function status(options: StatusOptions, terminal: Terminal): Promis
       coverage_bars: Object.fromEntries(bars),
     });
   } else for (const line of statusLines(picture, terminal.out)) terminal.out.write(`${line}\n`);
-  return EXIT.done;
+  return picture.document.ready.ok ? EXIT.done : EXIT.failed;
 }
 
 async function watch(config: Config, terminal: Terminal): Promise<number> {

@@ -1,5 +1,6 @@
 import type { Window } from '../model/event.ts';
 import { formatTime } from '../model/time.ts';
+import { standingOf } from '../pipeline/verify.ts';
 import type {
   ChangedEvent,
   NamedEvent,
@@ -27,7 +28,9 @@ export function verifyDocument(
 ): object {
   const { chain, range } = result;
   return {
-    complete: result.reasons.length === 0,
+    verdict: result.verdict,
+    summary: result.summary,
+    complete: result.verdict === 'complete',
     reasons: result.reasons,
     ...times(range),
     started_at: new Date(result.startedMs).toISOString(),
@@ -73,6 +76,7 @@ function sourceDocument(proof: SourceProof): object {
     pending: proof.buckets.reduce((sum, { pending }) => sum + pending, 0),
     left_out_by_filters: proof.leftOut,
     pruned: proof.pruned,
+    unreadable: proof.unreadable,
     not_agreed: proof.unsure.map(times),
     coverage: proof.coverage.map((span) => ({
       ...times(span),
@@ -89,6 +93,7 @@ function sourceDocument(proof: SourceProof): object {
 }
 
 function sinkDocument(proof: SinkProof): object {
+  const standing = standingOf(proof);
   return {
     name: proof.name,
     delivery: proof.delivery,
@@ -98,7 +103,14 @@ function sinkDocument(proof: SinkProof): object {
     found: proof.canBeAsked ? proof.found : null,
     missing: listed(proof.missing, eventDocument),
     repeated: listed(proof.repeated, (event) => ({ ...eventDocument(event), copies: event.copies })),
-    dead_letters: proof.deadLetters,
+    waiting: standing.waiting,
+    held: standing.held,
+    waits_for: standing.waitsFor,
+    dead_letters: standing.deadLetters,
+    pruned_before_delivery: standing.prunedBeforeDelivery,
+    too_old: standing.tooOld,
+    unconfirmed: standing.unconfirmed,
+    discarded: proof.discarded,
     filtered: proof.filtered,
     pending: proof.pending,
     pruned: proof.pruned,

@@ -6,13 +6,20 @@ import type {
   SourceProof,
   VerifyResult,
 } from '../pipeline/verify/result.ts';
-import { pendingIn } from '../pipeline/verify.ts';
+import { undeliveredClause } from '../pipeline/verdict.ts';
+import { pendingIn, standingOf } from '../pipeline/verify.ts';
 import { count, markOf, shown } from './report.ts';
 import type { Mark } from './report.ts';
 import type { Output } from './terminal.ts';
 
 /** Names printed of each kind; all of them are in --json and --report. */
 const SHOWN_NAMES = 20;
+
+const MARKS: Readonly<Record<VerifyResult['verdict'], Mark>> = {
+  complete: 'ok',
+  undelivered: 'warn',
+  incomplete: 'fail',
+};
 
 /** The result as lines for a person: the verdict last, where the eye is. */
 export function verifyText(result: VerifyResult, out: Output): string[] {
@@ -49,7 +56,12 @@ function sourceLines(proof: SourceProof, line: Line): string[] {
     ...remark(proof.expired, 'gone on the Platform, older than the audit horizon'),
     ...remark(proof.explained, 'gone on the Platform, and acknowledged'),
     ...remark(proof.leftOut, "left out by the source's filters"),
-    ...remark(proof.pruned, 'pruned from the journal after delivery; their ids are known'),
+    ...remark(proof.pruned, 'pruned from the journal; their ids are known'),
+    ...(proof.unreadable === 0
+      ? []
+      : [
+          `      ${count(proof.unreadable, 'item')} that cannot be read as events: dead letters of the source`,
+        ]),
     ...(proof.unread.length === 0
       ? []
       : [
@@ -73,41 +85,37 @@ function journalLines({ chain }: VerifyResult, line: Line): string[] {
 }
 
 function sinkLines(proof: SinkProof, line: Line): string[] {
-  const explained = [
-    ...remark(proof.deadLetters, 'dead letters'),
-    ...remark(proof.filtered, "left out by the sink's where"),
-    ...remark(proof.pending, 'not delivered yet: the sink is behind, they are on their way'),
-  ];
-  if (!proof.canBeAsked) {
-    const what = `sink ${proof.name} cannot be asked what it holds (${proof.delivery}): ${count(proof.expected, 'event')} handed over`;
-    return [line('warn', what), ...explained];
-  }
-  const good = proof.failure === null && proof.missing.total === 0;
+  const standing = standingOf(proof);
+  const short = undeliveredClause(standing);
+  const mark: Mark = proof.missing.total > 0 ? 'fail' : short.length > 0 || !proof.canBeAsked ? 'warn' : 'ok';
+  const due = proof.expected + standing.waiting + standing.deadLetters + standing.prunedBeforeDelivery;
+  const what = proof.canBeAsked
+    ? `holds ${proof.found.toLocaleString('en-US')} of ${count(due, 'event')}`
+    : `cannot be asked what it holds (${proof.delivery}): ${proof.expected.toLocaleString('en-US')} of ${count(due, 'event')} handed over`;
   return [
-    line(
-      good ? 'ok' : 'fail',
-      `sink ${proof.name}: holds ${proof.found.toLocaleString('en-US')} of ${count(proof.expected, 'event')}`,
-    ),
-    ...(proof.failure === null
-      ? []
-      : [`      could not be asked about all of it: ${shown(proof.failure, 600)}`]),
+    line(mark, `sink ${proof.name}${proof.canBeAsked ? ':' : ''} ${what}`),
+    ...short.map((clause) => `      ${shown(clause, 800)}`),
     ...names('missing at the receiver', proof.missing),
     ...names('there more than once', proof.repeated),
-    ...explained,
+    ...remark(proof.discarded, 'whose dead letters somebody discarded'),
+    ...remark(proof.filtered, "left out by the sink's where"),
+    ...remark(proof.pending, 'appended while this ran: too young to be judged'),
     ...remark(
       proof.pruned,
-      `pruned from the journal; the receiver holds ${proof.prunedFound.toLocaleString('en-US')} of them`,
+      proof.canBeAsked
+        ? `pruned from the journal; the receiver holds ${proof.prunedFound.toLocaleString('en-US')} of them`
+        : 'pruned from the journal',
     ),
   ];
 }
 
 function verdict(result: VerifyResult, line: Line): string[] {
   const pending = pendingIn(result);
-  const young = pending === 0 ? '' : ` (${count(pending, 'event')} too young to judge)`;
-  if (result.reasons.length === 0) return [line('ok', `complete${young}`)];
+  const young = pending === 0 ? '' : ` ${count(pending, 'event')} too young to judge.`;
+  const reasons = result.reasons.length > 1 ? result.reasons : []; // the summary has told a single one
   return [
-    line('fail', `not complete${young}`),
-    ...result.reasons.map((reason) => `      ${shown(reason, 800)}`),
+    line(MARKS[result.verdict], `${shown(result.summary, 2_000)}${young}`),
+    ...reasons.map((reason) => `      ${shown(reason, 800)}`),
   ];
 }
 

@@ -5,12 +5,12 @@ import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
 
 import type { Config } from '../config/config.ts';
-import { describe, ForwardError } from '../model/errors.ts';
+import { describe, ForwardError, oneLine } from '../model/errors.ts';
 import type { Window } from '../model/event.ts';
 import { createPrepare } from '../pipeline/prepare.ts';
 import { repairsFor, verify } from '../pipeline/verify.ts';
 import type { VerifyContext } from '../pipeline/verify.ts';
-import type { VerifyResult } from '../pipeline/verify/result.ts';
+import type { VerifyResult, Waits } from '../pipeline/verify/result.ts';
 import type { BuiltParts } from './build-parts.ts';
 import { carryOut } from './carry-out.ts';
 import { EXIT } from './exit.ts';
@@ -24,6 +24,7 @@ import { reportPage } from './report-html.ts';
 import { withConfig, writeJson } from './report.ts';
 import type { ReportOptions } from './report.ts';
 import { openConfig, withJournal, withParts } from './session.ts';
+import { askDaemon } from './status-reader.ts';
 import { processTerminal } from './terminal.ts';
 import type { Terminal } from './terminal.ts';
 import { verifyDocument } from './verify-document.ts';
@@ -40,6 +41,7 @@ export interface VerifyOptions extends ReportOptions, RangeOptions {
 
 /** A part that fails longer than this leaves the proof open. Milliseconds. */
 const PATIENCE_MS = 120_000;
+const REASON_MOST = 200;
 
 /** `auditferry verify`: Platform against journal against sinks, for a range. */
 export function registerVerify(program: Command): void {
@@ -75,7 +77,7 @@ export async function verifyCommand(options: VerifyOptions, terminal: Terminal):
     const lines = [...repairs.map((done) => `repaired: ${done}`), ...verifyText(result, terminal.out)];
     terminal.out.write(`${lines.join('\n')}\n`);
   }
-  return result.reasons.length === 0 ? EXIT.done : EXIT.incomplete;
+  return result.verdict === 'complete' ? EXIT.done : EXIT.incomplete;
 }
 
 /** Beside a running daemon or alone: the journal is opened as a guest, and nothing is written to it. */
@@ -85,19 +87,36 @@ function verifyOnce(
   range: Window,
   terminal: Terminal,
 ): Promise<VerifyResult> {
-  return withJournal(config, terminal, (journal) =>
-    withParts(config, terminal, (parts) => {
+  return withJournal(config, terminal, async (journal) => {
+    const waits = await askWaits(config, journal.installationId, terminal);
+    return withParts(config, terminal, (parts) => {
       const context: VerifyContext = {
         journal,
         ...chosen(parts, options),
+        waits,
         deep: options.deep === true,
         clock: terminal.clock,
         log: openLog(config.log, terminal.err),
         patienceMs: PATIENCE_MS,
       };
       return verify(context, range, terminal.signal);
-    }),
-  );
+    });
+  });
+}
+
+/** Why sinks wait only the running daemon knows; where it does not say, they wait without a reason. */
+async function askWaits(
+  config: Config,
+  installationId: string,
+  terminal: Terminal,
+): Promise<ReadonlyMap<string, Waits>> {
+  const answer = await askDaemon(config, terminal);
+  const waits = new Map<string, Waits>();
+  if (answer instanceof ForwardError || answer.installation_id !== installationId) return waits;
+  for (const { name, state, reason } of answer.sinks) {
+    if (reason !== null) waits.set(name, { held: state === 'held', reason: oneLine(reason, REASON_MOST) });
+  }
+  return waits;
 }
 
 function chosen(parts: BuiltParts, options: VerifyOptions): Pick<VerifyContext, 'sources' | 'sinks'> {

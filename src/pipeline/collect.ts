@@ -5,6 +5,8 @@ import type { Log } from '../model/log.ts';
 import { span } from '../model/trace.ts';
 import { formatTime, nsToMs } from '../model/time.ts';
 import type { Harvest, Source, Trouble } from '../sources/source.ts';
+import { createProgress } from './progress.ts';
+import type { Progress } from './progress.ts';
 import { createReadingGuard } from './reading-guard.ts';
 import type { ReadingGuard } from './reading-guard.ts';
 import { describeRevisions } from './revisions.ts';
@@ -14,7 +16,7 @@ import { untilNextPollMs } from './schedule.ts';
 import type { PollSchedule } from './schedule.ts';
 import { createStanding } from './standing.ts';
 import type { Standing } from './standing.ts';
-import { enterState } from './status.ts';
+import { enterState, turned } from './status.ts';
 import type { SourceStatus } from './status.ts';
 
 export interface CollectContext {
@@ -52,6 +54,7 @@ export async function collect(context: CollectContext, signal: AbortSignal): Pro
   );
   const guard = createReadingGuard(context.name, context.journal);
   const standing = createStanding(context.name, context.journal, context.log);
+  const progress = createProgress(status, source, clock);
   let failures = 0;
   let troubledMs: number | null = null;
   try {
@@ -59,8 +62,10 @@ export async function collect(context: CollectContext, signal: AbortSignal): Pro
       try {
         signal.throwIfAborted();
         await waitForSpace(context, signal);
-        enterState(status, 'working', clock.now());
-        await span('poll', { source: context.name }, () => pollOnce(context, guard, standing, signal));
+        progress.begin();
+        await span('poll', { source: context.name }, () =>
+          pollOnce(context, guard, standing, progress, signal),
+        );
         faults.recovered();
         failures = 0;
         enterState(status, 'idle', clock.now());
@@ -115,17 +120,19 @@ async function pollOnce(
   context: CollectContext,
   guard: ReadingGuard,
   standing: Standing,
+  progress: Progress,
   signal: AbortSignal,
 ): Promise<void> {
   const { source, journal, name, clock, log, status } = context;
-  const progress = await journal.progress(name);
+  const saved = await journal.progress(name);
   let appended = 0;
   let spokenMs = clock.monotonic();
   let spokenAppended = 0;
-  for await (const harvest of source.poll(journal.held(name), progress, signal)) {
+  for await (const harvest of source.poll(journal.held(name), saved, signal)) {
     await guard.assertReadable(harvest);
     const result = await journal.append(name, harvest, context.beside);
     count(status, harvest, result, clock.now());
+    progress.committed(result.appended);
     await noteRevisions(context, result);
     await standing.settle(source.state().standing ?? []);
     for (const finding of harvest.findings) log.warn({ finding: finding.kind }, finding.summary);
@@ -156,11 +163,12 @@ async function pollOnce(
   await standing.settle(source.state().standing ?? []);
   status.polls += 1;
   status.lastPollMs = clock.now();
+  progress.finished();
   if (appended > 0) log.info({ events: appended }, 'read new events');
 }
 
 function count(status: SourceStatus, harvest: Harvest, result: Appended, nowMs: number): void {
-  status.turnedMs = nowMs;
+  turned(status, nowMs);
   status.appended += result.appended;
   status.repeated += result.repeated;
   status.filtered += result.filtered;

@@ -63,6 +63,7 @@ export async function deliver(context: DeliverContext, signal: AbortSignal): Pro
     tellPruned(context, beginning);
     let position = beginning.seq;
     status.cursor = position;
+    status.progressedMs = clock.monotonic();
     const takeTurns = turns(context, either);
     for (;;) {
       either.throwIfAborted();
@@ -76,6 +77,7 @@ export async function deliver(context: DeliverContext, signal: AbortSignal): Pro
       if (flights.length === 0) {
         if (context.halting()) return;
         enterState(status, 'idle', clock.now());
+        status.progressedMs = clock.monotonic();
         if (context.finishing() && (await isDrained(context, position, either))) return;
         await waitForEvents(context, position, IDLE_MS, either);
         continue;
@@ -219,6 +221,7 @@ async function settlePrefix(context: DeliverContext, flights: Flight[], signal: 
   status.cursor = upTo;
   status.rejected += rejected.length;
   status.lastDeliveredMs = clock.now();
+  status.progressedMs = clock.monotonic();
 }
 
 /** Moves the cursor. What was sent is sent: while the disk is full only the commit is repeated, never the sending. */

@@ -9,7 +9,7 @@ import type { Pass } from './gate.ts';
 import { createMassGuard } from './mass-guard.ts';
 import { backoffFor, createFaultLog, waitMs } from './retry.ts';
 import type { FaultLog } from './retry.ts';
-import { enterFault, enterState } from './status.ts';
+import { enterLane, faultState } from './status.ts';
 import type { SinkStatus } from './status.ts';
 
 /** An item that its receiver will never take. */
@@ -89,21 +89,21 @@ export function createOutlet(options: OutletOptions): Outlet {
     return { fates: again, hold };
   }
 
-  async function failed(pass: Pass, error: ForwardError, signal: AbortSignal): Promise<void> {
+  async function failed(pass: Pass, error: ForwardError, lane: object, signal: AbortSignal): Promise<void> {
     const held = error.kind === 'denied';
     const wait = pass.failed((failures) =>
       waitMs(backoffFor(error.kind), failures, error.retryAfterMs, clock.random()),
     );
-    report(error, wait, held, faults);
+    report(error, wait, held, lane, faults);
     if (options.patienceMs !== null && faults.failingForMs() + wait > options.patienceMs) throw error;
     if (held) await probeSecret(wait, signal);
   }
 
-  function report(error: ForwardError, wait: number, held: boolean, said: FaultLog): void {
+  function report(error: ForwardError, wait: number, held: boolean, lane: object, said: FaultLog): void {
     said.failed(error, wait);
     status.retries[held ? 'denied' : 'transient'] += 1;
     if (error.ambiguous) status.possibleRepeats += 1;
-    enterFault(status, error, clock.now(), wait);
+    enterLane(status, lane, ...faultState(error, clock.now(), wait));
   }
 
   /** During a hold the secret is looked at now and then: a replaced one ends the hold at once, and so does another lane's success. */
@@ -130,6 +130,20 @@ export function createOutlet(options: OutletOptions): Outlet {
     signal: AbortSignal,
     { refusedBefore } = { refusedBefore: false },
   ): Promise<readonly Refusal[]> {
+    const lane = {};
+    try {
+      return await settleAll(items, signal, lane, refusedBefore);
+    } finally {
+      enterLane(status, lane, 'working', clock.now());
+    }
+  }
+
+  async function settleAll(
+    items: readonly Item[],
+    signal: AbortSignal,
+    lane: object,
+    refusedBefore: boolean,
+  ): Promise<readonly Refusal[]> {
     let pending = items;
     const refusals: Refusal[] = [];
     for (let attempts = 1; pending.length > 0; attempts += 1) {
@@ -142,20 +156,19 @@ export function createOutlet(options: OutletOptions): Outlet {
         throw error;
       }
       if (result instanceof ForwardError) {
-        await failed(pass, result, signal);
+        await failed(pass, result, lane, signal);
         continue;
       }
       accept(result);
       const { fates, hold } = refusedBefore ? { fates: result.fates, hold: null } : judged(result);
       const left = sortFates(pending, fates, attempts, refusals, status);
-      if (left.length > 0) await failed(pass, hold ?? retryError(result, left), signal);
+      if (left.length > 0) await failed(pass, hold ?? retryError(result, left), lane, signal);
       else {
         pass.succeeded();
         faults.recovered();
       }
       pending = left.map(({ item }) => item);
     }
-    enterState(status, 'working', clock.now());
     status.batches += 1;
     return refusals;
   }

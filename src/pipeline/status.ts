@@ -5,9 +5,16 @@ import type { DeliveryClass } from '../sinks/sink.ts';
 export type LoopState =
   'starting' | 'idle' | 'working' | 'retrying' | 'held' | 'waiting_for_space' | 'stopped';
 
+/** Why a loop or one of its lanes waits. */
+interface Why {
+  readonly reason: string;
+  readonly hint?: string | undefined;
+  readonly nextTryMs?: number;
+}
+
 export interface LoopStatus {
   state: LoopState;
-  /** Why it is retrying, held or waiting: one sentence. */
+  /** Why it is retrying, held or waiting: one sentence. It stays through the next try, until something is read or settled. */
   reason: string | null;
   hint: string | null;
   /** When the state began, and when the next try is due. Milliseconds since 1970. */
@@ -15,6 +22,13 @@ export interface LoopStatus {
   nextTryMs: number | null;
   /** Last time the loop went round, whatever came of it: what the watchdog looks at. */
   turnedMs: number;
+  /**
+   * Last time something was read or settled, or there was nothing to do: what readiness looks at. On the monotonic clock,
+   * so that a wall clock that is set back hides nothing. Null until the loop begins.
+   */
+  progressedMs: number | null;
+  /** Lanes that wait, each with its state: the worst of them is the loop's. */
+  readonly lanes: Map<object, { readonly state: LoopState; readonly why: Why | null }>;
   retries: { transient: number; denied: number };
   heldMs: number;
 }
@@ -33,6 +47,8 @@ export interface SourceStatus extends LoopStatus {
   revised: number;
   findings: number;
   lastPollMs: number | null;
+  /** The last poll that left nothing open: when it ended, on the monotonic clock, and up to where everything was read. */
+  caughtUp: { readonly atMs: number; readonly upToNs: bigint | null } | null;
   /** created_at to first seen, of the newest events, milliseconds. */
   visibilityLagMs: number | null;
 }
@@ -82,6 +98,8 @@ export function loopStatus(nowMs: number): LoopStatus {
     sinceMs: nowMs,
     nextTryMs: null,
     turnedMs: nowMs,
+    progressedMs: null,
+    lanes: new Map(),
     retries: { transient: 0, denied: 0 },
     heldMs: 0,
   };
@@ -111,7 +129,8 @@ const SINK_COUNTERS = {
 };
 
 export function sourceStatus(name: string, nowMs: number): SourceStatus {
-  return { name, ...loopStatus(nowMs), ...SOURCE_COUNTERS, lastPollMs: null, visibilityLagMs: null };
+  const last = { lastPollMs: null, caughtUp: null, visibilityLagMs: null };
+  return { name, ...loopStatus(nowMs), ...SOURCE_COUNTERS, ...last };
 }
 
 export function sinkStatus(name: string, delivery: DeliveryClass, nowMs: number): SinkStatus {
@@ -149,29 +168,63 @@ function add<Counter extends string>(
   status.retries.denied += earlier.retries.denied;
 }
 
-/** Moves a loop into a state. `why` belongs to states that wait for something to get better. */
+/** How much a state asks for attention: the greatest is the one to show. */
+const WEIGHTS: Readonly<Record<LoopState, number>> = {
+  stopped: 3,
+  held: 2,
+  retrying: 1,
+  waiting_for_space: 1,
+  starting: 0,
+  idle: 0,
+  working: 0,
+};
+
+/** Moves a loop into a state. `why` belongs to states that wait for something to get better. A lane that waits stays shown. */
 export function enterState(
   status: LoopStatus,
   state: LoopState,
   nowMs: number,
-  why: {
-    readonly reason: string;
-    readonly hint?: string | undefined;
-    readonly nextTryMs?: number;
-  } | null = null,
+  why: Why | null = null,
 ): void {
-  if (status.state === 'held') status.heldMs += Math.max(nowMs - status.turnedMs, 0);
-  status.turnedMs = nowMs;
-  if (status.state !== state) status.sinceMs = nowMs;
-  status.state = state;
-  status.reason = why?.reason ?? null;
-  status.hint = why?.hint ?? null;
-  status.nextTryMs = why?.nextTryMs ?? null;
+  if (state === 'stopped') status.lanes.clear();
+  let worst = { state, why };
+  for (const lane of status.lanes.values()) if (WEIGHTS[lane.state] > WEIGHTS[worst.state]) worst = lane;
+  turned(status, nowMs);
+  if (status.state !== worst.state) status.sinceMs = nowMs;
+  status.state = worst.state;
+  status.reason = worst.why?.reason ?? null;
+  status.hint = worst.why?.hint ?? null;
+  status.nextTryMs = worst.why?.nextTryMs ?? null;
 }
 
-/** A loop that failed and tries again after `waitMs`: held when nothing will change by itself soon. */
+/** The same for one of several lanes: that another one works says nothing about this one. */
+export function enterLane(
+  status: LoopStatus,
+  lane: object,
+  state: 'working' | 'retrying' | 'held',
+  nowMs: number,
+  why: Why | null = null,
+): void {
+  if (state === 'working') status.lanes.delete(lane);
+  else status.lanes.set(lane, { state, why });
+  enterState(status, 'working', nowMs);
+}
+
+/** The loop goes round; time in a hold is counted. */
+export function turned(status: LoopStatus, nowMs: number): void {
+  if (status.state === 'held') status.heldMs += Math.max(nowMs - status.turnedMs, 0);
+  status.turnedMs = nowMs;
+}
+
+/** The state of a loop or lane that failed and tries again after `waitMs`: held when nothing will change by itself soon. */
+export function faultState(
+  { kind, message: reason, hint }: ForwardError,
+  nowMs: number,
+  waitMs: number,
+): ['held' | 'retrying', number, Why] {
+  return [kind === 'denied' ? 'held' : 'retrying', nowMs, { reason, hint, nextTryMs: nowMs + waitMs }];
+}
+
 export function enterFault(status: LoopStatus, error: ForwardError, nowMs: number, waitMs: number): void {
-  const { message: reason, hint } = error;
-  const state = error.kind === 'denied' ? 'held' : 'retrying';
-  enterState(status, state, nowMs, { reason, hint, nextTryMs: nowMs + waitMs });
+  enterState(status, ...faultState(error, nowMs, waitMs));
 }

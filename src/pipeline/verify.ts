@@ -1,16 +1,18 @@
-import type { ChainReport, Journal, StoredFinding } from '../checkpoint/journal.ts';
+import type { ChainReport, FindingCount, Journal } from '../checkpoint/journal.ts';
 import type { Json, Window } from '../model/event.ts';
 import { msToNs } from '../model/time.ts';
 import type { Sink } from '../sinks/sink.ts';
 import type { Source } from '../sources/source.ts';
+import { COUNTED_APART, findingClause, unreadableClause } from './open-findings.ts';
 import type { Patience } from './patience.ts';
 import type { Prepare } from './prepare.ts';
 import { pollEveryMs } from './schedule.ts';
 import type { PollSchedule } from './schedule.ts';
-import { overlaps } from './verify/buckets.ts';
+import { counted, events, NO_SHORTFALL, verdictOf } from './verdict.ts';
+import type { Evidence, SinkStanding } from './verdict.ts';
 import { provePlatform } from './verify/platform.ts';
-import { proveReceiver } from './verify/receiver.ts';
-import type { SinkProof, SourceProof, VerifyResult } from './verify/result.ts';
+import { ASK_AGAIN_MS, proveReceiver } from './verify/receiver.ts';
+import type { SinkProof, SourceProof, VerifyResult, Waits } from './verify/result.ts';
 
 export interface VerifyContext extends Patience {
   /** A guest's will do: nothing is written. */
@@ -20,6 +22,8 @@ export interface VerifyContext extends Patience {
     { readonly source: Source; readonly schedule: PollSchedule; readonly auditHorizonMs: number }
   >;
   readonly sinks: ReadonlyMap<string, { readonly sink: Sink; readonly prepare: Prepare }>;
+  /** Sinks that a running daemon says are waiting, and why; empty when nobody could be asked. */
+  readonly waits?: ReadonlyMap<string, Waits>;
   /** Read and compare every event, also where the counts agree. */
   readonly deep: boolean;
 }
@@ -27,8 +31,6 @@ export interface VerifyContext extends Patience {
 /** An event may take this much longer than a poll and the overlap until it is in the journal. */
 const GRACE_MS = 300_000;
 const FINDINGS_LIMIT = 10_000;
-/** Nothing is missing by them: the Platform joins the user into an event when it is read, events that share an id are all kept, and counts that lie are not used. */
-const HARMLESS_FINDINGS = new Set(['user_changed', 'shared_id', 'counts_not_credible']);
 
 /**
  * Compares Platform, journal and receivers over a range and names every event that is missing, gone, altered or repeated.
@@ -41,8 +43,8 @@ export async function verify(
 ): Promise<VerifyResult> {
   const { journal, clock } = context;
   const startedMs = clock.now();
+  const { headSeq } = await journal.size();
   const chain = await journal.verifyChain(signal);
-  const noted = await journal.findings({ unacknowledgedOnly: false, limit: FINDINGS_LIMIT });
   const sources: SourceProof[] = [];
   for (const [name, { source, schedule, auditHorizonMs }] of context.sources) {
     const settlingMs = source.state().overlapMs + pollEveryMs(schedule, clock) + GRACE_MS;
@@ -52,17 +54,26 @@ export async function verify(
       source,
       youngNs: msToNs(startedMs - settlingMs),
       horizonNs: msToNs(startedMs - auditHorizonMs),
-      explained: acknowledgedGone(noted, name),
+      explained: await acknowledgedGone(journal, name, range),
     };
     sources.push(await provePlatform(its, range, signal));
   }
+  await letSettle(context, headSeq, signal);
   const sinks: SinkProof[] = [];
   for (const [name, part] of context.sinks) {
-    const its = { ...context, ...part, name, sources: [...context.sources.keys()] };
+    const waits = context.waits?.get(name) ?? null;
+    const its = { ...context, ...part, name, sources: [...context.sources.keys()], headSeq, waits };
     sinks.push(await proveReceiver(its, range, signal));
   }
-  const findings = noted.filter((finding) => isOpen(finding, range, context.sources));
+  const about = {
+    unacknowledgedOnly: true,
+    owners: [...context.sources.keys(), ...context.sinks.keys()],
+    exceptKinds: COUNTED_APART,
+    about: range,
+  };
+  const counts = await journal.findingCounts(about);
   return {
+    ...verdictOf(evidence(chain, sources, counts, sinks)),
     range,
     startedMs,
     finishedMs: clock.now(),
@@ -71,29 +82,68 @@ export async function verify(
     chain,
     sources,
     sinks,
-    findings,
-    reasons: [
-      ...chainReasons(chain),
-      ...sources.flatMap(sourceReasons),
-      ...findingReasons(findings),
-      ...sinks.flatMap(sinkReasons),
-    ],
+    findings: await journal.findings({ ...about, limit: FINDINGS_LIMIT }),
   };
 }
 
-/** Windows about which an operator has accepted that the Platform has fewer events than we hold. */
-function acknowledgedGone(findings: readonly StoredFinding[], source: string): Window[] {
-  return findings.flatMap((finding) =>
-    finding.source === source && finding.kind === 'fewer_on_server' && finding.acknowledgedAt !== null
-      ? (finding.window ?? [])
-      : [],
-  );
+/** What a running daemon has at hand is on its way, and no reason for a verdict: it gets the time of one batch. */
+async function letSettle(
+  { journal, sinks, clock }: VerifyContext,
+  headSeq: bigint,
+  signal: AbortSignal,
+): Promise<void> {
+  const cursors = await Promise.all([...sinks.keys()].map((name) => journal.cursor(name)));
+  if (cursors.some((cursor) => cursor < headSeq)) await clock.sleep(ASK_AGAIN_MS, signal);
 }
 
-/** A finding that names no time may be about any. */
-function isOpen(finding: StoredFinding, range: Window, sources: ReadonlyMap<string, unknown>): boolean {
-  if (finding.acknowledgedAt !== null || !sources.has(finding.source)) return false;
-  return finding.window === undefined || overlaps(finding.window, range);
+/** Windows about which an operator has accepted that the Platform has fewer events than we hold. */
+async function acknowledgedGone(journal: Journal, source: string, range: Window): Promise<Window[]> {
+  const found = await journal.findings({
+    unacknowledgedOnly: false,
+    owners: [source],
+    kinds: ['fewer_on_server'],
+    about: range,
+    limit: FINDINGS_LIMIT,
+  });
+  return found.flatMap(({ acknowledgedAt, window }) => (acknowledgedAt === null ? [] : (window ?? [])));
+}
+
+function evidence(
+  chain: ChainReport,
+  sources: readonly SourceProof[],
+  findings: readonly FindingCount[],
+  sinks: readonly SinkProof[],
+): Evidence {
+  const known = sources.flatMap(({ buckets }) => buckets).reduce((sum, { journal: its }) => sum + its, 0);
+  const silent = sinks.filter(({ canBeAsked }) => !canBeAsked).map(({ name }) => name);
+  const but = silent.length === 0 ? '' : `; what ${silent.join(', ')} did with them cannot be asked`;
+  return {
+    lacks: [
+      ...chainReasons(chain),
+      ...sources.flatMap(sourceReasons),
+      ...findingClause(findings, ' about this range'),
+    ],
+    sinks: sinks.map(standingOf),
+    journal: 'The journal has everything.',
+    complete: `${events(known)} known to the journal: the Platform, the journal and every sink agree${but}`,
+  };
+}
+
+/** A proof in the words of the verdict. */
+export function standingOf(proof: SinkProof): SinkStanding {
+  const { name, waiting, waits, deadLetters, prunedBeforeDelivery, failure } = proof;
+  return {
+    ...NO_SHORTFALL,
+    name,
+    waiting,
+    held: waits?.held === true ? waiting : 0,
+    deadLetters,
+    prunedBeforeDelivery,
+    missing: proof.missing.total,
+    unconfirmed: failure === null ? 0 : proof.expected - proof.found - proof.missing.total,
+    waitsFor: waits?.reason ?? null,
+    unasked: failure,
+  };
 }
 
 function chainReasons({ intact, faults }: ChainReport): string[] {
@@ -118,33 +168,14 @@ function sourceReasons(proof: SourceProof): string[] {
     ...(proof.unsure.length === 0
       ? []
       : [
-          `${at}: ${proof.unsure.length} windows that the Platform does not show to agreement with its own count`,
+          `${at}: ${counted(proof.unsure.length, 'window')} that the Platform does not show to agreement with its own count`,
         ]),
-  ];
-}
-
-function findingReasons(findings: readonly StoredFinding[]): string[] {
-  const open = findings.filter((finding) => !HARMLESS_FINDINGS.has(finding.kind));
-  return open.length === 0 ? [] : [`${open.length} findings about this range that nobody has acknowledged`];
-}
-
-/** Copies are no fault where delivery is at least once; they are counted and named all the same. */
-function sinkReasons(proof: SinkProof): string[] {
-  const at = `sink ${proof.name}`;
-  return [
-    ...(proof.failure === null
-      ? []
-      : [`${at}: the receiver could not be asked about all of it: ${proof.failure}`]),
-    ...few(proof.missing.total, `${at}: missing at the receiver`),
+    ...unreadableClause(proof.unreadable).map((clause) => `${at}: ${clause}`),
   ];
 }
 
 function few(count: number, what: string): string[] {
   return count === 0 ? [] : [`${what}: ${events(count)}`];
-}
-
-function events(count: number): string {
-  return `${count} ${count === 1 ? 'event' : 'events'}`;
 }
 
 /** A job that fixes a part of what a verification found: see jobs.ts for kinds and parameters. */

@@ -2,16 +2,17 @@ import { describe, expect, it } from 'vitest';
 
 import { liveness, readiness, STUCK_IDLE_MS, STUCK_WORKING_MS } from '../../src/admin/health.ts';
 import type { Health } from '../../src/admin/health.ts';
+import { READINESS_LIMITS } from '../../src/admin/options.ts';
+import { survey } from '../../src/admin/survey.ts';
 import { msToNs } from '../../src/model/time.ts';
 import { enterState } from '../../src/pipeline/status.ts';
-import { createRoom, START_MS } from './room.ts';
+import { aFinding, aLetter, anEvent, createRoom, START_MS } from './room.ts';
 import type { Room } from './room.ts';
 
 const live = (room: Room): Health => liveness(room.options.view(), room.nowMs);
 
-async function ready(room: Room): Promise<Health> {
-  const { options } = room;
-  return readiness(options.view(), await options.journal.size(), options.limits, room.nowMs);
+async function ready({ options }: Room): Promise<Health> {
+  return readiness(await survey(options), options.limits);
 }
 
 describe('liveness', () => {
@@ -52,10 +53,12 @@ describe('liveness', () => {
 });
 
 describe('readiness', () => {
+  const { stalledAfterMs } = READINESS_LIMITS;
+
   it('tells idle from broken', async () => {
     const health = await ready(createRoom());
     expect(health.ok).toBe(true);
-    expect(health.notes.map(({ text }) => text)).toContain('fresh; idle until the next poll');
+    expect(health.notes.map(({ text }) => text)).toContain('idle until the next poll');
   });
 
   it('says no while draining', async () => {
@@ -72,24 +75,67 @@ describe('readiness', () => {
     expect(reasons).toEqual([{ part: 'splunk', text: 'held: 403 invalid token', hint: 'make a new token' }]);
   });
 
-  it('bears a short failure, and not a long one', async () => {
-    const room = createRoom();
-    enterState(room.splunk, 'retrying', START_MS, { reason: 'connection refused' });
+  it.each(['working', 'retrying', 'idle'] as const)(
+    'says no of a sink that settles nothing for long, even if it says %s and began that just now',
+    async (state) => {
+      const room = createRoom();
+      room.nowMs = START_MS + stalledAfterMs;
+      room.source.progressedMs = room.elastic.progressedMs = room.nowMs;
+      enterState(room.splunk, state, room.nowMs, { reason: 'connection refused' });
+      expect((await ready(room)).ok).toBe(true);
+      room.nowMs += 1;
+      expect((await ready(room)).reasons).toMatchObject([{ part: 'splunk', text: /connection refused/ }]);
+    },
+  );
+
+  it.each([0, 7])(
+    'says no of a source that reads nothing, also with %i windows open',
+    async (openWindows) => {
+      const room = createRoom();
+      room.state = { ...room.state, openWindows };
+      room.nowMs = START_MS + 15_000 + stalledAfterMs;
+      room.splunk.progressedMs = room.elastic.progressedMs = room.nowMs;
+      enterState(room.source, 'working', room.nowMs);
+      expect((await ready(room)).ok).toBe(true);
+      room.nowMs += 1;
+      expect((await ready(room)).reasons).toMatchObject([
+        { part: 'platform', text: /nothing has moved for/ },
+      ]);
+    },
+  );
+
+  it('leaves a source that polls every hour in peace between its polls', async () => {
+    const room = createRoom({ pollEveryMs: 3_600_000 });
+    room.nowMs = START_MS + 3_600_000 + stalledAfterMs;
+    room.splunk.progressedMs = room.elastic.progressedMs = room.nowMs;
     expect((await ready(room)).ok).toBe(true);
-    room.nowMs = START_MS + room.options.limits.retryingWithinMs + 1;
-    expect((await ready(room)).reasons).toMatchObject([{ part: 'splunk' }]);
+    room.nowMs += 1;
+    expect((await ready(room)).ok).toBe(false);
   });
 
-  it('says no when the frontier is older than the schedule explains', async () => {
+  it('sees it within five minutes, also where a poll is due every two minutes only', () => {
+    expect(stalledAfterMs + 120_000).toBeLessThanOrEqual(300_000);
+  });
+
+  it('is not deceived by a wall clock that is set back', async () => {
     const room = createRoom();
-    const limit = 15_000 + room.options.limits.freshWithinMs;
-    room.state = { ...room.state, frontierNs: msToNs(START_MS - limit) };
-    expect((await ready(room)).ok).toBe(true);
-    room.state = { ...room.state, frontierNs: msToNs(START_MS - limit - 1_000) };
-    expect((await ready(room)).reasons).toMatchObject([{ part: 'platform', text: /not fresh/ }]);
-    // Old, but being read: that is catching up.
-    room.source.state = 'working';
-    expect((await ready(room)).ok).toBe(true);
+    room.nowMs = START_MS - 3_600_000;
+    room.monotonicMs = START_MS + 15_000 + stalledAfterMs + 1;
+    expect((await ready(room)).reasons.map(({ part }) => part)).toEqual(['platform', 'splunk', 'elastic']);
+  });
+
+  it('says no of windows that cannot be read for long while others are, and names a new one', async () => {
+    const room = createRoom();
+    const window = { startNs: msToNs(START_MS - 7_200_000), endNs: msToNs(START_MS - 3_600_000) };
+    const trouble = { window, reason: 'the Platform answered 500', hint: 'ask its operator' };
+    room.state = { ...room.state, troubles: [{ ...trouble, sinceMs: START_MS - 60_000 }] };
+    const young = await ready(room);
+    expect(young.ok).toBe(true);
+    const text =
+      '2026-01-02T02:00:00Z to 2026-01-02T03:00:00Z cannot be read for 1m: the Platform answered 500';
+    expect(young.notes).toContainEqual({ part: 'platform', text, hint: 'ask its operator' });
+    room.state = { ...room.state, troubles: [{ ...trouble, sinceMs: START_MS - stalledAfterMs - 1 }] };
+    expect((await ready(room)).reasons).toMatchObject([{ part: 'platform', text: /500/ }]);
   });
 
   it('says no when the journal is full', async () => {
@@ -98,12 +144,32 @@ describe('readiness', () => {
     expect((await ready(room)).reasons).toMatchObject([{ part: 'journal' }]);
   });
 
-  it('says no before the first poll, and when nothing could be read yet', async () => {
+  it('says no before the first poll, when nothing could be read yet, and of a loop that ended', async () => {
     const room = createRoom();
     room.source.state = 'starting';
     expect((await ready(room)).ok).toBe(false);
+    room.source.polls = 0;
     enterState(room.source, 'retrying', START_MS, { reason: 'no route' });
-    room.state = { ...room.state, frontierNs: null };
     expect((await ready(room)).reasons).toMatchObject([{ part: 'platform', text: /no route/ }]);
+    enterState(room.source, 'working', START_MS);
+    enterState(room.elastic, 'stopped', START_MS);
+    expect((await ready(room)).reasons).toEqual([{ part: 'elastic', text: 'stopped' }]);
+  });
+
+  it('names dead letters and findings without saying no', async () => {
+    const room = createRoom();
+    room.letters.push(
+      aLetter(1, anEvent(1, START_MS), 'refused'),
+      aLetter(2, anEvent(2, START_MS), 'refused'),
+    );
+    room.findings.push(aFinding(1, 'fewer'));
+    const { ok, notes } = await ready(room);
+    expect(ok).toBe(true);
+    expect(notes).toContainEqual({
+      part: 'splunk',
+      text: '2 dead letters',
+      hint: 'auditferry dead-letters list',
+    });
+    expect(notes).toContainEqual({ part: 'findings', text: '1 open finding', hint: 'auditferry findings' });
   });
 });

@@ -143,6 +143,7 @@ describe('metrics', () => {
       'source',
       'state',
       'type',
+      'verdict',
       'version',
     ]);
     expect(body).toContain('auditferry_dead_letters{owner="splunk"} 1\n');

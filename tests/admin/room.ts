@@ -24,14 +24,19 @@ export const API_KEY = 'cq_secret_value_0123456789';
 /** A daemon of one source and two sinks, as the listener sees it; everything in it can be changed. */
 export interface Room {
   nowMs: number;
+  /** Null: it moves with the wall clock. */
+  monotonicMs: number | null;
   readonly status: Status;
   readonly source: SourceStatus;
   readonly splunk: SinkStatus;
   readonly elastic: SinkStatus;
+  readonly pollEveryMs: number;
   state: SourceState;
   usedBytes: number;
   readonly events: AuditEvent[];
   readonly letters: DeadLetter[];
+  /** Events that left the journal before a sink had them, by sink. */
+  readonly pruned: Map<string, number>;
   readonly findings: StoredFinding[];
   coverage: StoredCoverage[];
   /** What was asked of the journal: retry, discard, acknowledge. */
@@ -44,6 +49,7 @@ export interface RoomOptions {
   readonly host?: string;
   readonly allowedHosts?: readonly string[];
   readonly now?: number;
+  readonly pollEveryMs?: number;
   readonly reload?: AdminOptions['reload'];
 }
 
@@ -56,10 +62,13 @@ export function createRoom(given: RoomOptions = {}): Room {
   status.sources.set('platform', source);
   status.sinks.set('splunk', splunk);
   status.sinks.set('elastic', elastic);
-  for (const loop of [source, splunk, elastic]) loop.state = 'idle';
+  for (const loop of [source, splunk, elastic]) Object.assign(loop, { state: 'idle', progressedMs: startMs });
   source.polls = 1;
+  source.caughtUp = { atMs: startMs, upToNs: msToNs(startMs - 4_000) };
   const room: Room = {
     nowMs: startMs,
+    monotonicMs: null,
+    pollEveryMs: given.pollEveryMs ?? 15_000,
     status,
     source,
     splunk,
@@ -77,6 +86,7 @@ export function createRoom(given: RoomOptions = {}): Room {
     usedBytes: 1_000_000,
     events: [],
     letters: [],
+    pruned: new Map(),
     findings: [],
     coverage: [],
     asked: [],
@@ -113,7 +123,7 @@ function viewOf(room: Room): AdminView {
             state: () => room.state,
             origin: () => ({ instance: 'acme.example.com', apiVersion: 'v2' as const }),
           },
-          nextPollMs: (fromMs) => fromMs + 15_000,
+          nextPollMs: (fromMs) => fromMs + room.pollEveryMs,
         },
       ],
     ]),
@@ -135,7 +145,7 @@ function viewOf(room: Room): AdminView {
 function clockOf(room: () => Room): Clock {
   return {
     now: () => room().nowMs,
-    monotonic: () => room().nowMs,
+    monotonic: () => room().monotonicMs ?? room().nowMs,
     random: () => 0.5,
     sleep: (_, signal) =>
       new Promise((_resolve, reject) => {
@@ -168,6 +178,8 @@ function journalOf(room: () => Room): Journal {
       oldestSeq: room().events[0]?.seq ?? 0n,
       headSeq: room().events.at(-1)?.seq ?? 0n,
     }),
+    deadLetters: async (filter) =>
+      room().letters.filter((letter) => filter.owner === undefined || letter.owner === filter.owner),
     glanceAtDeadLetters: async (filter, contentBytes) =>
       room()
         .letters.filter((letter) => filter.owner === undefined || letter.owner === filter.owner)
@@ -176,9 +188,13 @@ function journalOf(room: () => Room): Journal {
           content: letter.bytes.subarray(0, contentBytes),
           size: letter.bytes.length,
         })),
-    deadLetterCounts: async () => {
+    prunedUndelivered: async () => room().pruned,
+    deadLetterCounts: async (side) => {
       const counts = new Map<string, number>();
-      for (const { owner } of room().letters) counts.set(owner, (counts.get(owner) ?? 0) + 1);
+      for (const { owner, side: its } of room().letters) {
+        if (side !== undefined && side !== its) continue;
+        counts.set(owner, (counts.get(owner) ?? 0) + 1);
+      }
       return counts;
     },
     retryDeadLetters: async (filter) => {
@@ -192,7 +208,8 @@ function journalOf(room: () => Room): Journal {
       room().letters.splice(0, room().letters.length, ...kept);
       return gone;
     },
-    findings: async () => room().findings,
+    findings: async ({ kinds }) => room().findings.filter(({ kind }) => kinds?.includes(kind) ?? true),
+    findingCounts: async () => room().findings.map(({ source, kind }) => ({ source, kind, count: 1 })),
     acknowledge: async (ids, note) => {
       room().asked.push({ what: 'acknowledge', with: { ids, note } });
       return ids.length;

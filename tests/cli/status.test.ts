@@ -26,8 +26,12 @@ function heldView(unclassified: number): AdminView {
   const said = createStatus(nowMs - 3_720_000);
   const source = sourceStatus('platform', nowMs);
   enterState(source, 'idle', nowMs);
+  const monotonicMs = wallClock.monotonic();
+  source.progressedMs = monotonicMs;
+  source.caughtUp = { atMs: monotonicMs, upToNs: msToNs(nowMs - 5_000) };
   const sink = sinkStatus('archive', 'confirmed', nowMs);
   sink.cursor = 2n;
+  sink.progressedMs = monotonicMs;
   sink.unclassified = unclassified;
   enterState(sink, 'held', nowMs, {
     reason:
@@ -115,7 +119,7 @@ describe('status', () => {
   it('asks the daemon, and shows a held sink with its reason, hint and next try in 80 columns', async () => {
     const config = await daemon();
     const terminal = fakeTerminal({ columns: 80 });
-    expect(await status({ config }, terminal)).toBe(0);
+    expect(await status({ config }, terminal)).toBe(1);
     const { out } = terminal.printed;
     expect(out).toMatch(/^auditferry 0\.0\.0 {2}! running for 1h 2m, not ready/);
     expect(out).toMatch(/^! ?.*platform|^✓ platform {2}idle · read up to \d+s ago/m);
@@ -172,7 +176,10 @@ describe('status', () => {
     await status({ config }, alone);
     expect(alone.printed.out).toContain('no daemon runs on');
     expect(alone.printed.out).toMatch(/platform {2}not running · read up to \d+s ago/);
-    expect(alone.printed.out).toMatch(/not running · has everything · 1 dead letter/);
+    expect(alone.printed.out).toMatch(/not running · nothing waits · 1 dead letter/);
+    expect(alone.printed.out).toMatch(
+      /✗ incomplete: 1 finding that nobody has acknowledged \(1 gap\); sink archive:/,
+    );
     expect(alone.printed.out).toContain('#1 platform: nothing was read for a while');
   });
 

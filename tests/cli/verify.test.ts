@@ -3,6 +3,8 @@ import { DatabaseSync } from 'node:sqlite';
 
 import { describe, expect, it } from 'vitest';
 
+import type { Journal } from '../../src/checkpoint/journal.ts';
+import { status as statusCommand } from '../../src/cli/status.ts';
 import { verifyCommand } from '../../src/cli/verify.ts';
 import type { VerifyOptions } from '../../src/cli/verify.ts';
 import { carryEverything, impatient, stoppedRooms } from './carried.ts';
@@ -10,13 +12,19 @@ import { carryEverything, impatient, stoppedRooms } from './carried.ts';
 const rooms = stoppedRooms();
 
 interface Document {
-  readonly complete: boolean;
+  readonly verdict: string;
+  readonly summary: string;
   readonly reasons: readonly string[];
   readonly configuration_sha256: string;
   readonly repairs: readonly string[];
   readonly journal: { readonly faults: readonly { readonly id: string | null; readonly kind: string }[] };
   readonly sources: readonly { readonly missing: Named }[];
-  readonly sinks: readonly { readonly missing: Named; readonly can_be_asked: boolean }[];
+  readonly sinks: readonly {
+    readonly missing: Named;
+    readonly can_be_asked: boolean;
+    readonly waiting: number;
+    readonly dead_letters: number;
+  }[];
 }
 
 interface Named {
@@ -75,8 +83,65 @@ describe('verify', () => {
     expect(after.document.sources[0]?.missing.total).toBe(0);
     expect(after.document.sinks[0]?.missing.total).toBe(0);
     expect(after.code).toBe(3); // the chain stays broken: a repair is no cover-up
-    expect(after.document.reasons.every((reason) => reason.includes('of the journal'))).toBe(true);
+    // What was appended again waits for the next run: nothing delivers now.
+    expect(after.document.reasons.filter((reason) => !reason.includes('of the journal'))).toEqual([
+      'sink archive: 2 events waiting',
+    ]);
+    expect(after.document).toMatchObject({ verdict: 'incomplete', sinks: [{ waiting: 2 }, {}] });
   });
+
+  it.each([
+    [
+      'waiting',
+      (journal: Journal) => journal.settle('late', 60n, []),
+      { waiting: 60, dead_letters: 0 },
+      '60 events waiting',
+    ],
+    [
+      'refused',
+      async (journal: Journal) => {
+        const all = await journal.read(0n, { maxEvents: 999, maxBytes: 1e9 });
+        const rejected = all.slice(0, 17).map((event) => ({ event, reason: 'mapping', attempts: 1 }));
+        await journal.settle('late', all.at(-1)?.seq ?? 0n, rejected);
+      },
+      { waiting: 0, dead_letters: 17 },
+      '17 dead letters',
+    ],
+  ])(
+    'exits 3 and says undelivered in its first words when events are %s',
+    async (_name, arrange, figures, words) => {
+      const room = await carryEverything(rooms());
+      writeFileSync(
+        room.config,
+        `${readFileSync(room.config, 'utf8')}  late: { type: http, url: 'http://127.0.0.1:9/' }\n`,
+      );
+      const journal = await room.room.writer();
+      await arrange(journal);
+      await journal.close();
+      const report = room.path('report.html');
+      const { code, document } = await verified(room.config, { report });
+      expect(code).toBe(3);
+      expect(document).toMatchObject({
+        verdict: 'undelivered',
+        complete: false,
+        summary: `undelivered: sink late: ${words}. The journal has everything.`,
+      });
+      expect(document.sinks.at(-1)).toMatchObject({ name: 'late', ...figures });
+      expect(readFileSync(report, 'utf8')).toContain(
+        `<strong>✗ Undelivered</strong>\n<p>${document.summary}`,
+      );
+      const terminal = impatient();
+      await verifyCommand({ config: room.config, from: '3h', to: 'now' }, terminal);
+      expect(terminal.printed.out).toContain(`warn  ${document.summary}`);
+      const status = impatient();
+      expect(await statusCommand({ config: room.config, json: true }, status)).toBe(1); // no daemon runs
+      const told = status.json() as Document;
+      expect(told.verdict).toBe('undelivered');
+      expect(told.summary).toContain(
+        `undelivered: sink late: ${words}. The journal has everything as of the last count (`,
+      );
+    },
+  );
 
   it('writes a page that loads nothing, runs nothing, and escapes what comes from outside', async () => {
     const room = await carryEverything(rooms());
@@ -87,7 +152,7 @@ describe('verify', () => {
     const page = readFileSync(report, 'utf8');
     expect(page).toContain('&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&amp;');
     expect(page).not.toMatch(/<script|<link|<img|@import|url\(|\son\w+=/);
-    expect(page).toMatch(/✗ Not complete/);
+    expect(page).toMatch(/✗ Incomplete/);
     const { document } = await verified(room.config);
     expect(page).toContain(document.configuration_sha256);
     expect(document.configuration_sha256).toMatch(/^[0-9a-f]{64}$/);

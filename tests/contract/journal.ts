@@ -855,6 +855,43 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
       });
     });
 
+    describe('which findings are meant', () => {
+      it('is told by owner, kind and time, and they are counted however many there are', async () => {
+        const finding = (kind: string, from: number, to: number) => ({
+          kind,
+          window: seconds(from, to),
+          summary: kind,
+        });
+        await journal.addFindings('platform', [
+          finding('gap', 10, 20),
+          finding('gap', 30, 40),
+          finding('altered', 30, 30),
+        ]);
+        await journal.addFindings('splunk', [{ kind: 'gap', summary: 'of no time' }]);
+        const open = { unacknowledgedOnly: true };
+        expect(await journal.findingCounts(open)).toEqual(
+          expect.arrayContaining([
+            { source: 'platform', kind: 'gap', count: 2 },
+            { source: 'platform', kind: 'altered', count: 1 },
+            { source: 'splunk', kind: 'gap', count: 1 },
+          ]),
+        );
+        const counted = async (filter: object): Promise<number> =>
+          (await journal.findingCounts({ ...open, ...filter })).reduce((sum, { count }) => sum + count, 0);
+        expect(await counted({ owners: ['platform'] })).toBe(3);
+        expect(await counted({ owners: [] })).toBe(0);
+        expect(await counted({ kinds: ['altered'] })).toBe(1);
+        expect(await counted({ exceptKinds: ['gap'] })).toBe(1);
+        expect(await counted({ about: seconds(20, 29) })).toBe(2); // the first, and the one that names no time
+        expect(await counted({ about: seconds(21, 29) })).toBe(1);
+        const [altered] = await journal.findings({ ...open, kinds: ['altered'], limit: 5 });
+        expect(altered).toMatchObject({ source: 'platform', kind: 'altered' });
+        await journal.acknowledge([altered?.id ?? 0n], 'known');
+        expect(await counted({ kinds: ['altered'] })).toBe(0);
+        expect(await counted({ kinds: ['altered'], unacknowledgedOnly: false })).toBe(1);
+      });
+    });
+
     describe('jobs', () => {
       it('are kept in order, and a finished one stays finished', async () => {
         const first = await journal.addJob('backfill', { from: 'a' });

@@ -104,7 +104,8 @@ describe.runIf(installed())('the status page in a browser', () => {
 
   it('shows a sink that stops answering within two seconds, and its recovery', async () => {
     const { room, page } = await open({}, () => {});
-    await page.getByText('Everything that was read is delivered').waitFor();
+    const complete = page.getByText(/^complete: as of the last count/);
+    await complete.waitFor();
     enterState(room.splunk, 'held', Date.now(), {
       reason: '403 invalid token',
       hint: 'create a new token',
@@ -118,9 +119,28 @@ describe.runIf(installed())('the status page in a browser', () => {
     expect(await page.locator('#announce').textContent()).toBe('splunk is held.');
     expect(await page.title()).toBe('(!) auditferry');
     enterState(room.splunk, 'idle', Date.now());
-    await page.getByText('Everything that was read is delivered').waitFor({ timeout: SEEN_WITHIN_MS });
+    await page.locator('.verdict[data-tone="good"]').waitFor({ timeout: SEEN_WITHIN_MS });
     expect(await page.locator('#attention').isVisible()).toBe(false);
     expect(await page.locator('#announce').textContent()).toBe('splunk is idle.');
+    expect(complaints).toEqual([]);
+  });
+
+  it('begins with the verdict, which is never green while something is left', async () => {
+    const { room, page } = await open({}, (its) => {
+      its.letters.push(
+        ...Array.from({ length: 131 }, (_, id) => aLetter(id, anEvent(1, Date.now()), 'refused')),
+      );
+    });
+    const first = page.locator('main > :first-child');
+    await page.getByText(/^undelivered: sink splunk: 131 dead letters\./).waitFor();
+    expect(await first.innerText()).toMatch(/^undelivered: sink splunk: 131 dead letters\./);
+    expect(await first.getAttribute('data-tone')).toBe('warn');
+    expect(await page.locator('#verdict').innerText()).toBe('undelivered');
+    room.letters.splice(0);
+    await page.locator('.verdict[data-tone="good"]').waitFor({ timeout: SEEN_WITHIN_MS });
+    room.findings.push(aFinding(1, 'fewer'));
+    await page.getByText(/^incomplete: 1 finding/).waitFor({ timeout: SEEN_WITHIN_MS });
+    expect(await page.title()).toBe('(!) auditferry');
     expect(complaints).toEqual([]);
   });
 

@@ -21,6 +21,8 @@ interface FakeSource extends Source {
   readonly polls: { atMs: number; progress: Json | null }[];
   secretChanged: boolean;
   pending: number;
+  /** Replaces what it says of itself. */
+  said: Partial<SourceState>;
 }
 
 /** A source whose nth poll yields what it is told to; the last one stays. */
@@ -29,6 +31,7 @@ function fakeSource(...polls: readonly (() => Iterable<Harvest>)[]): FakeSource 
     polls: [],
     secretChanged: false,
     pending: 0,
+    said: {},
     async *poll(_held, progress, signal) {
       signal.throwIfAborted();
       source.polls.push({ atMs: clock.monotonic(), progress });
@@ -46,6 +49,7 @@ function fakeSource(...polls: readonly (() => Iterable<Harvest>)[]): FakeSource 
       requests: 0,
       overlapMs: 0,
       troubles: [],
+      ...source.said,
     }),
     origin: () => ({ instance: 'x', apiVersion: 'v2' }),
     refreshSecrets: () => source.secretChanged,
@@ -88,6 +92,83 @@ const failing = (error: Error) => (): Iterable<Harvest> => {
 const sized = (size: () => Partial<JournalSize>): Journal => ({
   ...stage.journal,
   size: async () => ({ ...(await stage.journal.size()), ...size() }),
+});
+
+describe('progress', () => {
+  /** Polls for twenty minutes after a good start; how long ago it then last made progress, and its status. */
+  async function afterTwentyMinutes(
+    source: FakeSource,
+    atFirst: Partial<SourceState>,
+  ): Promise<{ agoMs: number; status: SourceStatus }> {
+    Object.assign(source.said, atFirst);
+    const { status, stop, done } = run(source);
+    await elapse(clock.sleep(20 * MINUTE));
+    const agoMs = clock.monotonic() - (status.progressedMs ?? -1);
+    const seen = { ...status };
+    stop.abort(new Error('enough'));
+    await elapse(done);
+    return { agoMs, status: seen };
+  }
+
+  it('is made by a poll that finds nothing new, as long as the frontier moves', async () => {
+    const source = fakeSource(() => {
+      source.said = { frontierNs: BigInt(clock.now()) };
+      return [harvest([])];
+    });
+    const { agoMs, status } = await afterTwentyMinutes(source, {});
+    expect(agoMs).toBeLessThan(MINUTE);
+    expect(clock.monotonic() - (status.caughtUp?.atMs ?? -1)).toBeLessThan(MINUTE);
+  });
+
+  it.each([
+    ['each poll fails', failing(new ForwardError('transient', '503')), { frontierNs: 7n }],
+    ['each poll is denied', failing(new ForwardError('denied', '401')), { frontierNs: 7n }],
+    ['the frontier stands still', () => [harvest([])], { frontierNs: 7n }],
+    ['windows stay open', failing(new ForwardError('transient', '504')), { frontierNs: 7n, openWindows: 3 }],
+    [
+      'every window fails although polls end well',
+      () => [],
+      { frontierNs: 7n, troubles: [{ window: { startNs: 0n, endNs: 7n }, reason: '502', sinceMs: 0 }] },
+    ],
+  ])('is not made while %s', async (_name, poll: () => Iterable<Harvest>, said) => {
+    const source = fakeSource(() => [harvest(newEvents(1, 2))], poll);
+    const { agoMs, status } = await afterTwentyMinutes(source, said);
+    expect(agoMs).toBeGreaterThan(19 * MINUTE);
+    const left = 'openWindows' in said || 'troubles' in said;
+    expect(status.caughtUp === null).toBe(left); // with nothing left open the first poll had read everything
+    expect(source.polls.length).toBeGreaterThan(2);
+  });
+
+  it('keeps a failure shown through the next try, since it began', async () => {
+    const startMs = clock.now();
+    const source = fakeSource(failing(new ForwardError('transient', '503', { hint: 'wait' })));
+
+    const { status, stop, done } = run(source);
+    const states = new Set<string>();
+    for (let look = 0; look < 200; look += 1) {
+      await elapse(clock.sleep(SECOND));
+      states.add(`${status.state} ${status.reason ?? ''} ${status.sinceMs - startMs}`);
+    }
+    expect([...states]).toEqual(['retrying 503 0']);
+    expect(status.retries.transient).toBeGreaterThan(3);
+    stop.abort(new Error('enough'));
+    await elapse(done);
+  });
+
+  it('is made by events that are read while windows are open', async () => {
+    let number = 0;
+    const source = fakeSource(() => {
+      number += 1;
+      return [harvest([newEvent(number)])];
+    });
+    const { agoMs, status } = await afterTwentyMinutes(source, {
+      frontierNs: 7n,
+
+      troubles: [],
+    });
+    expect(agoMs).toBeLessThan(MINUTE);
+    expect(status.state).not.toBe('retrying');
+  });
 });
 
 describe('polling', () => {

@@ -81,6 +81,44 @@ function run(
   return { status, lines, done };
 }
 
+describe('progress', () => {
+  it('is made by each batch of a long backlog', async () => {
+    await append(1, 40);
+    const sink = fakeSink(async (batch) => {
+      await clock.sleep(5 * MINUTE);
+      return takeAll(batch, quiet);
+    });
+    const { status, done } = run(sink, { batch: { maxEvents: 10, maxBytes: 1e6, maxWaitMs: 0 } });
+    await elapse(clock.sleep(16 * MINUTE));
+    expect(status).toMatchObject({ state: 'working', cursor: 30n });
+    expect(clock.monotonic() - (status.progressedMs ?? -1)).toBeLessThanOrEqual(MINUTE);
+    await elapse(done);
+  });
+
+  it('is made by settling and by having nothing to do, not by trying', async () => {
+    let answers = false;
+    const sink = fakeSink((batch) => {
+      if (!answers) throw new ForwardError('transient', 'connection refused');
+      return takeAll(batch, quiet);
+    });
+    const stop = new AbortController();
+    const { status, done } = run(sink, { finishing: () => false }, stop.signal);
+    await elapse(clock.sleep(20 * MINUTE));
+    const idleMs = status.progressedMs ?? -1;
+    expect(clock.monotonic() - idleMs).toBeLessThanOrEqual(SECOND);
+    await append(1, 5);
+    await elapse(clock.sleep(20 * MINUTE));
+    expect((status.progressedMs ?? -1) - idleMs).toBeLessThanOrEqual(SECOND);
+    expect(sink.batches.length).toBeGreaterThan(10);
+    answers = true;
+    await elapse(clock.sleep(2 * MINUTE));
+    expect(status).toMatchObject({ state: 'idle', cursor: 5n });
+    expect(clock.monotonic() - (status.progressedMs ?? -1)).toBeLessThanOrEqual(SECOND);
+    stop.abort(new Error('enough'));
+    await elapse(done);
+  });
+});
+
 describe('finishing', () => {
   it('drains the journal in order and within the limits of a batch', async () => {
     await append(1, 25);

@@ -55,6 +55,25 @@ function inTurn(...answers: readonly (Answer | Error)[]): Answer {
 beforeEach(() => startSimulatedTime(0));
 afterEach(() => stopSimulatedTime());
 
+describe('several lanes', () => {
+  it('show the one that waits, whatever the others do', async () => {
+    const denied = new ForwardError('denied', '403 for this index', { hint: 'grant it' });
+    let held = true;
+    const { outlet, status } = setUp(async ({ items }) => {
+      if (held && items.length === 2) throw denied;
+      await clock.sleep(SECOND);
+      return { fates: items.map(() => DELIVERED) };
+    });
+    const good = outlet.settle(makeItems(1), quiet);
+    const bad = outlet.settle(makeItems(2), quiet);
+    await elapse(good);
+    expect(status).toMatchObject({ state: 'held', reason: '403 for this index', hint: 'grant it' });
+    held = false;
+    await elapse(bad);
+    expect(status).toMatchObject({ state: 'working', reason: null });
+  });
+});
+
 describe('a batch', () => {
   it('that is taken is settled and counted by fate', async () => {
     const { outlet, status } = setUp(() => ({ fates: [DELIVERED, { outcome: 'duplicate' }, no] }));

@@ -2,9 +2,10 @@ import { expect, it } from 'vitest';
 
 import {
   createStatus,
+  enterLane,
+  enterState,
   goOnFrom,
   loopStatus,
-  enterState,
   sinkStatus,
   sourceStatus,
 } from '../../src/pipeline/status.ts';
@@ -69,4 +70,34 @@ it('goes on over a reload: the start stays, counters grow, states are those of t
   });
   expect(status.sinks.get('new')).toMatchObject({ delivered: 0 });
   expect([...status.sources.keys()]).toEqual(['platform']);
+});
+
+it('shows the worst of its lanes, until the last of them is better', () => {
+  const status = sinkStatus('splunk', 'confirmed', 0);
+  const [denied, slow, well] = [{}, {}, {}];
+  enterLane(status, slow, 'retrying', 10, { reason: 'no answer' });
+  enterLane(status, denied, 'held', 20, { reason: '403', hint: 'a new token', nextTryMs: 90 });
+  enterLane(status, well, 'working', 30);
+  enterState(status, 'working', 40); // another batch takes off
+  expect(status).toMatchObject({
+    state: 'held',
+    sinceMs: 20,
+    reason: '403',
+    hint: 'a new token',
+    nextTryMs: 90,
+  });
+  enterLane(status, denied, 'working', 50);
+  expect(status).toMatchObject({
+    state: 'retrying',
+    sinceMs: 50,
+    reason: 'no answer',
+    hint: null,
+    heldMs: 30,
+  });
+  enterLane(status, slow, 'working', 60);
+  enterState(status, 'idle', 70);
+  expect(status).toMatchObject({ state: 'idle', reason: null });
+  enterLane(status, denied, 'held', 80, { reason: '403' });
+  enterState(status, 'stopped', 90);
+  expect(status).toMatchObject({ state: 'stopped', reason: null });
 });

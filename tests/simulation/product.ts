@@ -2,6 +2,8 @@
  * Everything of the product that the simulation runs, in one place: a sabotaged run imports this file with a query
  * (see sabotage-plugin.ts), and gets a whole product of its own with one line changed.
  */
+export { liveVerdict } from '../../src/admin/live-verdict.ts';
+export { survey } from '../../src/admin/survey.ts';
 export { openJournal } from '../../src/checkpoint/sqlite/index.ts';
 export { rawFormat } from '../../src/formats/raw.ts';
 export { createCanonicalize } from '../../src/formats/canonical.ts';

@@ -29,6 +29,7 @@ const POLL_TIME = '/src/sources/cloudquery/poll-time.ts';
 const READING_GUARD = '/src/pipeline/reading-guard.ts';
 const STANDING = '/src/pipeline/standing.ts';
 const DEAD_LETTERS = '/src/checkpoint/sqlite/deadletters.ts';
+const VERDICT = '/src/pipeline/verdict.ts';
 
 export const sabotages: readonly Sabotage[] = [
   {
@@ -440,6 +441,19 @@ export const sabotages: readonly Sabotage[] = [
     ],
     caughtBy: ['reading'],
     needs: ['poison rows'],
+  },
+  {
+    name: 'call-it-complete',
+    what: 'dead letters do not count for the verdict',
+    edits: [
+      {
+        file: VERDICT,
+        find: "deadLetters === 0 ? '' : counted(deadLetters, 'dead letter'),",
+        replace: "'',",
+      },
+    ],
+    caughtBy: ['verdict'],
+    needs: ['poison'],
   },
   {
     name: 'key-in-the-error',

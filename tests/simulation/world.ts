@@ -165,7 +165,7 @@ async function run(
     requests: 0,
     fail,
   };
-  const checkers = createCheckers(facts, product, fail);
+  const checkers = createCheckers(facts, product, () => running, fail);
   const agenda = createAgenda();
   const watch = observe(world, checkers, () => running?.daemon.status ?? null);
   let running: Running | null = null;

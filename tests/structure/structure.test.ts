@@ -46,7 +46,16 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'sinks/sink.ts',
     'sources/source.ts',
   ],
-  admin: ['model', 'checkpoint/journal.ts', 'formats/format.ts', 'pipeline/status.ts', 'sources/source.ts'],
+  // The verdict is one function for all who tell it: the commands, the listener and the page.
+  admin: [
+    'model',
+    'checkpoint/journal.ts',
+    'formats/format.ts',
+    'pipeline/open-findings.ts',
+    'pipeline/status.ts',
+    'pipeline/verdict.ts',
+    'sources/source.ts',
+  ],
 };
 
 const BANNED_FILES = /(^|\/)(utils?|helpers?|common|types?|misc|manager)(\.|\/)/;

@@ -8,7 +8,7 @@ import { find, say } from './dom.js';
 import { createEvents } from './events.js';
 import { drawLetters } from './letters.js';
 import { drawPath } from './path.js';
-import { clockTime, plural, span, state } from './words.js';
+import { clockTime, span, state } from './words.js';
 
 const TICK_MS = 1_000;
 /** Coverage, charts, dead letters, events and the configuration change more slowly than the states. */
@@ -60,25 +60,31 @@ async function drawSlow() {
   await Promise.all([drawCoverage(doc), drawCharts(doc), drawEvents(doc)]);
 }
 
+/** The daemon's own verdict, in its own words: the page judges nothing. */
 function drawVerdict() {
-  const [tone, text] = verdict();
-  find('verdict').dataset.tone = tone;
+  const [tone, text] = standing();
+  for (const id of ['verdict', 'standing']) find(id).dataset.tone = tone;
   say(find('verdict').lastElementChild, text);
+  say(find('standing'), doc.summary);
   document.title = tone === 'bad' || tone === 'warn' ? '(!) auditferry' : 'auditferry';
 }
 
-/** The state of everything in one sentence. */
-function verdict() {
-  if (doc.started_at === null) return ['bad', 'No daemon is running'];
-  if (doc.stopping) return ['warn', 'Stopping: delivering what is at hand'];
-  if (!doc.healthy.ok) return ['bad', `Stuck: ${names(doc.healthy.reasons)}`];
-  if (!doc.ready.ok) return ['bad', `Needs attention: ${names(doc.ready.reasons)}`];
-  const retrying = [...doc.sources, ...doc.sinks].filter((part) => part.state === 'retrying');
-  if (retrying.length > 0) return ['warn', `Retrying: ${retrying.map((part) => part.name).join(', ')}`];
-  const behind = Math.max(0, ...doc.sinks.map((sink) => sink.undelivered));
-  if (behind > 0) return ['busy', `Delivering: ${plural(behind, 'event')} on the way`];
-  if (doc.sources.some((source) => source.open_windows > 0)) return ['busy', 'Catching up with the Platform'];
-  return ['good', 'Everything that was read is delivered'];
+/** The verdict and how the daemon is, in a few words. */
+function standing() {
+  const word = doc.verdict;
+  if (doc.started_at === null) return ['bad', `${word} · no daemon is running`];
+  if (doc.stopping) return ['warn', `${word} · stopping`];
+  if (!doc.healthy.ok) return ['bad', `${word} · stuck: ${names(doc.healthy.reasons)}`];
+  if (!doc.ready.ok) return ['bad', `${word} · not ready: ${names(doc.ready.reasons)}`];
+  if (word === 'complete') return ['good', word];
+  return [onlyOnTheirWay() ? 'busy' : 'warn', word];
+}
+
+/** Events that just flow are no reason to worry. */
+function onlyOnTheirWay() {
+  const calm = (sink) =>
+    ['idle', 'working'].includes(sink.state) && sink.dead_letters + sink.pruned_before_delivery === 0;
+  return doc.verdict === 'undelivered' && doc.reasons.length > 0 && doc.sinks.every(calm);
 }
 
 const names = (reasons) => [...new Set(reasons.map((reason) => reason.part))].join(', ');
@@ -101,8 +107,9 @@ function drawOffline(why) {
   say(find('offline'), `${why}${last} Trying again each second.`);
   find('offline').hidden = false;
   document.body.classList.add('stale');
-  find('verdict').dataset.tone = 'bad';
+  for (const id of ['verdict', 'standing']) find(id).dataset.tone = 'bad';
   say(find('verdict').lastElementChild, 'No answer');
+  say(find('standing'), 'Nobody knows whether everything is where it should be: the daemon does not answer.');
   document.title = '(!) auditferry';
 }
 

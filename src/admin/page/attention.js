@@ -1,6 +1,7 @@
 import { h, show } from './dom.js';
 import { plural, secondsUntil, span, state, time } from './words.js';
 
+const TROUBLES_SHOWN = 5;
 const TROUBLED = new Set(['held', 'retrying', 'waiting_for_space']);
 
 /** Lists what a person should look at: held and retrying loops, other reasons for not being ready, findings. */
@@ -8,12 +9,27 @@ export function drawAttention(section, list, doc, acts) {
   const loops = [...doc.sources, ...doc.sinks].filter((part) => TROUBLED.has(part.state));
   const named = new Set(loops.map((part) => part.name));
   const reasons = [...doc.healthy.reasons, ...doc.ready.reasons].filter((reason) => !named.has(reason.part));
-  section.hidden = loops.length + reasons.length + doc.findings.length === 0;
+  const troubles = doc.sources.flatMap(({ name, troubles: its }) => its.map((one) => ({ name, ...one })));
+  section.hidden = loops.length + reasons.length + troubles.length + doc.findings.length === 0;
   const stable = loops.map(({ name, state: its, since, reason, hint }) => [name, its, since, reason, hint]);
-  show(list, [stable, reasons, doc.findings, acts.allowed], () => [
+  show(list, [stable, reasons, troubles, doc.findings, doc.findings_open, acts.allowed], () => [
     ...loops.map((part) => loopItem(part)),
     ...reasons.map((reason) => item('warn', reason.part, 'not ready', reason.text, reason.hint)),
+    ...troubles
+      .slice(0, TROUBLES_SHOWN)
+      .map(({ name, from, to, reason, hint, since }) =>
+        item(
+          'warn',
+          name,
+          `cannot read since ${time(since)}`,
+          `${time(from)} to ${time(to)}: ${reason}`,
+          hint,
+        ),
+      ),
     ...doc.findings.map((finding) => findingItem(finding, acts)),
+    ...(doc.findings_open > doc.findings.length
+      ? [h('li', {}, `and ${plural(doc.findings_open - doc.findings.length, 'more finding')}`)]
+      : []),
   ]);
   for (const part of loops) drawNextTry(list, part, doc.now);
 }

@@ -47,6 +47,7 @@ function sinkRow(sink) {
       sink.unclassified > 0 ? ['unclassified', plural(sink.unclassified, 'event')] : null,
       sink.redacted_values > 0 ? ['redacted', plural(sink.redacted_values, 'value')] : null,
       sink.dead_letters > 0 ? ['dead letters', count(sink.dead_letters)] : null,
+      sink.pruned_before_delivery > 0 ? ['pruned before delivery', count(sink.pruned_before_delivery)] : null,
     ]),
   );
 }

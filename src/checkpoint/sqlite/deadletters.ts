@@ -40,7 +40,8 @@ export function deadLetters(store: Store): {
     `SELECT ${GLIMPSE_COLUMNS} FROM dead_letters WHERE ${matching} ORDER BY id LIMIT ?`,
   );
   const counts = store.prepare(
-    `SELECT owner, count(*) AS count FROM dead_letters WHERE state IN ('open', 'retrying') GROUP BY owner`,
+    `SELECT owner, count(*) AS count FROM dead_letters
+     WHERE state IN ('open', 'retrying') AND (? IS NULL OR side = ?) GROUP BY owner`,
   );
   const retry = store.prepare(
     `UPDATE dead_letters SET state = 'retrying' WHERE id IN (
@@ -71,8 +72,13 @@ export function deadLetters(store: Store): {
         store.read(() => page(list.iterate(...parameters(filter)), 'bytes', deadLetter)),
       glanceAtDeadLetters: async (filter, contentBytes) =>
         store.read(() => glance.all(contentBytes, ...parameters(filter)).map(glimpse)),
-      deadLetterCounts: async () =>
-        store.read(() => new Map(counts.all().map((row) => [text(row, 'owner'), count(row, 'count')]))),
+      deadLetterCounts: async (side) =>
+        store.read(
+          () =>
+            new Map(
+              counts.all(side ?? null, side ?? null).map((row) => [text(row, 'owner'), count(row, 'count')]),
+            ),
+        ),
       retryDeadLetters: async (filter) => store.write(() => Number(retry.run(...parameters(filter)).changes)),
       discardDeadLetters: async (filter, reason) =>
         store.write(() =>

@@ -1,7 +1,8 @@
 import { oneLine } from '../../model/errors.ts';
 import type { AuditEvent, Finding } from '../../model/event.ts';
 import type { Beginning, Journal, PrunedEvents, RejectedEvent } from '../journal.ts';
-import { PRUNED_BEFORE_DELIVERY, prunedFinding } from '../pruned.ts';
+import { PRUNED_BEFORE_DELIVERY } from '../journal.ts';
+import { prunedFinding } from '../pruned.ts';
 import {
   auditEvent,
   bytes,

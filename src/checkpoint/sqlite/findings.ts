@@ -1,10 +1,10 @@
 import type { Finding } from '../../model/event.ts';
-import type { Journal, StoredFinding } from '../journal.ts';
-import { count, integer, json, text, textOrNull, type Row } from './columns.ts';
+import type { FindingFilter, Journal, StoredFinding } from '../journal.ts';
+import { count, int64, integer, json, text, textOrNull, type Row } from './columns.ts';
 import type { Store } from './store.ts';
 
 export function findings(store: Store): {
-  methods: Pick<Journal, 'addFindings' | 'findings' | 'acknowledge'>;
+  methods: Pick<Journal, 'addFindings' | 'findings' | 'findingCounts' | 'acknowledge'>;
   find: (source: string, finding: Finding, at: string) => void;
 } {
   // Seen again with the same words, an acknowledged finding stays acknowledged; with other words it is news.
@@ -16,8 +16,16 @@ export function findings(store: Store): {
        acknowledgement = CASE WHEN summary = excluded.summary THEN acknowledgement END,
        summary = excluded.summary, detail = excluded.detail, last_at = excluded.last_at, seen = seen + 1`,
   );
+  const matching = `(? = 0 OR acknowledged_at IS NULL)
+    AND (? IS NULL OR source IN (SELECT value FROM json_each(?)))
+    AND (? IS NULL OR kind IN (SELECT value FROM json_each(?)))
+    AND (? IS NULL OR kind NOT IN (SELECT value FROM json_each(?)))
+    AND (? IS NULL OR start_ns IS NULL OR (start_ns <= ? AND end_ns >= ?))`;
   const list = store.prepare(
-    'SELECT * FROM findings WHERE ? = 0 OR acknowledged_at IS NULL ORDER BY last_at DESC, id DESC LIMIT ?',
+    `SELECT * FROM findings WHERE ${matching} ORDER BY last_at DESC, id DESC LIMIT ?`,
+  );
+  const counts = store.prepare(
+    `SELECT source, kind, count(*) AS count FROM findings WHERE ${matching} GROUP BY source, kind`,
   );
   const accept = store.prepare(
     'UPDATE findings SET acknowledged_at = ?, acknowledgement = ? WHERE id = ? AND acknowledged_at IS NULL',
@@ -43,8 +51,16 @@ export function findings(store: Store): {
           for (const finding of added) find(source, finding, at);
         });
       },
-      findings: async ({ unacknowledgedOnly, limit }) =>
-        store.read(() => list.all(unacknowledgedOnly ? 1 : 0, Math.max(0, limit)).map(stored)),
+      findings: async (filter) =>
+        store.read(() => list.all(...parameters(filter), Math.max(0, filter.limit)).map(stored)),
+      findingCounts: async (filter) =>
+        store.read(() =>
+          counts.all(...parameters(filter)).map((row) => ({
+            source: text(row, 'source'),
+            kind: text(row, 'kind'),
+            count: count(row, 'count'),
+          })),
+        ),
       acknowledge: async (ids, note) =>
         store.write(() => {
           const at = store.timestamp();
@@ -53,6 +69,18 @@ export function findings(store: Store): {
     },
     find,
   };
+}
+
+/** In the order of `matching`. */
+function parameters({ unacknowledgedOnly, owners, kinds, exceptKinds, about }: FindingFilter) {
+  const among = (names: readonly string[] | undefined): [string | null, string | null] => {
+    const list = names === undefined ? null : JSON.stringify(names);
+    return [list, list];
+  };
+  const end = about === undefined ? null : int64(about.endNs);
+  const start = about === undefined ? null : int64(about.startNs);
+  const open = unacknowledgedOnly ? 1 : 0;
+  return [open, ...among(owners), ...among(kinds), ...among(exceptKinds), end, end, start] as const;
 }
 
 function stored(row: Row): StoredFinding {

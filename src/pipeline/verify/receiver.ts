@@ -1,13 +1,16 @@
 import type { Journal } from '../../checkpoint/journal.ts';
 import { describe, ForwardError } from '../../model/errors.ts';
 import type { AuditEvent, Window } from '../../model/event.ts';
+import { parseTime } from '../../model/time.ts';
 import type { Sink } from '../../sinks/sink.ts';
+import { PRUNED_BEFORE_DELIVERY } from '../../checkpoint/journal.ts';
+import { prunedSpan } from '../open-findings.ts';
 import { withPatience } from '../patience.ts';
 import type { Patience } from '../patience.ts';
 import type { Prepare } from '../prepare.ts';
 import { bucketsOf } from './buckets.ts';
 import { addName, nameList } from './result.ts';
-import type { NamedEvent, SinkProof } from './result.ts';
+import type { NamedEvent, SinkProof, Waits } from './result.ts';
 
 export interface ReceiverContext extends Patience {
   readonly name: string;
@@ -16,6 +19,9 @@ export interface ReceiverContext extends Patience {
   readonly journal: Journal;
   /** Whose events. */
   readonly sources: readonly string[];
+  /** The newest event when the verification began: what came later is too young to be judged. */
+  readonly headSeq: bigint;
+  readonly waits: Waits | null;
 }
 
 /** The contract's limit of ids in one question. */
@@ -23,8 +29,9 @@ const ASK_IDS = 1_000;
 const PAGE_EVENTS = 500;
 const PAGE_IDS = 5_000;
 const PAGE_LETTERS = 200;
+const GAPS_LIMIT = 10_000;
 /** What a receiver does not show is asked for once more after this: a search engine shows new documents a little later. */
-const ASK_AGAIN_MS = 5_000;
+export const ASK_AGAIN_MS = 5_000;
 
 /** Asks a receiver for every event of the range that it must hold. Never throws for one that cannot be asked. */
 export async function proveReceiver(
@@ -32,30 +39,23 @@ export async function proveReceiver(
   range: Window,
   signal: AbortSignal,
 ): Promise<SinkProof> {
-  const { name, sink, journal } = context;
-  const proof = emptyProof(name, sink);
-  const cursor = await journal.cursor(name);
-  const letters = await deadLettersOf(context);
-  const doubtful: NamedEvent[] = [];
-  const questions = createQuestions(context, proof, doubtful, signal);
-  try {
-    for (const source of context.sources) {
-      for (const bucket of bucketsOf(range)) {
-        await expectEvents(context, source, bucket, cursor, letters, proof, questions.add, signal);
-        if (sink.holds !== undefined) await askForPruned(context, source, bucket, proof, signal);
-      }
+  const proof = emptyProof(context);
+  const receiver = createQuestions(context, proof, signal);
+  const letters = await countLetters(context, range, proof);
+  const cursor = await context.journal.cursor(context.name);
+  const gone = await goneSpans(context, cursor);
+  for (const source of context.sources) {
+    for (const bucket of bucketsOf(range)) {
+      await expectEvents(context, source, bucket, cursor, letters, proof, receiver.expect, signal);
+      if (proof.canBeAsked || gone.length > 0)
+        await countPruned(context, source, bucket, gone, proof, receiver.copies);
     }
-    await questions.flush();
-    if (doubtful.length > 0) await askAgain(context, proof, doubtful, signal);
-  } catch (error) {
-    signal.throwIfAborted();
-    if (!(error instanceof ForwardError) || error.kind === 'corrupt') throw error;
-    proof.failure = describe(error);
   }
+  await receiver.finish();
   return proof;
 }
 
-function emptyProof(name: string, sink: Sink): SinkProof {
+function emptyProof({ name, sink, waits }: ReceiverContext): SinkProof {
   return {
     name,
     delivery: sink.delivery,
@@ -65,7 +65,11 @@ function emptyProof(name: string, sink: Sink): SinkProof {
     found: 0,
     missing: nameList(),
     repeated: nameList(),
+    waiting: 0,
+    waits,
     deadLetters: 0,
+    discarded: 0,
+    prunedBeforeDelivery: 0,
     filtered: 0,
     pending: 0,
     pruned: 0,
@@ -73,12 +77,29 @@ function emptyProof(name: string, sink: Sink): SinkProof {
   };
 }
 
-/** Dead letters in any state: a discarded one is evidence that the event was looked at. */
-async function deadLettersOf({ journal, name }: ReceiverContext): Promise<ReadonlySet<string>> {
+type Letters = ReadonlySet<string>;
+
+/**
+ * Dead letters outlive their events, so they are counted by themselves. One that was discarded is explained: somebody looked
+ * at it and decided.
+ */
+async function countLetters(
+  { journal, name, sources }: ReceiverContext,
+  range: Window,
+  proof: SinkProof,
+): Promise<Letters> {
   const keys = new Set<string>();
   for (let after = 0n; ;) {
     const page = await journal.glanceAtDeadLetters({ owner: name, after, limit: PAGE_LETTERS }, 0);
-    for (const { event } of page) if (event !== null) keys.add(keyOf(event.source, event.id));
+    for (const { event, state } of page) {
+      if (event === null) continue;
+      keys.add(keyOf(event.source, event.id));
+      const createdNs = parseTime(event.createdAt) ?? range.startNs;
+      const inRange = createdNs >= range.startNs && createdNs <= range.endNs;
+      if (!inRange || !sources.includes(event.source)) continue;
+      if (state === 'discarded') proof.discarded += 1;
+      else proof.deadLetters += 1;
+    }
     const last = page.at(-1);
     if (last === undefined) return keys;
     after = last.id;
@@ -90,7 +111,7 @@ async function expectEvents(
   source: string,
   bucket: Window,
   cursor: bigint,
-  letters: ReadonlySet<string>,
+  letters: Letters,
   proof: SinkProof,
   expect: (event: AuditEvent) => Promise<void>,
   signal: AbortSignal,
@@ -99,13 +120,13 @@ async function expectEvents(
     signal.throwIfAborted();
     const page = await context.journal.readWindow(source, bucket, after, PAGE_EVENTS);
     for (const event of page) {
-      if (event.seq > cursor) proof.pending += 1;
-      else if (letters.has(keyOf(source, event.id))) proof.deadLetters += 1;
+      if (letters.has(keyOf(source, event.id))) continue;
       else if (context.prepare(event).kind === 'filtered') proof.filtered += 1;
-      else {
+      else if (event.seq <= cursor) {
         proof.expected += 1;
         await expect(event);
-      }
+      } else if (event.seq <= context.headSeq) proof.waiting += 1;
+      else proof.pending += 1;
     }
     const last = page.at(-1);
     if (last === undefined) return;
@@ -113,81 +134,116 @@ async function expectEvents(
   }
 }
 
-/** Collects events until one question is full. What the receiver does not show goes to `doubtful`. */
+/** Asks for ids; null once the receiver could not be asked, or when it cannot be. */
+type Copies = (ids: readonly string[]) => Promise<ReadonlyMap<string, number> | null>;
+
+/**
+ * Collects events until one question is full. What the receiver does not show is asked for once more at the end, and named
+ * missing when it is not there then. A receiver that fails is asked no more: what is left is unconfirmed.
+ */
 function createQuestions(
   context: ReceiverContext,
   proof: SinkProof,
-  doubtful: NamedEvent[],
   signal: AbortSignal,
-): { add: (event: AuditEvent) => Promise<void>; flush: () => Promise<void> } {
+): { expect: (event: AuditEvent) => Promise<void>; copies: Copies; finish: () => Promise<void> } {
+  const { sink } = context;
+  const doubtful: NamedEvent[] = [];
   let waiting: NamedEvent[] = [];
+
+  const copies: Copies = async (ids) => {
+    if (!proof.canBeAsked || proof.failure !== null) return null;
+    try {
+      const nothing = new Map<string, number>();
+      return await withPatience(context, signal, async () => (await sink.holds?.(ids, signal)) ?? nothing);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof ForwardError) || error.kind === 'corrupt') throw error;
+      proof.failure = describe(error);
+      return null;
+    }
+  };
+
+  /** Counts what is found and what is repeated; returns what is not there, and nothing when nobody could be asked. */
+  const ask = async (asked: readonly NamedEvent[]): Promise<NamedEvent[]> => {
+    const held = await copies(asked.map(({ id }) => id));
+    if (held === null) return [];
+    const absent: NamedEvent[] = [];
+    for (const event of asked) {
+      const count = held.get(event.id) ?? 0;
+      if (count === 0) absent.push(event);
+      else proof.found += 1;
+      if (count > 1) addName(proof.repeated, { ...event, copies: count });
+    }
+    return absent;
+  };
+
   const flush = async (): Promise<void> => {
     const asked = waiting;
     waiting = [];
-    if (asked.length === 0 || !proof.canBeAsked) return;
-    doubtful.push(...(await ask(context, proof, asked, signal)));
+    if (asked.length > 0) doubtful.push(...(await ask(asked)));
   };
+
   return {
-    flush,
-    add: async ({ source, id, createdAt }) => {
+    copies,
+    expect: async ({ source, id, createdAt }) => {
+      if (!proof.canBeAsked || proof.failure !== null) return;
       waiting.push({ source, id, createdAt });
       if (waiting.length >= ASK_IDS) await flush();
+    },
+    finish: async () => {
+      await flush();
+      if (doubtful.length === 0 || proof.failure !== null) return;
+      await context.clock.sleep(ASK_AGAIN_MS, signal);
+      for (let at = 0; at < doubtful.length; at += ASK_IDS) {
+        for (const event of await ask(doubtful.slice(at, at + ASK_IDS))) addName(proof.missing, event);
+      }
     },
   };
 }
 
-/** Counts what is found and what is repeated; returns the rest. */
-async function ask(
-  context: ReceiverContext,
-  proof: SinkProof,
-  events: readonly NamedEvent[],
-  signal: AbortSignal,
-): Promise<NamedEvent[]> {
-  const copies = await copiesOf(
-    context,
-    events.map((event) => event.id),
-    signal,
-  );
-  const absent: NamedEvent[] = [];
-  for (const event of events) {
-    const count = copies.get(event.id) ?? 0;
-    if (count === 0) absent.push(event);
-    else proof.found += 1;
-    if (count > 1) addName(proof.repeated, { ...event, copies: count });
-  }
-  return absent;
+/** A span of the journal that the sink never had, by seq. */
+interface Gone {
+  readonly fromSeq: bigint;
+  readonly toSeq: bigint;
 }
 
-async function askAgain(
-  context: ReceiverContext,
-  proof: SinkProof,
-  doubtful: readonly NamedEvent[],
-  signal: AbortSignal,
-): Promise<void> {
-  await context.clock.sleep(ASK_AGAIN_MS, signal);
-  for (let at = 0; at < doubtful.length; at += ASK_IDS) {
-    const absent = await ask(context, proof, doubtful.slice(at, at + ASK_IDS), signal);
-    for (const event of absent) addName(proof.missing, event);
-  }
+/** Where events were pruned that the sink is not past, or was not when it came back. Acknowledged ones are explained. */
+async function goneSpans({ journal, name }: ReceiverContext, cursor: bigint): Promise<readonly Gone[]> {
+  const firstKept = await firstKeptSeq(journal);
+  const found = await journal.findings({
+    unacknowledgedOnly: true,
+    owners: [name],
+    kinds: [PRUNED_BEFORE_DELIVERY],
+    limit: GAPS_LIMIT,
+  });
+  const noted = found.map(prunedSpan).filter((span) => span !== null);
+  // A sink that never had anything is new: it begins with what the journal holds.
+  const isBehind = cursor > 0n && cursor + 1n < firstKept;
+  return isBehind ? [...noted, { fromSeq: cursor + 1n, toSeq: firstKept - 1n }] : noted;
 }
 
-/** Without the event nobody can look at `where`: what is not found proves nothing, and is only counted. */
-async function askForPruned(
-  context: ReceiverContext,
+/** Without the event nobody can look at `where`: what is not found proves nothing, unless the sink never had it. */
+async function countPruned(
+  { journal }: ReceiverContext,
   source: string,
   bucket: Window,
+  gone: readonly Gone[],
   proof: SinkProof,
-  signal: AbortSignal,
+  copies: Copies,
 ): Promise<void> {
-  const { oldestSeq, headSeq } = await context.journal.size();
-  const firstKept = oldestSeq === 0n ? headSeq + 1n : oldestSeq;
+  const firstKept = await firstKeptSeq(journal);
   for (let after = ''; ;) {
-    const page = await context.journal.idsInWindow(source, bucket, after, PAGE_IDS);
-    const pruned = page.filter(({ seq }) => seq !== null && seq < firstKept).map(({ id }) => id);
+    const page = await journal.idsInWindow(source, bucket, after, PAGE_IDS);
+    const pruned = page.filter(({ seq }) => seq !== null && seq < firstKept);
     proof.pruned += pruned.length;
     for (let at = 0; at < pruned.length; at += ASK_IDS) {
-      const copies = await copiesOf(context, pruned.slice(at, at + ASK_IDS), signal);
-      proof.prunedFound += [...copies.values()].filter((count) => count > 0).length;
+      const asked = pruned.slice(at, at + ASK_IDS);
+      const held = await copies(asked.map(({ id }) => id));
+      for (const { id, seq } of asked) {
+        const wasGone = gone.some((span) => seq !== null && seq >= span.fromSeq && seq <= span.toSeq);
+        if ((held?.get(id) ?? 0) > 0) proof.prunedFound += 1;
+        else if (wasGone) proof.prunedBeforeDelivery += 1;
+      }
     }
     const last = page.at(-1);
     if (last === undefined || page.length < PAGE_IDS) return;
@@ -195,17 +251,9 @@ async function askForPruned(
   }
 }
 
-async function copiesOf(
-  context: ReceiverContext,
-  ids: readonly string[],
-  signal: AbortSignal,
-): Promise<ReadonlyMap<string, number>> {
-  const { sink } = context;
-  return withPatience(
-    context,
-    signal,
-    async () => (await sink.holds?.(ids, signal)) ?? new Map<string, number>(),
-  );
+async function firstKeptSeq(journal: Journal): Promise<bigint> {
+  const { oldestSeq, headSeq } = await journal.size();
+  return oldestSeq === 0n ? headSeq + 1n : oldestSeq;
 }
 
 function keyOf(source: string, id: string): string {

@@ -1,6 +1,7 @@
 import type { ChainReport, StoredCoverage, StoredFinding } from '../../checkpoint/journal.ts';
 import type { Window } from '../../model/event.ts';
 import type { DeliveryClass } from '../../sinks/sink.ts';
+import type { Verdict } from '../verdict.ts';
 
 /** Events that are named one by one; above it only their number is known. */
 const NAMED_LIMIT = 10_000;
@@ -72,6 +73,8 @@ export interface SourceProof {
   /** Known ids that the source's filters left out, and known ids whose event was pruned. */
   leftOut: number;
   pruned: number;
+  /** Open dead letters of the source: items that cannot be read as events. They name no time, so they may be of any range. */
+  unreadable: number;
   coverage: readonly StoredCoverage[];
   /** Parts of the range that no poll has read. */
   unread: readonly Window[];
@@ -82,24 +85,39 @@ export interface SinkProof {
   readonly name: string;
   readonly delivery: DeliveryClass;
   readonly canBeAsked: boolean;
+  /** Why the receiver could not be asked about all of it; null when it could, or cannot be asked at all. */
   failure: string | null;
-  /** Events of the range that the receiver must hold, and how many of them it does. */
+  /** Events of the range that the receiver must hold by our account, and how many of them it does. */
   expected: number;
   found: number;
   readonly missing: NameList<NamedEvent>;
   readonly repeated: NameList<RepeatedEvent>;
-  /** Explained: refused and kept as dead letters. */
+  /** After the sink's cursor, and in the journal since before the verification began. */
+  waiting: number;
+  /** Why they wait, and whether a hold is the reason; null when nobody knows. */
+  readonly waits: Waits | null;
+  /** Refused, and neither delivered nor discarded since. */
   deadLetters: number;
+  /** Explained: refused, and set aside by an operator. */
+  discarded: number;
+  /** Pruned from the journal before the sink was past them, and not at the receiver as far as it can be asked. */
+  prunedBeforeDelivery: number;
   /** Explained: left out by the sink's `where`. */
   filtered: number;
-  /** Behind the cursor's reach yet: on their way. */
+  /** Appended while the verification ran: too young to be judged. */
   pending: number;
   /** Pruned from the journal, so that `where` cannot be looked at, and how many of these the receiver holds. */
   pruned: number;
   prunedFound: number;
 }
 
-export interface VerifyResult {
+/** What the daemon says of a sink that waits. */
+export interface Waits {
+  readonly held: boolean;
+  readonly reason: string;
+}
+
+export interface VerifyResult extends Verdict {
   readonly range: Window;
   /** Milliseconds since 1970. */
   readonly startedMs: number;
@@ -110,10 +128,8 @@ export interface VerifyResult {
   readonly chain: ChainReport;
   readonly sources: readonly SourceProof[];
   readonly sinks: readonly SinkProof[];
-  /** Findings about the range that nobody has acknowledged. */
+  /** Findings about the range that nobody has acknowledged, the newest of them. */
   readonly findings: readonly StoredFinding[];
-  /** Why it is not complete, one sentence each; empty when everything is proven. */
-  readonly reasons: readonly string[];
 }
 
 export function nameList<Named>(): NameList<Named> {

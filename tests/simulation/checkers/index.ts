@@ -14,11 +14,14 @@ import { rest } from './rest.ts';
 import { secrets } from './secrets.ts';
 import { settled } from './settled.ts';
 import { timers } from './timers.ts';
+import { verdict } from './verdict.ts';
+import type { Seen } from './verdict.ts';
 
 /** All checkers over one run. `fail` is told who complains. */
 export function createCheckers(
   facts: Facts,
   product: Product,
+  seen: () => Seen | null,
   fail: (checker: string, what: string) => void,
 ): Checker[] {
   const failAs =
@@ -39,5 +42,6 @@ export function createCheckers(
     chainHolds(failAs('chain')),
     secrets(failAs('secrets')),
     timers(failAs('timers')),
+    verdict(facts, product, seen, failAs('verdict')),
   ];
 }

@@ -1,0 +1,67 @@
+import type { FindingCount, Journal, JournalSize } from '../checkpoint/journal.ts';
+import type { Clock } from '../model/clock.ts';
+import type { AdminView } from './options.ts';
+
+/** Everything that health, the verdict, the status and the metrics look at, read at one moment. */
+export interface Survey {
+  readonly view: AdminView;
+  readonly nowMs: number;
+  readonly monotonicMs: number;
+  readonly size: JournalSize;
+  /** The last settled seq, by sink. */
+  readonly cursors: ReadonlyMap<string, bigint>;
+  /** Open and retrying dead letters, by owner. */
+  readonly letters: {
+    readonly ofSources: ReadonlyMap<string, number>;
+    readonly ofSinks: ReadonlyMap<string, number>;
+  };
+  /** Those that nobody has acknowledged. */
+  readonly findings: readonly FindingCount[];
+  /** Events that were pruned before a sink had them, by sink: with a finding that nobody has acknowledged, or none yet. */
+  readonly prunedBefore: ReadonlyMap<string, number>;
+}
+
+export interface SurveyOptions {
+  readonly journal: Pick<
+    Journal,
+    'size' | 'cursor' | 'deadLetterCounts' | 'findingCounts' | 'prunedUndelivered'
+  >;
+  readonly clock: Clock;
+  view(): AdminView;
+}
+
+export async function survey(options: SurveyOptions): Promise<Survey> {
+  const { journal, clock } = options;
+  const view = options.view();
+  const cursors = [...view.sinks.keys()].map(async (name) => {
+    const loop = view.status?.sinks.get(name);
+    const knows = loop !== undefined && loop.progressedMs !== null; // before that it has not asked where it was
+    return [name, knows ? loop.cursor : await journal.cursor(name)] as const;
+  });
+  const open = { unacknowledgedOnly: true };
+  const [size, ofSources, ofSinks, findings, prunedBefore] = await Promise.all([
+    journal.size(),
+    journal.deadLetterCounts('source'),
+    journal.deadLetterCounts('sink'),
+    journal.findingCounts(open),
+    journal.prunedUndelivered(),
+  ]);
+  const reached = new Map(await Promise.all(cursors));
+  return {
+    view,
+    nowMs: clock.now(),
+    monotonicMs: clock.monotonic(),
+    size,
+    cursors: reached,
+    letters: { ofSources, ofSinks },
+    findings,
+    prunedBefore,
+  };
+}
+
+/** The sum of all counts. */
+export function total(counts: Iterable<number>): number {
+  let sum = 0;
+  for (const count of counts) sum += count;
+  return sum;
+}
