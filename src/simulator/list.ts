@@ -81,8 +81,12 @@ function tooMuch(
         Number(answer),
         pages ? `per_page must not exceed ${perPage}` : 'the range is too large',
       );
-    default:
-      return Number(answer) === 500 ? basicError(500, 'internal error') : html(Number(answer), answer);
+    case '500':
+      return basicError(500, 'internal error');
+    case '413':
+    case '502':
+    case '504':
+      return html(Number(answer), answer);
   }
 }
 

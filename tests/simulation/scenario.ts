@@ -200,7 +200,7 @@ function platformOf(
     },
     stray: {
       share: on('stray rows') ? ([0.02, 1][random.below(2)] ?? 1) : 0,
-      by: ([-5 * HOUR, 3 * HOUR, 7 * MINUTE][random.below(3)] ?? HOUR) as number,
+      by: [-5 * HOUR, 3 * HOUR, 7 * MINUTE][random.below(3)] ?? HOUR,
     },
     live_users: false,
     clock_skew: on('skewed clock') ? (random.below(2) === 0 ? -1 : 1) * random.below(2 * HOUR) : 0,

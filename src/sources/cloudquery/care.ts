@@ -262,7 +262,7 @@ export function without(window: Window, others: readonly Window[]): Window[] {
   return parts;
 }
 
-export function smallerPage(perPage: number): number {
+function smallerPage(perPage: number): number {
   return PAGE_SIZES.find((size) => size < perPage) ?? 1;
 }
 

@@ -149,7 +149,8 @@ export function createCloudquery(
     const live = liveWindow(progress, startNs, msToNs(overlapMs()), msToNs(nowMs));
     addWindow(live, startNs);
     let findings: readonly Finding[] = gap === null ? [] : [gap];
-    const adapting = { clock, usual, allowance: CARE_PER_ROUND };
+    const knownFromNs = msToNs(nowMs - options.audit_horizon);
+    const adapting = { clock, usual, knownFromNs, allowance: CARE_PER_ROUND };
     const { concurrent } = options.rate_limit;
     for (let round = 1; ; round += 1) {
       for await (const step of readWindows(client, progress.open, precision, concurrent, signal, adapting)) {
@@ -269,7 +270,7 @@ export function createCloudquery(
   async function* read(windows: readonly Window[], signal: AbortSignal): AsyncGenerator<RangeHarvest> {
     let open: readonly OpenWindow[] = windows;
     const { concurrent } = options.rate_limit;
-    const adapting = { clock, usual, allowance: null };
+    const adapting = { clock, usual, knownFromNs: 0n, allowance: null };
     for await (const step of readWindows(client, windows, precision, concurrent, signal, adapting)) {
       open = step.open;
       yield { ...harvest('backfill', step.window, step.read), progress: null, open };
