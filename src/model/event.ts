@@ -58,7 +58,7 @@ export interface Coverage extends Window {
 
 /** Something an operator has to know that no retry can fix. */
 export interface Finding {
-  /** `fewer_on_server`, `altered_event`, `gap`, `suspect_window`, … */
+  /** `fewer_on_server`, `altered_event`, `gap`, `suspect_window`, `stray_row`, `unreadable_window`, … */
   readonly kind: string;
   readonly window?: Window;
   readonly eventId?: string;

@@ -2,12 +2,12 @@ import { describe, expect, it } from 'vitest';
 
 import type { Journal, JournalSize } from '../../src/checkpoint/journal.ts';
 import { ForwardError } from '../../src/model/errors.ts';
-import type { Json } from '../../src/model/event.ts';
+import type { Finding, Json, MalformedItem } from '../../src/model/event.ts';
 import { collect } from '../../src/pipeline/collect.ts';
 import type { CollectContext } from '../../src/pipeline/collect.ts';
 import { sourceStatus } from '../../src/pipeline/status.ts';
 import type { SourceStatus } from '../../src/pipeline/status.ts';
-import type { Harvest, Source, SourceState } from '../../src/sources/source.ts';
+import type { Harvest, Source, SourceState, Trouble } from '../../src/sources/source.ts';
 import { harvest, newEvent, newEvents } from '../contract/journal.ts';
 import { elapse, simulatedClock } from '../fakes/simulated-time.ts';
 import { listLog, MINUTE, SECOND, stageJournal } from './pieces.ts';
@@ -23,6 +23,8 @@ interface FakeSource extends Source {
   pending: number;
   /** Replaces what it says of itself. */
   said: Partial<SourceState>;
+  troubles: Trouble[];
+  standing: Finding[];
 }
 
 /** A source whose nth poll yields what it is told to; the last one stays. */
@@ -32,6 +34,8 @@ function fakeSource(...polls: readonly (() => Iterable<Harvest>)[]): FakeSource 
     secretChanged: false,
     pending: 0,
     said: {},
+    troubles: [],
+    standing: [],
     async *poll(_held, progress, signal) {
       signal.throwIfAborted();
       source.polls.push({ atMs: clock.monotonic(), progress });
@@ -43,12 +47,13 @@ function fakeSource(...polls: readonly (() => Iterable<Harvest>)[]): FakeSource 
     state: (): SourceState => ({
       frontierNs: null,
       targetNs: null,
-      openWindows: 0,
+      openWindows: source.troubles.length,
       pendingReconcile: source.pending,
       clockSkewMs: null,
       requests: 0,
       overlapMs: 0,
-      troubles: [],
+      troubles: source.troubles,
+      standing: source.standing,
       ...source.said,
     }),
     origin: () => ({ instance: 'x', apiVersion: 'v2' }),
@@ -316,6 +321,166 @@ describe('a failure', () => {
     await elapse(run(source, { journal, patienceMs: MINUTE }).done);
     expect(source.polls.map(({ progress }) => progress)).toEqual([null, null]);
     expect(await stage.journal.size()).toMatchObject({ headSeq: 3n });
+  });
+});
+
+describe('a window that fails', () => {
+  const window = { startNs: 1n, endNs: 2n };
+  const trouble = (nextTryMs?: number): Trouble => ({
+    window,
+    reason: 'answered 500',
+    hint: 'look there',
+    sinceMs: 0,
+    ...(nextTryMs === undefined ? {} : { nextTryMs }),
+  });
+  const unreadable: Finding = { kind: 'unreadable_window', window, summary: 'it cannot be read' };
+
+  it('keeps no poll waiting, and is tried again when it is due, also between rare polls', async () => {
+    const source = fakeSource(() => {
+      if (source.polls.length < 5) source.troubles = [trouble(clock.now() + 30 * SECOND)];
+      else source.troubles = [];
+      return [];
+    });
+    const { status, stop, done } = run(source, { schedule: { everyMs: 10 * MINUTE } });
+    await elapse(clock.sleep(20 * MINUTE));
+    expect(source.polls.slice(0, 5).map(({ atMs }) => atMs)).toEqual([0, 30_000, 60_000, 90_000, 120_000]);
+    expect(source.polls[5]?.atMs).toBeGreaterThan(10 * MINUTE);
+    expect(status.retries).toEqual({ transient: 0, denied: 0 });
+    stop.abort(new Error('enough'));
+    await elapse(done);
+  });
+
+  it('that is to be narrowed at once does not wait for the next poll', async () => {
+    const source = fakeSource(() => {
+      source.troubles = source.polls.length < 3 ? [trouble()] : [];
+      return [];
+    });
+    await elapse(run(source, { patienceMs: MINUTE }).done);
+    expect(source.polls.map(({ atMs }) => atMs)).toEqual([0, 0, 0]);
+  });
+
+  it('ends a single run as a failure once patience is over, and not before', async () => {
+    const source = fakeSource(() => {
+      source.troubles = [trouble(clock.now() + 10 * SECOND)];
+      return [];
+    });
+    const { done } = run(source, { patienceMs: 5 * MINUTE });
+    await expect(elapse(done)).rejects.toMatchObject({
+      kind: 'transient',
+      message: expect.stringMatching(/could not be read: answered 500/) as string,
+      hint: 'look there',
+    });
+    expect(clock.monotonic()).toBeGreaterThanOrEqual(5 * MINUTE);
+    expect(clock.monotonic()).toBeLessThan(6 * MINUTE);
+  });
+
+  it('is a finding that is said once and settles itself, also after a restart', async () => {
+    const open = async (): Promise<string[]> =>
+      (await stage.journal.findings({ unacknowledgedOnly: true, limit: 9 })).map(({ kind }) => kind);
+    const source = fakeSource(() => [harvest([])]);
+    source.standing = [unreadable];
+    const first = run(source);
+    await elapse(clock.sleep(2 * MINUTE));
+    expect(await open()).toEqual(['unreadable_window']);
+    expect(first.lines.filter(({ text }) => text === unreadable.summary)).toHaveLength(1);
+    first.stop.abort(new Error('enough'));
+    await elapse(first.done);
+    source.standing = [];
+    await stage.journal.addFindings('other', [unreadable]);
+    await stage.journal.addFindings('platform', [{ kind: 'gap', summary: 'stays' }]);
+    const second = run(source);
+    await elapse(clock.sleep(MINUTE));
+    expect((await open()).toSorted()).toEqual(['gap', 'unreadable_window']);
+    expect(second.lines.some(({ text }) => text === 'a finding is settled')).toBe(true);
+    second.stop.abort(new Error('enough'));
+    await elapse(second.done);
+  });
+});
+
+describe('items that cannot be read', () => {
+  const item = (n: number): MalformedItem => ({
+    reason: 'the item has no created_at',
+    bytes: Buffer.from(`{"id":"event-${String(n).padStart(6, '0')}","createdAt":"x"}`),
+  });
+  const items = (from: number, to: number): MalformedItem[] =>
+    Array.from({ length: to - from + 1 }, (_, index) => item(from + index));
+  const letters = async (): Promise<number> => (await stage.journal.deadLetterCounts()).get('platform') ?? 0;
+
+  it('are set aside while others can', async () => {
+    const source = fakeSource(() => [
+      harvest(newEvents(1, 20), { malformed: items(101, 107) }),
+      harvest(newEvents(21, 21), { malformed: items(108, 108) }),
+      harvest([], { malformed: items(109, 112) }),
+    ]);
+    await elapse(run(source, { patienceMs: MINUTE }).done);
+    expect(await letters()).toBe(12);
+  });
+
+  it('all of them hold the source: nothing is set aside or marked as read, and it goes on by itself', async () => {
+    let renamed = true;
+    const source = fakeSource(() =>
+      renamed
+        ? [harvest([], { malformed: items(1, 30), progress: 'read' })]
+        : [harvest(newEvents(1, 30), { progress: 'read' })],
+    );
+    const { status, lines, stop, done } = run(source);
+    await elapse(clock.sleep(10 * MINUTE));
+    expect(status).toMatchObject({
+      state: 'held',
+      reason: expect.stringMatching(/nearly nothing can be read.*no created_at/) as string,
+    });
+    expect(lines.some(({ text }) => text === 'held')).toBe(true);
+    expect(await letters()).toBe(0);
+    expect(await stage.journal.progress('platform')).toBeNull();
+    renamed = false;
+    await elapse(clock.sleep(10 * MINUTE));
+    expect(status).toMatchObject({ state: 'idle', appended: 30 });
+    stop.abort(new Error('enough'));
+    await elapse(done);
+  });
+
+  it('one by one in a quiet log hold it as well', async () => {
+    const source = fakeSource(
+      ...Array.from({ length: 20 }, (_, n) => () => [harvest([], { malformed: items(1, n + 1) })]),
+    );
+    const { status, stop, done } = run(source);
+    await elapse(clock.sleep(10 * MINUTE));
+    expect(status.state).toBe('held');
+    expect(await letters()).toBe(5);
+    stop.abort(new Error('enough'));
+    await elapse(done);
+  });
+
+  it('prove nothing when they are read again, also after a restart', async () => {
+    const source = fakeSource(
+      () => [harvest(newEvents(1, 20), { malformed: items(101, 108) })],
+      () => [harvest([], { malformed: items(101, 108) })],
+    );
+    for (let restarts = 0; restarts < 2; restarts += 1) {
+      const { status, stop, done } = run(source);
+      await elapse(clock.sleep(5 * MINUTE));
+      expect(status.state).toBe('idle');
+      stop.abort(new Error('enough'));
+      await elapse(done);
+    }
+    expect(await letters()).toBe(8);
+  });
+
+  it('are dead letters no more once they can be read, in other bytes or the same', async () => {
+    const same = newEvent(3);
+    await stage.journal.append(
+      'platform',
+      harvest([], { malformed: [item(1), item(2), { reason: 'no', bytes: Buffer.from(same.original) }] }),
+    );
+    await stage.journal.append('other', harvest([], { malformed: [item(1)] }));
+    const source = fakeSource(() => [harvest([newEvent(1), same])]);
+    await elapse(run(source, { patienceMs: MINUTE }).done);
+    expect(await stage.journal.deadLetterCounts()).toEqual(
+      new Map([
+        ['platform', 1],
+        ['other', 1],
+      ]),
+    );
   });
 });
 

@@ -8,6 +8,7 @@ import { mayAskForLess } from './client.ts';
 import type { Client } from './client.ts';
 import { isolate } from './isolate.ts';
 import { EPOCH } from './outside.ts';
+import type { Adapting } from './read-windows.ts';
 import { probePrecision } from './read-window.ts';
 import type { Precision, WindowRead } from './read-window.ts';
 
@@ -92,7 +93,11 @@ export async function askForLess(
   client: Client,
   open: readonly OpenWindow[],
   failed: { readonly window: OpenWindow; readonly part: Window; readonly error: ForwardError },
-  adapting: { readonly clock: Clock; readonly usual: Usual; readonly precision: Precision },
+  adapting: Pick<Adapting, 'clock' | 'usual' | 'knownFromNs'> & {
+    readonly precision: Precision;
+    /** Throws when the Platform fails for all by now. */
+    confirm(): Promise<void>;
+  },
   signal: AbortSignal,
 ): Promise<Less> {
   const { window, part, error } = failed;
@@ -114,13 +119,17 @@ export async function askForLess(
     narrower = afterFailure(window, part, error, precision.unitNs);
   }
   if (narrower !== null) return again(...narrower);
+  await adapting.confirm();
   const { failures, rows } = window.care;
   // What had no readable row is seldom looked through row by row again: that takes many requests.
   const looked = failures > 0 && rows === null && failures % LOOK_AGAIN_EVERY !== 0;
   if (widthOf(part) > 3n * precision.unitNs || looked) return aside(nothing, error, null);
   try {
     const isolated = await isolate(client, part, error, signal);
-    if (isolated.error !== null) return aside(isolated.read, isolated.error, isolated.rows);
+    if (isolated.error !== null) {
+      const again = rows !== null && part.endNs < adapting.knownFromNs;
+      return aside(again ? nothing : isolated.read, isolated.error, isolated.rows);
+    }
     // It was the page and not the width: the rest is asked for whole again.
     learnPage(usual, isolated.perPage, clock);
     const wide = { ...window, care: { ...window.care, stepNs: widthOf(window), perPage: isolated.perPage } };

@@ -24,6 +24,8 @@ export interface Step {
 export interface Adapting {
   readonly clock: Clock;
   readonly usual: Usual;
+  /** Before this the journal no longer knows by id what it holds: what was read of a window there is not read again. */
+  readonly knownFromNs: bigint;
   /** What reading with care may take before the rest is left to the next time; null: it is read to its end. */
   readonly allowance: Allowance | null;
 }
@@ -33,7 +35,7 @@ export interface Allowance {
   readonly ms: number;
 }
 
-/** A Platform that answered so recently is not asked whether it does. */
+/** A Platform that answered so recently is not asked whether it does, unless something is to be set aside. */
 const ANSWERING_FOR_MS = 2_000;
 
 interface Attempt {
@@ -119,16 +121,17 @@ export async function* readWindows(
       }
       const { error } = outcome;
       if (adapting === null || !mayAskForLess(error)) throw error;
-      if (answered === done.since && nowMs() - answeredMs > ANSWERING_FOR_MS) {
+      const confirm = async (): Promise<void> => {
         await assertAnswering(client, error, newestNs, either);
         answeredMs = nowMs();
-      }
+      };
+      if (answered === done.since && nowMs() - answeredMs > ANSWERING_FOR_MS) await confirm();
       canGoOn.failed();
       const less = await askForLess(
         client,
         open,
         { window, part, error },
-        { ...adapting, precision },
+        { ...adapting, precision, confirm },
         either,
       );
       open = sortWindows(less.open);

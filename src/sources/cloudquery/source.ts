@@ -166,7 +166,8 @@ export function createCloudquery(
     addWindow(live, startNs);
     let findings: readonly Finding[] = gap === null ? [] : [gap];
     if (beyond.length > 0) yield { ...NOTHING, events: toEvents(beyond), progress: write() };
-    const adapting = { clock, usual, allowance: CARE_PER_ROUND };
+    const knownFromNs = msToNs(nowMs - options.audit_horizon);
+    const adapting = { clock, usual, knownFromNs, allowance: CARE_PER_ROUND };
     const { concurrent } = options.rate_limit;
     for (let round = 1; ; round += 1) {
       for await (const step of readWindows(reader, progress.open, precision, concurrent, signal, adapting)) {
@@ -286,7 +287,7 @@ export function createCloudquery(
   async function* read(windows: readonly Window[], signal: AbortSignal): AsyncGenerator<RangeHarvest> {
     let open: readonly OpenWindow[] = windows;
     const { concurrent } = options.rate_limit;
-    const adapting = { clock, usual, allowance: null };
+    const adapting = { clock, usual, knownFromNs: 0n, allowance: null };
     for await (const step of readWindows(reader, windows, precision, concurrent, signal, adapting)) {
       open = step.open;
       yield { ...harvest('backfill', step.window, step.read), progress: null, open };

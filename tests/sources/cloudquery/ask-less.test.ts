@@ -39,6 +39,7 @@ interface Reader {
   readonly usual: Usual;
   readonly ids: Set<string>;
   open: readonly OpenWindow[];
+  knownFromNs: bigint;
   /** Reads what is open, and a window more; returns how many requests it took. */
   read(more?: Window | null, allowance?: Allowance | null): Promise<number>;
 }
@@ -52,10 +53,11 @@ function reader(all: readonly Row[], before: (ask: Ask) => void, unitNs = NS_PER
     usual: { ...AS_MUCH_AS_CAN_BE },
     ids: new Set(),
     open: [],
+    knownFromNs: 0n,
     async read(more = null, allowance = null) {
       const asked = client.asked.length;
       its.open = more === null ? its.open : [...its.open, more];
-      const adapting = { clock: its.clock, usual: its.usual, allowance };
+      const adapting = { clock: its.clock, usual: its.usual, knownFromNs: its.knownFromNs, allowance };
       for await (const step of readWindows(client, its.open, precision, 1, quiet, adapting)) {
         for (const item of step.read.items) its.ids.add(item.event.id);
         its.open = step.open;
@@ -241,6 +243,18 @@ describe('a page that is too much', () => {
     expect(it.ids.has(large.id)).toBe(false);
     expect(it.open).toHaveLength(1);
     expect(it.open[0]?.care).toMatchObject({ rows: 1, reason: 'too large' });
+    expect(it.open[0]?.care?.hint).toContain('max_response_size');
+    for (const [knownFromNs, again] of [
+      [0n, true],
+      [week.endNs, false],
+    ] as const) {
+      it.ids.clear();
+      it.knownFromNs = knownFromNs;
+      await it.clock.sleep(600_000);
+      await it.read();
+      expect(it.ids.size > 0).toBe(again); // what the journal has forgotten would be appended a second time
+      expect(it.open[0]?.care).toMatchObject({ rows: 1 });
+    }
   });
 });
 

@@ -1,0 +1,103 @@
+import { describe, expect, it } from 'vitest';
+
+import type { Window } from '../../../src/model/event.ts';
+import { formatTime, NS_PER_SECOND } from '../../../src/model/time.ts';
+import { createOutside } from '../../../src/sources/cloudquery/outside.ts';
+import type { ReadItem } from '../../../src/sources/cloudquery/wire.ts';
+import { createLedger } from '../../fakes/ledger.ts';
+
+const MINUTE = 60n * NS_PER_SECOND;
+const HOUR = 60n * MINUTE;
+const T0 = 1_767_355_200n * NS_PER_SECOND;
+const window: Window = { startNs: T0, endNs: T0 + 10n * MINUTE };
+
+function items(...times: bigint[]): ReadItem[] {
+  return times.map((createdNs, index) => ({
+    event: {
+      id: `${createdNs}-${index}`,
+      createdAt: formatTime(createdNs),
+      createdNs,
+      original: '{}',
+      eventType: '',
+    },
+    parsed: {},
+  }));
+}
+const spread = (byNs: bigint, count = 4): ReadItem[] =>
+  items(...Array.from({ length: count }, (_, index) => T0 + byNs + BigInt(index) * MINUTE));
+
+describe('rows outside of what was asked for', () => {
+  it('one among others is named, and is no rule', () => {
+    const outside = createOutside('0');
+    const findings = outside.note(window, [...spread(0n), ...items(T0 - 5n * HOUR)]);
+    expect(findings).toEqual([
+      expect.objectContaining({
+        kind: 'stray_row',
+        summary: expect.stringContaining('it is kept') as string,
+      }),
+    ]);
+    expect(outside.standing()).toEqual([]);
+    expect(outside.note(window, spread(0n))).toEqual([]);
+  });
+
+  it.each([
+    [3n * HOUR, '3h (shown later): time zone?'],
+    [-5n * HOUR, '5h (shown earlier): time zone?'],
+    [5n * HOUR + 45n * MINUTE, '5h45m (shown later): time zone?'],
+    [7n * MINUTE + 30n * NS_PER_SECOND, 'lists events by another time'],
+  ])('all by %i ns are one finding that says so', (byNs, words) => {
+    const outside = createOutside('0');
+    outside.note(window, spread(byNs, 8));
+    expect(outside.standing()).toEqual([
+      { kind: 'times_differ', summary: expect.stringContaining(words) as string },
+    ]);
+    expect(outside.note(window, spread(byNs, 8))).toEqual([]);
+  });
+
+  it('a single one may be chance, three in quiet polls are not', () => {
+    const outside = createOutside('0');
+    for (let polls = 0; polls < 3; polls += 1) {
+      expect(outside.standing()).toEqual([]);
+      outside.note(window, items(T0 + 2n * HOUR + BigInt(polls) * MINUTE));
+    }
+    expect(outside.offsetNs()).toBe(2n * HOUR);
+  });
+
+  it('do not tell a time zone in a window that many would fit', () => {
+    const outside = createOutside('0');
+    outside.note({ startNs: T0 - 24n * HOUR, endNs: T0 }, spread(HOUR, 3));
+    expect(outside.offsetNs()).toBe(0n);
+  });
+
+  it('are over once a narrow window shows its own rows, and not because of a wide one', () => {
+    const outside = createOutside((3n * HOUR).toString());
+    outside.note({ startNs: T0 - 24n * HOUR, endNs: T0 + 24n * HOUR }, spread(0n));
+    expect(outside.offsetNs()).toBe(3n * HOUR);
+    outside.note(window, []);
+    expect(outside.standing()).toHaveLength(1);
+    outside.note(window, spread(0n));
+    expect(outside.standing()).toEqual([]);
+  });
+
+  it.each([undefined, null, 7, 'x', '1e9', {}])('begin anew where %j was kept', (saved) => {
+    expect(createOutside(saved).offsetNs()).toBe(0n);
+  });
+
+  it('are counted where they are listed, and not missed where they lie', async () => {
+    const ledger = createLedger();
+    const outside = createOutside((3n * HOUR).toString());
+    const shown = spread(3n * HOUR);
+    for (const { event } of shown) ledger.events.set(event.id, { ...event, wanted: true });
+    const listed = outside.asListed(ledger);
+    expect(await listed.count(window)).toBe(4);
+    expect(await listed.missing(window, new Set(), 9)).toHaveLength(4);
+    const [stray] = items(T0 + 9n * HOUR);
+    if (stray !== undefined) ledger.events.set(stray.event.id, { ...stray.event, wanted: true });
+    outside.note(window, [...shown, ...(stray === undefined ? [] : [stray])]);
+    const there = { startNs: T0 + 5n * HOUR, endNs: T0 + 7n * HOUR };
+    expect(
+      await ledger.missing({ startNs: T0 + 8n * HOUR, endNs: T0 + 10n * HOUR }, new Set(), 9),
+    ).toHaveLength(1);
+    expect(await listed.missing(there, new Set(), 9)).toEqual([]);
+  });
+});
