@@ -25,6 +25,8 @@ export interface Quirks {
   readonly filterUnitNs?: bigint;
   readonly ignoresPage?: true;
   readonly ignoresTime?: true;
+  /** Past the end it shows its last page. */
+  readonly repeatsLastPage?: true;
   readonly clamp?: number;
   /** Says the page size that was asked for, whatever it gives. */
   readonly hidesClamp?: true;
@@ -61,7 +63,9 @@ export function scriptedClient(
           (ns / unit >= window.startNs / unit && ns / unit <= window.endNs / unit),
       );
       const size = Math.min(perPage, quirks.clamp ?? 1000);
-      const number = quirks.ignoresPage === true ? 1 : page;
+      const last = Math.max(Math.ceil(inside.length / size), 1);
+      const asks = quirks.repeatsLastPage === true ? Math.min(page, last) : page;
+      const number = quirks.ignoresPage === true ? 1 : asks;
       const ordered = quirks.order?.([...inside], ask) ?? inside;
       const total = quirks.total === undefined ? inside.length : quirks.total(inside.length, ask);
       const body = {
