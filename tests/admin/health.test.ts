@@ -61,6 +61,15 @@ describe('readiness', () => {
     expect(health.notes.map(({ text }) => text)).toContain('idle until the next poll');
   });
 
+  it('notes what is wrong with the clocks, with its hint, and stays ready', async () => {
+    const room = createRoom();
+    const clock = { wrong: 'apart', text: 'they differ by 2d', hint: 'set one' } as const;
+    room.state = { ...room.state, clock };
+    const { ok, notes } = await ready(room);
+    expect(ok).toBe(true);
+    expect(notes).toContainEqual({ part: room.source.name, text: clock.text, hint: clock.hint });
+  });
+
   it('says no while draining', async () => {
     const room = createRoom();
     room.status.stopping = true;

@@ -27,6 +27,8 @@ export interface Quirks {
   readonly filterUnitNs?: bigint;
   readonly ignoresPage?: true;
   readonly ignoresTime?: true;
+  /** Past the end it shows its last page. */
+  readonly repeatsLastPage?: true;
   readonly clamp?: number;
   /** Says the page size that was asked for, whatever it gives. */
   readonly hidesClamp?: true;
@@ -65,7 +67,9 @@ export function scriptedClient(
           (listedNs / unit >= window.startNs / unit && listedNs / unit <= window.endNs / unit),
       );
       const size = Math.min(perPage, quirks.clamp ?? 1000);
-      const number = quirks.ignoresPage === true ? 1 : page;
+      const last = Math.max(Math.ceil(inside.length / size), 1);
+      const asks = quirks.repeatsLastPage === true ? Math.min(page, last) : page;
+      const number = quirks.ignoresPage === true ? 1 : asks;
       const ordered = quirks.order?.([...inside], ask) ?? inside;
       const total = quirks.total === undefined ? inside.length : quirks.total(inside.length, ask);
       const given = ordered.slice((number - 1) * size, number * size);

@@ -321,12 +321,13 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'believe-capped-counts',
-    what: 'rows past the count of the Platform are not looked at',
+    what: 'a list that is longer than ours is no news where the Platform counts',
     edits: [
       {
         file: TOTALS,
-        find: 'if (past.rows > 0) {',
-        replace: 'if (past.rows > 0 && past.totalCount === null) {',
+        find: 'const difference = page.rows - (rows % size);',
+        replace:
+          'const difference = Math.min(page.rows - (rows % size), page.totalCount === null ? Infinity : 0);',
       },
     ],
     caughtBy: ['coverage', 'no loss', 'progress'],

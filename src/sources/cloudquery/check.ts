@@ -105,7 +105,7 @@ async function checkPermission(client: Client, signal: AbortSignal): Promise<Che
   if (read instanceof ForwardError) return failed(name, read);
   const counted =
     read.totalCount === null
-      ? 'the server gives no count, so closed windows are counted by their rows, with two requests each'
+      ? 'the server gives no count, so closed windows are counted by their rows'
       : `${read.totalCount} events in sight`;
   return { name, outcome: 'ok', finding: `the audit log can be read; ${counted}` };
 }

@@ -16,7 +16,7 @@ interface Tier {
 
 /**
  * Every 15 minutes for the last six hours, hourly for a day, daily up to the horizon. Buckets lie on a fixed grid that gets
- * coarser with age, so they merge by themselves. Cost with a server that counts: 7 x 96 + 7 x 24 + one per day of horizon,
+ * coarser with age, so they merge by themselves. Cost: 7 x 96 + 7 x 24 + one per day of horizon,
  * about 870 requests a day at 30 days.
  */
 function tiersFor(horizonMs: number): readonly Tier[] {

@@ -53,7 +53,7 @@ export async function recount(
   const known = explained.get(key) ?? null;
   const still = known?.held === ours ? known : null;
   const expected = still?.server ?? ours;
-  const length = await compareLength(client, window, expected, totals, true, signal);
+  const length = await compareLength(client, window, expected, totals, signal);
   const nothing = { key, reads: [], parts: [], findings: [], coverage: [] };
   if (length.is === 'exactly') {
     const verified: Coverage = { ...window, status: 'verified', serverCount: length.counted };
@@ -62,7 +62,7 @@ export async function recount(
   /** A difference is explained only by what the list proves: a count alone may be wrong, and hide what comes later. */
   const explain = async (listed: number | null, ownNow: number): Promise<Counts | null> => {
     if (listed === null || listed === ownNow || listed === expected) return null;
-    const proof = await compareLength(client, window, listed, totals, false, signal);
+    const proof = await compareLength(client, window, listed, totals, signal);
     return proof.is === 'exactly' ? { server: listed, held: ownNow } : null;
   };
   const most = Math.max(length.counted ?? 0, ours);

@@ -15,6 +15,9 @@ export interface Totals {
   doubt(window: Window, counted: number, listed: number): void;
   /** What an operator has to be told, once. */
   takeFindings(): Finding[];
+  /** Whether nothing is listed past the end; some servers show their last page again. Null until it was looked at. */
+  pagesEnd(): boolean | null;
+  learnPagesEnd(end: boolean): void;
   /** Whether it was told, kept with the progress so that a restart does not tell it again. */
   told(): boolean;
   restoreTold(saved: boolean): void;
@@ -22,11 +25,12 @@ export interface Totals {
 
 /** The same words each time: they are about the Platform, not about a window, and stay acknowledged. */
 const SUMMARY =
-  'the total_count of the Platform is not the number of rows that it lists, so it is not relied on: closed windows are counted by their rows, with two requests each instead of one (hint: see whether a proxy or cache changes the answers; otherwise report it to CloudQuery and acknowledge this, nothing is lost by it)';
+  'the total_count of the Platform is not the number of rows that it lists, so it is not relied on: windows are read and counted by their rows alone (hint: see whether a proxy or cache changes the answers; otherwise report it to CloudQuery and acknowledge this, nothing is lost by it)';
 
 export function createTotals(): Totals {
   let doubted = false;
   let told = false;
+  let end: boolean | null = null;
   let untold: Finding[] = [];
   return {
     credible: () => !doubted,
@@ -43,6 +47,8 @@ export function createTotals(): Totals {
       untold = [];
       return findings;
     },
+    pagesEnd: () => end,
+    learnPagesEnd: (seen) => void (end = seen),
     told: () => told,
     restoreTold: (saved) => void (told ||= saved),
   };
@@ -67,63 +73,78 @@ export interface Length {
 }
 
 /**
- * Compares the list of a window with a number of rows, by the list itself: it holds exactly so many where it has a row at
- * that place and none after it. `shortcut`: a count of that very number, on the page past the end, stands in for the row at
- * the place. Nothing here depends on an order: whatever it is, a list of n rows has no row n + 1.
+ * Compares the list of a window with a number of rows by one small page of the list itself. Its size does not divide the
+ * number, so a list of exactly so many rows ends within that page: every row of it that should be there is, and the page is
+ * not full. That holds in any order, and needs no total.
  */
 export async function compareLength(
   client: Client,
   window: Window,
   rows: number,
   totals: Totals,
-  shortcut: boolean,
   signal: AbortSignal,
 ): Promise<Length> {
-  const at = (place: number): Promise<Page | null> => rowAt(client, window, place, signal);
-  const past = await at(rows + 1);
-  if (past === null) return { is: 'unknown', counted: null };
-  const counted = (page: Page): number | null => (totals.credible() ? page.totalCount : null);
-  if (past.rows > 0) {
-    if (rows > 0 && (counted(past) ?? Infinity) <= rows) {
-      const before = await at(rows);
-      // Two rows one after the other, and both answers count fewer. A server that shows its last page again shows one row twice.
-      const low = before === null ? null : counted(before);
-      if (low !== null && low <= rows && idOf(before) !== idOf(past)) totals.doubt(window, low, rows + 1);
-    }
-    return { is: 'more', counted: counted(past) };
+  const size = pageSizeFor(rows);
+  const skipped = rows - (rows % size);
+  const number = skipped / size + 1;
+  const ask = (): Promise<Page | null> => pageAt(client, window, number, size, signal);
+  let page = await ask();
+  if (page === null) return UNKNOWN;
+  if (totals.pagesEnd() === null && page.rows > 0 && page.rows < size) {
+    const next = await pageAt(client, window, number + 1, size, signal);
+    totals.learnPagesEnd(next === null || next.rows === 0);
   }
-  if (shortcut && counted(past) === rows) return { is: 'exactly', counted: rows };
-  const last = rows === 0 ? past : await at(rows);
-  if (last === null) return { is: 'unknown', counted: null };
-  if (rows > 0 && last.rows === 0) return { is: 'fewer', counted: counted(last) };
-  const said = counted(last);
-  if (said === null || said === rows) return { is: 'exactly', counted: said };
-  // A row may have come between the two answers; otherwise the list and the count of one Platform contradict one another.
-  const again = await at(rows + 1);
-  if (again === null) return { is: 'unknown', counted: null };
-  if (again.rows > 0) return { is: 'more', counted: said };
-  totals.doubt(window, said, rows);
-  return { is: 'exactly', counted: null };
+  const counted = (): number | null => (totals.credible() ? (page?.totalCount ?? null) : null);
+  // A page so far down may be the last one again: only together with the count it says where the list ends.
+  if (totals.pagesEnd() === false)
+    return counted() === rows && page.rows === rows % size ? { is: 'exactly', counted: rows } : UNKNOWN;
+  if (totals.credible() && contradicts(page, skipped, size)) {
+    // A row may have come between the list and the count of one answer: only what is said twice is held against the counts.
+    page = await ask();
+    if (page === null) return UNKNOWN;
+    if (contradicts(page, skipped, size)) totals.doubt(window, page.totalCount ?? 0, skipped + page.rows);
+  }
+  const difference = page.rows - (rows % size);
+  return {
+    is: difference > 0 ? 'more' : difference < 0 ? 'fewer' : 'exactly',
+    counted: counted(),
+  };
 }
 
-function idOf(page: Page | null): string | undefined {
-  return page?.items[0]?.event.id;
+const UNKNOWN: Length = { is: 'unknown', counted: null };
+
+/** The smallest page that a list of so many rows does not fill at its end. */
+function pageSizeFor(rows: number): number {
+  let size = 2;
+  while (rows > 0 && rows % size === 0) size += 1;
+  return size;
 }
 
-/** The page that holds one row of the window, or none past its end; null where the server refuses it or gives other pages. */
-async function rowAt(
+/** Whether the count of an answer cannot be that of its list, of which `skipped` rows lie before the page. */
+function contradicts({ totalCount, rows }: Page, skipped: number, size: number): boolean {
+  if (totalCount === null) return false;
+  const atLeast = rows > 0 ? skipped + rows : 0;
+  const atMost = rows < size ? skipped + rows : Infinity;
+  return totalCount < atLeast || totalCount > atMost;
+}
+
+/** A page of the list, or null where the server refuses it or gives another one. */
+async function pageAt(
   client: Client,
   window: Window,
-  place: number,
+  number: number,
+  size: number,
   signal: AbortSignal,
 ): Promise<Page | null> {
   try {
-    const page = await client.page(window, place, 1, signal);
-    return page.rows > 1 || (page.pageSize !== null && page.pageSize !== 1) ? null : page;
+    const page = await client.page(window, number, size, signal);
+    // Some say the rows of the page for its size.
+    const honoured = page.pageSize === null || page.pageSize === size || page.pageSize === page.rows;
+    return honoured && page.rows <= size ? page : null;
   } catch (error) {
     signal.throwIfAborted();
-    // Some servers have no pages past the last one, or none so deep. If nothing works at all, the read that follows says so.
-    if (place > 1 && error instanceof ForwardError) return null;
+    // Some servers have no pages so far down. Where nothing works at all, the read that follows says so.
+    if (number > 1 && error instanceof ForwardError) return null;
     throw error;
   }
 }
@@ -139,7 +160,7 @@ export async function countRows(
   totals: Totals,
   signal: AbortSignal,
 ): Promise<number | null> {
-  const { is, counted } = await compareLength(client, window, expected, totals, false, signal);
+  const { is, counted } = await compareLength(client, window, expected, totals, signal);
   if (is === 'exactly') return expected;
   return counted === expected ? null : counted;
 }

@@ -84,8 +84,8 @@ describe('a total_count that is', () => {
       const asked = room.asked.length;
       room.restart();
       await room.settle();
-      // About 60 windows reach back over the two days, and each takes two requests, unless its count has to be doubted first.
-      expect(room.asked.length - asked).toBeLessThan(160);
+      // Some 30 windows reach back over the two days, each takes one request, and a few more find out about the counts.
+      expect(room.asked.length - asked).toBeLessThan(60);
       const before = told(room);
       await room.poll(5, 20 * MINUTE);
       expect(told(room)).toBe(before);

@@ -7,7 +7,8 @@ import type { Precision } from '../../../src/sources/cloudquery/read-window.ts';
 import { keyOf } from '../../../src/sources/cloudquery/reconcile.ts';
 import { recount } from '../../../src/sources/cloudquery/recount.ts';
 import type { Counts, Recount } from '../../../src/sources/cloudquery/recount.ts';
-import { createTotals } from '../../../src/sources/cloudquery/totals.ts';
+import { compareLength, createTotals } from '../../../src/sources/cloudquery/totals.ts';
+import type { Totals } from '../../../src/sources/cloudquery/totals.ts';
 import { createLedger } from '../../fakes/ledger.ts';
 import type { Ledger } from '../../fakes/ledger.ts';
 import { rowsFrom, scriptedClient } from '../../fakes/scripted-client.ts';
@@ -38,23 +39,46 @@ function hold(ledger: Ledger, held: readonly Row[]): void {
   }
 }
 
+/** Counts are believed, and it was seen that the list ends. */
+function settledTotals(): Totals {
+  const totals = createTotals();
+  totals.learnPagesEnd(true);
+  return totals;
+}
+
 function count(
   client: ScriptedClient,
   ledger: Ledger,
   explained: ReadonlyMap<string, Counts> = new Map(),
 ): Promise<Recount> {
   const precision: Precision = { unitNs: NS_PER_SECOND, probed: true };
-  return recount(client, hour, ledger, explained, precision, createTotals(), quiet);
+  return recount(client, hour, ledger, explained, precision, settledTotals(), quiet);
 }
 
 describe('counting a closed window again', () => {
-  it('verifies it with one request, for the row after the last one, when both agree', async () => {
+  it('verifies it with one request, for the page in which it ends, when both agree', async () => {
     const client = scriptedClient(rows);
     const result = await count(client, holding(rows));
     expect(result.coverage).toEqual([{ ...hour, status: 'verified', serverCount: 10 }]);
     expect(result).toMatchObject({ reads: [], parts: [], findings: [], explained: null });
-    expect(client.asked).toEqual([{ window: hour, page: 11, perPage: 1, number: 1 }]);
+    expect(client.asked).toEqual([{ window: hour, page: 4, perPage: 3, number: 1 }]);
   });
+
+  it.each([0, 1, 2, 3, 4, 6, 12, 59, 60, 61, 420, 2520, 9999, 10_000])(
+    'tells %i rows from one more and from one less, with a count or without',
+    async (number) => {
+      const some = rowsFrom(T0, number, NS_PER_SECOND / 4n);
+      for (const total of [(n: number) => n, () => null]) {
+        const client = scriptedClient(some, { total });
+        const compare = async (expected: number): Promise<string> =>
+          (await compareLength(client, hour, expected, settledTotals(), quiet)).is;
+        expect(await compare(number)).toBe('exactly');
+        expect(await compare(number + 1)).toBe('fewer');
+        if (number > 0) expect(await compare(number - 1)).toBe('more');
+        expect(client.asked.length).toBe(number > 0 ? 3 : 2);
+      }
+    },
+  );
 
   it('verifies that it is empty', async () => {
     const client = scriptedClient([]);
@@ -70,27 +94,36 @@ describe('counting a closed window again', () => {
     expect(result.explained).toBeNull();
   });
 
-  it('verifies it by its rows, with two requests, where the server does not count', async () => {
+  it('verifies it by its rows where the server does not count', async () => {
     const client = scriptedClient(rows, { total: () => null });
     const result = await count(client, holding(rows));
     expect(result.coverage).toEqual([{ ...hour, status: 'verified', serverCount: null }]);
-    expect(client.asked.map(({ page, perPage }) => [page, perPage])).toEqual([
-      [11, 1],
-      [10, 1],
-    ]);
+    expect(client.asked).toHaveLength(1);
     const behind = await count(client, holding(rows.slice(1)));
     expect(behind.reads.flatMap((read) => read.items)).toHaveLength(10);
   });
 
-  it('reads it where the server refuses pages past the last one', async () => {
+  it('reads it where the server refuses pages so far down', async () => {
     const client = scriptedClient(rows, {
       before: ({ page }) => {
-        if (page > 10) throw new ForwardError('denied', 'no such page');
+        if (page > 2) throw new ForwardError('denied', 'no such page');
       },
     });
-    const result = await count(client, holding(rows.slice(1)));
-    expect(result.reads.flatMap((read) => read.items)).toHaveLength(10);
     expect((await count(client, holding(rows))).reads).not.toEqual([]);
+  });
+
+  it('is not misled by a server that shows its last page again', async () => {
+    // Nine are left of ten, and two more come: the list still ends before the page that was asked for.
+    const twelve = rowsFrom(T0 + 60n * NS_PER_SECOND, 12, NS_PER_SECOND);
+    const left = [...twelve.slice(4), { id: 'late', ns: T0 + 90n * NS_PER_SECOND + 1n }];
+    const client = scriptedClient(left, { repeatsLastPage: true });
+    const totals = createTotals();
+    const look = (held: readonly Row[]): Promise<Recount> =>
+      recount(client, hour, holding(held), new Map(), { unitNs: NS_PER_SECOND, probed: true }, totals, quiet);
+    await look(left);
+    const result = await look(twelve);
+    expect(result.reads.flatMap((read) => read.items.map(({ event }) => event.id))).toContain('late');
+    expect(totals.credible()).toBe(true);
   });
 
   it('reads it where the server gives larger pages than asked for', async () => {
@@ -132,19 +165,15 @@ describe('counting a closed window again', () => {
   });
 
   it.each<[string, Quirks, number]>([
-    ['a count below two rows that follow one another is doubted', { total: () => 5 }, 1],
+    ['a count below the rows of its own answer is doubted', { total: () => 5 }, 1],
+    ['a count above a list that ends is doubted', { total: (n) => n + 1 }, 1],
     [
-      'a last page that is shown again is no such pair',
-      { order: (all) => [...all, ...all.slice(-1)], total: (n) => n },
-      0,
-    ],
-    [
-      'a row that came between count and list is none either',
+      'a row that came between count and list says nothing',
       { total: (n, { number }) => (number === 1 ? n - 1 : n) },
       0,
     ],
   ])('%s', async (_name, quirks, findings) => {
-    const totals = createTotals();
+    const totals = settledTotals();
     const precision: Precision = { unitNs: NS_PER_SECOND, probed: true };
     const client = scriptedClient(rows, quirks);
     const nothing = new Map<string, Counts>();
