@@ -185,6 +185,8 @@ async function listen(link: Link, ms: number, options: TransportOptions, signal:
     await within(link.failed, ms, options.clock, signal, () => silence);
   } catch (error) {
     if (error !== silence) throw error;
+    // While this process was busy, what was said may be there and not yet be read.
+    await Promise.race([link.failed, options.clock.sleep(1, signal)]);
   }
 }
 
