@@ -20,9 +20,16 @@ export interface Usual {
   widthNs: bigint | null;
   perPage: number;
   untilMs: number;
+  /** Careful tries that failed since anything was read. */
+  failing: number;
 }
 
-export const AS_MUCH_AS_CAN_BE: Readonly<Usual> = { widthNs: null, perPage: PER_PAGE, untilMs: 0 };
+export const AS_MUCH_AS_CAN_BE: Readonly<Usual> = {
+  widthNs: null,
+  perPage: PER_PAGE,
+  untilMs: 0,
+  failing: 0,
+};
 
 const USUAL_FOR_MS = 600_000;
 /** Narrower than this it is a row that fails, not the width. */
@@ -30,12 +37,20 @@ const USUAL_WIDTH_MIN_NS = 60n * NS_PER_SECOND;
 /** Wider slices failed twice where these were read, which a single row does not make happen. */
 const PATIENCE_OF_WIDTH = 4;
 
+/**
+ * So many careful tries fail in a row before one window is followed to its end: where all of them fail alike, as when a page is too
+ * much for the server, the wide ones would come first for ever, and none would show what can be asked for.
+ */
+export const FOLLOW_AFTER = 8;
+
 /** So many tries of what cannot be read pass before its rows are tried one by one again. */
 const LOOK_AGAIN_EVERY = 8;
 
 /** Forgets what was learned too long ago. */
 export function refreshUsual(usual: Usual, nowMs: number): void {
-  if (nowMs >= usual.untilMs || usual.untilMs - nowMs > USUAL_FOR_MS) Object.assign(usual, AS_MUCH_AS_CAN_BE);
+  const { failing } = usual;
+  if (nowMs >= usual.untilMs || usual.untilMs - nowMs > USUAL_FOR_MS)
+    Object.assign(usual, AS_MUCH_AS_CAN_BE, { failing });
 }
 
 /** A slice was read of a window that had failed as a whole. */

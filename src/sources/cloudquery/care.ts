@@ -209,12 +209,16 @@ export function setAside(
   return [...others, aside, { ...rest, care: { ...going, stepNs, patience: 1, patienceLeft: 1 } }];
 }
 
-/** Which window to go on with: the one that promises most, the newest of equals. Null: all that is left is set aside. */
-export function nextCareful(open: readonly OpenWindow[]): OpenWindow | null {
+/**
+ * Which window to go on with: the one that promises most, or with `follow` the one that was narrowed most, to be done with it; the newest
+ * of equals. Null: all that is left is set aside.
+ */
+export function nextCareful(open: readonly OpenWindow[], follow = false): OpenWindow | null {
   let best: OpenWindow | null = null;
   for (const window of open) {
     if (window.care === undefined || isAside(window)) continue;
-    if (best === null || promise(window) >= promise(best)) best = window;
+    if (best === null || (follow ? promise(window) <= promise(best) : promise(window) >= promise(best)))
+      best = window;
   }
   return best;
 }

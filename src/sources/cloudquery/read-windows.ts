@@ -1,7 +1,7 @@
 import type { Clock } from '../../model/clock.ts';
 import type { Window } from '../../model/event.ts';
 import { span } from '../../model/trace.ts';
-import { asUsual, askForLess, assertAnswering, learnFrom, refreshUsual } from './ask-less.ts';
+import { asUsual, askForLess, assertAnswering, FOLLOW_AFTER, learnFrom, refreshUsual } from './ask-less.ts';
 import type { Usual } from './ask-less.ts';
 import { afterRead, nextCareful, nextSlice, resumed } from './care.ts';
 import type { OpenWindow } from './care.ts';
@@ -97,7 +97,7 @@ export async function* readWindows(
       }
       if (running.size === 0) {
         // What fails comes last and one at a time: nothing that can be read waits for it.
-        const next = nextCareful(open);
+        const next = nextCareful(open, (adapting?.usual.failing ?? 0) >= FOLLOW_AFTER);
         if (next === null || !canGoOn()) break;
         running.set(next, attempt(next));
       }
@@ -110,7 +110,10 @@ export async function* readWindows(
         answeredMs = nowMs();
         const parts = read.outcome.kind === 'split' ? read.outcome.parts : [];
         const rest = afterRead(window, part);
-        if (adapting !== null) learnFrom(adapting.usual, window, adapting.clock);
+        if (adapting !== null) {
+          adapting.usual.failing = 0;
+          learnFrom(adapting.usual, window, adapting.clock);
+        }
         open = sortWindows([
           ...open.filter((other) => other !== window),
           ...parts,
@@ -127,6 +130,7 @@ export async function* readWindows(
       };
       if (answered === done.since && nowMs() - answeredMs > ANSWERING_FOR_MS) await confirm();
       canGoOn.failed();
+      if (window.care !== undefined) adapting.usual.failing += 1;
       const less = await askForLess(
         client,
         open,
