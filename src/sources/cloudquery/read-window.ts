@@ -190,10 +190,16 @@ export async function probePrecision(
     const inside = times.some((ns) => ns >= window.startNs && ns <= window.endNs);
     // A server that cuts the bounds to this very unit shows what lies in the unit of the end as well, and nothing further.
     const beside = times.some((ns) => ns < window.startNs || ns >= window.endNs + unitNs);
-    if (inside && !beside) {
-      precision.unitNs = unitNs;
-      break;
-    }
+    if (!inside || beside) continue;
+    // A server that cuts bounds to seconds could answer the same where the unit ends with the second: another row will tell.
+    const secondNs = floorTo(startNs, NS_PER_SECOND) + NS_PER_SECOND;
+    if (window.endNs === secondNs) return;
+    // And one that has no other row in this second, unless what comes after the row shows it again.
+    const after = { startNs: window.endNs + unitNs, endNs: secondNs };
+    const later = after.startNs < secondNs ? (await client.page(after, 1, perPage, signal)).items : [];
+    if (later.some(({ event }) => event.createdNs - offsetNs < after.startNs - unitNs)) continue;
+    precision.unitNs = unitNs;
+    break;
   }
   precision.probed = true;
 }
