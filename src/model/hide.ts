@@ -66,7 +66,7 @@ function searchesFor(
     for (const value of new Set(values)) {
       for (const form of formsOf(value)) addForm(searches, form);
       if (username !== undefined)
-        add(searches.plain, fold(Buffer.from(`${username}:${value}`).toString('base64')), RUN);
+        addForm(searches, Buffer.from(`${username}:${value}`).toString('base64'));
     }
   }
   return searches;
