@@ -158,7 +158,10 @@ it('takes out the credentials of the proxies as well, which quote what they were
   try {
     const sink = open({ send: async () => ({ fates: [{ outcome: 'rejected', reason: said }] }) });
     expect((await sink.send({ items: [], attempt: 1 }, signal)).fates).toEqual([
-      { outcome: 'rejected', reason: 'Proxy-Authorization: Basic [secret], [secret], pia, [secret]; proxy:3128' },
+      {
+        outcome: 'rejected',
+        reason: 'Proxy-Authorization: Basic [secret], [secret], pia, [secret]; proxy:3128',
+      },
     ]);
   } finally {
     vi.unstubAllEnvs();

@@ -147,6 +147,8 @@ describe('syslog over TCP', () => {
         const error = await failureOf(send(sink, makeItems(2), attempt));
         expect(error).toMatchObject({ kind: 'transient', ambiguous: true });
       }
+      fake.giveUpAfter(235); // at once after ours, had we not learnt to listen for longer
+      expect(await failureOf(send(sink, makeItems(2), 3))).toMatchObject({ kind: 'transient' });
     },
   );
 

@@ -131,7 +131,7 @@ function believe(closeMs: number, listenMs: number, options: TransportOptions, s
     throw doubtful(options.address.where, closeMs);
 }
 
-/** Throws when the peer leaves a connection as soon although nothing was sent on it. */
+/** Throws when the peer leaves a connection as soon although nothing was sent on it; from then on it is listened to for longer than that. */
 async function callWitness(
   livedMs: number,
   options: TransportOptions,
@@ -140,7 +140,10 @@ async function callWitness(
 ): Promise<void> {
   const { clock } = options;
   if (clock.monotonic() - state.witnessedMs < SEEN_WELL_MS) return;
+  const before = state.listenMs;
+  state.listenMs = Math.min(livedMs * LEARN_TIMES, LISTEN_MOST_MS);
   await listenForRefusal(options, Math.min(livedMs * OUTLIVE_TIMES, LISTEN_MOST_MS), signal);
+  state.listenMs = before;
   state.witnessedMs = clock.monotonic();
 }
 
