@@ -23,12 +23,16 @@ export interface Echoes {
 }
 
 /**
- * Peers, and proxies before them, quote the request that they refuse, in places that nobody foresees. `options` hold the credentials; a
- * line of `warn` is for the operator.
+ * Peers, and proxies before them, quote the request that they refuse, in places that nobody foresees. `options` hold the credentials, and
+ * `further` are those that are sent as well; a line of `warn` is for the operator.
  */
-export function echoesOf(options: unknown, warn: (message: string) => void): Echoes {
+export function echoesOf(
+  options: unknown,
+  further: readonly Pick<FoundSecret, 'secret' | 'username'>[],
+  warn: (message: string) => void,
+): Echoes {
   const found = secretsWithin(options);
-  const hide = createHide([...found, ...inAddresses(options)]);
+  const hide = createHide([...found, ...inAddresses(options), ...further]);
   const sayFallbacks = (): void => {
     for (const { path, secret } of found)
       if (secret.fellBack())
@@ -75,9 +79,9 @@ function cleaned(error: unknown, hide: Hide): unknown {
   if (hide(shown) === shown && hide(error.message) === error.message) return error;
   const message = hide(error.message);
   if (error instanceof ForwardError) {
-    const { kind, retryAfterMs, ambiguous, hint } = error;
+    const { kind, retryAfterMs, ambiguous, lasting, hint } = error;
     const clean = hint === undefined ? undefined : hide(hint);
-    return new ForwardError(kind, message, { retryAfterMs, ambiguous, hint: clean });
+    return new ForwardError(kind, message, { retryAfterMs, ambiguous, lasting, hint: clean });
   }
   const clean = new Error(message);
   clean.name = error.name;

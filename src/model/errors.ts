@@ -19,6 +19,8 @@ export interface ForwardErrorOptions {
   readonly retryAfterMs?: number | undefined;
   /** True when the receiver may have taken the data although we cannot tell: resending may repeat it. */
   readonly ambiguous?: boolean;
+  /** True when this process cannot get over it: a run that ends by itself gives up without waiting. */
+  readonly lasting?: boolean;
   /** What a person can do about it, as a sentence part: "create a key with …". */
   readonly hint?: string | undefined;
 }
@@ -28,6 +30,7 @@ export class ForwardError extends Error {
   readonly kind: ErrorKind;
   readonly retryAfterMs: number | undefined;
   readonly ambiguous: boolean;
+  readonly lasting: boolean;
   readonly hint: string | undefined;
 
   constructor(kind: ErrorKind, message: string, options: ForwardErrorOptions = {}) {
@@ -36,6 +39,7 @@ export class ForwardError extends Error {
     this.kind = kind;
     this.retryAfterMs = options.retryAfterMs;
     this.ambiguous = options.ambiguous ?? false;
+    this.lasting = options.lasting ?? false;
     this.hint = options.hint;
   }
 }

@@ -65,8 +65,7 @@ function searchesFor(
   for (const { values, username } of secrets) {
     for (const value of new Set(values)) {
       for (const form of formsOf(value)) addForm(searches, form);
-      if (username !== undefined)
-        add(searches.plain, fold(Buffer.from(`${username}:${value}`).toString('base64')), RUN);
+      if (username !== undefined) addForm(searches, Buffer.from(`${username}:${value}`).toString('base64'));
     }
   }
   return searches;

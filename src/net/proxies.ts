@@ -1,6 +1,8 @@
 import { BlockList, isIP, isIPv6 } from 'node:net';
 
 import { ForwardError } from '../model/errors.ts';
+import { Secret } from '../model/secret.ts';
+import type { FoundSecret } from '../model/secret.ts';
 
 /** A proxy that the environment names. */
 export interface Proxy {
@@ -12,6 +14,8 @@ export interface Proxy {
   readonly port: number;
   /** The value of Proxy-Authorization. */
   readonly authorization: string | undefined;
+  /** What is secret in it. */
+  readonly credential: Pick<FoundSecret, 'secret' | 'username'> | undefined;
 }
 
 export interface Proxies {
@@ -53,6 +57,19 @@ export function readProxies(environment: Environment = process.env): Proxies {
   };
 }
 
+/** What is secret in the proxy variables: a proxy may quote what it was sent, as any peer does. */
+export function proxyCredentials(
+  environment: Environment = process.env,
+): readonly Pick<FoundSecret, 'secret' | 'username'>[] {
+  return Object.values(VARIABLES).flatMap((names) => {
+    try {
+      return proxyIn(environment, names)?.credential ?? [];
+    } catch {
+      return []; // it is not used either
+    }
+  });
+}
+
 function proxyIn(environment: Environment, names: readonly string[]): Proxy | null {
   const variable = names.find((name) => (environment[name] ?? '') !== '');
   return variable === undefined ? null : readProxy(variable, environment[variable] ?? '');
@@ -73,15 +90,22 @@ function readProxy(variable: string, text: string): Proxy {
     tls: url.protocol === 'https:',
     host: bare(url.hostname),
     port: Number(url.port) || (USUAL_PORTS[url.protocol] ?? 80),
-    authorization: authorizationOf(variable, url),
+    ...credentialsOf(variable, url),
   };
 }
 
-function authorizationOf(variable: string, url: URL): string | undefined {
-  if (url.username === '' && url.password === '') return undefined;
+function credentialsOf(variable: string, url: URL): Pick<Proxy, 'authorization' | 'credential'> {
+  if (url.username === '' && url.password === '') return { authorization: undefined, credential: undefined };
   try {
-    const credentials = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
-    return `Basic ${Buffer.from(credentials).toString('base64')}`;
+    const [username, password] = [decodeURIComponent(url.username), decodeURIComponent(url.password)];
+    return {
+      authorization: `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`,
+      // A name without a password is a token.
+      credential:
+        password === ''
+          ? { secret: Secret.of(username), username: undefined }
+          : { secret: Secret.of(password), username },
+    };
   } catch {
     throw new ForwardError(
       'config',

@@ -95,7 +95,9 @@ export function createOutlet(options: OutletOptions): Outlet {
       waitMs(backoffFor(error.kind), failures, error.retryAfterMs, clock.random()),
     );
     report(error, wait, held, lane, faults);
-    if (options.patienceMs !== null && faults.failingForMs() + wait > options.patienceMs) throw error;
+    if (options.patienceMs !== null) {
+      if (error.lasting || faults.failingForMs() + wait > options.patienceMs) throw error;
+    }
     if (held) await probeSecret(wait, signal);
   }
 

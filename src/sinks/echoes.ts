@@ -1,5 +1,6 @@
 import { echoesOf } from '../model/echoes.ts';
 import type { Hide } from '../model/hide.ts';
+import { proxyCredentials } from '../net/proxies.ts';
 import type { Receipt, Sink, SinkContext, SinkDefinition } from './sink.ts';
 
 /**
@@ -11,7 +12,9 @@ export function withoutEchoes<Options>(definition: SinkDefinition<Options>): Sin
 }
 
 function open<Options>(definition: SinkDefinition<Options>, options: Options, context: SinkContext): Sink {
-  const { hide, renewed, told, cleanReport } = echoesOf(options, (message) => context.warn(message));
+  const { hide, renewed, told, cleanReport } = echoesOf(options, proxyCredentials(), (message) =>
+    context.warn(message),
+  );
   const sink = definition.create(options, { ...context, warn: (message) => context.warn(hide(message)) });
   // Every member of the contract, so that none is forgotten when there is a new one.
   const members: Required<Sink> = {

@@ -91,6 +91,7 @@ function failure(error: Error): ForwardError {
   return new ForwardError('denied', `standard output is closed: ${describe(error)}`, {
     cause: error,
     ambiguous: true,
+    lasting: true, // a pipe without a reader gets no other one
     hint: 'start the program again with a reader that stays, or write to a file',
   });
 }

@@ -1,6 +1,7 @@
 import { echoesOf } from '../model/echoes.ts';
 import type { Finding, Json } from '../model/event.ts';
 import type { Hide } from '../model/hide.ts';
+import { proxyCredentials } from '../net/proxies.ts';
 import type { Harvest, Source, SourceContext, SourceDefinition, SourceOrigin } from './source.ts';
 
 /**
@@ -21,7 +22,7 @@ export function cleanSource<Options>(
   context: SourceContext,
   open: (context: SourceContext) => Source,
 ): Source {
-  const echoes = echoesOf(options, (message) => context.warn(message));
+  const echoes = echoesOf(options, proxyCredentials(), (message) => context.warn(message));
   const { hide, renewed, cleanError, cleanReport, sayFallbacks } = echoes;
   const source = open({ ...context, warn: (message) => context.warn(hide(message)) });
   async function* clean<H extends Harvest>(

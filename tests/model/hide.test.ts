@@ -153,6 +153,12 @@ describe('what else is taken out', () => {
       'Basic [secret]',
     ],
     [
+      'such a pair in hex',
+      'pass-word-1',
+      Buffer.from(`Basic ${Buffer.from('ana:pass-word-1').toString('base64')}`).toString('hex'),
+      '[secret]',
+    ],
+    [
       'what is encoded in it',
       `Basic ${Buffer.from('ana:pass-word-1').toString('base64')}`,
       'no user ana:pass-word-1',

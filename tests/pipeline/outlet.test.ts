@@ -225,6 +225,15 @@ describe('a failure', () => {
     expect(clock.monotonic()).toBeLessThanOrEqual(5 * MINUTE);
   });
 
+  it('that lasts as long as the process is thrown at once by a run that ends, and held by one that does not', async () => {
+    const lasting = new ForwardError('denied', 'closed', { lasting: true });
+    const { outlet } = setUp(inTurn(lasting), { patienceMs: 5 * MINUTE });
+    await expect(elapse(outlet.settle(makeItems(1), quiet))).rejects.toThrow('closed');
+    expect(clock.monotonic()).toBe(0);
+    const daemon = setUp(inTurn(lasting, takeAll));
+    expect(await elapse(daemon.outlet.settle(makeItems(1), quiet))).toEqual([]);
+  });
+
   it('that nobody foresaw holds, and costs nothing', async () => {
     const short: Answer = () => ({ fates: [DELIVERED] });
     const bug = new TypeError('a bug');

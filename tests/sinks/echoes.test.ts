@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 
 import { ForwardError } from '../../src/model/errors.ts';
 import { Secret } from '../../src/model/secret.ts';
@@ -85,6 +85,7 @@ it('throws what was thrown, unless that shows something: then without its cause'
   const telling = new ForwardError('transient', 'no', {
     cause,
     ambiguous: true,
+    lasting: true,
     retryAfterMs: 5,
     hint: SAID,
   });
@@ -98,6 +99,7 @@ it('throws what was thrown, unless that shows something: then without its cause'
     kind: 'transient',
     message: 'no',
     ambiguous: true,
+    lasting: true,
     retryAfterMs: 5,
     hint: SHOWN,
   });
@@ -145,4 +147,23 @@ it('ends a hold for a new secret, and for what the sink itself was given anew', 
   expect(sink.refreshSecrets?.()).toBe(false);
   certificate = true;
   expect(sink.refreshSecrets?.()).toBe(true);
+});
+
+it('takes out the credentials of the proxies as well, which quote what they were sent', async () => {
+  vi.stubEnv('HTTP_PROXY', 'http://pia:Squid%2D4711@proxy:3128');
+  vi.stubEnv('https_proxy', 'https://tok-en-of-the-proxy@proxy');
+  vi.stubEnv('ALL_PROXY', 'socks5://pia:not-used@proxy');
+  const pair = Buffer.from('pia:Squid-4711').toString('base64');
+  const said = `Proxy-Authorization: Basic ${pair}, squid-4711, pia, TOK-EN-OF; proxy:3128`;
+  try {
+    const sink = open({ send: async () => ({ fates: [{ outcome: 'rejected', reason: said }] }) });
+    expect((await sink.send({ items: [], attempt: 1 }, signal)).fates).toEqual([
+      {
+        outcome: 'rejected',
+        reason: 'Proxy-Authorization: Basic [secret], [secret], pia, [secret]; proxy:3128',
+      },
+    ]);
+  } finally {
+    vi.unstubAllEnvs();
+  }
 });

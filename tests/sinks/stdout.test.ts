@@ -118,7 +118,7 @@ describe('the stdout sink', () => {
     reader.state.broken = true;
     for (const _ of [1, 2]) {
       const error = await failureOf(sink);
-      expect(error).toMatchObject({ kind: 'denied', ambiguous: true });
+      expect(error).toMatchObject({ kind: 'denied', ambiguous: true, lasting: true });
       expect(error.hint).toContain('reader');
     }
     const report = await sink.check(new AbortController().signal);

@@ -137,6 +137,31 @@ describe('syslog over TCP', () => {
     expect((await failureOf(send(sink, makeItems(2), 2))).message).toContain('although nothing was sent');
   });
 
+  it.each([300, 330, 360])(
+    'does not believe a close that comes soon after its own, but %i ms after every connection',
+    async (ms) => {
+      const fake = await receiver();
+      const sink = open({ address: `tcp://127.0.0.1:${fake.port}` });
+      fake.giveUpAfter(ms);
+      for (const attempt of [1, 2]) {
+        const error = await failureOf(send(sink, makeItems(2), attempt));
+        expect(error).toMatchObject({ kind: 'transient', ambiguous: true });
+      }
+      fake.giveUpAfter(235); // at once after ours, had we not learnt to listen for longer
+      expect(await failureOf(send(sink, makeItems(2), 3))).toMatchObject({ kind: 'transient' });
+    },
+  );
+
+  it('believes a receiver that takes a while to close, once an idle connection outlived the batch', async () => {
+    const fake = await receiver();
+    const sink = open({ address: `tcp://127.0.0.1:${fake.port}` });
+    fake.closeAfter(90);
+    expect((await send(sink, makeItems(2))).fates).toHaveLength(2);
+    expect((await send(sink, makeItems(2, {}, 9))).fates).toHaveLength(2);
+    expect(fake.messages).toHaveLength(4);
+    expect(fake.connections()).toBe(3); // the second batch needs no witness of its own
+  });
+
   it('learns how long a slow receiver takes to close, and believes it from then on', async () => {
     const fake = await receiver();
     const sink = open({ address: `tcp://127.0.0.1:${fake.port}` });

@@ -28,6 +28,13 @@ const SEEN_WELL_MS = 2_000;
  * long as it took. Load balancers give a backend up after so many tries a second apart: no whole second lies in between.
  */
 const PROMPT_MS = 800;
+/**
+ * A peer that leaves every connection after a time of its own may by chance leave so soon after ours, though hardly at once.
+ * So a close that is not at once needs a witness: a connection that nothing is written to, which has to outlive this one.
+ */
+const AT_ONCE_MS = 50;
+/** By how much it has to. */
+const OUTLIVE_TIMES = 1.5;
 const BELIEVE_TIMES = 2;
 /** What is listened next time, so that a little more time taken is not doubted again. */
 const LEARN_TIMES = 3;
@@ -43,7 +50,13 @@ const CHECK_LISTEN_MS = 4_000;
  * Anything else (a reset, a close before ours, silence) leaves the batch unsettled, and it is sent again.
  */
 export function createStreamTransport(options: TransportOptions): Transport {
-  const state: StreamState = { saidSilent: false, provenMs: -Infinity, seenWellMs: -Infinity, listenMs: 0 };
+  const state: StreamState = {
+    saidSilent: false,
+    provenMs: -Infinity,
+    seenWellMs: -Infinity,
+    witnessedMs: -Infinity,
+    listenMs: 0,
+  };
   return {
     delivery: 'sent',
     send: (messages, signal) => sendBatch(messages, options, state, signal),
@@ -58,6 +71,8 @@ interface StreamState {
   provenMs: number;
   /** When the peer last took a batch or left an idle connection alone. */
   seenWellMs: number;
+  /** When an idle connection last outlived one that carried a batch. */
+  witnessedMs: number;
   /** A receiver that is slow to close is listened to for longer: how long. */
   listenMs: number;
 }
@@ -82,7 +97,11 @@ async function sendBatch(
     const listenMs = Math.max(leastMs, times * tookMs, state.listenMs);
     const closeMs = await writeAndClose(socket, bytes, listenMs, options, signal);
     if (closeMs === null) saySilent(options, state);
-    else believe(closeMs, listenMs, options, state);
+    else {
+      believe(closeMs, listenMs, options, state);
+      const livedMs = clock.monotonic() - openedMs;
+      if (closeMs > AT_ONCE_MS) await callWitness(livedMs, options, state, signal);
+    }
     // Only what was listened to for long proves the receiver, or one short listening would lean on another.
     if (listenMs >= LISTEN_FIRST.leastMs) state.provenMs = clock.monotonic();
     state.seenWellMs = clock.monotonic();
@@ -95,7 +114,7 @@ async function sendBatch(
     const recently = clock.monotonic() - state.seenWellMs < SEEN_WELL_MS;
     if (error instanceof PeerClosedError && (options.tls !== undefined || !recently)) {
       const livedMs = Math.min(clock.monotonic() - openedMs, LISTEN_MOST_MS);
-      await listenForRefusal(options, Math.max(LISTEN_FIRST.leastMs, livedMs * 1.5), signal);
+      await listenForRefusal(options, Math.max(LISTEN_FIRST.leastMs, livedMs * OUTLIVE_TIMES), signal);
       state.seenWellMs = clock.monotonic();
     }
     throw error;
@@ -110,6 +129,22 @@ function believe(closeMs: number, listenMs: number, options: TransportOptions, s
   state.listenMs = prompt ? state.listenMs / 2 : Math.min(closeMs * LEARN_TIMES, LISTEN_MOST_MS);
   if (!prompt && listenMs < Math.min(closeMs * BELIEVE_TIMES, LISTEN_MOST_MS))
     throw doubtful(options.address.where, closeMs);
+}
+
+/** Throws when the peer leaves a connection as soon although nothing was sent on it; from then on it is listened to for longer than that. */
+async function callWitness(
+  livedMs: number,
+  options: TransportOptions,
+  state: StreamState,
+  signal: AbortSignal,
+): Promise<void> {
+  const { clock } = options;
+  if (clock.monotonic() - state.witnessedMs < SEEN_WELL_MS) return;
+  const before = state.listenMs;
+  state.listenMs = Math.min(livedMs * LEARN_TIMES, LISTEN_MOST_MS);
+  await listenForRefusal(options, Math.min(livedMs * OUTLIVE_TIMES, LISTEN_MOST_MS), signal);
+  state.listenMs = before;
+  state.witnessedMs = clock.monotonic();
 }
 
 function saySilent(options: TransportOptions, state: StreamState): void {
