@@ -103,7 +103,7 @@ export interface Source {
   read(windows: readonly Window[], signal: AbortSignal): AsyncIterable<RangeHarvest>;
   /**
    * How many events the server has in a window, filters not applied: `expected` only if its list holds exactly so many. Any
-   * other number is its own count and no proof; null where it gives none that can be believed.
+   * other number is its own count and no proof; null where it gives none that can be believed, or the window is too much for it.
    */
   count(window: Window, expected: number, signal: AbortSignal): Promise<number | null>;
   check(signal: AbortSignal): Promise<CheckReport>;

@@ -63,6 +63,14 @@ describe('rows outside of what was asked for', () => {
     expect(outside.offsetNs()).toBe(2n * HOUR);
   });
 
+  it('keep the time zone that was learned in a window that many would fit', () => {
+    const outside = createOutside((-5n * HOUR).toString());
+    outside.note({ startNs: T0 - 8n * HOUR, endNs: T0 }, spread(-9n * HOUR, 4));
+    expect(outside.offsetNs()).toBe(-5n * HOUR);
+    outside.note({ startNs: T0 - 2n * HOUR, endNs: T0 }, spread(-4n * HOUR, 4));
+    expect(outside.offsetNs()).not.toBe(-5n * HOUR);
+  });
+
   it('do not tell a time zone in a window that many would fit', () => {
     const outside = createOutside('0');
     outside.note({ startNs: T0 - 24n * HOUR, endNs: T0 }, spread(HOUR, 3));
