@@ -146,7 +146,7 @@ export function createCloudquery(
   async function* poll(held: HeldEvents, kept: Json | null, signal: AbortSignal): AsyncGenerator<Harvest> {
     const read = readProgress(kept);
     progress = read.progress;
-    const saved = (read.extra ?? {}) as { schedule?: Json; tail?: Json; countsTold?: Json; offset?: Json };
+    const saved = savedOf(read.extra);
     tail = createTail(saved.tail ?? null);
     totals.restoreTold(saved.countsTold === true);
     if (!resumed) outside = createOutside(saved.offset);
@@ -319,6 +319,11 @@ export function createCloudquery(
     poll,
     read,
     count,
+    offsetNs: (kept) => {
+      outside = createOutside(savedOf(readProgress(kept).extra).offset);
+      precision.offsetNs = outside.offsetNs();
+      return outside.offsetNs();
+    },
     check: (signal): Promise<CheckReport> => checkPlatform(client, serverClock, pollTime, options, signal),
     origin: () => origin,
     state: () => ({
@@ -336,6 +341,11 @@ export function createCloudquery(
     refreshSecrets: () => http.refreshTls?.() === true,
     close: () => client.close(),
   };
+}
+
+/** What is kept beside the progress. */
+function savedOf(extra: Json): { schedule?: Json; tail?: Json; countsTold?: Json; offset?: Json } {
+  return (extra ?? {}) as ReturnType<typeof savedOf>;
 }
 
 function coverageOf(window: Window, read: WindowRead): Coverage[] {
