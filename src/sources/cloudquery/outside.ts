@@ -104,6 +104,8 @@ export function createOutside(saved: Json | undefined): Outside {
     // A wide window fits many time zones: the one that was learned holds until a row contradicts it.
     if (offsetNs !== 0n && !items.some(({ event }) => isOutside(event.createdNs, window, offsetNs))) return;
     const zone = zoneOf(window, items);
+    // The same few in every answer are no rule, although they are all that a quiet window lists.
+    if (zone === 0n && outside.every(({ event }) => strays.has(event.id))) return;
     if (zone !== candidateNs) evidence = new Set();
     candidateNs = zone;
     for (const { event } of outside.slice(0, EVIDENCE)) evidence.add(event.id);
