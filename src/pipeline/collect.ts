@@ -135,7 +135,7 @@ async function pollOnce(
     progress.committed(result.appended);
     await noteRevisions(context, result);
     await standing.settle(source.state().standing ?? []);
-    for (const finding of harvest.findings) log.warn({ finding: finding.kind }, finding.summary);
+    standing.say(harvest.findings);
     if (result.shared > 0)
       log.warn(
         { finding: 'shared_id', events: result.shared },

@@ -7,6 +7,8 @@ import { STANDING_KINDS } from '../sources/source.ts';
 export interface Standing {
   /** `findings`: all that hold now. */
   settle(findings: readonly Finding[]): Promise<void>;
+  /** Says findings of other kinds in the log, each once: the same row or window may give one with every poll. */
+  say(findings: readonly Finding[]): void;
 }
 
 const NOTE = 'by itself: it no longer holds';
@@ -22,7 +24,17 @@ export function createStanding(source: string, journal: Journal, log: Log): Stan
     return all.filter((finding) => finding.source === source && STANDING_KINDS.includes(finding.kind));
   };
 
+  const said = new Set<string>();
+
   return {
+    say(findings) {
+      for (const finding of findings) {
+        if (said.has(keyOf(finding))) continue;
+        if (said.size >= FINDINGS_LIMIT) said.clear();
+        said.add(keyOf(finding));
+        log.warn({ finding: finding.kind }, finding.summary);
+      }
+    },
     async settle(findings) {
       recorded ??= new Set((await lookUp()).map(keyOf));
       const now = new Map(findings.map((finding) => [keyOf(finding), finding]));

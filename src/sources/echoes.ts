@@ -45,6 +45,7 @@ export function cleanSource<Options>(
     read: (windows, signal) => clean(source.read(windows, signal), signal),
     count: (window, expected, signal) =>
       echoes.told(source.count(window, expected, signal), signal, (count) => count),
+    offsetNs: (progress) => source.offsetNs?.(progress) ?? 0n,
     check: (signal) => echoes.told(source.check(signal), signal, cleanReport),
     state: () => source.state(),
     origin() {

@@ -103,9 +103,14 @@ export interface Source {
   read(windows: readonly Window[], signal: AbortSignal): AsyncIterable<RangeHarvest>;
   /**
    * How many events the server has in a window, filters not applied: `expected` only if its list holds exactly so many. Any
-   * other number is its own count and no proof; null where it gives none that can be believed.
+   * other number is its own count and no proof; null where it gives none that can be believed, or the window is too much for it.
    */
   count(window: Window, expected: number, signal: AbortSignal): Promise<number | null>;
+  /**
+   * Times as the events show them minus times as `read` and `count` take them, where polls found all to differ by as much.
+   * `progress`: as kept in the journal.
+   */
+  offsetNs?(progress: Json | null): bigint;
   check(signal: AbortSignal): Promise<CheckReport>;
   state(): SourceState;
   /** What is known of the installation: the same object until something new is. */

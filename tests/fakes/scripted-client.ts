@@ -11,6 +11,8 @@ export interface Row {
   readonly listedNs?: bigint;
   /** Sent with a created_at that nobody can read. */
   readonly broken?: true;
+  /** Listed whatever time is asked for. */
+  readonly always?: true;
 }
 
 export interface Ask {
@@ -62,8 +64,9 @@ export function scriptedClient(
       quirks.before?.(ask);
       const all = typeof rows === 'function' ? rows() : rows;
       const inside = all.filter(
-        ({ ns, listedNs = ns }) =>
+        ({ ns, listedNs = ns, always }) =>
           quirks.ignoresTime === true ||
+          always === true ||
           (listedNs / unit >= window.startNs / unit && listedNs / unit <= window.endNs / unit),
       );
       const size = Math.min(perPage, quirks.clamp ?? 1000);

@@ -214,6 +214,17 @@ describe('polling', () => {
     expect(lines.some(({ text }) => text === 'nothing was read')).toBe(true);
   });
 
+  it('says a finding once in the log, however many polls give it', async () => {
+    const finding = { kind: 'stray_row', eventId: 'one', summary: 'listed elsewhere' };
+    const source = fakeSource(() => [harvest([], { findings: [finding] })]);
+    const { lines, stop, done } = run(source);
+    await elapse(clock.sleep(2 * MINUTE));
+    stop.abort(new Error('enough'));
+    await elapse(done);
+    expect(source.polls.length).toBeGreaterThan(2);
+    expect(lines.filter(({ text }) => text === finding.summary)).toHaveLength(1);
+  });
+
   it('goes on without a pause while closed windows are due', async () => {
     const source = fakeSource(() => {
       source.pending = source.polls.length < 3 ? 1 : 0;

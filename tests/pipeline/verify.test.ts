@@ -36,6 +36,7 @@ describe('a sound installation', () => {
     ['that does not count', { totals: false, last_page: false }],
     ['with times finer than its filter', { filter_precision: 's', rate: 40 }],
     ['with repeats and nameless events', { duplicate_ids: 0.1, missing_ids: 0.1 }],
+    ['that shows the times of another zone', { stray: { share: 1, by: -45 * MINUTE }, rate: 8 }],
     ['with an instant of many events', { instant: { rows: 1500, ago: 2 * HOUR } }],
   ] as const)('is complete on a Platform %s', async (_name, patch) => {
     const its = await settled(patch);

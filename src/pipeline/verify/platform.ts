@@ -15,7 +15,7 @@ import type { BucketProof, SourceProof } from './result.ts';
 
 export interface PlatformContext extends Patience {
   readonly name: string;
-  readonly source: Source;
+  readonly source: Shown;
   readonly journal: Journal;
   /** Events created after this may still be on their way. Nanoseconds since 1970. */
   readonly youngNs: bigint;
@@ -35,15 +35,35 @@ const PAGE_EVENTS = 500;
 /** A server may cut bounds to whole seconds: what is read reaches this far beyond what is judged. */
 const MARGIN_NS = NS_PER_SECOND;
 
+/** The source, asked for windows of the times that its events show. */
+type Shown = Pick<Source, 'count' | 'read' | 'origin'>;
+
+function asShown(source: Source, offsetNs: bigint): Shown {
+  const listed = ({ startNs, endNs }: Window): Window => ({
+    startNs: startNs - offsetNs,
+    endNs: endNs - offsetNs,
+  });
+  return {
+    count: (window, expected, signal) => source.count(listed(window), expected, signal),
+    read: (windows, signal) => source.read(windows.map(listed), signal),
+    origin: () => source.origin(),
+  };
+}
+
 /**
  * Compares what the Platform shows with what the journal knows, bucket by bucket: first the counts, and where these differ (or
  * there are none) the ids and the bytes. Never throws for a Platform that cannot be asked: `failure` says so.
  */
 export async function provePlatform(
-  context: PlatformContext,
+  asked: Omit<PlatformContext, 'source'> & { readonly source: Source },
   range: Window,
   signal: AbortSignal,
 ): Promise<SourceProof> {
+  const { source, journal, name } = asked;
+  const context = {
+    ...asked,
+    source: asShown(source, source.offsetNs?.(await journal.progress(name)) ?? 0n),
+  };
   const proof = emptyProof(context);
   proof.coverage = clip(await context.journal.coverage(context.name, range), range);
   proof.unread = gapsIn(proof.coverage, {

@@ -163,7 +163,8 @@ const NOT_THE_WINDOW = new Set([401, 403, 404, 407, 429]);
  * cannot show), as far as the failure itself can tell. Whether all requests fail alike only another one shows.
  */
 export function mayAskForLess(error: unknown): error is ForwardError {
-  if (!(error instanceof ForwardError) || error.retryAfterMs !== undefined) return false;
+  if (!(error instanceof ForwardError)) return false;
+  if (error.retryAfterMs !== undefined && error.retryAfterMs > RETRY_AFTER_INSIDE_MS) return false;
   if (isTimeout(error) || isTooLarge(error)) return true;
   if (error.cause instanceof AnswerFault) {
     const { status } = error.cause;

@@ -1,4 +1,5 @@
 import type { ForwardError } from '../../model/errors.ts';
+import { identityKey } from '../../model/event-id.ts';
 import type { MalformedItem, Window } from '../../model/event.ts';
 import { PAGE_SIZES } from './care.ts';
 import { mayAskForLess } from './client.ts';
@@ -45,7 +46,7 @@ export async function isolate(
       const page = await client.page(window, number, size, signal, true);
       const cut = page.pageSize !== null && page.pageSize < size && page.rows >= page.pageSize;
       failuresInARow = 0;
-      for (const item of page.items) items.set(item.event.id, item);
+      for (const item of page.items) items.set(identityKey(item.event), item);
       for (const item of page.malformed) malformed.set(item.bytes.toString('base64'), item);
       if (page.rows === 0) endsAt = (number - 1) * size;
       if (!cut && (page.rows > 0 || number === 1)) largest = Math.max(largest, size);

@@ -1,12 +1,13 @@
 import { ForwardError } from '../../model/errors.ts';
+import { identityKey } from '../../model/event-id.ts';
 import type { Finding, Json, Window } from '../../model/event.ts';
-import { formatTime, NS_PER_SECOND } from '../../model/time.ts';
+import { formatTime, msToNs, NS_PER_SECOND } from '../../model/time.ts';
 import { formatDuration } from '../../model/units.ts';
 import type { HeldEvents } from '../source.ts';
 import { mayAskForLess } from './client.ts';
 import type { Client } from './client.ts';
 import { AnswerFault } from './wire.ts';
-import type { ReadItem } from './wire.ts';
+import type { Page, ReadItem } from './wire.ts';
 
 /** How far a row may lie outside its window: a server may cut the bounds, or the times it shows, to whole seconds. */
 const TOLERANCE_NS = NS_PER_SECOND;
@@ -27,27 +28,44 @@ export function isOutside(ns: bigint, window: Window, offsetNs = 0n): boolean {
 /** Nothing is as old as this: a server that heeds the time filter has no row here. */
 export const EPOCH: Window = { startNs: 0n, endNs: NS_PER_SECOND };
 
+const EVER: Window = { startNs: 0n, endNs: msToNs(Date.UTC(2100, 0, 1)) };
+
+/** So few rows that are listed whatever is asked for may be strays; more are an answer that heeds no filter. */
+const ALWAYS_LISTED_LIMIT = 5;
+
 /**
  * Rows outside of what was asked for may be rows that the server lists by another time than it shows. A server that does not
  * heed the filter at all is another thing: what it answers says nothing about any window. It shows rows for a second of 1970
- * as well. A refusal of that second heeds it, too.
+ * as well. A refusal of that second heeds it, too; and a few rows that are in every answer are strays as long as other
+ * answers hold more than these.
  */
 export async function assertFiltered(
   client: Client,
-  window: Window,
-  strayNs: bigint,
+  items: readonly ReadItem[],
   signal: AbortSignal,
 ): Promise<void> {
-  let rows = 0;
-  try {
-    rows = (await client.page(EPOCH, 1, 1, signal)).rows;
-  } catch (error) {
-    if (!mayAskForLess(error) || !(error.cause instanceof AnswerFault)) throw error;
+  /** Null where it is refused. */
+  const ask = async (span: Window, isRefusal: (error: ForwardError) => boolean): Promise<Page | null> => {
+    try {
+      return await client.page(span, 1, ALWAYS_LISTED_LIMIT + 1, signal);
+    } catch (error) {
+      if (!mayAskForLess(error) || !isRefusal(error)) throw error;
+      return null;
+    }
+  };
+  const always = await ask(EPOCH, ({ cause }) => cause instanceof AnswerFault);
+  if (always === null || always.rows === 0) return;
+  if (always.rows <= ALWAYS_LISTED_LIMIT) {
+    const listed = new Set(always.items.map(({ event }) => identityKey(event)));
+    const isMore = (some: readonly ReadItem[]): boolean =>
+      some.some(({ event }) => !listed.has(identityKey(event)));
+    if (isMore(items)) return;
+    const all = await ask(EVER, () => true); // too much of a time is not the same for every time
+    if (all === null || isMore(all.items)) return;
   }
-  if (rows === 0) return;
   throw new ForwardError(
     'denied',
-    `the Platform answered the window ${formatTime(window.startNs)} to ${formatTime(window.endNs)} with an event of ${formatTime(strayNs)}: it does not honour the time filter`,
+    'the Platform lists events outside of the time that was asked for, even for a second of 1970: it does not honour the time filter',
     { hint: 'see whether a proxy drops the query; nothing is marked as read meanwhile' },
   );
 }
@@ -83,7 +101,11 @@ export function createOutside(saved: Json | undefined): Outside {
       return;
     }
     if (outside.length * 2 <= items.length) return;
+    // A wide window fits many time zones: the one that was learned holds until a row contradicts it.
+    if (offsetNs !== 0n && !items.some(({ event }) => isOutside(event.createdNs, window, offsetNs))) return;
     const zone = zoneOf(window, items);
+    // The same few in every answer are no rule, although they are all that a quiet window lists.
+    if (zone === 0n && outside.every(({ event }) => strays.has(event.id))) return;
     if (zone !== candidateNs) evidence = new Set();
     candidateNs = zone;
     for (const { event } of outside.slice(0, EVIDENCE)) evidence.add(event.id);

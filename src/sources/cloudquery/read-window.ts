@@ -72,8 +72,8 @@ export async function readWindow(
   const malformed = judged.pages.flatMap((page) => page.malformed);
   noteSample(precision, items);
   const offsetNs = precision.offsetNs ?? 0n;
-  const stray = items.find(({ event }) => isOutside(event.createdNs, window, offsetNs));
-  if (stray !== undefined) await assertFiltered(client, window, stray.event.createdNs, signal);
+  if (items.some(({ event }) => isOutside(event.createdNs, window, offsetNs)))
+    await assertFiltered(client, items, signal);
   if (judged.status !== null) {
     const { status, serverCount, miscount } = judged;
     return { items, malformed, outcome: { kind: 'done', status, serverCount, miscount } };

@@ -124,6 +124,8 @@ export async function* readWindows(
       }
       const { error } = outcome;
       if (adapting === null || !mayAskForLess(error)) throw error;
+      // It asked for a pause, which holds for whatever is asked next.
+      if (error.retryAfterMs !== undefined) await adapting.clock.sleep(error.retryAfterMs, either);
       const confirm = async (): Promise<void> => {
         await assertAnswering(client, error, newestNs, either);
         answeredMs = nowMs();

@@ -146,7 +146,7 @@ export function createCloudquery(
   async function* poll(held: HeldEvents, kept: Json | null, signal: AbortSignal): AsyncGenerator<Harvest> {
     const read = readProgress(kept);
     progress = read.progress;
-    const saved = (read.extra ?? {}) as { schedule?: Json; tail?: Json; countsTold?: Json; offset?: Json };
+    const saved = savedOf(read.extra);
     tail = createTail(saved.tail ?? null);
     totals.restoreTold(saved.countsTold === true);
     if (!resumed) outside = createOutside(saved.offset);
@@ -302,12 +302,28 @@ export function createCloudquery(
     );
   }
 
+  /** Null as well where the window is too much to be counted: reading asks for less. */
+  async function count(window: Window, expected: number, signal: AbortSignal): Promise<number | null> {
+    try {
+      return await countRows(client, window, expected, totals, signal);
+    } catch (error) {
+      if (!mayAskForLess(error)) throw error;
+      await assertAnswering(client, error, window.endNs, signal);
+      return null;
+    }
+  }
+
   const overlapMs = (): number => learnedOverlapMs(options.overlap, tail);
 
   return {
     poll,
     read,
-    count: (window, expected, signal) => countRows(client, window, expected, totals, signal),
+    count,
+    offsetNs: (kept) => {
+      outside = createOutside(savedOf(readProgress(kept).extra).offset);
+      precision.offsetNs = outside.offsetNs();
+      return outside.offsetNs();
+    },
     check: (signal): Promise<CheckReport> => checkPlatform(client, serverClock, pollTime, options, signal),
     origin: () => origin,
     state: () => ({
@@ -325,6 +341,11 @@ export function createCloudquery(
     refreshSecrets: () => http.refreshTls?.() === true,
     close: () => client.close(),
   };
+}
+
+/** What is kept beside the progress. */
+function savedOf(extra: Json): { schedule?: Json; tail?: Json; countsTold?: Json; offset?: Json } {
+  return (extra ?? {}) as ReturnType<typeof savedOf>;
 }
 
 function coverageOf(window: Window, read: WindowRead): Coverage[] {

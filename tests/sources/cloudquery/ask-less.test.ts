@@ -96,6 +96,29 @@ describe('a window that fails for its width', () => {
     },
   );
 
+  it('or for a row of it, and asks for a pause each time, keeps nothing else waiting', async () => {
+    const bad = rows[500] ?? { id: '', ns: 0n };
+    const it = reader(rows, (ask) => {
+      const cause = new AnswerFault(503, 'busy');
+      if (holds(ask, bad)) throw new ForwardError('transient', 'answered 503', { cause, retryAfterMs: 7000 });
+    });
+    await it.read(week);
+    expect(it.ids.size).toBe(1007);
+    expect(it.open).toHaveLength(1);
+    expect(it.open.every(isAside)).toBe(true);
+  });
+
+  it('is not asked for less where the pause holds for all', async () => {
+    const cause = new AnswerFault(503, 'busy');
+    const it = reader(rows, () => {
+      throw new ForwardError('transient', 'answered 503', { cause, retryAfterMs: 7000 });
+    });
+    const sinceMs = it.clock.now();
+    await expect(it.read(week)).rejects.toMatchObject({ retryAfterMs: 7000 });
+    expect(it.client.asked).toHaveLength(2);
+    expect(it.clock.now() - sinceMs).toBeGreaterThanOrEqual(7000);
+  });
+
   it('is asked for as a whole again after a while', async () => {
     let sick = true;
     const it = reader(rows, (ask) => {

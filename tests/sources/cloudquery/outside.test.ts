@@ -63,6 +63,22 @@ describe('rows outside of what was asked for', () => {
     expect(outside.offsetNs()).toBe(2n * HOUR);
   });
 
+  it('keep the time zone that was learned in a window that many would fit', () => {
+    const outside = createOutside((-5n * HOUR).toString());
+    outside.note({ startNs: T0 - 8n * HOUR, endNs: T0 }, spread(-9n * HOUR, 4));
+    expect(outside.offsetNs()).toBe(-5n * HOUR);
+    outside.note({ startNs: T0 - 2n * HOUR, endNs: T0 }, spread(-4n * HOUR, 4));
+    expect(outside.offsetNs()).not.toBe(-5n * HOUR);
+  });
+
+  it('in every answer are no rule where a quiet window lists nothing else', () => {
+    const outside = createOutside('0');
+    const always = items(T0 - 900n * HOUR, T0 - 2000n * HOUR, T0 - 7000n * HOUR);
+    outside.note(window, [...always, ...spread(0n, 8)]);
+    outside.note(window, always);
+    expect(outside.standing()).toEqual([]);
+  });
+
   it('do not tell a time zone in a window that many would fit', () => {
     const outside = createOutside('0');
     outside.note({ startNs: T0 - 24n * HOUR, endNs: T0 }, spread(HOUR, 3));

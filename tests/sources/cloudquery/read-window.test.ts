@@ -12,6 +12,7 @@ import type { Ask, Quirks, Row, ScriptedClient } from '../../fakes/scripted-clie
 
 const T0 = 1_767_355_200n * NS_PER_SECOND;
 const HOUR = 3600n * NS_PER_SECOND;
+const DAY = 24n * HOUR;
 const hour: Window = { startNs: T0, endNs: T0 + HOUR };
 const instant: Window = { startNs: T0, endNs: T0 + NS_PER_SECOND };
 const quiet = new AbortController().signal;
@@ -160,6 +161,21 @@ describe('a server that', () => {
     expect(read.items.map((item) => item.event.id)).toContain('stray');
     expect(read.outcome).toMatchObject({ kind: 'done', serverCount: 11 });
     expect(client.asked).toHaveLength(2);
+  });
+
+  it('lists a few rows whatever is asked for heeds the filter as long as it lists others elsewhere', async () => {
+    const always = [1n, 2n].map((day): Row => ({
+      id: `always-${day}`,
+      ns: hour.startNs - day * DAY,
+      always: true,
+    }));
+    const quietHour = { startNs: hour.endNs + DAY, endNs: hour.endNs + DAY + HOUR };
+    const client = scriptedClient([...few, ...always]);
+    expect((await one(client)).items).toHaveLength(few.length + 2);
+    expect((await one(client, quietHour)).items).toHaveLength(2);
+    await expect(one(scriptedClient(always))).rejects.toThrow(/time filter/);
+    const cached = scriptedClient(few.slice(0, 3), { ignoresTime: true });
+    await expect(one(cached, quietHour)).rejects.toThrow(/time filter/);
   });
 
   it('refuses a time long ago heeds the filter as well', async () => {

@@ -178,6 +178,15 @@ describe('a Platform that cannot answer as much', () => {
     expect(setup.source.state().troubles).toEqual([]);
   });
 
+  it('is not counted where it fails for that, and a failure that lasts stays one', async () => {
+    const setup = setUp({ limits: { span: 30 * MINUTE, answer: '400' } });
+    const endNs = BigInt(Date.now()) * 1_000_000n;
+    const range = { startNs: endNs - BigInt(3 * HOUR) * 1_000_000n, endNs };
+    expect(await elapse(setup.source.count(range, 0, quiet))).toBeNull();
+    setup.platform.set({ limits: { span: 1 } });
+    await expect(elapse(setup.source.count(range, 0, quiet))).rejects.toMatchObject({ kind: 'denied' });
+  });
+
   it('for past ranges is asked for less as well, and a range that cannot be read is said to be', async () => {
     const setup = setUp({ limits: { span: 30 * MINUTE, answer: '502' } });
     const range = {
