@@ -103,7 +103,7 @@ describe('a row that makes the server fail', () => {
 
   it('leaves no key in what is kept about it, although the Platform quotes the key', async () => {
     const setup = setUp({ ...sick, api_key: KEY }, { api_key: Secret.of(KEY) });
-    const { exchange } = setup.http;
+    const exchange = setup.http.exchange.bind(setup.http);
     setup.http.exchange = async (request, signal) => {
       const answer = await exchange(request, signal);
       const body = Buffer.from(JSON.stringify({ message: `cannot serve ${KEY}` }));
