@@ -57,7 +57,14 @@ describe('the end of the process', () => {
     const here = room();
     await here.platform({ faults: { share: 1, kinds: ['503'] } });
     await (await here.writer()).close();
-    const { child, ended, until, said } = start([MAIN, 'verify', '-c', here.config(FILE_SINK), '--from', '1h']);
+    const { child, ended, until, said } = start([
+      MAIN,
+      'verify',
+      '-c',
+      here.config(FILE_SINK),
+      '--from',
+      '1h',
+    ]);
     await until(/asked again/);
     child.kill('SIGTERM');
     expect(await ended).toEqual({ code: 1, signal: null });

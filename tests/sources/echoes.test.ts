@@ -82,7 +82,12 @@ it('takes the key out of what a source says of its state', () => {
   const finding = { kind: 'unreadable_window', window: WINDOW, summary: SAID, detail: { hint: SAID } };
   const figures = { openWindows: 2, requests: 3 };
   const doubt = { wrong: 'apart', text: SAID, hint: SAID } as const;
-  const state = { ...figures, troubles: [{ ...trouble, hint: SAID }, trouble], standing: [finding], clock: doubt };
+  const state = {
+    ...figures,
+    troubles: [{ ...trouble, hint: SAID }, trouble],
+    standing: [finding],
+    clock: doubt,
+  };
   expect(open({ state: () => state as never }).state()).toEqual({
     ...figures,
     troubles: [
