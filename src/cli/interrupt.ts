@@ -1,5 +1,12 @@
 import { COMMAND_ENDS_WITHIN_MS, endWithin } from './ending.ts';
 
+/** Somebody ended a command: nothing went wrong with it. */
+export class Interrupted extends Error {
+  constructor() {
+    super('interrupted');
+  }
+}
+
 /**
  * Runs `work` with a signal that aborts at the first Ctrl-C or SIGTERM. From then on the process ends within the usual time, and a second
  * signal ends it at once.
@@ -13,7 +20,7 @@ export async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>
   const stop = (): void => {
     unlisten();
     endWithin(COMMAND_ENDS_WITHIN_MS);
-    interrupted.abort(new Error('interrupted'));
+    interrupted.abort(new Interrupted());
   };
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);

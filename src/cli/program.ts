@@ -11,6 +11,7 @@ import { registerEventTypes } from './event-types.ts';
 import { EXIT } from './exit.ts';
 import { registerFindings } from './findings.ts';
 import { registerInit } from './init.ts';
+import { Interrupted } from './interrupt.ts';
 import { registerPreview } from './preview.ts';
 import { registerReplay } from './replay.ts';
 import { registerRun } from './run.ts';
@@ -81,6 +82,10 @@ function report(error: unknown): number {
     const text = error.kind === 'config' ? error.message : describe(error);
     process.stderr.write(`${text}\n${error.hint === undefined ? '' : `  ${error.hint}\n`}`);
     return error.kind === 'config' ? EXIT.usage : EXIT.failed;
+  }
+  if (error instanceof Interrupted) {
+    process.stderr.write('interrupted\n');
+    return EXIT.failed;
   }
   process.stderr.write(
     `auditferry failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,

@@ -40,6 +40,16 @@ export function createHide(secrets: readonly Pick<FoundSecret, 'secret' | 'usern
   };
 }
 
+/** The same for many texts at a time, most of which are alike: a peer refuses much with one reason. Not to be kept, since secrets change. */
+export function remembering(hide: Hide): Hide {
+  const known = new Map<string, string>();
+  return (text) => {
+    const clean = known.get(text) ?? hide(text);
+    known.set(text, clean);
+    return clean;
+  };
+}
+
 // --- what to look for ---
 
 /** Runs of bytes by their length; each as a hash, since a run too many does no harm. */

@@ -16,7 +16,7 @@ import { untilNextPollMs } from './schedule.ts';
 import type { PollSchedule } from './schedule.ts';
 import { createStanding } from './standing.ts';
 import type { Standing } from './standing.ts';
-import { enterState, turned } from './status.ts';
+import { enterFault, enterState, turned } from './status.ts';
 import type { SourceStatus } from './status.ts';
 
 export interface CollectContext {
@@ -231,12 +231,7 @@ async function react(
   if (context.patienceMs !== null && faults.failingForMs() + wait > context.patienceMs) throw error;
   const held = error.kind === 'denied';
   status.retries[held ? 'denied' : 'transient'] += 1;
-  const nextTryMs = clock.now() + wait;
-  enterState(status, held ? 'held' : 'retrying', clock.now(), {
-    reason: error.message,
-    hint: error.hint,
-    nextTryMs,
-  });
+  enterFault(status, error, clock.now(), wait);
   const renewed = (): boolean => held && context.source.refreshSecrets?.() === true;
   await sleepUnlessRefreshed(wait, held, renewed, clock, signal);
 }

@@ -242,7 +242,7 @@ function massRejection(reason: string): ForwardError {
     'denied',
     `the receiver refuses nearly everything for one reason: ${oneLine(reason)}`,
     {
-      hint: 'this looks like the configuration of the sink or the receiver, not like bad events; nothing became a dead letter. Set on_mass_rejection: dead_letter to let them go',
+      hint: 'this looks like the configuration of the sink or the receiver, not like bad events: they wait instead of becoming dead letters. Set on_mass_rejection: dead_letter to let them go',
     },
   );
 }

@@ -1,4 +1,5 @@
 import { echoesOf } from '../model/echoes.ts';
+import { remembering } from '../model/hide.ts';
 import type { Hide } from '../model/hide.ts';
 import { proxyCredentials } from '../net/proxies.ts';
 import type { Receipt, Sink, SinkContext, SinkDefinition } from './sink.ts';
@@ -32,12 +33,7 @@ function open<Options>(definition: SinkDefinition<Options>, options: Options, co
 }
 
 function cleanReceipt(receipt: Receipt, hideOnce: Hide): Receipt {
-  const known = new Map<string, string>(); // a batch is often refused with one reason
-  const hide: Hide = (text) => {
-    const clean = known.get(text) ?? hideOnce(text);
-    known.set(text, clean);
-    return clean;
-  };
+  const hide = remembering(hideOnce);
   const fates = receipt.fates.map((fate) =>
     'reason' in fate ? { ...fate, reason: hide(fate.reason) } : fate,
   );

@@ -1,12 +1,20 @@
 import { echoesOf } from '../model/echoes.ts';
 import type { Finding, Json } from '../model/event.ts';
+import { remembering } from '../model/hide.ts';
 import type { Hide } from '../model/hide.ts';
 import { proxyCredentials } from '../net/proxies.ts';
-import type { Harvest, Source, SourceContext, SourceDefinition, SourceOrigin } from './source.ts';
+import type {
+  Harvest,
+  Source,
+  SourceContext,
+  SourceDefinition,
+  SourceOrigin,
+  SourceState,
+} from './source.ts';
 
 /**
- * Sources with their credentials taken out of whatever they tell beside their events: findings, reasons, warnings, errors, and what the
- * Platform says of itself. Events stay as they came, byte for byte.
+ * Sources with their credentials taken out of whatever they tell beside their events: findings, reasons, warnings, errors, its
+ * state, and what the Platform says of itself. Progress is for the source to clean: its numbers must stay. Events stay as they came, byte for byte.
  */
 export function withoutEchoes<Options>(definition: SourceDefinition<Options>): SourceDefinition<Options> {
   return {
@@ -47,7 +55,7 @@ export function cleanSource<Options>(
       echoes.told(source.count(window, expected, signal), signal, (count) => count),
     offsetNs: (progress) => source.offsetNs?.(progress) ?? 0n,
     check: (signal) => echoes.told(source.check(signal), signal, cleanReport),
-    state: () => source.state(),
+    state: () => cleanState(source.state(), hide),
     origin() {
       const origin = source.origin();
       if (shown === null || origin !== known) shown = cleanOrigin(origin, hide);
@@ -66,6 +74,22 @@ function cleanHarvest<H extends Harvest>(harvest: H, hide: Hide): H {
     ...harvest,
     findings: harvest.findings.map((finding) => cleanFinding(finding, hide)),
     malformed: harvest.malformed.map((item) => ({ ...item, reason: hide(item.reason) })),
+  };
+}
+
+function cleanState(state: SourceState, hideOnce: Hide): SourceState {
+  const { troubles, standing = [], clock = null } = state;
+  if (troubles.length === 0 && standing.length === 0 && clock === null) return state;
+  const hide = remembering(hideOnce);
+  return {
+    ...state,
+    troubles: troubles.map(({ reason, hint, ...trouble }) => ({
+      ...trouble,
+      reason: hide(reason),
+      ...(hint === undefined ? {} : { hint: hide(hint) }),
+    })),
+    standing: standing.map((finding) => cleanFinding(finding, hide)),
+    clock: clock === null ? null : { ...clock, text: hide(clock.text), hint: hide(clock.hint) },
   };
 }
 

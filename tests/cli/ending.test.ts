@@ -53,6 +53,24 @@ describe('the end of the process', () => {
     expect(said()).toContain('stopped; everything is saved');
   });
 
+  it('of a command that was interrupted is one line, not a stack', async () => {
+    const here = room();
+    await here.platform({ faults: { share: 1, kinds: ['503'] } });
+    await (await here.writer()).close();
+    const { child, ended, until, said } = start([
+      MAIN,
+      'verify',
+      '-c',
+      here.config(FILE_SINK),
+      '--from',
+      '1h',
+    ]);
+    await until(/asked again/);
+    child.kill('SIGTERM');
+    expect(await ended).toEqual({ code: 1, signal: null });
+    expect(said()).toMatch(/\ninterrupted\n$/);
+  });
+
   it('comes at once at the second signal', async () => {
     const here = room();
     await here.platform({ rate: 30 });

@@ -77,6 +77,28 @@ it('takes the key out of all that is told, and leaves the events as they came', 
   expect(seen).toMatchObject([{ open: [WINDOW], findings: [{ summary: SHOWN }] }]);
 });
 
+it('takes the key out of what a source says of its state', () => {
+  const trouble = { window: WINDOW, reason: SAID, sinceMs: 1 };
+  const finding = { kind: 'unreadable_window', window: WINDOW, summary: SAID, detail: { hint: SAID } };
+  const figures = { openWindows: 2, requests: 3 };
+  const doubt = { wrong: 'apart', text: SAID, hint: SAID } as const;
+  const state = {
+    ...figures,
+    troubles: [{ ...trouble, hint: SAID }, trouble],
+    standing: [finding],
+    clock: doubt,
+  };
+  expect(open({ state: () => state as never }).state()).toEqual({
+    ...figures,
+    troubles: [
+      { ...trouble, reason: SHOWN, hint: SHOWN },
+      { ...trouble, reason: SHOWN },
+    ],
+    standing: [{ ...finding, summary: SHOWN, detail: { hint: SHOWN } }],
+    clock: { wrong: 'apart', text: SHOWN, hint: SHOWN },
+  });
+});
+
 it('lets a reader stop early, and tells the source', async () => {
   let ended = false;
   const source = open({

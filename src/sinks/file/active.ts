@@ -57,7 +57,7 @@ export async function openActive(options: ActiveOptions): Promise<ActiveFile> {
       throw new ForwardError('denied', `${path} is not a regular file`, { hint: 'choose another path' });
     }
     if (options.fsync) await syncFolder(dirname(path));
-    const size = await mendEnd(handle, found.size, options);
+    const size = await repairEnd(handle, found.size, options);
     return { handle, size, changedMs: found.mtimeMs, identity: `${found.dev}:${found.ino}` };
   } catch (error) {
     await handle?.close();
@@ -66,7 +66,7 @@ export async function openActive(options: ActiveOptions): Promise<ActiveFile> {
 }
 
 /** Cuts the file after its last line end. Returns its size then. */
-async function mendEnd(handle: FileHandle, size: number, options: ActiveOptions): Promise<number> {
+async function repairEnd(handle: FileHandle, size: number, options: ActiveOptions): Promise<number> {
   const end = await lastLineEnd(handle, size);
   if (end === size) return size;
   if (size - end > LINE_LIMIT_BYTES) {

@@ -1,5 +1,6 @@
 import type { ForwardError } from '../../model/errors.ts';
 import type { Json, Window } from '../../model/event.ts';
+import type { Hide } from '../../model/hide.ts';
 import { floorTo } from '../../model/time.ts';
 import { isTooLarge } from '../../net/http.ts';
 import { isAboutPages } from './client.ts';
@@ -310,9 +311,11 @@ function max(a: bigint, b: bigint): bigint {
 }
 
 /** Kept with an open window in the progress, so that a restart knows what fails and for how long. */
-export function writeCare(care: Care): Json {
+export function writeCare(care: Care, hide: Hide): Json {
   return {
     ...care,
+    reason: hide(care.reason),
+    hint: care.hint === null ? null : hide(care.hint),
     stepNs: care.stepNs.toString(),
     goodNs: care.goodNs.toString(),
     floorNs: care.floorNs.toString(),

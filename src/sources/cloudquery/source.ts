@@ -1,7 +1,9 @@
 import { parseMoment } from '../../model/moment.ts';
 import type { CheckReport } from '../../model/check.ts';
+import { echoesOf } from '../../model/echoes.ts';
 import type { Coverage, Finding, Json, NewEvent, Window } from '../../model/event.ts';
 import { ForwardError } from '../../model/errors.ts';
+import { remembering } from '../../model/hide.ts';
 import { formatTime, msToNs } from '../../model/time.ts';
 import { openHttpClient } from '../../net/http.ts';
 import type { HttpClient } from '../../net/http.ts';
@@ -85,6 +87,7 @@ export function createCloudquery(
   http: HttpClient,
 ): Source {
   const { clock } = context;
+  const { hide } = echoesOf(options, (message) => context.warn(message));
   const serverClock = createServerClock(clock);
   const base = apiBase(options.url);
   const client = createClient(
@@ -118,13 +121,15 @@ export function createCloudquery(
 
   const toEvents = (items: readonly ReadItem[]): NewEvent[] =>
     items.map((item) => ({ ...item.event, wanted: wanted(item.parsed) }));
-  const write = (): Json =>
-    writeProgress(progress, {
+  const write = (): Json => {
+    const extra = {
       schedule: writeReconcile(reconcile),
       tail: tail.write(),
       countsTold: totals.told(),
       offset: outside.offsetNs().toString(),
-    });
+    };
+    return writeProgress(progress, extra, remembering(hide));
+  };
   const harvest = (
     purpose: Harvest['purpose'],
     window: Window,

@@ -1,6 +1,7 @@
 import { ForwardError } from '../../model/errors.ts';
 import type { Json, Window } from '../../model/event.ts';
 import { floorTo, NS_PER_SECOND } from '../../model/time.ts';
+import type { Hide } from '../../model/hide.ts';
 import { readCare, writeCare } from './care.ts';
 import type { OpenWindow } from './care.ts';
 
@@ -22,8 +23,8 @@ export function frontierOf(progress: Progress): bigint | null {
   return first === undefined ? progress.endNs : first.startNs;
 }
 
-/** `extra` is kept beside under its own key: the reconcile schedule. */
-export function writeProgress(progress: Progress, extra: Json): Json {
+/** `extra` is kept beside under its own key: the reconcile schedule. `hide` is for what the Platform said of windows that fail. */
+export function writeProgress(progress: Progress, extra: Json, hide: Hide): Json {
   return {
     version: 1,
     start: progress.startNs === null ? null : progress.startNs.toString(),
@@ -31,7 +32,7 @@ export function writeProgress(progress: Progress, extra: Json): Json {
     open: progress.open.map(({ startNs, endNs, care }) => [
       startNs.toString(),
       endNs.toString(),
-      ...(care === undefined ? [] : [writeCare(care)]),
+      ...(care === undefined ? [] : [writeCare(care, hide)]),
     ]),
     reconcile: extra,
   };

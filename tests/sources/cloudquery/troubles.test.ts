@@ -16,6 +16,7 @@ import { elapse, simulatedClock, startSimulatedTime, stopSimulatedTime } from '.
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
+const KEY = 'kq7-of-the-platform';
 const quiet = new AbortController().signal;
 const clock = simulatedClock(() => 0.5);
 
@@ -98,6 +99,20 @@ describe('a row that makes the server fail', () => {
     expect(frontierNs).toBe(troubles[0]?.window.startNs);
     expect(standing.map(({ kind }) => kind)).toEqual(poison.map(() => 'unreadable_window'));
     expect(standing[0]?.summary).toMatch(/does not give out 2026-01-02T.* however little/);
+  });
+
+  it('leaves no key in what is kept about it, although the Platform quotes the key', async () => {
+    const setup = setUp({ ...sick, api_key: KEY }, { api_key: Secret.of(KEY) });
+    const exchange = setup.http.exchange.bind(setup.http);
+    setup.http.exchange = async (request, signal) => {
+      const answer = await exchange(request, signal);
+      const body = Buffer.from(JSON.stringify({ message: `cannot serve ${KEY}` }));
+      return answer.status === 500 ? { ...answer, body } : answer;
+    };
+    await setup.poll();
+    const kept = JSON.stringify(setup.ledger.progress);
+    expect(kept).toContain('cannot serve [secret]');
+    expect(kept).not.toContain(KEY);
   });
 
   it('is known after a restart, and read as soon as it can be', async () => {
