@@ -6,6 +6,7 @@ import { ForwardError } from '../../model/errors.ts';
 import { remembering } from '../../model/hide.ts';
 import { formatTime, msToNs } from '../../model/time.ts';
 import { openHttpClient } from '../../net/http.ts';
+import { proxyCredentials } from '../../net/proxies.ts';
 import type { HttpClient } from '../../net/http.ts';
 import type {
   Harvest,
@@ -87,7 +88,7 @@ export function createCloudquery(
   http: HttpClient,
 ): Source {
   const { clock } = context;
-  const { hide } = echoesOf(options, (message) => context.warn(message));
+  const { hide } = echoesOf(options, proxyCredentials(), (message) => context.warn(message));
   const serverClock = createServerClock(clock);
   const base = apiBase(options.url);
   const client = createClient(
