@@ -47,12 +47,15 @@ export function createReadingGuard(source: string, journal: Journal): ReadingGua
   };
 }
 
-/** In turn, as long as there are both: which item came after which is not known any more. */
+/**
+ * In turn, as long as there are both: which item came after which is not known any more. What was read comes first, since it ends whatever
+ * was unreadable before it: one item that stays unreadable must not keep a hold going for ever.
+ */
 function fatesOf(malformed: readonly MalformedItem[], read: number): Fate[] {
   const rejected = malformed.map(({ reason }): Fate => ({ outcome: 'rejected', reason }));
   const delivered = Array.from({ length: read }, (): Fate => ({ outcome: 'delivered' }));
   const turns = Math.max(rejected.length, delivered.length);
-  return Array.from({ length: turns }, (_, turn) => [rejected[turn], delivered[turn]])
+  return Array.from({ length: turns }, (_, turn) => [delivered[turn], rejected[turn]])
     .flat()
     .filter((fate) => fate !== undefined);
 }
