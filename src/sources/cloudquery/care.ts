@@ -124,7 +124,7 @@ function isFromStart(care: Care): boolean {
   return care.failures % 2 === 1;
 }
 
-/** A slice was read: what is left of the window, with wider slices; null when nothing is. */
+/** A slice was read: what is left of the window, with wider slices and larger pages; null when nothing is. */
 export function afterRead(window: OpenWindow, slice: Window): OpenWindow | null {
   const { care } = window;
   const rest = restOf(window, slice);
@@ -136,6 +136,7 @@ export function afterRead(window: OpenWindow, slice: Window): OpenWindow | null 
       ...care,
       goodNs: max(care.goodNs, widthOf(slice)),
       stepNs: grows ? care.stepNs * WIDER : care.stepNs,
+      perPage: grows ? largerPage(care.perPage) : care.perPage,
       patienceLeft: grows ? care.patience : care.patienceLeft - 1,
       parted: false,
       row: 0,
@@ -265,6 +266,11 @@ export function without(window: Window, others: readonly Window[]): Window[] {
     });
   }
   return parts;
+}
+
+/** What is known of the Platform still caps it: a page that failed by chance must not stay small. */
+function largerPage(perPage: number): number {
+  return PAGE_SIZES.findLast((size) => size > perPage) ?? PER_PAGE;
 }
 
 function smallerPage(perPage: number): number {
