@@ -6,10 +6,12 @@ import { mayAskForLess } from './client.ts';
 import type { Client } from './client.ts';
 import { pageThrough } from './read-window.ts';
 import type { WindowRead } from './read-window.ts';
-import type { ReadItem } from './wire.ts';
+import type { Page, ReadItem } from './wire.ts';
 
 /** So many failures with no success between: the instant fails whatever is asked of it. */
 const FAILURES_IN_A_ROW = 12;
+/** Pages up to this size are seldom too large for anybody. */
+const SMALL_PAGE = 125;
 /** An instant of more rows than this is not looked through row by row. */
 const ROWS_LIMIT = 20_000;
 
@@ -39,11 +41,21 @@ export async function isolate(
   let largest = 0;
   let endsAt = ROWS_LIMIT;
 
+  /** A small page that fails is asked for again: one failure by chance must not teach that only single rows can be had. */
+  const askFor = async (number: number, size: number): Promise<Page> => {
+    const ask = (): Promise<Page> => client.page(window, number, size, signal, true);
+    if (size > SMALL_PAGE || size === 1) return ask();
+    return ask().catch((thrown: unknown) => {
+      if (!mayAskForLess(thrown)) throw thrown;
+      return ask();
+    });
+  };
+
   const visit = async (level: number, number: number): Promise<void> => {
     const size = PAGE_SIZES[level] ?? 1;
     if ((number - 1) * size >= endsAt) return;
     try {
-      const page = await client.page(window, number, size, signal, true);
+      const page = await askFor(number, size);
       const cut = page.pageSize !== null && page.pageSize < size && page.rows >= page.pageSize;
       failuresInARow = 0;
       for (const item of page.items) items.set(identityKey(item.event), item);
