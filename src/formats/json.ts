@@ -65,8 +65,11 @@ function unmark(value: Json): Json {
   }
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) {
-    for (let index = 0; index < value.length; index += 1) value[index] = unmark(value[index] as Json);
-    return value;
+    const items = value as Json[];
+    items.forEach((item, index) => {
+      items[index] = unmark(item);
+    });
+    return items;
   }
   const object = value as Record<string, Json>;
   for (const key in object) {
