@@ -59,11 +59,12 @@ export interface Peer {
 
 export async function startPeer(file: string, settings: object): Promise<Peer> {
   const child: ChildProcess = fork(join(import.meta.dirname, file), [JSON.stringify(settings)]);
+  const ended = new Promise<never>((_, reject) => {
+    child.once('exit', (code) => reject(new Error(`${file} ended with ${code}`)));
+  });
+  ended.catch(() => {}); // it ends when it is stopped, and is missed only by who waits for an answer
   const next = (): Promise<unknown> =>
-    new Promise((resolve, reject) => {
-      child.once('message', resolve);
-      child.once('exit', (code) => reject(new Error(`${file} ended with ${code}`)));
-    });
+    Promise.race([ended, new Promise((resolve) => child.once('message', resolve))]);
   const ports = (await next()) as Peer['ports'];
   return {
     ports,
