@@ -2,23 +2,9 @@ import { Command, CommanderError, Help } from 'commander';
 import type { Option } from 'commander';
 
 import { describe, ForwardError } from '../model/errors.ts';
-import { registerBackfill } from './backfill.ts';
-import { registerCheck } from './check.ts';
-import { registerCompletion } from './completion.ts';
-import { registerDeadLetters } from './dead-letters.ts';
 import { leave, surviveLostReaders } from './ending.ts';
-import { registerEventTypes } from './event-types.ts';
 import { EXIT } from './exit.ts';
-import { registerFindings } from './findings.ts';
-import { registerInit } from './init.ts';
 import { Interrupted } from './interrupt.ts';
-import { registerPreview } from './preview.ts';
-import { registerReplay } from './replay.ts';
-import { registerRun } from './run.ts';
-import { registerSchema } from './schema.ts';
-import { registerSimulate } from './simulate.ts';
-import { registerStatus } from './status.ts';
-import { registerVerify } from './verify.ts';
 import { version } from './version.ts';
 
 /** The whole life of the process. */
@@ -38,29 +24,40 @@ export async function main(argv: readonly string[]): Promise<void> {
     .showHelpAfterError('(see auditferry --help)')
     .configureHelp({ showGlobalOptions: true, optionDescription })
     .exitOverride();
-  for (const register of [
-    registerInit,
-    registerCheck,
-    registerPreview,
-    registerRun,
-    registerVerify,
-    registerBackfill,
-    registerReplay,
-    registerStatus,
-    registerDeadLetters,
-    registerFindings,
-    registerEventTypes,
-    registerSimulate,
-    registerSchema,
-    registerCompletion,
-  ])
-    register(program);
+  for (const load of commandsFor(argv)) (await load())(program);
   overrideExit(program);
   try {
     await program.parseAsync([...argv]);
   } catch (error) {
     process.exitCode = report(error);
   }
+}
+
+type Register = (program: Command) => void;
+
+/** Every command, in the order of the help. */
+const COMMANDS: ReadonlyMap<string, () => Promise<Register>> = new Map([
+  ['init', async () => (await import('./init.ts')).registerInit],
+  ['check', async () => (await import('./check.ts')).registerCheck],
+  ['preview', async () => (await import('./preview.ts')).registerPreview],
+  ['run', async () => (await import('./run.ts')).registerRun],
+  ['verify', async () => (await import('./verify.ts')).registerVerify],
+  ['backfill', async () => (await import('./backfill.ts')).registerBackfill],
+  ['replay', async () => (await import('./replay.ts')).registerReplay],
+  ['status', async () => (await import('./status.ts')).registerStatus],
+  ['dead-letters', async () => (await import('./dead-letters.ts')).registerDeadLetters],
+  ['findings', async () => (await import('./findings.ts')).registerFindings],
+  ['event-types', async () => (await import('./event-types.ts')).registerEventTypes],
+  ['simulate', async () => (await import('./simulate.ts')).registerSimulate],
+  ['schema', async () => (await import('./schema.ts')).registerSchema],
+  ['completion', async () => (await import('./completion.ts')).registerCompletion],
+]);
+
+/** A command is loaded alone: the daemon is not to carry the report of `verify`. The help and a mistyped name need them all. */
+function commandsFor(argv: readonly string[]): readonly (() => Promise<Register>)[] {
+  const named = argv[2];
+  const alone = named === 'completion' ? undefined : COMMANDS.get(named ?? '');
+  return alone === undefined ? [...COMMANDS.values()] : [alone];
 }
 
 /** The usage line says [options] also where one has to be given: its description says so. */

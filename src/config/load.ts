@@ -16,6 +16,7 @@ import { assembleSchema } from './schema.ts';
 import type { Parts } from './schema.ts';
 import { readTree } from './tree.ts';
 import type { TreeNode } from './tree.ts';
+import { usedParts } from './used-parts.ts';
 import { compileSchema } from './validate.ts';
 import type { Surroundings, Validate } from './validate.ts';
 import { evaluateAll, find, isUnder, segmentsOf, settle, toData } from './values.ts';
@@ -44,7 +45,7 @@ export function parseConfig(text: string, path: string, env: Environment, parts:
 
   const evaluated = evaluateAll(root, env, folder);
   const surroundings = surroundingsOf(root, env, folder);
-  const { data, errors } = validateConverting(compiled(parts), root, evaluated, surroundings);
+  const { data, errors } = validateConverting(compiled(root, parts), root, evaluated, surroundings);
   const found = explainErrors(errors, root).filter(({ path: place }) => !isUnder(place, evaluated.failed));
   const problems: Problem[] = [...evaluated.problems, ...found];
   const settled = settle(data);
@@ -60,14 +61,18 @@ export function parseConfig(text: string, path: string, env: Environment, parts:
   return buildConfig(settled, { file: path, folder, warnings });
 }
 
-/** Compiling takes a good part of a second; a reload brings the same parts. */
-const compiledByParts = new WeakMap<Parts, Validate>();
+/** Compiling takes a good part of a second with every part; a reload mostly brings the same ones. */
+const compiledOnce = new WeakMap<Parts, Map<string, Validate>>();
 
-function compiled(parts: Parts): Validate {
-  const known = compiledByParts.get(parts);
-  if (known !== undefined) return known;
-  const validate = compileSchema(assembleSchema(parts));
-  compiledByParts.set(parts, validate);
+/** Compiles the schema of the parts that the file names. */
+function compiled(root: TreeNode, parts: Parts): Validate {
+  const byNames = compiledOnce.get(parts) ?? new Map<string, Validate>();
+  compiledOnce.set(parts, byNames);
+  const used = usedParts(root, parts);
+  const types = [...used.sources, ...used.sinks].map(({ type }) => type);
+  const names = [...types, ...used.formats.map(({ name }) => name)].join(' ');
+  const validate = byNames.get(names) ?? compileSchema(assembleSchema(used));
+  byNames.set(names, validate);
   return validate;
 }
 

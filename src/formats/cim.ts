@@ -1,8 +1,8 @@
+import { perOrigin } from './format.ts';
 import type { CanonicalEvent, CanonicalUser, Format, FormatDefinition, Origin } from './format.ts';
 import { isUnclassified } from './unclassified.ts';
 import { roleNames } from './actor.ts';
 import { isObject, joinObjects, jsonLine } from './json.ts';
-import { perOrigin } from './per-origin.ts';
 import { actorName } from './title.ts';
 
 /**

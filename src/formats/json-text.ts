@@ -8,11 +8,12 @@ export interface Survey {
   readonly values: number;
   /** The deepest nesting; a plain value has 0. */
   readonly depth: number;
-  /** Whether a number is among it that may not survive a double or its spelling: 16 digits and more, a fraction, an exponent, minus zero. */
-  readonly delicate: boolean;
+  /** Where the numbers stand that a double would not give back as they are written: start and end of each in turn. */
+  readonly exact: readonly number[];
 }
 
 const QUOTE = 0x22;
+const PLUS = 0x2b;
 const MINUS = 0x2d;
 const DOT = 0x2e;
 const ZERO = 0x30;
@@ -28,6 +29,8 @@ const CLOSE_BRACE = 0x7d;
 
 /** A double holds every integer of this many digits. */
 const SAFE_DIGITS = 15;
+/** Source: RFC 8259 6. */
+const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 
 /** Goes through JSON text once, from one string to the next. Text that is no JSON gives some survey, and never a fault. */
 export function surveyJson(text: string): Survey {
@@ -35,16 +38,9 @@ export function surveyJson(text: string): Survey {
   let values = 1;
   let depth = 0;
   let deepest = 0;
-  let digits = 0;
-  let delicate = false;
+  const exact: number[] = [];
   for (let at = 0; at < text.length; at += 1) {
     const code = text.charCodeAt(at);
-    if (code >= ZERO && code <= NINE) {
-      digits += 1;
-      if (digits > SAFE_DIGITS) delicate = true;
-      continue;
-    }
-    // Outside of strings a colon follows a key, a dot and an upper E are a number's, a lower e also that of true and false.
     if (code === QUOTE) at = closingQuote(text, at);
     else if (code === COMMA) values += 1;
     else if (code === COLON) keys += 1;
@@ -52,11 +48,47 @@ export function surveyJson(text: string): Survey {
       deepest = Math.max(deepest, (depth += 1));
       values += 1;
     } else if (code === CLOSE_BRACE || code === CLOSE_BRACKET) depth -= 1;
-    else if (code === DOT || code === UPPER_E || (code === LOWER_E && digits > 0)) delicate = true;
-    else if (code === MINUS && text.charCodeAt(at + 1) === ZERO) delicate = true;
-    digits = 0;
+    else if ((code >= ZERO && code <= NINE) || code === MINUS) {
+      const end = endOfNumber(text, at);
+      if (!survivesDouble(text, at, end)) exact.push(at, end);
+      at = end - 1;
+    }
   }
-  return { keys, values: values + keys, depth: deepest, delicate };
+  return { keys, values: values + keys, depth: deepest, exact };
+}
+
+function endOfNumber(text: string, start: number): number {
+  let at = start + 1;
+  for (; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    const digit = code >= ZERO && code <= NINE;
+    if (!digit && code !== DOT && code !== LOWER_E && code !== UPPER_E && code !== MINUS && code !== PLUS)
+      break;
+  }
+  return at;
+}
+
+/** Whether what is written there comes back from a double. What is no number is left to the parser, which refuses it. */
+function survivesDouble(text: string, start: number, end: number): boolean {
+  let plain = end - start <= SAFE_DIGITS && text.charCodeAt(start) !== MINUS;
+  for (let at = start; plain && at < end; at += 1)
+    plain = text.charCodeAt(at) <= NINE && text.charCodeAt(at) >= ZERO;
+  if (plain && (end - start === 1 || text.charCodeAt(start) !== ZERO)) return true;
+  const written = text.slice(start, end);
+  return String(Number(written)) === written || !NUMBER.test(written);
+}
+
+/** JSON text with the numbers at `exact` written as strings that begin with `mark`, itself as it stands within a string. */
+export function markNumbers(text: string, exact: readonly number[], mark: string): string {
+  let marked = '';
+  let from = 0;
+  for (let index = 0; index < exact.length; index += 2) {
+    const start = exact[index] ?? 0;
+    const end = exact[index + 1] ?? start;
+    marked += `${text.slice(from, start)}"${mark}${text.slice(start, end)}"`;
+    from = end;
+  }
+  return marked + text.slice(from);
 }
 
 /** JSON text in which every object and array deeper than `depth` is replaced by `note`, itself JSON text. */

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { formatTime, nsToMs } from '../model/time.ts';
+import { perOrigin } from './format.ts';
 import type { CanonicalEvent, Format, FormatDefinition, Origin } from './format.ts';
 import { joinObjects, jsonLine } from './json.ts';
 import {
@@ -23,7 +24,6 @@ import {
 } from './ocsf/classes.ts';
 import { placeOf, type Place } from './ocsf/place.ts';
 import { abilitiesOf, OCSF_VERSIONS, type Abilities, type OcsfVersion } from './ocsf/version.ts';
-import { perOrigin } from './per-origin.ts';
 import { SEVERITY_NUMBERS } from './severity.ts';
 import { displayMessage } from './title.ts';
 

@@ -12,6 +12,7 @@ import { workOff } from './jobs.ts';
 import { createOutlet } from './outlet.ts';
 import type { OriginOf } from './origin.ts';
 import { createPrepare } from './prepare.ts';
+import { createReadOnce } from './read-once.ts';
 import type { Where } from './prepare.ts';
 import type { ReplaySink } from './replay.ts';
 import { createFaultLog, HOLD, waitMs } from './retry.ts';
@@ -146,6 +147,7 @@ export function startDaemon(parts: DaemonParts): Daemon {
     };
     return guarded(name, its, collecting.signal, () => collect(context, collecting.signal));
   });
+  const canonicalize = parts.sinks.size > 1 ? createReadOnce(parts.canonicalize) : parts.canonicalize;
   const outlets = new Map<string, ReplaySink>();
   const deliverers = [...parts.sinks].map(([name, part]) => {
     const its = sinkStatus(name, part.sink.delivery, clock.now());
@@ -158,7 +160,7 @@ export function startDaemon(parts: DaemonParts): Daemon {
       status: its,
       patienceMs: parts.patienceMs,
     });
-    const prepare = createPrepare(parts.canonicalize, part.format, part.where, parts.originOf);
+    const prepare = createPrepare(canonicalize, part.format, part.where, parts.originOf);
     outlets.set(name, { sink: part.sink, outlet, prepare, batch: part.batch });
     const context = {
       name,

@@ -1,11 +1,9 @@
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
-
 import { BY_SENDING } from '../model/check.ts';
 import type { CheckItem, CheckReport } from '../model/check.ts';
 import { describe, ForwardError, oneLine } from '../model/errors.ts';
 import { exchangeWith } from '../net/credentials.ts';
 import type { Show } from '../net/credentials.ts';
+import { gzipped } from '../net/gzip.ts';
 import { mediaType } from '../net/http.ts';
 import type { HttpClient, HttpResponse } from '../net/http.ts';
 import { readHttpAddress } from './http-address.ts';
@@ -37,8 +35,6 @@ export const httpSink: SinkDefinition<HttpSinkOptions> = {
 const MAX_RESPONSE_BYTES = 1024 * 1024;
 /** Of a refusal's body in the reason of a dead letter. Characters. */
 const EXCERPT_CHARACTERS = 200;
-
-const compress = promisify(gzip);
 
 interface Placed {
   readonly item: Item;
@@ -121,7 +117,7 @@ class HttpSink implements Sink {
     const text = encodeBody(items, encoding);
     const id = deliveryId(items.map((item) => item.canonical.id));
     const zipped = this.#options.compress === 'gzip';
-    const body = zipped ? await compress(text) : Buffer.from(text);
+    const body = zipped ? await gzipped(text) : Buffer.from(text);
     const limits = { timeoutMs: request_timeout, maxResponseBytes: MAX_RESPONSE_BYTES };
     return exchangeWith(
       this.#client,

@@ -1,9 +1,7 @@
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
-
 import type { CheckReport } from '../model/check.ts';
 import { describe, ForwardError } from '../model/errors.ts';
 import { exchangeWith } from '../net/credentials.ts';
+import { gzipped } from '../net/gzip.ts';
 import { mediaType, retryAfterMs } from '../net/http.ts';
 import type { HttpClient, HttpResponse } from '../net/http.ts';
 import { placeOf, statusFailure, unreadableAnswer } from './http-fates.ts';
@@ -42,8 +40,6 @@ const RECORD_FRAME_BYTES = 16;
 const RETRYABLE = new Set([429, 502, 503, 504]);
 
 const MEDIA_TYPES = { json: 'application/json', protobuf: 'application/x-protobuf' } as const;
-
-const compress = promisify(gzip);
 
 /** A run of records to be sent as one request. */
 type Run = readonly EncodedItem[];
@@ -122,7 +118,7 @@ class OtlpSink implements Sink {
     const { encoding, headers, resource, request_timeout: timeoutMs } = this.#options;
     const plain = encodeRequest(run, encoding, resource);
     const zipped = this.#options.compress === 'gzip';
-    const body = zipped ? await compress(plain) : plain;
+    const body = zipped ? await gzipped(plain) : plain;
     return exchangeWith(
       this.#client,
       async (show) => ({

@@ -12,7 +12,8 @@ import { verdictOn } from './splunk/codes.ts';
 import { HecConnection } from './splunk/connection.ts';
 import { Endpoints } from './splunk/endpoints.ts';
 import type { Channel, Endpoint } from './splunk/endpoints.ts';
-import { envelope } from './splunk/envelope.ts';
+import { createEnvelope } from './splunk/envelope.ts';
+import type { WriteEnvelope } from './splunk/envelope.ts';
 import { addressesOf, splunkSchema, validateSplunk } from './splunk/options.ts';
 import type { SplunkOptions } from './splunk/options.ts';
 import { countCopies } from './splunk/search.ts';
@@ -64,11 +65,14 @@ class SplunkHecSink implements Sink {
   readonly #endpoints: Endpoints;
   readonly #limit: SizeLimit;
   readonly #userAgent: string;
+  readonly #envelope: WriteEnvelope;
 
   constructor(options: SplunkOptions, context: SinkContext) {
     this.#options = options;
     this.#context = context;
     this.#userAgent = `auditferry/${context.forwarderVersion}`;
+    const { index, host, source, sourcetype } = options;
+    this.#envelope = createEnvelope({ index, host, source, sourcetype });
     this.#endpoints = new Endpoints(addressesOf(options), context.clock);
     this.#limit = new SizeLimit(REQUEST_BYTES_LIMIT, context.clock);
     this.#client = openLimitedClient({ tls: options.tls }, context);
@@ -111,10 +115,9 @@ class SplunkHecSink implements Sink {
 
   /** Envelopes of what can be sent at all; an event over the limit is refused here, before compression. */
   #placed(items: readonly Item[], open: OpenFates): readonly Placed[] {
-    const { index, host, source, sourcetype, max_event_size: limit } = this.#options;
-    const settings = { index, host, source, sourcetype };
+    const { max_event_size: limit } = this.#options;
     const placed = items.map((item, place) => {
-      const text = envelope(item, settings);
+      const text = this.#envelope(item);
       return { place, text, bytes: Buffer.byteLength(text) + 1 };
     });
     for (const { place, bytes } of placed.filter((one) => one.bytes > limit)) {

@@ -36,16 +36,24 @@ describe('a survey of JSON text', () => {
     '{"a":true,"b":false,"c":null,"e":5}',
     '"12345678901234567890 1.5 1e5 -0"',
     '{"10.5":"2026-01-02T03:04:05.123456Z"}',
-  ])('%s is safe with doubles', (text) => {
-    expect(surveyJson(text).delicate).toBe(false);
+    '[1234567890123456,0.5]',
+    '[01,1.,-,1-2,+1]',
+  ])('%s holds nothing that a double would change', (text) => {
+    expect(surveyJson(text).exact).toEqual([]);
   });
 
-  it.each(['1234567890123456', '[1.0]', '{"a":1e3}', '{"a": 1E3}', '[-0]', '{"a":-0}', '[true,0.5]'])(
-    '%s is not',
-    (text) => {
-      expect(surveyJson(text).delicate).toBe(true);
-    },
-  );
+  it.each([
+    ['12345678901234567', ['12345678901234567']],
+    ['[1.0,-0]', ['1.0', '-0']],
+    ['{"a":1e3,"1e3":1}', ['1e3']],
+    ['{"a": 1E3}', ['1E3']],
+    ['[true,-900719925474099267.5]', ['-900719925474099267.5']],
+  ])('%s holds numbers that have to stay as they are written', (text, numbers) => {
+    const { exact } = surveyJson(text);
+    const found = numbers.map((_, index) => text.slice(exact[index * 2], exact[index * 2 + 1]));
+    expect(found).toEqual(numbers);
+    expect(exact).toHaveLength(numbers.length * 2);
+  });
 
   it('takes any text without a fault, in time that grows with its length alone', () => {
     fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => surveyJson(text).keys >= 0));
@@ -79,5 +87,54 @@ describe('JSON that is read', () => {
     const { value, cut } = readJson(`{"n":12345678901234567890,"e":1e400,"deep":${deep}}`);
     expect(cut).toBe(true);
     expect(JSON.stringify(value)).toMatch(/^\{"n":12345678901234567890,"e":1e400,"deep":\[+"\[nested/);
+  });
+});
+
+describe('JSON text read', () => {
+  /** What the standard library makes of it, asked for the source of each number. */
+  function byReviver(text: string): unknown {
+    const parse = JSON.parse as (
+      text: string,
+      revive: (key: string, value: unknown, at: { source: string }) => unknown,
+    ) => unknown;
+    const raw = (JSON as unknown as { rawJSON(text: string): object }).rawJSON;
+    return parse(text, (_, value, { source }) =>
+      typeof value === 'number' && String(value) !== source ? raw(source) : value,
+    );
+  }
+
+  const number = fc.oneof(
+    fc.constantFrom('-0', '1.0', '1e400', '0.1', '12345678901234567890', '1E+2', '7'),
+    fc.maxSafeInteger().map(String),
+    fc.double({ noNaN: true, noDefaultInfinity: true }).map(String),
+  );
+  const key = fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('__proto__', 'constructor', '\u0001'));
+  const json = fc.letrec<{ value: string }>((tie) => ({
+    value: fc.oneof(
+      { maxDepth: 4 },
+      number,
+      fc
+        .oneof(fc.string({ unit: 'binary' }), fc.constantFrom('\u0001', '\u00011.0', '\\u0001'))
+        .map((text) => JSON.stringify(text)),
+      fc.array(tie('value'), { maxLength: 4 }).map((items) => `[${items.join(',')}]`),
+      fc
+        .array(fc.tuple(key, tie('value')), { maxLength: 4 })
+        .map(
+          (members) => `{${members.map(([name, value]) => `${JSON.stringify(name)}:${value}`).join(',')}}`,
+        ),
+    ),
+  })).value;
+
+  it('gives every number back as it was written, whatever stands beside it', () => {
+    fc.assert(
+      fc.property(json, (text) => {
+        expect(JSON.stringify(readJson(text).value)).toBe(JSON.stringify(byReviver(text)));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it.each(['[01]', '[1.]', '[-]', '[.5]', '12abc', '[1e]', '[1e5.0]'])('%s stays no JSON', (text) => {
+    expect(readJson(text).value).toBeUndefined();
   });
 });

@@ -1,5 +1,4 @@
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
+import { gzipped } from '../../net/gzip.ts';
 
 import { describe, ForwardError } from '../../model/errors.ts';
 import { reactionTo, statusFailure, unreadableAnswer } from '../http-fates.ts';
@@ -16,8 +15,6 @@ import type { ElasticParts } from './prepare.ts';
 import { bulkPath } from './target.ts';
 import type { Target } from './target.ts';
 import { askTold, isAnother, toldByText } from './told.ts';
-
-const compress = promisify(gzip);
 
 export interface Bulk {
   readonly cluster: Cluster;
@@ -238,7 +235,7 @@ async function post(
     'content-type': 'application/x-ndjson',
     ...(bulk.gzip ? { 'content-encoding': 'gzip' } : {}),
   };
-  const body = bulk.gzip ? await compress(plain) : plain;
+  const body = bulk.gzip ? await gzipped(plain) : plain;
   return bulk.cluster.ask(
     { method: 'POST', path: `${bulk.path}?${query.toString()}`, headers, body },
     signal,

@@ -1,16 +1,12 @@
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
-
 import type { Credential } from '../../model/secret.ts';
 import { exchangeWith } from '../../net/credentials.ts';
+import { gzipped } from '../../net/gzip.ts';
 import type { HttpClient, HttpResponse } from '../../net/http.ts';
 import type { Channel } from './endpoints.ts';
 
 const MAX_RESPONSE_BYTES = 1024 * 1024;
 /** Of an acknowledgement poll, which is small by nature. */
 const POLL_TIMEOUT_MS = 30_000;
-
-const compress = promisify(gzip);
 
 export interface ConnectionSettings {
   readonly client: HttpClient;
@@ -30,7 +26,7 @@ export class HecConnection {
 
   async postEvents(url: URL, channel: Channel, text: string, signal: AbortSignal): Promise<HttpResponse> {
     const zipped = this.#settings.gzip && text !== '';
-    const body = zipped ? await compress(text) : Buffer.from(text);
+    const body = zipped ? await gzipped(text) : Buffer.from(text);
     const headers = { 'content-type': 'application/json', ...(zipped ? { 'content-encoding': 'gzip' } : {}) };
     return this.#exchange(url, channel, headers, body, this.#settings.timeoutMs, signal);
   }

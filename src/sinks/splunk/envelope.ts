@@ -1,3 +1,4 @@
+import { perOrigin } from '../../formats/format.ts';
 import type { CanonicalEvent, Origin } from '../../formats/format.ts';
 import { NS_PER_MS } from '../../model/time.ts';
 import type { Item } from '../sink.ts';
@@ -10,24 +11,32 @@ export interface EnvelopeSettings {
   readonly sourcetype: string;
 }
 
+/** Writes an item as one object of a HEC request: JSON text on one line. */
+export type WriteEnvelope = (item: Item) => string;
+
 /**
- * One object of a HEC request, as JSON text on one line. Every object carries all its metadata, because some receivers
- * keep the last seen value for the next object; and nothing but the seven known keys, because an unknown one makes Splunk
- * drop this object and all after it while it answers 200. A JSON document goes in as it is, so that numbers which a double
- * cannot hold survive. Lone surrogates become U+FFFD.
+ * Every object carries all its metadata, because some receivers keep the last seen value for the next object; and nothing but the
+ * seven known keys, because an unknown one makes Splunk drop this object and all after it while it answers 200. A JSON document goes in
+ * as it is, so that numbers which a double cannot hold survive. Lone surrogates become U+FFFD. What an origin says is written once.
  */
-export function envelope(item: Item, settings: EnvelopeSettings): string {
-  const { canonical, origin } = item;
-  const metadata = [
-    `"time":${epochSeconds(canonical.createdNs)}`,
-    `"host":${JSON.stringify(settings.host ?? origin.instance)}`,
-    `"source":${JSON.stringify(settings.source ?? `cloudquery:audit-logs:${origin.apiVersion}`)}`,
-    `"sourcetype":${JSON.stringify(settings.sourcetype)}`,
-    ...(settings.index === undefined ? [] : [`"index":${JSON.stringify(settings.index)}`]),
-  ].join(',');
-  const event = item.kind === 'json' ? item.body : JSON.stringify(item.body.toWellFormed());
-  const fields = JSON.stringify(indexedFields(canonical, origin));
-  return `{${metadata},"event":${event},"fields":${fields}}`.toWellFormed();
+export function createEnvelope(settings: EnvelopeSettings): WriteEnvelope {
+  const constants = perOrigin((origin) => ({
+    metadata: [
+      `"host":${JSON.stringify(settings.host ?? origin.instance)}`,
+      `"source":${JSON.stringify(settings.source ?? `cloudquery:audit-logs:${origin.apiVersion}`)}`,
+      `"sourcetype":${JSON.stringify(settings.sourcetype)}`,
+      ...(settings.index === undefined ? [] : [`"index":${JSON.stringify(settings.index)}`]),
+    ].join(','),
+    fields: JSON.stringify(originFields(origin)).slice(1, -1),
+  }));
+  return ({ canonical, origin, body, kind }) => {
+    const { metadata, fields } = constants(origin);
+    const event = kind === 'json' ? body : JSON.stringify(body.toWellFormed());
+    // Never empty: every event has an id.
+    const own = JSON.stringify(eventFields(canonical)).slice(1);
+    const all = `{${fields}${fields === '' ? '' : ','}${own}`;
+    return `{"time":${epochSeconds(canonical.createdNs)},${metadata},"event":${event},"fields":${all}}`.toWellFormed();
+  };
 }
 
 /** Seconds with three digits of milliseconds, as text: no float is involved. */
@@ -53,25 +62,34 @@ const CIM_FIELDS =
 const TAKEN = new Set(`${SPLUNK_FIELDS} ${CIM_FIELDS}`.split(' '));
 
 /** Flat and strings only: a nested value is refused with code 15, a number is dropped without a word. */
-export function indexedFields(event: CanonicalEvent, origin: Origin): Readonly<Record<string, string>> {
-  const own: [string, string][] = [
+type Fields = Readonly<Record<string, string>>;
+
+const EVENT_FIELDS = ['event_id', 'cloudquery_instance', 'cloudquery_event_type', 'cloudquery_severity'];
+
+export function eventFields(event: CanonicalEvent): Fields {
+  return filled([
     ['event_id', event.id],
-    ['cloudquery_instance', origin.instance],
     ['cloudquery_event_type', event.classification.eventType],
     ['cloudquery_severity', event.severity],
-  ];
-  const used = new Set(own.map(([name]) => name));
+  ]);
+}
+
+/** What every event of an origin carries: the operator's labels, none of which takes the name of another field, and the instance. */
+export function originFields(origin: Origin): Fields {
+  const used = new Set(EVENT_FIELDS);
   const labels = Object.entries(origin.labels).map(([name, value]): [string, string] => {
     let field = fieldName(name);
     while (TAKEN.has(field) || used.has(field)) field = `label_${field}`;
     used.add(field);
     return [field, value];
   });
+  return filled([...labels, ['cloudquery_instance', origin.instance]]);
+}
+
+function filled(fields: readonly [string, string][]): Fields {
   // fromEntries defines properties instead of assigning them: a label named __proto__ stays a label.
   return Object.fromEntries(
-    [...labels, ...own]
-      .filter(([, value]) => value !== '')
-      .map(([name, value]) => [name, value.toWellFormed()]),
+    fields.filter(([, value]) => value !== '').map(([name, value]) => [name, value.toWellFormed()]),
   );
 }
 

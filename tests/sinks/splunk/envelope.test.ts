@@ -2,7 +2,12 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { cimFormat } from '../../../src/formats/cim.ts';
-import { envelope, epochSeconds, indexedFields } from '../../../src/sinks/splunk/envelope.ts';
+import {
+  createEnvelope,
+  epochSeconds,
+  eventFields,
+  originFields,
+} from '../../../src/sinks/splunk/envelope.ts';
 import { HOSTILE_STRINGS, makeItem } from '../../contract/items.ts';
 import { readConcatenated } from '../../fakes/concatenated-json.ts';
 import { canonicalOf, generatedEvents, ORIGIN } from '../../formats/events.ts';
@@ -19,23 +24,23 @@ describe('an envelope', () => {
   it('carries the metadata, the document as it is, and the id as an indexed field', () => {
     const body = '{"n":9007199254740993,"e":1e400,"s":"\\ud83d\\ude00"}';
     const item = makeItem(7, { id: 'id-7', body, createdAt: '2026-01-02T03:04:05.123456Z' });
-    expect(envelope(item, SETTINGS)).toBe(
+    expect(createEnvelope(SETTINGS)(item)).toBe(
       '{"time":1767323045.123,"host":"acme.mycloudquery.com","source":"cloudquery:audit-logs:v2",' +
         `"sourcetype":"cloudquery:platform:audit","index":"audit","event":${body},` +
-        '"fields":{"event_id":"id-7","cloudquery_instance":"acme.mycloudquery.com",' +
+        '"fields":{"cloudquery_instance":"acme.mycloudquery.com","event_id":"id-7",' +
         '"cloudquery_event_type":"user_login","cloudquery_severity":"informational"}}',
     );
   });
 
   it('leaves the index out where none is set, and takes the operator’s words', () => {
     const settings = { index: undefined, host: 'h "1"', source: 's', sourcetype: 't' };
-    const parsed = JSON.parse(envelope(makeItem(1), settings)) as Record<string, unknown>;
+    const parsed = JSON.parse(createEnvelope(settings)(makeItem(1))) as Record<string, unknown>;
     expect(Object.keys(parsed)).toEqual(['time', 'host', 'source', 'sourcetype', 'event', 'fields']);
     expect(parsed).toMatchObject({ host: 'h "1"', source: 's', sourcetype: 't' });
   });
 
   it('replaces half a surrogate pair in a document, which UTF-8 cannot carry', () => {
-    const line = envelope(makeItem(1, { body: '{"text":"\ud800"}' }), SETTINGS);
+    const line = createEnvelope(SETTINGS)(makeItem(1, { body: '{"text":"\ud800"}' }));
     expect(line).toContain('"event":{"text":"\ufffd"}');
   });
 
@@ -43,7 +48,7 @@ describe('an envelope', () => {
     const hostile = fc.oneof(fc.constantFrom(...HOSTILE_STRINGS), fc.string({ unit: 'binary' }));
     const property = fc.property(hostile, hostile, hostile, (text, id, label) => {
       const item = makeItem(1, { id, body: text, kind: 'text', labels: { [label]: text } });
-      const line = envelope(item, SETTINGS);
+      const line = createEnvelope(SETTINGS)(item);
       expect(line.isWellFormed()).toBe(true);
       expect(line).not.toMatch(/[\n\r]/);
       const [object, ...rest] = readConcatenated(line);
@@ -75,7 +80,7 @@ describe('indexed fields', () => {
       __proto__x: 'p',
     };
     const item = makeItem(1, { id: 'the-id', labels });
-    expect(indexedFields(item.canonical, item.origin)).toEqual({
+    expect({ ...originFields(item.origin), ...eventFields(item.canonical) }).toEqual({
       env: 'prod',
       cost_center: 'x',
       label_1st: 'y',
@@ -93,7 +98,7 @@ describe('indexed fields', () => {
 describe('labels', () => {
   const fieldsOf = (labels: Readonly<Record<string, string>>): Readonly<Record<string, string>> => {
     const { canonical, origin } = makeItem(1, { labels });
-    return indexedFields(canonical, origin);
+    return { ...originFields(origin), ...eventFields(canonical) };
   };
 
   it.each([

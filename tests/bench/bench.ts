@@ -1,0 +1,263 @@
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+
+import { measure, spreadOf, startPeer } from './measure.ts';
+import type { Peer, Spread, Usage } from './measure.ts';
+
+/**
+ * What the built program costs beside the least that a forwarder can do: `npm run bench`. Everything is measured in one run, in pairs, and
+ * told as a ratio, since the speed of a machine drifts. See docs/performance.md.
+ */
+const { values: flags } = parseArgs({
+  options: {
+    events: { type: 'string', default: '100000' },
+    runs: { type: 'string', default: '5' },
+    /** Only the ratio of one sink, which decides a landing. */
+    'one-sink': { type: 'boolean', default: false },
+    /** Fail below this ratio of events a second. */
+    'at-least': { type: 'string' },
+    json: { type: 'string' },
+  },
+});
+const EVENTS = Number(flags.events);
+const RUNS = Number(flags.runs);
+const MAIN = resolve(import.meta.dirname, '../../dist/cli/main.js');
+const FLOOR = resolve(import.meta.dirname, 'floor.ts');
+const HISTORY_MS = 20 * 86_400_000;
+const IDLE_EVENTS = 3_000;
+const IDLE_MS = 30_000;
+
+interface Figure {
+  readonly name: string;
+  readonly spread: Spread;
+  readonly unit: string;
+}
+
+const figures: Figure[] = [];
+const print = (line: string): boolean => process.stdout.write(`${line}\n`);
+
+function note(name: string, samples: readonly number[], unit: string): void {
+  const spread = spreadOf(samples);
+  figures.push({ name, spread, unit });
+  const show = (value: number): string => value.toFixed(value < 10 ? 2 : 0);
+  print(
+    `${name.padEnd(52)} ${show(spread.median).padStart(8)}  (${show(spread.min)} to ${show(spread.max)}) ${unit}`,
+  );
+}
+
+const platform = await startPeer('platform.ts', { events: EVENTS, spanMs: HISTORY_MS });
+const receivers = await startPeer('receivers.ts', {});
+try {
+  await throughput('one sink', ['hec'], EVENTS, RUNS);
+  if (!flags['one-sink']) {
+    await throughput('three sinks', ['hec', 'elastic', 'syslog'], EVENTS, RUNS);
+    await outage();
+    await idle();
+  }
+} finally {
+  platform.stop();
+  receivers.stop();
+}
+if (flags.json !== undefined) {
+  writeFileSync(flags.json, `${JSON.stringify({ events: EVENTS, runs: RUNS, figures }, null, 2)}\n`);
+}
+const least = Number(flags['at-least'] ?? 0);
+const ratio = figures[0]?.spread.median ?? 0;
+if (ratio < least) {
+  print(`events a second are ${ratio.toFixed(3)} of the floor's, less than ${least}`);
+  process.exitCode = 1;
+}
+
+/** Floor and program in turn over the same events. */
+async function throughput(
+  name: string,
+  sinks: readonly SinkName[],
+  events: number,
+  runs: number,
+): Promise<void> {
+  const pairs: {
+    readonly floor: Usage;
+    readonly own: Usage;
+    readonly requests: number;
+    readonly written: number;
+  }[] = [];
+  for (let run = -1; run < runs; run += 1) {
+    const floor = await runFloor(sinks.length);
+    const { own, requests, written } = await runOnce(sinks, events);
+    if (run >= 0) pairs.push({ floor, own, requests, written }); // the first pair warms the machine up
+  }
+  note(
+    `${name}: events a second beside the floor`,
+    pairs.map(({ floor, own }) => floor.wallMs / own.wallMs),
+    '×',
+  );
+  note(
+    `${name}: processor time beside the floor`,
+    pairs.map(({ floor, own }) => own.cpuMs / floor.cpuMs),
+    '×',
+  );
+  note(
+    `${name}: peak memory`,
+    pairs.map(({ own }) => own.peakMb),
+    'MB',
+  );
+  note(
+    `${name}: peak memory of the floor`,
+    pairs.map(({ floor }) => floor.peakMb),
+    'MB',
+  );
+  note(
+    `${name}: events a second of the floor`,
+    pairs.map(({ floor }) => (events / floor.wallMs) * 1000),
+    '/s',
+  );
+  note(
+    `${name}: requests to the Platform`,
+    pairs.map(({ requests }) => requests),
+    '',
+  );
+  note(
+    `${name}: bytes of the journal per event`,
+    pairs.map(({ written }) => written / events),
+    'B',
+  );
+}
+
+async function runFloor(posts: number): Promise<Usage> {
+  const usage = await measure([
+    FLOOR,
+    `http://127.0.0.1:${platform.ports.port}`,
+    `http://127.0.0.1:${receivers.ports.port}`,
+    String(posts),
+  ]);
+  await assertCounts({ hec: EVENTS });
+  await platform.ask({ want: 'counts' });
+  return usage;
+}
+
+async function runOnce(
+  sinks: readonly SinkName[],
+  events: number,
+): Promise<{ readonly own: Usage; readonly requests: number; readonly written: number }> {
+  const folder = mkdtempSync(join(tmpdir(), 'auditferry-bench-'));
+  const config = join(folder, 'bench.yaml');
+  writeFileSync(config, configuration(platform, receivers, sinks));
+  const own = await measure([MAIN, 'run', '--once', '-c', config], { TOKEN: 'token' });
+  await assertCounts(Object.fromEntries(sinks.map((sink) => [sink, events])));
+  const { requests } = await platform.ask<{ requests: number }>({ want: 'counts' });
+  const written = statSync(join(folder, 'data/journal.db')).size;
+  rmSync(folder, { recursive: true });
+  return { own, requests, written };
+}
+
+/** A figure over lost events would be worth nothing. */
+async function assertCounts(
+  expected: Readonly<Record<string, number>>,
+): Promise<{ readonly receivingMs: number }> {
+  const counts = await receivers.ask<Record<string, number> & { receivingMs: number }>({});
+  for (const [kind, count] of Object.entries(expected)) {
+    if (counts[kind] !== count) throw new Error(`${kind} holds ${counts[kind]} of ${count} events`);
+  }
+  return counts;
+}
+
+/** The receiver refuses while everything is read, then takes it: how fast is the backlog drained? */
+async function outage(): Promise<void> {
+  const rates: number[] = [];
+  for (let run = 0; run < Math.min(RUNS, 3); run += 1) {
+    const folder = mkdtempSync(join(tmpdir(), 'auditferry-bench-'));
+    const config = join(folder, 'bench.yaml');
+    writeFileSync(config, configuration(platform, receivers, ['hec']));
+    await receivers.ask({ refuse: true });
+    const child = spawn(process.execPath, [MAIN, 'run', '-c', config], {
+      env: { TOKEN: 'token' },
+      stdio: 'ignore',
+    });
+    const ended = new Promise((done) => child.on('close', done));
+    let requests = -1;
+    for (let seen = 0; seen !== requests || seen === 0;) {
+      requests = seen;
+      await pause(3_000);
+      seen += (await platform.ask<{ rows: number }>({ want: 'counts' })).rows > 1000 ? 1 : 0;
+    }
+    await receivers.ask({ refuse: false });
+    let held = 0;
+    let receivingMs = 1;
+    while (held < EVENTS) {
+      await pause(2_000);
+      const counts = await receivers.ask<{ hec: number; receivingMs: number }>({});
+      if (counts.hec === 0) continue;
+      held += counts.hec;
+      receivingMs += counts.receivingMs;
+    }
+    child.kill('SIGTERM');
+    await ended;
+    rates.push((held / receivingMs) * 1000);
+    rmSync(folder, { recursive: true });
+  }
+  await platform.ask({ want: 'counts' });
+  note('after an outage: events a second drained', rates, '/s');
+}
+
+/** The daemon with little to do, beside a bare process that wakes twice a second. */
+async function idle(): Promise<void> {
+  const small = await startPeer('platform.ts', { events: IDLE_EVENTS, spanMs: HISTORY_MS });
+  const folder = mkdtempSync(join(tmpdir(), 'auditferry-bench-'));
+  const config = join(folder, 'bench.yaml');
+  writeFileSync(config, configuration(small, receivers, ['hec']));
+  const daemon = spawn(process.execPath, [MAIN, 'run', '-c', config], {
+    env: { TOKEN: 'token' },
+    stdio: 'ignore',
+  });
+  const bare = spawn(process.execPath, ['-e', 'setInterval(() => {}, 500)'], { stdio: 'ignore' });
+  const processes = [daemon, bare].map((child) => child.pid ?? 0);
+  try {
+    await pause(15_000);
+    const before = processes.map(cpuTicks);
+    await pause(IDLE_MS);
+    const [own = 0, floor = 0] = processes.map(cpuTicks).map((ticks, index) => ticks - (before[index] ?? 0));
+    note('idle: memory', [residentMb(processes[0] ?? 0)], 'MB');
+    note('idle: memory of a bare process', [residentMb(processes[1] ?? 0)], 'MB');
+    note('idle: processor ticks in 30 s', [own], '');
+    note('idle: processor ticks of a bare process', [floor], '');
+  } finally {
+    daemon.kill('SIGKILL');
+    bare.kill('SIGKILL');
+    small.stop();
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function cpuTicks(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+  return Number(fields[11]) + Number(fields[12]);
+}
+
+function residentMb(pid: number): number {
+  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((done) => setTimeout(done, ms));
+}
+
+type SinkName = 'hec' | 'elastic' | 'syslog';
+
+function configuration(from: Peer, to: Peer, sinks: readonly SinkName[]): string {
+  const http = `http://127.0.0.1:${to.ports.port}`;
+  const all: Record<SinkName, string> = {
+    hec: `hec: { type: splunk_hec, url: ${http}, token: "\${TOKEN}", format: cim }`,
+    elastic: `elastic: { type: elasticsearch, url: ${http}, api_key: "\${TOKEN}", format: ecs }`,
+    syslog: `syslog: { type: syslog, address: "tcp://127.0.0.1:${to.ports.syslogPort}", format: cef, framing: octet_counting, max_message_bytes: 65536 }`,
+  };
+  return `state: { dir: ./data, max_size: 20GiB }
+admin: { listen: "off" }
+sources:
+  platform: { type: cloudquery, url: "http://127.0.0.1:${from.ports.port}", api_key: "\${TOKEN}", start: 30d, rate_limit: { requests_per_second: 100, concurrent: 4 } }
+sinks:
+${sinks.map((sink) => `  ${all[sink]}`).join('\n')}
+`;
+}
