@@ -93,13 +93,12 @@ describe('JSON that is read', () => {
 describe('JSON text read', () => {
   /** What the standard library makes of it, asked for the source of each number. */
   function byReviver(text: string): unknown {
-    const parse = JSON.parse as (
-      text: string,
-      revive: (key: string, value: unknown, at: { source: string }) => unknown,
-    ) => unknown;
-    const raw = (JSON as unknown as { rawJSON(text: string): object }).rawJSON;
-    return parse(text, (_, value, { source }) =>
-      typeof value === 'number' && String(value) !== source ? raw(source) : value,
+    const exact = JSON as unknown as {
+      parse(text: string, revive: (key: string, value: unknown, at: { source: string }) => unknown): unknown;
+      rawJSON(text: string): object;
+    };
+    return exact.parse(text, (_, value, { source }) =>
+      typeof value === 'number' && String(value) !== source ? exact.rawJSON(source) : value,
     );
   }
 
