@@ -316,7 +316,7 @@ export const sabotages: readonly Sabotage[] = [
         replace: 'if (readMark.get() === undefined) {',
       },
     ],
-    caughtBy: ['once'],
+    caughtBy: ['once', 'daemon'],
     needs: ['shared ids'],
   },
   {
@@ -397,8 +397,8 @@ export const sabotages: readonly Sabotage[] = [
     edits: [
       {
         file: SOURCE,
-        find: 'events: toEvents(read),',
-        replace: 'events: toEvents(read).filter((event) => !isOutside(event.createdNs, window)),',
+        find: 'events: toEvents(read.items),',
+        replace: 'events: toEvents(read.items).filter((event) => !isOutside(event.createdNs, window)),',
       },
     ],
     caughtBy: ['coverage', 'no loss', 'progress'],
