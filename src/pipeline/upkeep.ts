@@ -44,7 +44,7 @@ export async function keepUp(parts: UpkeepParts, signal: AbortSignal): Promise<v
   while (!signal.aborted) {
     try {
       const { usedBytes, limitBytes } = await journal.size();
-      if (usedBytes >= limitBytes) await makeRoom(parts, limitBytes);
+      if (usedBytes >= limitBytes) await makeRoom(parts, limitBytes, signal);
       else if (clock.monotonic() - prunedMs >= UPKEEP_EVERY_MS) {
         prunedMs = clock.monotonic();
         const pruned = await prune(parts, parts.retentionMs, spared(parts));
@@ -54,6 +54,8 @@ export async function keepUp(parts: UpkeepParts, signal: AbortSignal): Promise<v
       enterState(status, 'idle', clock.now());
     } catch (thrown) {
       const error = asForwardError(thrown);
+      // An abort that came in the middle may have closed the journal: the next run prunes.
+      if (signal.aborted) return;
       if (endsProgram(error)) throw error;
       prunedMs = -Infinity;
       faults.failed(error, LOOK_EVERY_MS);
@@ -63,9 +65,10 @@ export async function keepUp(parts: UpkeepParts, signal: AbortSignal): Promise<v
   }
 }
 
-async function makeRoom(parts: UpkeepParts, limitBytes: number): Promise<void> {
+async function makeRoom(parts: UpkeepParts, limitBytes: number, signal: AbortSignal): Promise<void> {
   let pruned = 0;
   for (const [keepMs, spare] of concessions(parts)) {
+    if (signal.aborted) break;
     pruned += await prune(parts, keepMs, spare);
     const { usedBytes } = await parts.journal.size();
     if (usedBytes < limitBytes * ROOM_SHARE) break;
