@@ -89,7 +89,8 @@ export function createOutside(saved: Json | undefined): Outside {
   let apartNs = 0n;
   let candidateNs = 0n;
   let evidence = new Set<string>();
-  const strays = new Set<string>();
+  /** When each of them was, by its id. */
+  const strays = new Map<string, bigint>();
 
   function learn(window: Window, items: readonly ReadItem[], outside: readonly ReadItem[]): void {
     if (outside.length === 0) {
@@ -123,7 +124,7 @@ export function createOutside(saved: Json | undefined): Outside {
       const outside = items.filter(({ event }) => isOutside(event.createdNs, window));
       learn(window, items, outside);
       const single = outside.filter(({ event }) => isOutside(event.createdNs, window, offsetNs));
-      for (const { event } of single) if (strays.size < REMEMBERED_LIMIT) strays.add(event.id);
+      for (const { event } of single) if (strays.size < REMEMBERED_LIMIT) strays.set(event.id, event.createdNs);
       return apartNs !== 0n || single.length > NAMED_LIMIT
         ? []
         : single.map((item) => strayFinding(item, window));
@@ -140,9 +141,14 @@ export function createOutside(saved: Json | undefined): Outside {
     },
     asListed: (held) => ({
       known: (events) => held.known(events),
-      count: (window) => held.count(shifted(window, offsetNs)),
+      // What is listed elsewhere makes room for a late event: the counts would agree, and hide it.
+      count: async (window) => {
+        const where = shifted(window, offsetNs);
+        const elsewhere = [...strays.values()].filter((ns) => ns >= where.startNs && ns < where.endNs).length;
+        return Math.max((await held.count(where)) - elsewhere, 0);
+      },
       missing: (window, seen, limit) =>
-        held.missing(shifted(window, offsetNs), new Set([...seen, ...strays]), limit),
+        held.missing(shifted(window, offsetNs), new Set([...seen, ...strays.keys()]), limit),
     }),
   };
 }
