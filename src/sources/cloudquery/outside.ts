@@ -124,7 +124,8 @@ export function createOutside(saved: Json | undefined): Outside {
       const outside = items.filter(({ event }) => isOutside(event.createdNs, window));
       learn(window, items, outside);
       const single = outside.filter(({ event }) => isOutside(event.createdNs, window, offsetNs));
-      for (const { event } of single) if (strays.size < REMEMBERED_LIMIT) strays.set(event.id, event.createdNs);
+      for (const { event } of single)
+        if (strays.size < REMEMBERED_LIMIT) strays.set(event.id, event.createdNs);
       return apartNs !== 0n || single.length > NAMED_LIMIT
         ? []
         : single.map((item) => strayFinding(item, window));

@@ -27,6 +27,20 @@ const spread = (byNs: bigint, count = 4): ReadItem[] =>
   items(...Array.from({ length: count }, (_, index) => T0 + byNs + BigInt(index) * MINUTE));
 
 describe('rows outside of what was asked for', () => {
+  it('what is listed elsewhere does not count where it lies, or it would hide a late event', async () => {
+    const ledger = createLedger();
+    const outside = createOutside('0');
+    const stray = items(T0 - 5n * HOUR);
+    for (const { event } of [...spread(0n), ...stray])
+      ledger.events.set(event.id, { ...event, wanted: true });
+    outside.note(window, [...spread(0n), ...stray]);
+    const listed = outside.asListed(ledger);
+    const there = { startNs: T0 - 6n * HOUR, endNs: T0 - 4n * HOUR };
+    expect(await ledger.count(there)).toBe(1);
+    expect(await listed.count(there)).toBe(0);
+    expect(await listed.count(window)).toBe(4);
+  });
+
   it('one among others is named, and is no rule', () => {
     const outside = createOutside('0');
     const findings = outside.note(window, [...spread(0n), ...items(T0 - 5n * HOUR)]);

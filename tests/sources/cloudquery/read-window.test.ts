@@ -212,6 +212,19 @@ describe('an instant with more rows than an answer', () => {
     expect(new Set(client.asked.map(({ perPage }) => perPage)).size).toBeGreaterThan(2);
   });
 
+  it('with a short last page that holds nothing new is no page that stands', async () => {
+    const rows = rowsFrom(T0, 41, 0n).map((row, index) => ({ ...row, id: `s-${index}` }));
+    // The first request puts the last row first: the second page shows what the first has shown.
+    const client = scriptedClient(rows, {
+      clamp: 40,
+      total: () => null,
+      order: (all_, ask) => (ask.number === 1 ? all_.toReversed() : all_),
+    });
+    const { ids, statuses } = await all(client, instant, known(NS_PER_SECOND));
+    expect(ids.size).toBe(41);
+    expect([...statuses]).toEqual(['read']);
+  });
+
   it('is read whole although all its rows state one id', async () => {
     const rows = rowsFrom(T0, 2500, 100_000n).map((row) => ({ ...row, id: 'same' }));
     const client = scriptedClient(rows, { filterUnitNs: NS_PER_SECOND });
