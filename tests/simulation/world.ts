@@ -339,7 +339,8 @@ async function run(
       if (now === looked || performance.now() < faultEnd + lateMs) return false;
       looked = now;
       const rows = visibleRows(facts);
-      const sick = rows.filter((row) => row.poison);
+      // Also rows that cannot be events: they spoil what lies beside them just the same.
+      const sick = facts.platform.visibleEvents().filter((row) => row.poison);
       const beside = rows.filter(
         ({ listedNs }) => !sick.some((row) => abs(row.listedNs - listedNs) <= BESIDE_NS),
       );
