@@ -44,7 +44,7 @@ export async function keepUp(parts: UpkeepParts, signal: AbortSignal): Promise<v
   while (!signal.aborted) {
     try {
       const { usedBytes, limitBytes } = await journal.size();
-      if (usedBytes >= limitBytes) await makeRoom(parts, limitBytes, signal);
+      if (usedBytes >= limitBytes) await makeRoom(parts, limitBytes);
       else if (clock.monotonic() - prunedMs >= UPKEEP_EVERY_MS) {
         prunedMs = clock.monotonic();
         const pruned = await prune(parts, parts.retentionMs, spared(parts));
@@ -65,10 +65,9 @@ export async function keepUp(parts: UpkeepParts, signal: AbortSignal): Promise<v
   }
 }
 
-async function makeRoom(parts: UpkeepParts, limitBytes: number, signal: AbortSignal): Promise<void> {
+async function makeRoom(parts: UpkeepParts, limitBytes: number): Promise<void> {
   let pruned = 0;
   for (const [keepMs, spare] of concessions(parts)) {
-    if (signal.aborted) break;
     pruned += await prune(parts, keepMs, spare);
     const { usedBytes } = await parts.journal.size();
     if (usedBytes < limitBytes * ROOM_SHARE) break;
