@@ -7,7 +7,7 @@ export interface CheckItem {
   readonly hint?: string;
 }
 
-/** The hint of what only a test event can prove: no advice to whoever is sending one. */
+/** The hint where only a test event gives proof. It is left out when one is being sent. */
 export const BY_SENDING = 'run check with --send to send one marked test event';
 
 export interface CheckReport {

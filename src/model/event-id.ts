@@ -42,9 +42,9 @@ export function isSameInstant(a: bigint, b: bigint): boolean {
 }
 
 /**
- * The ids, in the order they are tried, of an event whose own id is another event's: made from what the event itself says, so that whoever
- * reads it again, in whatever order, finds the same one. The first leaves out what a Platform may cut off the time; the second is for two
- * events that share an id within one second.
+ * Replacement ids for an event whose own id belongs to another event, in the order to try them. They depend only on the event, so that it
+ * gets the same one when it is read again, in any order. The first uses the time cut to seconds, as a Platform may cut it; the second
+ * uses the exact time, for two events that share an id within one second.
  */
 export function sharedIdsOf(source: string, event: EventIdentity): readonly string[] {
   const times = [floorTo(event.createdNs, NS_PER_SECOND), event.createdNs];

@@ -41,6 +41,23 @@ export interface SourceRoom {
   missing(): string[];
 }
 
+/** Options of a source under test: a month back, one request at a time. */
+export function sourceOptions(patch: Partial<CloudqueryOptions> = {}): CloudqueryOptions {
+  return {
+    url: 'http://platform.example',
+    api_key: Secret.of('key'),
+    start: '30d',
+    overlap: 10 * MINUTE,
+    audit_horizon: 30 * 24 * 60 * MINUTE,
+    rate_limit: { requests_per_second: 100, concurrent: 1 },
+    filters: { event_type: [], user: [], team: [], entity: [], ip_address: [], search: '' },
+    request_timeout: 30_000,
+    max_response_size: 64 * 2 ** 20,
+    api: 'v2',
+    ...patch,
+  };
+}
+
 /** The source over a simulated Platform and a ledger in memory, in simulated time. */
 export function sourceRoom(
   simulator: SimulatorPatch = {},
@@ -62,19 +79,7 @@ export function sourceRoom(
   };
   const open = (): Source =>
     createCloudquery(
-      {
-        url: 'http://platform.example',
-        api_key: Secret.of('key'),
-        start: '30d',
-        overlap: 10 * MINUTE,
-        audit_horizon: 30 * 24 * 60 * MINUTE,
-        rate_limit: { requests_per_second: 100, concurrent: 1 },
-        filters: { event_type: [], user: [], team: [], entity: [], ip_address: [], search: '' },
-        request_timeout: 30_000,
-        max_response_size: 64 * 2 ** 20,
-        api: 'v2',
-        ...options,
-      },
+      sourceOptions(options),
       {
         name: 'platform',
         warn: (text: string) => void room.warnings.push(text),

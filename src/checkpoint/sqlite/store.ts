@@ -85,7 +85,7 @@ function checkStillThere(path: string, inode: number): void {
   throw corrupt(`the journal at ${path} was moved, deleted or replaced while it is in use`);
 }
 
-/** Undefined when it is gone. That it cannot be looked at is no proof of anything, and may pass. */
+/** Undefined when the file is gone. A failed lookup proves nothing and may be temporary, so it is thrown as such. */
 function inodeOf(path: string): number | undefined {
   try {
     return statSync(path, { throwIfNoEntry: false })?.ino;

@@ -146,8 +146,9 @@ export function afterRead(window: OpenWindow, slice: Window): OpenWindow | null 
 }
 
 /**
- * A slice failed: what the window becomes, asked for with less. Null where there is no less of time to ask for. Where as
- * much was read before, it is something in this slice: the rest is parted from it and goes on as before, which comes first.
+ * The open windows that replace `window` after `slice` failed: smaller pages or a narrower slice. Null when the slice is too
+ * narrow to cut. Where slices as wide were read before, the cause lies in this one, so the rest becomes a window of its own,
+ * listed first, and is read as before.
  */
 export function afterFailure(
   window: OpenWindow,

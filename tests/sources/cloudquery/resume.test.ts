@@ -1,7 +1,5 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 
-import { Secret } from '../../../src/model/secret.ts';
-import type { CloudqueryOptions } from '../../../src/sources/cloudquery/options.ts';
 import { createCloudquery } from '../../../src/sources/cloudquery/source.ts';
 import type { Source } from '../../../src/sources/source.ts';
 import { createPlatform } from '../../../src/simulator/platform.ts';
@@ -10,6 +8,7 @@ import { createLedger } from '../../fakes/ledger.ts';
 import type { Ledger } from '../../fakes/ledger.ts';
 import { platformHttp } from '../../fakes/platform-http.ts';
 import { elapse, simulatedClock, startSimulatedTime, stopSimulatedTime } from '../../fakes/simulated-time.ts';
+import { sourceOptions } from '../../fakes/source-room.ts';
 
 const MINUTE = 60_000;
 const quiet = new AbortController().signal;
@@ -27,18 +26,7 @@ function setUp(): {
     Date.now(),
   );
   const http = platformHttp(platform);
-  const options: CloudqueryOptions = {
-    url: 'http://platform.example',
-    api_key: Secret.of('key'),
-    start: '30d',
-    overlap: 10 * MINUTE,
-    audit_horizon: 60 * MINUTE,
-    rate_limit: { requests_per_second: 100, concurrent: 1 },
-    filters: { event_type: [], user: [], team: [], entity: [], ip_address: [], search: '' },
-    request_timeout: 30_000,
-    max_response_size: 64 * 2 ** 20,
-    api: 'auto',
-  };
+  const options = sourceOptions({ audit_horizon: 60 * MINUTE, api: 'auto' });
   const context = {
     name: 'platform',
     warn: () => {},

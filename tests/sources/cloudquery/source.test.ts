@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
-import { Secret } from '../../../src/model/secret.ts';
 import type { Json } from '../../../src/model/event.ts';
 import { createPlatform } from '../../../src/simulator/platform.ts';
 import type { Platform } from '../../../src/simulator/platform.ts';
@@ -13,6 +12,7 @@ import type { Ledger } from '../../fakes/ledger.ts';
 import { platformHttp } from '../../fakes/platform-http.ts';
 import type { PlatformHttp } from '../../fakes/platform-http.ts';
 import { elapse, simulatedClock, startSimulatedTime, stopSimulatedTime } from '../../fakes/simulated-time.ts';
+import { sourceOptions } from '../../fakes/source-room.ts';
 
 const START = Date.parse('2026-01-02T12:00:00Z');
 const MINUTE = 60_000;
@@ -47,19 +47,7 @@ function setUp(simulator: SimulatorPatch = {}, options: Partial<CloudqueryOption
 }
 
 function open(http: PlatformHttp, options: Partial<CloudqueryOptions>, warnings: string[] = []): Source {
-  const all: CloudqueryOptions = {
-    url: 'http://platform.example',
-    api_key: Secret.of('key'),
-    start: '30d',
-    overlap: 10 * MINUTE,
-    audit_horizon: 30 * 24 * HOUR,
-    rate_limit: { requests_per_second: 100, concurrent: 1 },
-    filters: { event_type: [], user: [], team: [], entity: [], ip_address: [], search: '' },
-    request_timeout: 30_000,
-    max_response_size: 64 * 2 ** 20,
-    api: 'auto',
-    ...options,
-  };
+  const all = sourceOptions({ api: 'auto', ...options });
   const context = {
     name: 'platform',
     warn: (text: string) => void warnings.push(text),

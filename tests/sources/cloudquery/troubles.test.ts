@@ -13,6 +13,7 @@ import type { Ledger } from '../../fakes/ledger.ts';
 import { platformHttp } from '../../fakes/platform-http.ts';
 import type { PlatformHttp } from '../../fakes/platform-http.ts';
 import { elapse, simulatedClock, startSimulatedTime, stopSimulatedTime } from '../../fakes/simulated-time.ts';
+import { sourceOptions } from '../../fakes/source-room.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -38,19 +39,7 @@ function setUp(simulator: SimulatorPatch, options: Partial<CloudqueryOptions> = 
   const ledger = createLedger();
   const open = (): Source =>
     createCloudquery(
-      {
-        url: 'http://platform.example',
-        api_key: Secret.of('key'),
-        start: '30d',
-        overlap: 10 * MINUTE,
-        audit_horizon: 30 * 24 * HOUR,
-        rate_limit: { requests_per_second: 100, concurrent: 1 },
-        filters: { event_type: [], user: [], team: [], entity: [], ip_address: [], search: '' },
-        request_timeout: 30_000,
-        max_response_size: 64 * 2 ** 20,
-        api: 'v2',
-        ...options,
-      },
+      sourceOptions(options),
       { name: 'platform', warn: () => {}, clock, forwarderVersion: '0' },
       http,
     );
