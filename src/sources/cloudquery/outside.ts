@@ -145,7 +145,9 @@ export function createOutside(saved: Json | undefined): Outside {
       // What is listed elsewhere makes room for a late event: the counts would agree, and hide it.
       count: async (window) => {
         const where = shifted(window, offsetNs);
-        const elsewhere = [...strays.values()].filter((ns) => ns >= where.startNs && ns < where.endNs).length;
+        const elsewhere = [...strays.values()].filter(
+          (ns) => ns >= where.startNs && ns <= where.endNs,
+        ).length;
         return Math.max((await held.count(where)) - elsewhere, 0);
       },
       missing: (window, seen, limit) =>

@@ -39,6 +39,10 @@ describe('rows outside of what was asked for', () => {
     expect(await ledger.count(there)).toBe(1);
     expect(await listed.count(there)).toBe(0);
     expect(await listed.count(window)).toBe(4);
+    // A window counts what lies at either edge.
+    const upTo = { startNs: T0 - 6n * HOUR, endNs: T0 - 5n * HOUR };
+    expect(await ledger.count(upTo)).toBe(1);
+    expect(await listed.count(upTo)).toBe(0);
   });
 
   it('one among others is named, and is no rule', () => {
