@@ -22,10 +22,19 @@ export function drainMs(timeoutMs: number): number {
   return timeoutMs - Math.min(timeoutMs * CLOSING_SHARE, CLOSING_LIMIT_MS);
 }
 
+/** Whether the process is this program: a command may also run inside another one, which is not ours to end. */
+let owned = false;
 let lastResort: NodeJS.Timeout | null = null;
+
+/** From now on the process is this program, and ends as this file says. */
+export function ownProcess(): void {
+  owned = true;
+  surviveLostReaders();
+}
 
 /** From now on the process has so long to end by itself. Then it is ended, whatever it waits for. The first call counts. */
 export function endWithin(ms: number, say: (text: string) => void = sayPlainly): void {
+  if (!owned) return;
   lastResort ??= setTimeout(
     () => {
       const within = formatDuration(ms);
@@ -49,7 +58,7 @@ function sayPlainly(text: string): void {
  * Losing the reader of a stream costs only what would have been written. Without a reader of its results a command has nothing left to do
  * (`… | head`); the log is dropped, and the daemon goes on.
  */
-export function surviveLostReaders(): void {
+function surviveLostReaders(): void {
   process.stderr.on('error', () => {});
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (carriesEvents(process.stdout)) return;

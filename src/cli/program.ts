@@ -2,14 +2,14 @@ import { Command, CommanderError, Help } from 'commander';
 import type { Option } from 'commander';
 
 import { describe, ForwardError } from '../model/errors.ts';
-import { leave, surviveLostReaders } from './ending.ts';
+import { leave, ownProcess } from './ending.ts';
 import { EXIT } from './exit.ts';
 import { Interrupted } from './interrupt.ts';
 import { version } from './version.ts';
 
 /** The whole life of the process. */
 export async function runProcess(argv: readonly string[]): Promise<void> {
-  surviveLostReaders();
+  ownProcess();
   await main(argv);
   await leave();
 }

@@ -84,12 +84,23 @@ describe('the end of the process', () => {
 
   it('is forced, with a line and 1, when something does not end in time', async () => {
     const { ended, said } = staying(`
-      const { endWithin } = await import('./src/cli/ending.ts');
+      const { endWithin, ownProcess } = await import('./src/cli/ending.ts');
+      ownProcess();
       endWithin(600);
       await new Promise(() => {});
     `);
     expect(await ended).toMatchObject({ code: 1 });
     expect(said()).toMatch(/^auditferry: ended by force: something did not end within 600ms/);
+  });
+
+  it('is not forced on a process that only runs a command of ours', async () => {
+    const { ended, said } = staying(`
+      const { endWithin } = await import('./src/cli/ending.ts');
+      endWithin(600);
+      setTimeout(() => process.exit(7), 1_500);
+    `);
+    expect(await ended).toMatchObject({ code: 7 });
+    expect(said()).toBe('');
   });
 
   it('does not wait for what is left when the work is done, and loses none of its output', async () => {
