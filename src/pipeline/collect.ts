@@ -196,13 +196,19 @@ async function waitForSpace(context: CollectContext, signal: AbortSignal): Promi
   let said = false;
   const sinceMs = clock.monotonic();
   for (;;) {
-    const { usedBytes, limitBytes } = await journal.size();
+    const { usedBytes, limitBytes, events } = await journal.size();
     if (usedBytes < limitBytes) {
       if (said) log.info({}, 'the journal has room again; polling goes on');
       return;
     }
-    const hint = 'fix the sink that is behind, or raise state.max_size';
-    const reason = `the journal is full (${usedBytes} of ${limitBytes} bytes): polling waits until the sinks have caught up, the Platform keeps the events`;
+    const [fullOf, hint] =
+      events > 0
+        ? ['polling waits until the sinks have caught up', 'fix the sink that is behind, or raise state.max_size']
+        : [
+            'no event is left in it, only the ids, coverage, findings and dead letters that must stay; polling waits',
+            'raise state.max_size, or shorten audit_horizon of the sources',
+          ];
+    const reason = `the journal is full (${usedBytes} of ${limitBytes} bytes): ${fullOf}, the Platform keeps the events`;
     if (!said) log.warn({ used_bytes: usedBytes, limit_bytes: limitBytes }, reason);
     said = true;
     if (context.patienceMs !== null && clock.monotonic() - sinceMs >= context.patienceMs)

@@ -812,8 +812,15 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
         expect((await journal.coverage('platform', EVERYTHING))[0]?.readAt).toBe('2026-03-01T12:00:00.000Z');
         await cover(15, 40, 'read', 3);
         expect(await spans()).toEqual(['0-40 read null']);
+        opened.clock.advance(3_600_000);
         await cover(30, 3700, 'read', 8);
         expect(await spans()).toEqual(['0-29 read null', '30-3700 read 8']);
+      });
+
+      it('joins what was read in one go up to a day: a first read of years must not fill the disk', async () => {
+        const half = 1800;
+        for (let at = 0; at < 96; at += 1) await cover(at * half, (at + 1) * half, 'read', null);
+        expect(await spans()).toEqual(['0-86399 read null', '86400-172800 read null']);
       });
     });
 

@@ -521,6 +521,22 @@ describe('a full journal', () => {
     await elapse(done);
   });
 
+  it.each([
+    [0, 'no event is left in it', 'raise state.max_size, or shorten audit_horizon of the sources'],
+    [7, 'until the sinks have caught up', 'fix the sink that is behind, or raise state.max_size'],
+  ])('with %i events says what it is full of', async (events, reason, hint) => {
+    const journal = sized(() => ({ usedBytes: 100, limitBytes: 100, events }));
+    const { status, stop, done } = run(
+      fakeSource(() => []),
+      { journal },
+    );
+    await elapse(clock.sleep(SECOND));
+    expect(status).toMatchObject({ state: 'waiting_for_space', hint });
+    expect(status.reason).toContain(reason);
+    stop.abort(new Error('enough'));
+    await elapse(done);
+  });
+
   it('is not waited for beyond patience: a single run must end', async () => {
     const journal = sized(() => ({ usedBytes: 100, limitBytes: 100 }));
     const source = fakeSource(() => []);

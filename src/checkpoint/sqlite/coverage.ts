@@ -6,6 +6,9 @@ import type { Store } from './store.ts';
 
 /** Neighbours are joined while the joined span is no longer than this: polls every few seconds must not fill the disk. */
 const JOINED_SPAN_MAX_NS = 3600n * NS_PER_SECOND;
+/** The same for what was read in one go: nor must a first read of years, or one that a wrong clock sent far back. */
+const JOINED_RUN_MAX_NS = 24n * JOINED_SPAN_MAX_NS;
+const ONE_GO_MS = 3_600_000;
 
 const STATUSES: readonly CoverageStatus[] = ['read', 'verified', 'suspect'];
 
@@ -59,7 +62,9 @@ export function laid(touching: readonly StoredCoverage[], added: StoredCoverage)
 function joined(left: StoredCoverage, right: StoredCoverage): StoredCoverage | null {
   const startNs = left.startNs < right.startNs ? left.startNs : right.startNs;
   const endNs = left.endNs > right.endNs ? left.endNs : right.endNs;
-  if (left.status !== right.status || endNs - startNs > JOINED_SPAN_MAX_NS) return null;
+  const inOneGo = Math.abs(Date.parse(left.readAt) - Date.parse(right.readAt)) < ONE_GO_MS;
+  const longest = inOneGo ? JOINED_RUN_MAX_NS : JOINED_SPAN_MAX_NS;
+  if (left.status !== right.status || endNs - startNs > longest) return null;
   const apart = left.endNs < right.startNs || right.endNs < left.startNs;
   const known = apart && left.serverCount !== null && right.serverCount !== null;
   const serverCount = known ? Number(left.serverCount) + Number(right.serverCount) : null;

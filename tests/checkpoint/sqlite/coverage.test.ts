@@ -30,7 +30,7 @@ it('keeps for every instant the status of the last window over it, without overl
           endNs,
           status,
           serverCount: Number(endNs - startNs + 1n),
-          readAt: String(1000 + index),
+          readAt: new Date(index * 1_200_000).toISOString(), // joined to an hour, and in one go beyond
         };
         const touches = (span: StoredCoverage): boolean =>
           span.startNs <= endNs + 1n && span.endNs >= startNs - 1n;
