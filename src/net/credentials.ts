@@ -15,6 +15,8 @@ export async function exchangeWith(
   client: Pick<HttpClient, 'exchange'>,
   build: (show: Show) => Promise<HttpRequest>,
   signal: AbortSignal,
+  /** Whether an answer refuses what was sent although its status does not say so. */
+  refuses: (response: HttpResponse) => boolean = () => false,
 ): Promise<HttpResponse> {
   for (let tries = 1; ; tries += 1) {
     const sent: { readonly credential: Credential; readonly version: number }[] = [];
@@ -24,7 +26,7 @@ export async function exchangeWith(
       return value;
     });
     const response = await client.exchange(request, signal);
-    if (!isRefusal(response.status)) return response;
+    if (!isRefusal(response.status) && !refuses(response)) return response;
     const another = sent.map(({ credential, version }) => credential.refused(version)).includes(true);
     if (!another || tries === TRIES_LIMIT) return response;
   }

@@ -128,8 +128,8 @@ async function pollOnce(
   let appended = 0;
   let spokenMs = clock.monotonic();
   let spokenAppended = 0;
-  for await (const harvest of source.poll(journal.held(name), saved, signal)) {
-    await guard.assertReadable(harvest);
+  const reader = { ...journal.held(name), doubt: guard.doubt };
+  for await (const harvest of source.poll(reader, saved, signal)) {
     const result = await journal.append(name, harvest, context.beside);
     count(status, harvest, result, clock.now());
     progress.committed(result.appended);

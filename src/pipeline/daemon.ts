@@ -68,7 +68,7 @@ export interface Daemon {
   readonly done: Promise<DaemonEnd>;
   /** Reads no more, drains what the journal holds into the sinks, then ends. */
   stop(): void;
-  /** Reads no more and sends nothing new, but waits for what is in flight: for a successor over the same journal. */
+  /** Reads no more and sends nothing new, but waits for what is being sent: for a successor over the same journal. */
   halt(): void;
   /** Ends at once: what is in flight is sent again by the next run. */
   abort(): void;
@@ -89,8 +89,8 @@ export function startDaemon(parts: DaemonParts): Daemon {
     const wait = (): void => void clock.sleep(ABORT_GRACE_MS, over.signal).then(resolve, () => {});
     running.signal.addEventListener('abort', wait, { once: true });
   });
+  const halting = new AbortController();
   let finishing = false;
-  let halting = false;
   let stopped = false;
   let readAll = false;
 
@@ -159,6 +159,7 @@ export function startDaemon(parts: DaemonParts): Daemon {
       log: sinkLog,
       status: its,
       patienceMs: parts.patienceMs,
+      halting: halting.signal,
     });
     const prepare = createPrepare(canonicalize, part.format, part.where, parts.originOf);
     outlets.set(name, { sink: part.sink, outlet, prepare, batch: part.batch });
@@ -174,9 +175,10 @@ export function startDaemon(parts: DaemonParts): Daemon {
       status: its,
       patienceMs: parts.patienceMs,
       finishing: () => finishing,
-      halting: () => halting,
+      halting: halting.signal,
     };
-    return guarded(name, its, running.signal, () => deliver(context, running.signal));
+    const until = AbortSignal.any([running.signal, halting.signal]);
+    return guarded(name, its, until, () => deliver(context, running.signal));
   });
   const jobs = {
     journal,
@@ -223,7 +225,7 @@ export function startDaemon(parts: DaemonParts): Daemon {
     },
     halt() {
       stopped = true;
-      halting = true;
+      halting.abort(new Error('halted'));
       finishing = true;
       collecting.abort(new Error('stopped'));
     },

@@ -30,8 +30,11 @@ export interface DeliverContext {
   readonly patienceMs: number | null;
   /** True once no more events will come: the loop returns when the journal is drained. */
   readonly finishing: () => boolean;
-  /** True once nothing new may be sent: the loop returns when what is in flight has landed. */
-  readonly halting: () => boolean;
+  /**
+   * Aborts once nothing new may be sent: the loop returns when what is being sent has landed. What waits for another try is in no
+   * receiver's hands and is left to the next start.
+   */
+  readonly halting: AbortSignal;
 }
 
 /** How long to wait for new events before looking at `finishing`, and after how long dead letters to retry are looked for again. */
@@ -44,6 +47,8 @@ interface Flight {
   /** Where the cursor may be once this and all before it have landed. */
   readonly upTo: bigint;
   done: boolean;
+  /** It waited for another try when the halt came: it is not settled. */
+  left: boolean;
   rejected: readonly RejectedEvent[];
   readonly landed: Promise<void>;
 }
@@ -67,7 +72,7 @@ export async function deliver(context: DeliverContext, signal: AbortSignal): Pro
     const takeTurns = turns(context, either);
     for (;;) {
       either.throwIfAborted();
-      while (flights.length < context.concurrent && !context.halting()) {
+      while (flights.length < context.concurrent && !context.halting.aborted) {
         const next = await takeTurns(position, flights);
         if (next === null) break;
         flights.push(next);
@@ -75,7 +80,7 @@ export async function deliver(context: DeliverContext, signal: AbortSignal): Pro
       }
       status.inFlight = flights.length;
       if (flights.length === 0) {
-        if (context.halting()) return;
+        if (context.halting.aborted) return;
         enterState(status, 'idle', clock.now());
         status.progressedMs = clock.monotonic();
         if (context.finishing() && (await isDrained(context, position, either))) return;
@@ -84,7 +89,9 @@ export async function deliver(context: DeliverContext, signal: AbortSignal): Pro
       }
       // The first may have landed while the lanes were filled; a race among none that is still under way would never end.
       if (flights[0]?.done !== true) {
-        await Promise.race(flights.filter((flight) => !flight.done).map((flight) => flight.landed));
+        const flying = flights.filter((flight) => !flight.done && !flight.left);
+        if (flying.length === 0) return;
+        await Promise.race(flying.map((flight) => flight.landed));
       }
       await settlePrefix(context, flights, either);
     }
@@ -169,11 +176,17 @@ function launch(
     kind,
     upTo,
     done: false,
+    left: false,
     rejected: [],
     landed: span('batch', { sink: context.name, events }, async () => {
       await Promise.resolve(); // `flight` is there before anything lands
-      await land(flight);
-      flight.done = true;
+      try {
+        await land(flight);
+        flight.done = true;
+      } catch (error) {
+        if (error !== context.halting.reason) throw error;
+        flight.left = true;
+      }
     }),
   };
   flight.landed.catch(() => {}); // the loop looks at it when its turn comes; until then it must not count as unhandled

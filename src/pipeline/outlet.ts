@@ -28,11 +28,13 @@ export interface OutletOptions {
   readonly patienceMs: number | null;
   /** What to do when a receiver refuses nearly everything for one reason. */
   readonly onMassRejection: 'hold' | 'dead_letter';
+  /** Once it aborts, nothing is tried again: a send that is under way ends, and a wait between two ends at once. Absent: never. */
+  readonly halting?: AbortSignal;
 }
 
 /** Sends items until every one of them is settled, whatever it takes. All retries and holds of a sink happen here. */
 export interface Outlet {
-  /** Resolves once every item is delivered or refused. Rejects only when `signal` aborts or patience ends. */
+  /** Resolves once every item is delivered or refused. Rejects only when `signal` or `halting` aborts or patience ends. */
   settle(
     items: readonly Item[],
     signal: AbortSignal,
@@ -89,7 +91,7 @@ export function createOutlet(options: OutletOptions): Outlet {
     return { fates: again, hold };
   }
 
-  async function failed(pass: Pass, error: ForwardError, lane: object, signal: AbortSignal): Promise<void> {
+  async function failed(pass: Pass, error: ForwardError, lane: object, waiting: AbortSignal): Promise<void> {
     const held = error.kind === 'denied';
     const wait = pass.failed((failures) =>
       waitMs(backoffFor(error.kind), failures, error.retryAfterMs, clock.random()),
@@ -98,7 +100,7 @@ export function createOutlet(options: OutletOptions): Outlet {
     if (options.patienceMs !== null) {
       if (error.lasting || faults.failingForMs() + wait > options.patienceMs) throw error;
     }
-    if (held) await probeSecret(wait, signal);
+    if (held) await probeSecret(wait, waiting);
   }
 
   function report(error: ForwardError, wait: number, held: boolean, lane: object, said: FaultLog): void {
@@ -148,8 +150,9 @@ export function createOutlet(options: OutletOptions): Outlet {
   ): Promise<readonly Refusal[]> {
     let pending = items;
     const refusals: Refusal[] = [];
+    const waiting = options.halting === undefined ? signal : AbortSignal.any([signal, options.halting]);
     for (let attempts = 1; pending.length > 0; attempts += 1) {
-      const pass = await gate.enter(signal);
+      const pass = await gate.enter(waiting);
       let result: Receipt | ForwardError;
       try {
         result = await attempt({ items: pending, attempt: attempts }, signal);
@@ -158,13 +161,13 @@ export function createOutlet(options: OutletOptions): Outlet {
         throw error;
       }
       if (result instanceof ForwardError) {
-        await failed(pass, result, lane, signal);
+        await failed(pass, result, lane, waiting);
         continue;
       }
       accept(result);
       const { fates, hold } = refusedBefore ? { fates: result.fates, hold: null } : judged(result);
       const left = sortFates(pending, fates, attempts, refusals, status);
-      if (left.length > 0) await failed(pass, hold ?? retryError(result, left), lane, signal);
+      if (left.length > 0) await failed(pass, hold ?? retryError(result, left), lane, waiting);
       else {
         pass.succeeded();
         faults.recovered();

@@ -5,7 +5,7 @@ import type { Journal } from '../checkpoint/journal.ts';
 import { ForwardError, oneLine } from '../model/errors.ts';
 import type { MalformedItem } from '../model/event.ts';
 import type { Fate } from '../sinks/sink.ts';
-import type { Harvest } from '../sources/source.ts';
+import type { Harvest, Reader } from '../sources/source.ts';
 import { createMassGuard } from './mass-guard.ts';
 
 /** Items set aside before that are looked up, so that reading them once more proves nothing. */
@@ -14,35 +14,48 @@ const LETTERS_PER_LOOK = 500;
 
 /**
  * The guard of the sinks for what is read: when nearly every new item cannot be read for one reason, the API has changed or
- * something stands between. Then nothing is set aside and nothing is marked as read: the source holds.
+ * something stands between. Then nothing is set aside and nothing is marked as read: the source holds, or only the window stays open where
+ * other items can be read.
  */
-export interface ReadingGuard {
-  /** Before a harvest is committed. Throws `denied` when its unreadable items look like a fault of that kind. */
+export interface ReadingGuard extends Pick<Reader, 'doubt'> {
+  /** Throws `denied` where `doubt` would return it: for a range that is read alone. */
   assertReadable(harvest: Pick<Harvest, 'events' | 'malformed'>): Promise<void>;
 }
 
 export function createReadingGuard(source: string, journal: Journal): ReadingGuard {
-  const guard = createMassGuard();
+  let guard = createMassGuard();
   const held = journal.held(source);
   /** Items that count no more. Null until it was looked up what earlier runs set aside. */
   let judged: Set<string> | null = null;
   /** Whether an item was unreadable since the last one that was not: only then does it matter which events are new. */
   let inARow = false;
+  const doubt: ReadingGuard['doubt'] = async ({ events, malformed }, elsewhere) => {
+    if (malformed.length === 0 && !inARow) return null;
+    judged ??= await setAsideBefore(source, journal);
+    const seen = judged;
+    const fresh = new Map(
+      malformed.map((item) => [keyOf(item.bytes), item] as const).filter(([key]) => !seen.has(key)),
+    );
+    if (fresh.size === 0 && !inARow) return null;
+    const known = await held.known(events);
+    const read = new Set(events.filter((_, index) => known[index] === null).map(identityKey)).size;
+    const reason = guard.judge(fatesOf([...fresh.values()], read));
+    if (reason !== null) {
+      if (!(await elsewhere())) throw massRejection(reason);
+      // What can be read elsewhere ends the row.
+      guard = createMassGuard();
+      inARow = false;
+      return massRejection(reason);
+    }
+    for (const key of fresh.keys()) seen.add(key);
+    inARow = read === 0 || fresh.size > read;
+    return null;
+  };
   return {
-    async assertReadable({ events, malformed }) {
-      if (malformed.length === 0 && !inARow) return;
-      judged ??= await setAsideBefore(source, journal);
-      const seen = judged;
-      const fresh = new Map(
-        malformed.map((item) => [keyOf(item.bytes), item] as const).filter(([key]) => !seen.has(key)),
-      );
-      if (fresh.size === 0 && !inARow) return;
-      const known = await held.known(events);
-      const read = new Set(events.filter((_, index) => known[index] === null).map(identityKey)).size;
-      const reason = guard.judge(fatesOf([...fresh.values()], read));
-      if (reason !== null) throw massRejection(reason);
-      for (const key of fresh.keys()) seen.add(key);
-      inARow = read === 0 || fresh.size > read;
+    doubt,
+    async assertReadable(harvest) {
+      const error = await doubt(harvest, async () => false);
+      if (error !== null) throw error;
     },
   };
 }

@@ -1,4 +1,5 @@
 import type { CheckReport } from '../model/check.ts';
+import type { ForwardError } from '../model/errors.ts';
 import type { Clock } from '../model/clock.ts';
 import type { OptionProblem } from '../model/option-problems.ts';
 import type { PartSchema } from '../model/part.ts';
@@ -16,6 +17,18 @@ export interface HeldEvents {
   known(events: readonly EventIdentity[]): Promise<readonly (string | null)[]>;
   /** Up to `limit` known ids, as `known` gives them, with a created_at in the window that are not in `seen`. */
   missing(window: Window, seen: ReadonlySet<string>, limit: number): Promise<readonly string[]>;
+}
+
+/** What a source that is polled may ask of the loop that reads it. */
+export interface Reader extends HeldEvents {
+  /**
+   * Asked before unreadable items are yielded as `malformed`. Null: they may be set aside. An error: nearly everything is unreadable for one
+   * reason, and `elsewhere` said that other items can be read: what it was read from stays open. Throws where they cannot.
+   */
+  doubt(
+    read: Pick<Harvest, 'events' | 'malformed'>,
+    elsewhere: () => Promise<boolean>,
+  ): Promise<ForwardError | null>;
 }
 
 /** One step of reading, committed as one transaction. `events` may repeat what is held: the journal drops repeats. */
@@ -98,7 +111,7 @@ export interface Source {
    * promptly with the signal's reason when `signal` aborts, and throws a ForwardError otherwise.
    * `progress` is the last committed one, null on the very first run; a value it cannot read is `corrupt`.
    */
-  poll(held: HeldEvents, progress: Json | null, signal: AbortSignal): AsyncIterable<Harvest>;
+  poll(held: Reader, progress: Json | null, signal: AbortSignal): AsyncIterable<Harvest>;
   /** Reads past windows without touching the progress: for backfill and repair. Yields under the same rules as `poll`. */
   read(windows: readonly Window[], signal: AbortSignal): AsyncIterable<RangeHarvest>;
   /**

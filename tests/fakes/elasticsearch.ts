@@ -19,6 +19,8 @@ export interface FakeElasticsearchOptions {
   readonly serverless?: boolean;
   /** The one Authorization header that is let in; absent: security is off. */
   readonly authorization?: string;
+  /** The only authorization whose documents are taken. */
+  readonly writer?: string;
   /** What those credentials may do; by default everything. */
   readonly privileges?: readonly string[];
   /** A template with `data_stream` for `logs-*` is there from the beginning. */
@@ -111,6 +113,14 @@ function finish(request: FakeRequest, answer: Answer, opensearch: boolean): Fake
   return { status: answer.status, headers, body: JSON.stringify(json) };
 }
 
+/** As a cluster refuses documents, and not the request, of a key that may sign in but not write. */
+function refusedItems(request: FakeRequest): Answer {
+  const lines = request.body.toString().trimEnd().split('\n').length / 2;
+  const error = { type: 'security_exception', reason: 'action [indices:data/write/bulk] is unauthorized' };
+  const items = Array.from({ length: lines }, () => ({ create: { status: 403, error } }));
+  return { status: 200, json: { took: 1, errors: true, items } };
+}
+
 function route(
   request: FakeRequest,
   options: FakeElasticsearchOptions,
@@ -126,6 +136,8 @@ function route(
     return may('monitor') ? { status: 200, json: about(options) } : denied('cluster:monitor/main');
   if (last === '_bulk') {
     if (!may('create_doc')) return denied('indices:data/write/bulk');
+    if (options.writer !== undefined && request.headers.authorization !== options.writer)
+      return refusedItems(request);
     return bulkOf(request, parts.length === 1 ? null : (parts[0] ?? null), options, rules);
   }
   if (last === '_search')

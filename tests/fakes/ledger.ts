@@ -1,8 +1,8 @@
 import type { Finding, Json, NewEvent, Window } from '../../src/model/event.ts';
-import type { Harvest, HeldEvents } from '../../src/sources/source.ts';
+import type { Harvest, Reader } from '../../src/sources/source.ts';
 
 /** A journal of the smallest kind, for tests of a source alone: ids in memory, harvests committed in order. */
-export interface Ledger extends HeldEvents {
+export interface Ledger extends Reader {
   readonly events: Map<string, NewEvent>;
   readonly findings: Finding[];
   readonly harvests: Harvest[];
@@ -35,6 +35,7 @@ export function createLedger(): Ledger {
         .filter((event) => inside(event, window) && !seen.has(event.id))
         .map((event) => event.id)
         .slice(0, limit),
+    doubt: async () => null,
   };
   return ledger;
 }

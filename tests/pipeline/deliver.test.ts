@@ -60,6 +60,7 @@ function run(
     status,
     patienceMs,
     onMassRejection: 'hold',
+    ...(changes.halting === undefined ? {} : { halting: changes.halting }),
   });
   const context: DeliverContext = {
     name: 'splunk',
@@ -73,7 +74,7 @@ function run(
     status,
     patienceMs,
     finishing: () => true,
-    halting: () => false,
+    halting: new AbortController().signal,
     ...changes,
   };
   const done = deliver(context, signal);
@@ -543,15 +544,48 @@ describe('a full disk at the commit', () => {
 describe('halting', () => {
   it('sends nothing new, and waits for what is in flight', async () => {
     await append(1, 30);
-    let halting = false;
+    const halt = new AbortController();
     const sink = fakeSink(async (batch, signal) => {
-      halting = true;
+      halt.abort(new Error('halted'));
       await clock.sleep(SECOND, signal);
       return takeAll(batch, signal);
     });
-    await elapse(run(sink, { halting: () => halting, finishing: () => false }).done);
+    await elapse(run(sink, { halting: halt.signal, finishing: () => false }).done);
     expect(sink.taken).toEqual(idsFrom(1, 10));
     expect(await stage.journal.cursor('splunk')).toBe(10n);
+  });
+
+  it.each(['denied', 'transient'] as const)(
+    'lets go at once of what waits for another try after a failure that is %s',
+    async (kind) => {
+      await append(1, 10);
+      const halt = new AbortController();
+      const sink = fakeSink(() => {
+        throw new ForwardError(kind, 'no', { retryAfterMs: 10 * MINUTE });
+      });
+      const { done } = run(sink, { halting: halt.signal, finishing: () => false });
+      await elapse(clock.sleep(SECOND));
+      halt.abort(new Error('halted'));
+      const beganMs = clock.monotonic();
+      await elapse(done);
+      expect(clock.monotonic() - beganMs).toBeLessThan(SECOND);
+      expect(await stage.journal.cursor('splunk')).toBe(0n);
+    },
+  );
+
+  it('waits for a lane that sends beside one that waits, and never moves the cursor past what is not settled', async () => {
+    await append(1, 20);
+    const halt = new AbortController();
+    const sink = fakeSink(async (batch, signal) => {
+      await clock.sleep(SECOND, signal);
+      if (batch.items[0]?.canonical.seq === 1n) throw new ForwardError('denied', 'no');
+      halt.abort(new Error('halted'));
+      await clock.sleep(SECOND, signal);
+      return takeAll(batch, signal);
+    });
+    await elapse(run(sink, { concurrent: 2, halting: halt.signal, finishing: () => false }).done);
+    expect(sink.taken).toEqual(idsFrom(11, 20));
+    expect(await stage.journal.cursor('splunk')).toBe(0n);
   });
 });
 

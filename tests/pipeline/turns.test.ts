@@ -70,7 +70,7 @@ it('a deliver loop whose journal promises events and has none', () =>
         status,
         patienceMs: null,
         finishing: () => false,
-        halting: () => false,
+        halting: new AbortController().signal,
       },
       signal,
     );

@@ -410,8 +410,8 @@ export const sabotages: readonly Sabotage[] = [
     edits: [
       {
         file: READING_GUARD,
-        find: 'if (reason !== null) throw massRejection(reason);',
-        replace: "if (reason === '') throw massRejection(reason);",
+        find: 'if (!(await elsewhere())) throw massRejection(reason);',
+        replace: 'for (const key of fresh.keys()) seen.add(key);\n      return null;',
       },
     ],
     caughtBy: ['reading'],

@@ -132,6 +132,27 @@ describe('elasticsearch: the request', () => {
   });
 });
 
+describe('elasticsearch: a key that may sign in but not write', () => {
+  const old = `ApiKey ${Buffer.from('id:old').toString('base64')}`;
+
+  it('gives way to the one before it where every document is refused', async () => {
+    let key = 'id:old';
+    const secret = new Secret(() => key);
+    await onBench({ cluster: { writer: old }, sink: { api_key: secret } }, async ({ sink }) => {
+      expect(outcomes(await send(sink, makeItems(3)))).toEqual(['delivered', 'delivered', 'delivered']);
+      key = 'id:new';
+      expect(outcomes(await send(sink, [makeItem(7), makeItem(8)]))).toEqual(['delivered', 'delivered']);
+    });
+  });
+
+  it('holds the sink where there is no other', async () => {
+    const secret = Secret.of('id:new');
+    await onBench({ cluster: { writer: old }, sink: { api_key: secret } }, async ({ sink }) => {
+      expect(await failureOf(send(sink, makeItems(2)))).toMatchObject({ kind: 'denied' });
+    });
+  });
+});
+
 describe('elasticsearch: the fate of each item', () => {
   it('rejects what the mapping refuses, with the type and the field but no value', async () => {
     await onBench({}, async ({ sink, fake }) => {

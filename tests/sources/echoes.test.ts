@@ -4,7 +4,7 @@ import { ForwardError } from '../../src/model/errors.ts';
 import type { Window } from '../../src/model/event.ts';
 import { Secret } from '../../src/model/secret.ts';
 import { cleanSource } from '../../src/sources/echoes.ts';
-import type { Harvest, HeldEvents, RangeHarvest, Source, SourceOrigin } from '../../src/sources/source.ts';
+import type { Harvest, RangeHarvest, Reader, Source, SourceOrigin } from '../../src/sources/source.ts';
 import { testClock } from '../contract/clock.ts';
 
 const KEY = 'Zq9-4711-of-the-platform';
@@ -12,7 +12,7 @@ const SAID = `bad key ${KEY.toUpperCase()}`;
 const SHOWN = 'bad key [secret]';
 const WINDOW: Window = { startNs: 0n, endNs: 9n };
 const { signal } = new AbortController();
-const held = {} as HeldEvents;
+const held = {} as Reader;
 
 const HARVEST: Harvest = {
   purpose: 'live',

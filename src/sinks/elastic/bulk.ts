@@ -8,7 +8,7 @@ import { errorOf } from './cluster.ts';
 import type { Cluster, ClusterAnswer } from './cluster.ts';
 import { bulkDocument } from './document.ts';
 import type { BulkDocument } from './document.ts';
-import { ANSWER_FILTER, readItems, shortReason } from './fates.ts';
+import { ANSWER_FILTER, isRefusedThroughout, readItems, shortReason } from './fates.ts';
 import type { ItemVerdict } from './fates.ts';
 import type { Flavour } from './flavour.ts';
 import type { ElasticParts } from './prepare.ts';
@@ -237,7 +237,13 @@ async function post(
   };
   const body = bulk.gzip ? await gzipped(plain) : plain;
   return bulk.cluster.ask(
-    { method: 'POST', path: `${bulk.path}?${query.toString()}`, headers, body },
+    {
+      method: 'POST',
+      path: `${bulk.path}?${query.toString()}`,
+      headers,
+      body,
+      refuses: isRefusedThroughout,
+    },
     signal,
   );
 }

@@ -14,6 +14,8 @@ export interface ClusterRequest {
   readonly path: string;
   readonly body?: string | Buffer;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Whether an answer, read as JSON, refuses the credential although its status does not say so. */
+  readonly refuses?: (json: unknown) => boolean;
 }
 
 export interface ClusterAnswer extends HttpResponse {
@@ -97,6 +99,7 @@ async function askNode(
     ...(request.body === undefined ? {} : { 'content-type': 'application/json' }),
     ...request.headers,
   };
+  let json: unknown;
   const response = await exchangeWith(
     client,
     async (show) => {
@@ -111,8 +114,12 @@ async function askNode(
       };
     },
     signal,
+    (answer) => {
+      json = readJson(answer.body);
+      return request.refuses?.(json) === true;
+    },
   );
-  return { ...response, where: `${url.origin}${url.pathname}`, json: readJson(response.body) };
+  return { ...response, where: `${url.origin}${url.pathname}`, json: json ?? readJson(response.body) };
 }
 
 function readJson(body: Buffer): unknown {

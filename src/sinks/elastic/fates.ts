@@ -67,6 +67,15 @@ function judgeItem(item: JsonRecord, status: number): ItemVerdict {
   return { kind: 'fate', fate: { outcome: 'rejected', reason: words } };
 }
 
+/**
+ * Whether every document was refused for lack of permission, in an answer that has status 200: so a cluster refuses a key that may sign in
+ * and not write. Nothing was taken, so another key can be tried with the same request.
+ */
+export function isRefusedThroughout(answer: unknown): boolean {
+  const items = listAt(answer, 'items');
+  return items.length > 0 && items.every((item) => [401, 403].includes(Number(at(item, 'create', 'status'))));
+}
+
 const INDEX_FAULT_TYPES = new Set([
   'cluster_block_exception',
   'index_closed_exception',

@@ -97,6 +97,56 @@ export async function assertAnswering(
   throw failure;
 }
 
+/** A sample of rows shows whether they can be read. */
+const SAMPLE_ROWS = 20;
+/** So many that cannot be read, and no more that can, are no accident. */
+const SAMPLE_ENOUGH = 10;
+const SAMPLE_WIDTH_NS = 60n * NS_PER_SECOND;
+const SAMPLE_WIDER = 8n;
+
+/**
+ * Tells a window whose items cannot be read from a log that cannot: whether of the newest rows at least as many can be read as cannot. It
+ * looks ever further back until it has seen enough.
+ */
+export async function showsReadableRows(client: Client, log: Window, signal: AbortSignal): Promise<boolean> {
+  const { endNs } = log;
+  for (let widthNs = SAMPLE_WIDTH_NS; ; widthNs *= SAMPLE_WIDER) {
+    const startNs = endNs - widthNs > log.startNs ? endNs - widthNs : log.startNs;
+    try {
+      const { items, malformed } = await client.page({ startNs, endNs }, 1, SAMPLE_ROWS, signal, true);
+      if (items.length > 0 && items.length >= malformed.length) return true;
+      if (malformed.length >= SAMPLE_ENOUGH) return false;
+    } catch (error) {
+      if (!mayAskForLess(error)) throw error;
+      // What fails shows nothing, and a wider window may be answered.
+    }
+    if (startNs === log.startNs) return false;
+  }
+}
+
+/** A window most of whose items cannot be read although others can be: it is set aside, and what can be read of it is kept. */
+export function leaveUnreadable(
+  open: readonly OpenWindow[],
+  found: {
+    readonly window: OpenWindow;
+    readonly part: Window;
+    readonly read: WindowRead;
+    readonly error: ForwardError;
+  },
+  { clock, usual, knownFromNs }: Pick<Adapting, 'clock' | 'usual' | 'knownFromNs'>,
+): Less {
+  const { window, part, read, error } = found;
+  const careful: OpenWindow =
+    window.care === undefined ? careFrom(window, widthOf(window), usual.perPage, clock.now()) : window;
+  const beside = open.map((other) => (other === window ? careful : other));
+  const rows = read.malformed.length;
+  const again = (careful.care?.failures ?? 0) > 0 && part.endNs < knownFromNs;
+  return {
+    open: setAside(beside, careful, part, { error, rows }, clock.now()),
+    read: { items: again ? [] : read.items, malformed: [], outcome: { kind: 'failed', rows } },
+  };
+}
+
 export interface Less {
   /** All open windows: the failed one asked for with less, or partly set aside. */
   readonly open: readonly OpenWindow[];

@@ -62,6 +62,8 @@ const CROWDED = [
 ] as const;
 const RETRY_BASE_MS = 10_000;
 const RETRY_CAP_MS = 600_000;
+/** With few places set aside each is tried this often, with more of them less often: in all about once in so long. */
+const RETRY_EVERY_MS = 120_000;
 
 /** Whether what fails next is set aside as it is: everything beside it failed as well, so it is no single row. */
 function isInSpan({ parted, row, failures }: Care): boolean {
@@ -191,7 +193,10 @@ export function setAside(
   if (care === undefined) return [...open];
   const { error, rows } = outcome;
   const failures = care.failures + 1;
-  const pauseMs = Math.min(RETRY_BASE_MS * 2 ** Math.min(failures - 1, 20), RETRY_CAP_MS);
+  const places = open.filter((one) => one !== window && isAside(one)).length;
+  const capMs = Math.min(RETRY_EVERY_MS * (places + 1), RETRY_CAP_MS);
+  const backoffMs = Math.min(RETRY_BASE_MS * 2 ** Math.min(failures - 1, 20), capMs);
+  const pauseMs = Math.max(backoffMs, Math.min(error.retryAfterMs ?? 0, RETRY_CAP_MS));
   let aside: OpenWindow = {
     ...spanOf(slice),
     care: { ...care, ...saidOf(error), failures, notBeforeMs: nowMs + pauseMs, rows },
@@ -204,8 +209,8 @@ export function setAside(
   }
   const rest = restOf(window, slice);
   if (rest === null) return [...others, aside];
-  const places = others.filter(isAside).length;
-  const crowded = CROWDED.find((limit) => places >= limit.places)?.floorNs ?? 0n;
+  const beside = others.filter(isAside).length;
+  const crowded = CROWDED.find((limit) => beside >= limit.places)?.floorNs ?? 0n;
   const going: Care = { ...care, row: care.row + 1, floorNs: max(care.floorNs, crowded) };
   const asBefore = care.goodNs > 0n && (!isInSpan(going) || (care.parted && going.row < ROW_AS_WIDE));
   const stepNs = asBefore ? care.goodNs : widthOf(slice) * SPAN_GROWTH;
@@ -242,6 +247,15 @@ export function resumed(window: OpenWindow, widthNs: bigint | null, nowMs: numbe
     ...window,
     care: { ...care, notBeforeMs: 0, goodNs: 0n, stepNs, floorNs: 0n, parted: false, row: 0 },
   };
+}
+
+/** What was set aside, all of it due now: a place could be read again, and the others may have failed for the same. */
+export function allDue(open: readonly OpenWindow[], nowMs: number): OpenWindow[] {
+  return open.map((window) =>
+    window.care === undefined || !isAside(window)
+      ? window
+      : { ...window, care: { ...window.care, notBeforeMs: Math.min(window.care.notBeforeMs, nowMs) } },
+  );
 }
 
 export function isAside(window: OpenWindow): boolean {

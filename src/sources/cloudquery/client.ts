@@ -15,7 +15,7 @@ import { isTimeout, isTooLarge, mediaType, retryAfterMs } from '../../net/http.t
 import type { HttpClient, HttpResponse } from '../../net/http.ts';
 import { NoConnectionError } from '../../net/socket.ts';
 import type { ServerClock } from './server-clock.ts';
-import { AnswerFault, isObject, parseObject, readPage, wordsOf } from './wire.ts';
+import { AnswerFault, isObject, parseObject, readPage, speaksOfCredentials, wordsOf } from './wire.ts';
 import type { Page } from './wire.ts';
 
 export interface ClientOptions {
@@ -34,8 +34,12 @@ export interface ClientOptions {
  * Whatever lasts longer is the loop's, which says it, shows it, and knows how long it may last.
  */
 const RETRIES = { retries: 3, minTimeout: 200, factor: 2, randomize: true };
-/** A server that asks for a longer pause is not waited for inside a poll: the daemon schedules that. */
-const RETRY_AFTER_INSIDE_MS = 30_000;
+/**
+ * A server that asks for a longer pause is not waited for here: where it answers others meanwhile they come first, and else the daemon
+ * schedules the pause. What says nothing of the window would be asked for by the others as well, so it is waited for a while.
+ */
+const RETRY_AFTER_INSIDE_MS = 3_000;
+const RETRY_AFTER_OF_ALL_MS = 30_000;
 /** Where a window is known to fail, one more try is enough: the next request asks for less. */
 const QUICK_RETRIES = 1;
 
@@ -97,6 +101,7 @@ export function createClient(
           return { method: 'GET', url, headers: { ...headers, ...key }, timeoutMs, maxResponseBytes };
         },
         signal,
+        isRefusalInWords,
       );
       open.note({ status: answer.status });
       return answer;
@@ -152,7 +157,7 @@ function isWorthAnotherTry(error: unknown): boolean {
   // A request that ran into its deadline or its size limit is too large rather than unlucky: the window is split instead.
   if (!(error instanceof ForwardError) || error.kind !== 'transient' || isTimeout(error) || isTooLarge(error))
     return false;
-  return (error.retryAfterMs ?? 0) <= RETRY_AFTER_INSIDE_MS;
+  return (error.retryAfterMs ?? 0) <= (mayAskForLess(error) ? RETRY_AFTER_INSIDE_MS : RETRY_AFTER_OF_ALL_MS);
 }
 
 /** These say nothing of the window that was asked for: credentials, the address, the way to it, a rate. */
@@ -164,7 +169,6 @@ const NOT_THE_WINDOW = new Set([401, 403, 404, 407, 429]);
  */
 export function mayAskForLess(error: unknown): error is ForwardError {
   if (!(error instanceof ForwardError)) return false;
-  if (error.retryAfterMs !== undefined && error.retryAfterMs > RETRY_AFTER_INSIDE_MS) return false;
   if (isTimeout(error) || isTooLarge(error)) return true;
   if (error.cause instanceof AnswerFault) {
     const { status } = error.cause;
@@ -251,6 +255,19 @@ function messageOf(response: HttpResponse): string {
     return wordsOf(parseObject(response.body, ''));
   } catch {
     return ''; // an error answer without readable JSON has nothing to quote
+  }
+}
+
+/** An answer with status 200 that lists nothing and speaks of credentials: some gateways answer so. The size of one that lists nothing. */
+const WORDS_BYTES = 4096;
+
+function isRefusalInWords({ status, headers, body }: HttpResponse): boolean {
+  if (status !== 200 || body.length > WORDS_BYTES || !isJson(mediaType(headers))) return false;
+  try {
+    const said = parseObject(body, '');
+    return !Array.isArray(said['items']) && speaksOfCredentials(wordsOf(said));
+  } catch {
+    return false; // what is no JSON object is told of where the answer is read
   }
 }
 

@@ -18,7 +18,8 @@ const ZONE_LIMIT_NS = 14n * 3600n * NS_PER_SECOND;
 const EVIDENCE = 3;
 /** More in one window than this are not named one by one: the rule will be. */
 const NAMED_LIMIT = 5;
-const REMEMBERED_LIMIT = 10_000;
+/** Rows that lie elsewhere are kept with the progress, the newest so many. */
+const STRAYS_LIMIT = 1_000;
 
 export function isOutside(ns: bigint, window: Window, offsetNs = 0n): boolean {
   const listedNs = ns - offsetNs;
@@ -80,17 +81,21 @@ export interface Outside {
   standing(): Finding[];
   /** The journal's view by the times that the Platform lists by: what lies elsewhere is not missing where it lies. */
   asListed(held: HeldEvents): HeldEvents;
+  /** What is older than this is not counted any more. */
+  forget(beforeNs: bigint): void;
+  /** The rows that lie elsewhere, to be kept: a count after a restart must leave them out as well. */
+  writeStrays(): Json;
 }
 
-/** `saved`: the offset as kept in the progress; it is learned again where there is none. */
-export function createOutside(saved: Json | undefined): Outside {
+/** `saved` and `savedStrays` as kept in the progress; they are learned again where there are none. */
+export function createOutside(saved: Json | undefined, savedStrays?: Json): Outside {
   let offsetNs = typeof saved === 'string' && /^-?\d{1,18}$/.test(saved) ? BigInt(saved) : 0n;
   /** Times that differ, but not by one time zone's worth: by up to this. */
   let apartNs = 0n;
   let candidateNs = 0n;
   let evidence = new Set<string>();
   /** When each of them was, by its id. */
-  const strays = new Map<string, bigint>();
+  const strays = readStrays(savedStrays);
 
   function learn(window: Window, items: readonly ReadItem[], outside: readonly ReadItem[]): void {
     if (outside.length === 0) {
@@ -124,8 +129,11 @@ export function createOutside(saved: Json | undefined): Outside {
       const outside = items.filter(({ event }) => isOutside(event.createdNs, window));
       learn(window, items, outside);
       const single = outside.filter(({ event }) => isOutside(event.createdNs, window, offsetNs));
-      for (const { event } of single)
-        if (strays.size < REMEMBERED_LIMIT) strays.set(event.id, event.createdNs);
+      for (const { event } of single) {
+        strays.delete(event.id); // the last one seen comes last
+        strays.set(event.id, event.createdNs);
+      }
+      for (const id of strays.keys()) if (strays.size > STRAYS_LIMIT) strays.delete(id);
       return apartNs !== 0n || single.length > NAMED_LIMIT
         ? []
         : single.map((item) => strayFinding(item, window));
@@ -153,7 +161,23 @@ export function createOutside(saved: Json | undefined): Outside {
       missing: (window, seen, limit) =>
         held.missing(shifted(window, offsetNs), new Set([...seen, ...strays.keys()]), limit),
     }),
+    forget(beforeNs) {
+      for (const [id, ns] of strays) if (ns < beforeNs) strays.delete(id);
+    },
+    writeStrays: () => [...strays].map(([id, ns]) => [id, ns.toString()]),
   };
+}
+
+/** What `writeStrays` did not write is left out: such rows are met again where they are listed. */
+function readStrays(json: Json | undefined): Map<string, bigint> {
+  const strays = new Map<string, bigint>();
+  if (!Array.isArray(json)) return strays;
+  for (const one of json) {
+    const [id, ns] = Array.isArray(one) ? one : [];
+    if (typeof id === 'string' && typeof ns === 'string' && /^-?\d{1,20}$/.test(ns))
+      strays.set(id, BigInt(ns));
+  }
+  return strays;
 }
 
 function strayFinding({ event }: ReadItem, window: Window): Finding {

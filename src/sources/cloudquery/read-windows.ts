@@ -1,9 +1,18 @@
 import type { Clock } from '../../model/clock.ts';
+import type { ForwardError } from '../../model/errors.ts';
 import type { Window } from '../../model/event.ts';
 import { span } from '../../model/trace.ts';
-import { asUsual, askForLess, assertAnswering, FOLLOW_AFTER, learnFrom, refreshUsual } from './ask-less.ts';
+import {
+  asUsual,
+  askForLess,
+  assertAnswering,
+  FOLLOW_AFTER,
+  learnFrom,
+  leaveUnreadable,
+  refreshUsual,
+} from './ask-less.ts';
 import type { Usual } from './ask-less.ts';
-import { afterRead, nextCareful, nextSlice, resumed } from './care.ts';
+import { afterRead, allDue, beginCare, nextCareful, nextSlice, resumed } from './care.ts';
 import type { OpenWindow } from './care.ts';
 import { mayAskForLess } from './client.ts';
 import type { Client } from './client.ts';
@@ -28,6 +37,11 @@ export interface Adapting {
   readonly knownFromNs: bigint;
   /** What reading with care may take before the rest is left to the next time; null: it is read to its end. */
   readonly allowance: Allowance | null;
+  /**
+   * Why the unreadable items of what was read should stay where they are: the window is set aside then. Null where they are single ones.
+   * Throws where nothing else can be read either. Absent: they are taken as they come.
+   */
+  readonly doubt?: (read: WindowRead) => Promise<ForwardError | null>;
 }
 
 export interface Allowance {
@@ -37,6 +51,11 @@ export interface Allowance {
 
 /** A Platform that answered so recently is not asked whether it does, unless something is to be set aside. */
 const ANSWERING_FOR_MS = 2_000;
+/** A pause up to this is heeded before anything is asked. A longer one is worth a small question whether it holds for all. */
+const HEEDED_MS = 30_000;
+
+/** Of a window that failed. */
+const NOTHING_READ: WindowRead = { items: [], malformed: [], outcome: { kind: 'failed', rows: null } };
 
 interface Attempt {
   readonly window: OpenWindow;
@@ -108,6 +127,13 @@ export async function* readWindows(
         const { read } = outcome;
         answered += 1;
         answeredMs = nowMs();
+        const doubt = (await adapting?.doubt?.(read)) ?? null;
+        if (adapting !== null && doubt !== null) {
+          const left = leaveUnreadable(open, { window, part, read, error: doubt }, adapting);
+          open = sortWindows(left.open);
+          yield { window: part, read: left.read, open };
+          continue;
+        }
         const parts = read.outcome.kind === 'split' ? read.outcome.parts : [];
         const rest = afterRead(window, part);
         if (adapting !== null) {
@@ -119,18 +145,31 @@ export async function* readWindows(
           ...parts,
           ...(rest === null ? [] : [rest]),
         ]);
+        const settled = window.care !== undefined && window.care.failures > 0 && rest === null;
+        if (adapting !== null && settled && parts.length === 0) open = allDue(open, adapting.clock.now());
         yield { window: part, read, open };
         continue;
       }
       const { error } = outcome;
       if (adapting === null || !mayAskForLess(error)) throw error;
-      // It asked for a pause, which holds for whatever is asked next.
-      if (error.retryAfterMs !== undefined) await adapting.clock.sleep(error.retryAfterMs, either);
       const confirm = async (): Promise<void> => {
         await assertAnswering(client, error, newestNs, either);
         answeredMs = nowMs();
       };
-      if (answered === done.since && nowMs() - answeredMs > ANSWERING_FOR_MS) await confirm();
+      const pauseMs = error.retryAfterMs;
+      if (pauseMs !== undefined && pauseMs <= HEEDED_MS && answered === 0) {
+        // The pause may be meant for all. After it this one comes last, so that nothing waits for it twice.
+        const late =
+          window.care ??
+          beginCare(window, error, adapting.usual.perPage, precision.unitNs, adapting.clock.now()).care;
+        open = open.map((other) =>
+          other === window ? { ...window, ...(late === undefined ? {} : { care: late }) } : other,
+        );
+        yield { window: part, read: NOTHING_READ, open };
+        throw error;
+      }
+      const quiet = answered === done.since && nowMs() - answeredMs > ANSWERING_FOR_MS;
+      if (quiet || pauseMs !== undefined) await confirm();
       canGoOn.failed();
       if (window.care !== undefined) adapting.usual.failing += 1;
       const less = await askForLess(

@@ -12,13 +12,14 @@ import type {
   Harvest,
   HeldEvents,
   RangeHarvest,
+  Reader,
   Source,
   SourceContext,
   SourceDefinition,
   SourceOrigin,
 } from '../source.ts';
 import { checkPlatform } from './check.ts';
-import { AS_MUCH_AS_CAN_BE, assertAnswering } from './ask-less.ts';
+import { AS_MUCH_AS_CAN_BE, assertAnswering, leaveUnreadable, showsReadableRows } from './ask-less.ts';
 import type { Usual } from './ask-less.ts';
 import { beginCare, isAside, nextCareful, widthOf, without } from './care.ts';
 import type { OpenWindow } from './care.ts';
@@ -26,6 +27,8 @@ import { apiBase, createClient, mayAskForLess } from './client.ts';
 import { compileFilters } from './filters.ts';
 import { cloudquerySchema, validateCloudquery } from './options.ts';
 import type { CloudqueryOptions } from './options.ts';
+import { afterReading, dueOf, readSpoiled, writeSpoiled } from './look-again.ts';
+import type { Spoiled } from './look-again.ts';
 import { learnOrigin } from './origin.ts';
 import { createOutside, isOutside } from './outside.ts';
 import type { Outside } from './outside.ts';
@@ -118,6 +121,7 @@ export function createCloudquery(
   let reconcile: ReconcileState = freshReconcile(0);
   let tail: Tail = createTail(null);
   let outside: Outside = createOutside('0');
+  let spoiled: readonly Spoiled[] = [];
   let explainedMs = 0;
 
   const toEvents = (items: readonly ReadItem[]): NewEvent[] =>
@@ -128,6 +132,8 @@ export function createCloudquery(
       tail: tail.write(),
       countsTold: totals.told(),
       offset: outside.offsetNs().toString(),
+      strays: outside.writeStrays(),
+      spoiled: writeSpoiled(spoiled),
     };
     return writeProgress(progress, extra, remembering(hide));
   };
@@ -140,6 +146,8 @@ export function createCloudquery(
     if (miscount !== undefined) totals.doubt(window, miscount.counted, miscount.listed);
     const strays = outside.note(window, read.items);
     precision.offsetNs = outside.offsetNs();
+    if (read.outcome.kind === 'done' && purpose !== 'backfill')
+      spoiled = afterReading(spoiled, window, read.malformed.length > 0, clock.now());
     return {
       purpose,
       events: toEvents(read.items),
@@ -149,13 +157,13 @@ export function createCloudquery(
     };
   };
 
-  async function* poll(held: HeldEvents, kept: Json | null, signal: AbortSignal): AsyncGenerator<Harvest> {
+  async function* poll(held: Reader, kept: Json | null, signal: AbortSignal): AsyncGenerator<Harvest> {
     const read = readProgress(kept);
     progress = read.progress;
     const saved = savedOf(read.extra);
     tail = createTail(saved.tail ?? null);
     totals.restoreTold(saved.countsTold === true);
-    if (!resumed) outside = createOutside(saved.offset);
+    if (!resumed) outside = createOutside(saved.offset, saved.strays);
     precision.offsetNs = outside.offsetNs();
     if (!learned) {
       origin = await learnOrigin(client, options.api, origin, signal);
@@ -164,6 +172,9 @@ export function createCloudquery(
     const firstNs = parseMoment(options.start, nowMs) ?? 0n;
     progress = withoutFutureStart(progress, firstNs, msToNs(nowMs));
     const before = progress.endNs;
+    const knownFromNs = msToNs(nowMs - options.audit_horizon);
+    spoiled = readSpoiled(saved.spoiled).filter((span) => span.startNs >= knownFromNs);
+    for (const span of dueOf(spoiled, clock.now())) addOpen(span);
     const openBefore = progress.open;
     const startNs = progress.startNs ?? firstNs;
     reconcile = readReconcile(saved.schedule ?? null) ?? freshReconcile(nowMs);
@@ -172,8 +183,9 @@ export function createCloudquery(
     addWindow(live, startNs);
     let findings: readonly Finding[] = gap === null ? [] : [gap];
     if (beyond.length > 0) yield { ...NOTHING, events: toEvents(beyond), progress: write() };
-    const knownFromNs = msToNs(nowMs - options.audit_horizon);
-    const adapting = { clock, usual, knownFromNs, allowance: CARE_PER_ROUND };
+    outside.forget(knownFromNs);
+    const doubt = doubting(held, startNs, signal);
+    const adapting = { clock, usual, knownFromNs, allowance: CARE_PER_ROUND, doubt };
     const { concurrent } = options.rate_limit;
     for (let round = 1; ; round += 1) {
       for await (const step of readWindows(reader, progress.open, precision, concurrent, signal, adapting)) {
@@ -189,20 +201,34 @@ export function createCloudquery(
       const since = liveWindow(progress, startNs, 0n, msToNs((await pollTime.settle(signal)).nowMs));
       if (since.endNs > (progress.endNs ?? since.endNs)) addWindow(since, startNs);
     }
-    yield* recountDue(held, nowMs, startNs, before === null, signal);
+    yield* recountDue(held, nowMs, startNs, before === null, knownFromNs, signal);
   }
+
+  /** Whether what was read is a window that nobody can read in a log that can be read. */
+  const doubting =
+    (held: Reader, startNs: bigint, signal: AbortSignal) =>
+    ({ items, malformed }: Pick<WindowRead, 'items' | 'malformed'>) =>
+      held.doubt({ events: toEvents(items), malformed }, () =>
+        showsReadableRows(client, { startNs, endNs: progress.endNs ?? startNs }, signal),
+      );
 
   /** A window more to be read, but for what is open already. */
   function addWindow(window: Window, startNs: bigint): void {
+    addOpen(window);
+    progress = { ...progress, startNs, endNs: window.endNs };
+  }
+
+  function addOpen(window: Window): void {
     const fresh = without(window, progress.open);
-    progress = { startNs, endNs: window.endNs, open: sortWindows([...progress.open, ...fresh]) };
+    progress = { ...progress, open: sortWindows([...progress.open, ...fresh]) };
   }
 
   async function* recountDue(
-    held: HeldEvents,
+    held: Reader,
     nowMs: number,
     startNs: bigint,
     first: boolean,
+    knownFromNs: bigint,
     signal: AbortSignal,
   ): AsyncGenerator<Harvest> {
     const endNs = progress.endNs ?? 0n;
@@ -244,10 +270,21 @@ export function createCloudquery(
       else explained.set(result.key, result.explained);
       reconcile = { ...reconcile, explained, pending: [...result.parts, ...left] };
       const items = result.reads.flatMap((read) => read.items);
+      const malformed = result.reads.flatMap((read) => read.malformed);
+      const error = await doubting(held, startNs, signal)({ items, malformed });
+      if (error !== null) {
+        const read: WindowRead = { items, malformed, outcome: { kind: 'failed', rows: malformed.length } };
+        const found = { window, part: window, read, error };
+        const left = leaveUnreadable([...progress.open, window], found, { clock, usual, knownFromNs });
+        progress = { ...progress, open: sortWindows(left.open) };
+        yield { ...NOTHING, purpose: 'reconcile', events: toEvents(left.read.items), progress: write() };
+        continue;
+      }
+      if (result.reads.length > 0) spoiled = afterReading(spoiled, window, malformed.length > 0, clock.now());
       yield {
         purpose: 'reconcile',
-        events: result.reads.flatMap((read) => toEvents(read.items)),
-        malformed: result.reads.flatMap((read) => read.malformed),
+        events: toEvents(items),
+        malformed,
         coverage: result.coverage,
         findings: [...result.findings, ...totals.takeFindings(), ...outside.note(window, items)],
         progress: write(),
@@ -326,7 +363,8 @@ export function createCloudquery(
     read,
     count,
     offsetNs: (kept) => {
-      outside = createOutside(savedOf(readProgress(kept).extra).offset);
+      const { offset, strays } = savedOf(readProgress(kept).extra);
+      outside = createOutside(offset, strays);
       precision.offsetNs = outside.offsetNs();
       return outside.offsetNs();
     },
@@ -350,7 +388,14 @@ export function createCloudquery(
 }
 
 /** What is kept beside the progress. */
-function savedOf(extra: Json): { schedule?: Json; tail?: Json; countsTold?: Json; offset?: Json } {
+function savedOf(extra: Json): {
+  schedule?: Json;
+  tail?: Json;
+  countsTold?: Json;
+  offset?: Json;
+  strays?: Json;
+  spoiled?: Json;
+} {
   return (extra ?? {}) as ReturnType<typeof savedOf>;
 }
 

@@ -34,7 +34,7 @@ export function unreadableFindings(open: readonly OpenWindow[]): Finding[] {
       {
         kind: care.rows === null ? 'unreadable_window' : 'unreadable_row',
         window: { startNs, endNs },
-        summary: `the Platform does not give out ${rows}${formatTime(startNs)} to ${formatTime(endNs)}, however little is asked for at once (${care.reason}); everything else is read, and this is tried again and again`,
+        summary: `${rows}${formatTime(startNs)} to ${formatTime(endNs)} cannot be read, however little is asked for at once (${care.reason}); everything else is read, and this is tried again and again`,
         ...(care.hint === null ? {} : { detail: { hint: care.hint } }),
       },
     ];

@@ -60,7 +60,9 @@ export function readPage(body: Buffer, where: string, asked: Asked = FIRST_PAGE)
   const metadata = page['metadata'];
   const items = isObject(metadata) && isUnwritten(page['items'], metadata, asked) ? [] : page['items'];
   if (!Array.isArray(items) || !isObject(metadata)) {
-    throw oddAnswer(where, 'the answer has no "items" list with its "metadata"', wordsOf(page));
+    const words = wordsOf(page);
+    if (!Array.isArray(items) && speaksOfCredentials(words)) throw refusedInWords(where, words);
+    throw oddAnswer(where, 'the answer has no "items" list with its "metadata"', words);
   }
   if (slices.length !== items.length)
     throw oddAnswer(where, 'the "items" of the answer cannot be told apart');
@@ -109,6 +111,14 @@ export function wordsOf(body: Record<string, unknown>): string {
   ];
   const words = said.filter((text) => typeof text === 'string' && text !== '').join('; ');
   return words === '' ? '' : oneLine(words, WORDS_LIMIT);
+}
+
+const CREDENTIAL_WORDS =
+  /\b(api[ _-]?keys?|tokens?|jwt|credentials?|sessions?|unauthori[sz]ed|unauthenticated|not authori[sz]ed|authenticat\w*|authori[sz]ation|forbidden|(?:permission|access) denied|log(?:ged)? ?in|sign(?:ed)? ?in)\b/i;
+
+/** Whether the words of an answer that lists nothing say that the key is refused. */
+export function speaksOfCredentials(words: string): boolean {
+  return CREDENTIAL_WORDS.test(words.replaceAll('_', ' '));
 }
 
 /** The body as a JSON object, or a `transient` error that says what came instead. */
@@ -175,6 +185,14 @@ function oddAnswer(where: string, what: string, words = '', cause?: unknown): Fo
   return new ForwardError('transient', `${where}: ${what}${words === '' ? '' : ` (${words})`}`, {
     cause: new AnswerFault(200, words, cause),
     hint: 'see whether a proxy or a gateway stands between, and whether the URL is that of the Platform',
+  });
+}
+
+/** Whatever its status: it is about the key, and not about the window that was asked for. */
+function refusedInWords(where: string, words: string): ForwardError {
+  return new ForwardError('denied', `${where} answered 200 with no "items" list (${words})`, {
+    cause: new AnswerFault(401, words),
+    hint: 'this reads like a key that is wrong, deleted or expired: create one and replace it; a key file is read again by itself',
   });
 }
 

@@ -134,4 +134,28 @@ describe('rows outside of what was asked for', () => {
     ).toHaveLength(1);
     expect(await listed.missing(there, new Set(), 9)).toEqual([]);
   });
+
+  it('are left out of a count after a restart as well, until they are too old to be counted', async () => {
+    const ledger = createLedger();
+    const [stray] = items(T0 - 9n * HOUR);
+    if (stray === undefined) throw new Error('no row');
+    ledger.events.set(stray.event.id, { ...stray.event, wanted: true });
+    const before = createOutside('0');
+    before.note(window, [stray, ...spread(0n)]);
+    const after = createOutside('0', before.writeStrays());
+    const where = { startNs: T0 - 10n * HOUR, endNs: T0 - 8n * HOUR };
+    expect(await ledger.count(where)).toBe(1);
+    expect(await after.asListed(ledger).count(where)).toBe(0);
+    after.forget(T0 - 9n * HOUR + 1n);
+    expect(after.writeStrays()).toEqual([]);
+  });
+
+  it('are remembered in bounded number, the newest', () => {
+    const outside = createOutside('0', 'not what was kept');
+    for (let row = 0n; row < 1003n; row += 1n)
+      outside.note(window, [...items(T0 + 99n * HOUR + row), ...spread(0n)]);
+    const kept = outside.writeStrays() as [string, string][];
+    expect(kept).toHaveLength(1000);
+    expect(kept.at(-1)?.[1]).toBe((T0 + 99n * HOUR + 1002n).toString());
+  });
 });
