@@ -102,6 +102,7 @@ export interface FindingFilter {
   readonly exceptKinds?: readonly string[];
   /** About any time in this range; a finding that names no time may be about any. */
   readonly about?: Window;
+  readonly ids?: readonly bigint[];
 }
 
 export interface FindingCount {
@@ -296,11 +297,15 @@ export interface Journal {
   coverage(source: string, window: Window): Promise<readonly StoredCoverage[]>;
   /** `owner`: the name of a source or a sink. */
   addFindings(owner: string, findings: readonly Finding[]): Promise<void>;
-  /** Newest first. */
-  findings(filter: FindingFilter & { readonly limit: number }): Promise<readonly StoredFinding[]>;
+  /** Newest first; with `after`, in the order of their ids, only greater ones: for paging. */
+  findings(
+    filter: FindingFilter & { readonly after?: bigint; readonly limit: number },
+  ): Promise<readonly StoredFinding[]>;
   /** How many there are, however many. */
   findingCounts(filter: FindingFilter): Promise<readonly FindingCount[]>;
   acknowledge(ids: readonly bigint[], note: string): Promise<number>;
+  /** Forgets acknowledged findings that were seen last before a time (RFC 3339). Returns how many. */
+  pruneFindings(lastSeenBefore: string): Promise<number>;
   eventTypes(): Promise<readonly EventTypeCount[]>;
 
   addJob(kind: string, params: Json): Promise<bigint>;

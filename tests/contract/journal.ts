@@ -897,6 +897,52 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
         expect(await counted({ kinds: ['altered'] })).toBe(0);
         expect(await counted({ kinds: ['altered'], unacknowledgedOnly: false })).toBe(1);
       });
+
+      it('is counted alike by what is kept and by looking, whatever became of them', async () => {
+        const named = (subject: string, summary = 'seen') => ({ kind: 'gap', subject, summary });
+        const everything = seconds(0, 1);
+        const open = { unacknowledgedOnly: true };
+        const agree = async (count: number): Promise<void> => {
+          const sums = [
+            await journal.findingCounts(open),
+            await journal.findingCounts({ ...open, about: everything }),
+          ];
+          expect(sums.map((counts) => counts.map((one) => one.count))).toEqual([
+            count === 0 ? [] : [count],
+            count === 0 ? [] : [count],
+          ]);
+        };
+        await journal.addFindings('platform', [named('a'), named('b'), named('c')]);
+        await agree(3);
+        const ids = (await journal.findings({ ...open, after: 0n, limit: 9 })).map(({ id }) => id);
+        await journal.acknowledge([...ids, ...ids], 'known');
+        await agree(0);
+        await journal.addFindings('platform', [named('a'), named('b', 'seen with other words')]);
+        await agree(1);
+        opened.clock.advance(1000);
+        await journal.addFindings('platform', [named('c')]);
+        expect(await journal.pruneFindings(new Date(opened.clock.now()).toISOString())).toBe(1);
+        await agree(1); // neither an open one goes, nor one that was seen since
+        expect(await journal.findings({ unacknowledgedOnly: false, limit: 9 })).toHaveLength(2);
+      });
+
+      it('is told page by page in the order of their ids, or by the ids', async () => {
+        const names = ['a', 'b', 'c', 'd', 'e'];
+        await journal.addFindings(
+          'platform',
+          names.map((subject) => ({ kind: 'gap', subject, summary: subject })),
+        );
+        opened.clock.advance(1000);
+        await journal.addFindings('platform', [{ kind: 'gap', subject: 'b', summary: 'b' }]);
+        const all = { unacknowledgedOnly: false };
+        const first = await journal.findings({ ...all, after: 0n, limit: 3 });
+        const rest = await journal.findings({ ...all, after: first.at(-1)?.id ?? 0n, limit: 3 });
+        expect([...first, ...rest].map(({ summary }) => summary)).toEqual(names);
+        const [second] = first.slice(1);
+        expect(await journal.findings({ ...all, ids: [second?.id ?? 0n, 999n], limit: 9 })).toMatchObject([
+          { summary: 'b', seen: 2 },
+        ]);
+      });
     });
 
     describe('jobs', () => {
