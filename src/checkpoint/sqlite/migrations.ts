@@ -204,7 +204,6 @@ const SCHEMA_3 = `
   END;
   CREATE INDEX IF NOT EXISTS findings_open ON findings (kind, source) WHERE acknowledged_at IS NULL;
   CREATE INDEX IF NOT EXISTS findings_newest ON findings (last_at, id) WHERE acknowledged_at IS NULL;
-  CREATE INDEX IF NOT EXISTS findings_acknowledged ON findings (last_at) WHERE acknowledged_at IS NOT NULL;
 
   DROP INDEX IF EXISTS dead_letters_by_state;
   CREATE INDEX IF NOT EXISTS dead_letters_by_owner ON dead_letters (owner, state);
