@@ -259,6 +259,14 @@ export interface Journal {
   settle(sink: string, upTo: bigint, rejected: readonly RejectedEvent[]): Promise<void>;
   /** Resolves as soon as `read(after)` would find an event, or after `timeoutMs`; rejects when `signal` aborts. */
   waitForEvents(after: bigint, timeoutMs: number, signal: AbortSignal): Promise<void>;
+  /**
+   * The same, and also as soon as there is news: what a command may have left to be done, such as a job or dead letters to try
+   * again. Another process's is heard of within a second or so. Resolves with a number: given as `seen` the next time, no news
+   * that came meanwhile is missed. Begin with 0. `after` null: events do not matter.
+   */
+  waitForNews(seen: number, after: bigint | null, timeoutMs: number, signal: AbortSignal): Promise<number>;
+  /** Makes whoever waits for news look around. */
+  tellNews(): Promise<void>;
   /** Newest first. With `originalBytes`, what an event says is left out where it is larger. */
   newest(limit: number, originalBytes?: number): Promise<readonly Glimpse[]>;
   /** The first event after a place, without what it says; null where there is none. */

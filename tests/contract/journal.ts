@@ -610,6 +610,44 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
         expect(opened.clock.sleeping()).toBe(0);
       });
 
+      it('hears of what a command of this process left, also while nobody was waiting', async () => {
+        const first = await journal
+          .addJob('backfill', null)
+          .then(() => journal.waitForNews(0, null, 60_000, signal));
+        let woken = 0;
+        const waiting = journal.waitForNews(first, null, 60_000, signal).then((news) => (woken = news));
+        await journal.append('platform', harvest([newEvent(1)]));
+        await journal.cursor('splunk');
+        expect(woken).toBe(0); // events do not matter to it
+        await journal.tellNews();
+        expect(await waiting).not.toBe(first);
+        expect(await journal.waitForNews(first, null, 60_000, signal)).toBe(woken);
+        expect(await journal.waitForNews(woken, 0n, 60_000, signal)).toBe(woken); // there is an event
+        expect(opened.clock.sleeping()).toBe(0);
+      });
+
+      it('hears of what another process left, and keeps no timer afterwards', async () => {
+        const guest = await opened.guest();
+        let woken = 0;
+        const news = await journal.tellNews().then(() => journal.waitForNews(0, null, 60_000, signal));
+        const waiting = [0, 1].map(() =>
+          journal.waitForNews(news, 0n, 600_000, signal).then(() => (woken += 1)),
+        );
+        for (let second = 0; second < 5; second += 1) {
+          opened.clock.advance(1000);
+          await journal.cursor('splunk');
+        }
+        expect(woken).toBe(0);
+        await guest.addJob('replay', null);
+        for (let turn = 0; woken < 2 && turn < 50; turn += 1) {
+          opened.clock.advance(turn === 0 ? 1000 : 0);
+          await journal.cursor('splunk');
+        }
+        await Promise.all(waiting);
+        expect(opened.clock.sleeping()).toBe(0);
+        await guest.close();
+      });
+
       it('lets a second view see what was appended beside it', async () => {
         const guest = await opened.guest();
         const waiting = guest.waitForEvents(0n, 1000, signal);

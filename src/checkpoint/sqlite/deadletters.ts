@@ -27,7 +27,11 @@ type DeadLetterMethods = Pick<
   | 'discardDeadLetters'
 >;
 
-export function deadLetters(store: Store): {
+/** `tell`: wakes who waits for letters to try again. */
+export function deadLetters(
+  store: Store,
+  tell: () => void,
+): {
   methods: DeadLetterMethods;
   reject: (sink: string, rejected: RejectedEvent, at: string) => void;
   malformed: (source: string, item: MalformedItem, at: string) => void;
@@ -90,7 +94,9 @@ export function deadLetters(store: Store): {
       },
       retryDeadLetters: async (filter) => {
         const { statement, values } = retry(conditions(filter));
-        return store.write(() => Number(statement.run(...values, limitOf(filter)).changes));
+        const marked = store.write(() => Number(statement.run(...values, limitOf(filter)).changes));
+        if (marked > 0) tell();
+        return marked;
       },
       discardDeadLetters: async (filter, reason) => {
         const { statement, values } = discard(conditions(filter));
