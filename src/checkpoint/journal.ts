@@ -102,6 +102,7 @@ export interface FindingFilter {
   readonly exceptKinds?: readonly string[];
   /** About any time in this range; a finding that names no time may be about any. */
   readonly about?: Window;
+  readonly ids?: readonly bigint[];
 }
 
 export interface FindingCount {
@@ -258,6 +259,14 @@ export interface Journal {
   settle(sink: string, upTo: bigint, rejected: readonly RejectedEvent[]): Promise<void>;
   /** Resolves as soon as `read(after)` would find an event, or after `timeoutMs`; rejects when `signal` aborts. */
   waitForEvents(after: bigint, timeoutMs: number, signal: AbortSignal): Promise<void>;
+  /**
+   * The same, and also as soon as there is news: what a command may have left to be done, such as a job or dead letters to try
+   * again. Another process's is heard of within a second or so. Resolves with a number: given as `seen` the next time, no news
+   * that came meanwhile is missed. Begin with 0. `after` null: events do not matter.
+   */
+  waitForNews(seen: number, after: bigint | null, timeoutMs: number, signal: AbortSignal): Promise<number>;
+  /** Makes whoever waits for news look around. */
+  tellNews(): Promise<void>;
   /** Newest first. With `originalBytes`, what an event says is left out where it is larger. */
   newest(limit: number, originalBytes?: number): Promise<readonly Glimpse[]>;
   /** The first event after a place, without what it says; null where there is none. */
@@ -296,11 +305,15 @@ export interface Journal {
   coverage(source: string, window: Window): Promise<readonly StoredCoverage[]>;
   /** `owner`: the name of a source or a sink. */
   addFindings(owner: string, findings: readonly Finding[]): Promise<void>;
-  /** Newest first. */
-  findings(filter: FindingFilter & { readonly limit: number }): Promise<readonly StoredFinding[]>;
+  /** Newest first; with `after`, in the order of their ids, only greater ones: for paging. */
+  findings(
+    filter: FindingFilter & { readonly after?: bigint; readonly limit: number },
+  ): Promise<readonly StoredFinding[]>;
   /** How many there are, however many. */
   findingCounts(filter: FindingFilter): Promise<readonly FindingCount[]>;
   acknowledge(ids: readonly bigint[], note: string): Promise<number>;
+  /** Forgets acknowledged findings that were seen last before a time (RFC 3339). Returns how many. */
+  pruneFindings(lastSeenBefore: string): Promise<number>;
   eventTypes(): Promise<readonly EventTypeCount[]>;
 
   addJob(kind: string, params: Json): Promise<bigint>;

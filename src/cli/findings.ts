@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { StoredFinding } from '../checkpoint/journal.ts';
 import { ForwardError } from '../model/errors.ts';
 import { formatTime } from '../model/time.ts';
+import { everyFinding } from '../pipeline/open-findings.ts';
 import { EXIT } from './exit.ts';
 import { parseId } from './letter-selection.ts';
 import { count, shown, withConfig, writeJson } from './report.ts';
@@ -70,8 +71,7 @@ export async function acknowledgeFindings(
   const config = openConfig(options.config, terminal);
   const wanted = new Set(ids);
   const { acknowledged, before, unknown } = await withJournal(config, terminal, async (journal) => {
-    const every = await journal.findings({ unacknowledgedOnly: false, limit: FINDINGS_MOST });
-    const named = every.filter(({ id }) => wanted.has(id));
+    const named = await everyFinding(journal, { unacknowledgedOnly: false, ids: [...wanted] });
     const known = new Set(named.map(({ id }) => id));
     const open = named.filter((finding) => finding.acknowledgedAt === null).map(({ id }) => id);
     await journal.acknowledge(open, note);

@@ -203,7 +203,10 @@ async function waitForSpace(context: CollectContext, signal: AbortSignal): Promi
     }
     const [fullOf, hint] =
       events > 0
-        ? ['polling waits until the sinks have caught up', 'fix the sink that is behind, or raise state.max_size']
+        ? [
+            'polling waits until the sinks have caught up',
+            'fix the sink that is behind, or raise state.max_size',
+          ]
         : [
             'no event is left in it, only the ids, coverage, findings and dead letters that must stay; polling waits',
             'raise state.max_size, or shorten audit_horizon of the sources',

@@ -126,6 +126,8 @@ export function startDaemon(parts: DaemonParts): Daemon {
       }
     }
   };
+  /** They wait for events that may not come any more. */
+  const tellSinks = (): void => void journal.tellNews().catch(() => {}); // a journal that is closed has nobody waiting
   const abort = (): void => {
     finishing = true;
     collecting.abort(new Error('stopped'));
@@ -197,6 +199,7 @@ export function startDaemon(parts: DaemonParts): Daemon {
   const collected = Promise.all([...collectors, working]).then(() => {
     readAll = !collecting.signal.aborted;
     finishing = true;
+    tellSinks();
   });
   const upkeepEnd = new AbortController();
   const upkeepSignal = AbortSignal.any([running.signal, upkeepEnd.signal]);
@@ -222,12 +225,14 @@ export function startDaemon(parts: DaemonParts): Daemon {
       status.stopping = true;
       finishing = true;
       collecting.abort(new Error('stopped'));
+      tellSinks();
     },
     halt() {
       stopped = true;
       halting.abort(new Error('halted'));
       finishing = true;
       collecting.abort(new Error('stopped'));
+      tellSinks();
     },
     abort() {
       stopped = true;

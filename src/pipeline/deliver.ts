@@ -37,8 +37,10 @@ export interface DeliverContext {
   readonly halting: AbortSignal;
 }
 
-/** How long to wait for new events before looking at `finishing`, and after how long dead letters to retry are looked for again. */
-const IDLE_MS = 500;
+/** With nothing to do the loop looks around this often even if nobody tells it anything: it shows that it is alive. */
+const IDLE_MS = 30_000;
+/** While there are events, dead letters to retry are looked for again after this; while it ends, whether it has ended. */
+const LOOK_MS = 500;
 const RETRY_BATCH = 200;
 
 /** A span of the journal, or dead letters that are retried, on its way through one lane. */
@@ -70,6 +72,7 @@ export async function deliver(context: DeliverContext, signal: AbortSignal): Pro
     status.cursor = position;
     status.progressedMs = clock.monotonic();
     const takeTurns = turns(context, either);
+    let news = 0;
     for (;;) {
       either.throwIfAborted();
       while (flights.length < context.concurrent && !context.halting.aborted) {
@@ -84,7 +87,10 @@ export async function deliver(context: DeliverContext, signal: AbortSignal): Pro
         enterState(status, 'idle', clock.now());
         status.progressedMs = clock.monotonic();
         if (context.finishing() && (await isDrained(context, position, either))) return;
-        await waitForEvents(context, position, IDLE_MS, either);
+        const idleMs = context.finishing() ? LOOK_MS : IDLE_MS;
+        news = await untilDone(context, () => journal.waitForNews(news, position, idleMs, either), either);
+        status.progressedMs = clock.monotonic(); // until now there was nothing to do
+        takeTurns.lookAgain();
         continue;
       }
       // The first may have landed while the lanes were filled; a race among none that is still under way would never end.
@@ -112,17 +118,21 @@ export async function deliver(context: DeliverContext, signal: AbortSignal): Pro
 function turns(
   context: DeliverContext,
   signal: AbortSignal,
-): (position: bigint, flights: readonly Flight[]) => Promise<Flight | null> {
+): {
+  (position: bigint, flights: readonly Flight[]): Promise<Flight | null>;
+  /** There may be letters to retry since it was looked last. */
+  lookAgain(): void;
+} {
   let lookAtMs = -Infinity;
   let lettersNext = true;
   const letters = async (position: bigint, flights: readonly Flight[]): Promise<Flight | null> => {
     const now = context.clock.monotonic();
     if (now < lookAtMs || flights.some(({ kind }) => kind === 'letters')) return null; // one at a time, or they go twice
     const flight = await takeOffLetters(context, position, signal);
-    if (flight === null) lookAtMs = now + IDLE_MS;
+    if (flight === null) lookAtMs = now + LOOK_MS;
     return flight;
   };
-  return async (position, flights) => {
+  const next = async (position: bigint, flights: readonly Flight[]): Promise<Flight | null> => {
     const first = lettersNext ? await letters(position, flights) : null;
     const flight =
       first ??
@@ -131,6 +141,7 @@ function turns(
     lettersNext = flight?.kind !== 'letters';
     return flight;
   };
+  return Object.assign(next, { lookAgain: () => void (lookAtMs = -Infinity) });
 }
 
 /** Starts a lane on the next events after `position`; null when there are none. */

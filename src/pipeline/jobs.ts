@@ -20,8 +20,9 @@ export interface JobContext extends BackfillContext {
   readonly status?: LoopStatus;
 }
 
-/** How often a daemon looks for jobs. */
-const LOOK_EVERY_MS = 1_000;
+/** A daemon without jobs looks for them this often even if nobody tells it of one. */
+const IDLE_MS = 30_000;
+const AGAIN_MS = 1_000;
 /** So often in a row a job may meet what nobody foresaw: one that always does must not keep the others waiting for ever. */
 const UNEXPECTED_LIMIT = 5;
 
@@ -36,6 +37,7 @@ export async function workOff(
 ): Promise<void> {
   const { clock, log, status } = context;
   const faults = createFaultLog(log, clock, () => 'the jobs are looked at again');
+  let news = 0;
   try {
     for (;;) {
       try {
@@ -43,15 +45,15 @@ export async function workOff(
         if (status !== undefined) enterState(status, job === null ? 'idle' : 'working', clock.now());
         if (job !== null) await runJob(context, job, signal);
         else if (untilNone) return;
-        else await clock.sleep(LOOK_EVERY_MS, signal);
+        else news = await context.journal.waitForNews(news, null, IDLE_MS, signal);
         faults.recovered();
       } catch (thrown) {
         signal.throwIfAborted();
         const error = asForwardError(thrown);
         if (endsProgram(error) || context.patienceMs !== null) throw error;
-        faults.failed(error, LOOK_EVERY_MS);
-        if (status !== undefined) enterFault(status, error, clock.now(), LOOK_EVERY_MS);
-        await clock.sleep(LOOK_EVERY_MS, signal);
+        faults.failed(error, AGAIN_MS);
+        if (status !== undefined) enterFault(status, error, clock.now(), AGAIN_MS);
+        await clock.sleep(AGAIN_MS, signal);
       }
     }
   } catch (error) {

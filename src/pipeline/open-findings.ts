@@ -1,4 +1,5 @@
 import { PRUNED_BEFORE_DELIVERY } from '../checkpoint/journal.ts';
+import type { FindingFilter, Journal, StoredFinding } from '../checkpoint/journal.ts';
 import type { Finding, Json } from '../model/event.ts';
 import { counted, number } from './verdict.ts';
 
@@ -22,6 +23,22 @@ export function prunedSpan({ detail }: Finding): { fromSeq: bigint; toSeq: bigin
 function seqOf(value: Json | undefined): bigint | null {
   if (typeof value !== 'number' && typeof value !== 'string') return null;
   return /^\d{1,19}$/.test(String(value)) ? BigInt(value) : null;
+}
+
+const PAGE_FINDINGS = 1000;
+
+/** All that are meant, however many, in the order of their ids. */
+export async function everyFinding(
+  journal: Pick<Journal, 'findings'>,
+  filter: FindingFilter,
+): Promise<StoredFinding[]> {
+  const found: StoredFinding[] = [];
+  for (;;) {
+    const after = found.at(-1)?.id ?? 0n;
+    const page = await journal.findings({ ...filter, after, limit: PAGE_FINDINGS });
+    found.push(...page);
+    if (page.length < PAGE_FINDINGS) return found;
+  }
 }
 
 /** One clause about open findings; none when there are none. */

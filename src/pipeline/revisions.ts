@@ -7,35 +7,92 @@ const FIELDS_LIMIT = 20;
 /** Characters of one path. */
 const FIELD_LENGTH_LIMIT = 100;
 
+/** Named in a finding about many events; up to so many altered ones of a harvest are a finding each. */
+const NAMED_LIMIT = 10;
+/** Kinds of change that are told apart within one harvest: names of fields come from outside. */
+const CHANGES_LIMIT = 20;
+
+interface Change {
+  readonly revision: Revision;
+  /** Null where the two cannot be compared. */
+  readonly fields: readonly string[] | null;
+}
+
 /**
- * Findings for ids that came again with other bytes. The Platform joins the user into the event when it is read, so a
- * change below `user` alone is expected; any other field should never change.
+ * Findings for ids that came again with other bytes. The Platform joins the user into the event when it is read, so a change
+ * below `user` alone is expected, and one sign-in brings all events of that user again: it is one finding for each set of
+ * fields, with the same words each time, so that it stays acknowledged. Any other field should never change.
  */
 export function describeRevisions(revisions: readonly Revision[]): Finding[] {
-  return revisions.map((revision) => {
+  const ofUsers = new Map<string, Change[]>();
+  const altered = new Map<string, Change[]>();
+  for (const revision of revisions) {
     const fields = revision.held === null ? null : changedFields(revision.held, revision.seen);
-    const userOnly =
-      fields !== null &&
-      fields.length > 0 &&
-      fields.every((field) => field === 'user' || field.startsWith('user.'));
-    const what =
-      fields === null
-        ? 'which fields is unknown: the held bytes are pruned, or cannot be compared'
-        : fields.slice(0, FIELDS_LIMIT).join(', ');
-    const id = oneLine(revision.id);
-    return {
-      kind: userOnly ? 'user_changed' : 'altered_event',
-      eventId: revision.id,
-      summary: userOnly
-        ? `event ${id} came again with another user part (${what}): the Platform joins the user when it is read; the first bytes stay`
-        : `event ${id} came again with other bytes (${what}): somebody or something changed it; the first bytes stay`,
-      detail: {
-        held_sha256: revision.heldHash,
-        seen_sha256: revision.seenHash,
-        fields: fields?.slice(0, FIELDS_LIMIT) ?? null,
-      },
-    };
-  });
+    const groups = fields !== null && isUserOnly(fields) ? ofUsers : altered;
+    const named = fields === null ? UNKNOWN_FIELDS : fields.slice(0, FIELDS_LIMIT).join(', ');
+    const what = groups.has(named) || groups.size < CHANGES_LIMIT ? named : OTHER_FIELDS;
+    const changes = groups.get(what) ?? [];
+    changes.push({ revision, fields });
+    groups.set(what, changes);
+  }
+  return [
+    ...[...ofUsers].map(([what, changes]) => userFinding(what, changes)),
+    ...[...altered].flatMap(([what, changes]) =>
+      changes.length > NAMED_LIMIT
+        ? [manyAltered(what, changes)]
+        : changes.map((change) => oneAltered(what, change)),
+    ),
+  ];
+}
+
+const UNKNOWN_FIELDS = 'which fields is unknown: the held bytes are pruned, or cannot be compared';
+const OTHER_FIELDS = 'other fields';
+
+function isUserOnly(fields: readonly string[]): boolean {
+  return fields.length > 0 && fields.every((field) => field === 'user' || field.startsWith('user.'));
+}
+
+function userFinding(what: string, changes: readonly Change[]): Finding {
+  return {
+    kind: 'user_changed',
+    subject: what,
+    summary: `events came again with another user part (${what}): the Platform joins the user when it is read; the first bytes stay`,
+    detail: summed(changes),
+  };
+}
+
+function oneAltered(what: string, { revision, fields }: Change): Finding {
+  const id = oneLine(revision.id);
+  return {
+    kind: 'altered_event',
+    eventId: revision.id,
+    summary: `event ${id} came again with other bytes (${what}): somebody or something changed it; the first bytes stay`,
+    detail: {
+      held_sha256: revision.heldHash,
+      seen_sha256: revision.seenHash,
+      fields: fields?.slice(0, FIELDS_LIMIT) ?? null,
+    },
+  };
+}
+
+/** What changed so many at once is one cause, and one finding; that there are more of them is news each time. */
+function manyAltered(what: string, changes: readonly Change[]): Finding {
+  const times = changes.map(({ revision }) => revision.createdAt).toSorted();
+  return {
+    kind: 'altered_event',
+    subject: what,
+    summary: `${changes.length} events created between ${oneLine(times[0] ?? '')} and ${oneLine(times.at(-1) ?? '')} came again with other bytes (${what}): somebody or something changed them; the first bytes stay`,
+    detail: summed(changes),
+  };
+}
+
+function summed(changes: readonly Change[]): Json {
+  const named = changes.slice(0, NAMED_LIMIT).map(({ revision }) => ({
+    id: oneLine(revision.id),
+    held_sha256: revision.heldHash,
+    seen_sha256: revision.seenHash,
+  }));
+  return { events: changes.length, fields: changes[0]?.fields?.slice(0, FIELDS_LIMIT) ?? null, named };
 }
 
 /**

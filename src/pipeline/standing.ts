@@ -2,6 +2,7 @@ import type { Journal } from '../checkpoint/journal.ts';
 import type { Finding } from '../model/event.ts';
 import type { Log } from '../model/log.ts';
 import { STANDING_KINDS } from '../sources/source.ts';
+import { everyFinding } from './open-findings.ts';
 
 /** Findings that hold only for a while: recorded when they begin, acknowledged by themselves when they end. */
 export interface Standing {
@@ -12,17 +13,15 @@ export interface Standing {
 }
 
 const NOTE = 'by itself: it no longer holds';
-/** More of one source's at once than this are not looked for. */
-const FINDINGS_LIMIT = 10_000;
+/** So many are remembered as said. */
+const SAID_LIMIT = 10_000;
 
 export function createStanding(source: string, journal: Journal, log: Log): Standing {
   /** What stands in the journal; null until it was looked up, since an earlier run may have left some. */
   let recorded: Set<string> | null = null;
 
-  const lookUp = async () => {
-    const all = await journal.findings({ unacknowledgedOnly: true, limit: FINDINGS_LIMIT });
-    return all.filter((finding) => finding.source === source && STANDING_KINDS.includes(finding.kind));
-  };
+  const lookUp = () =>
+    everyFinding(journal, { unacknowledgedOnly: true, owners: [source], kinds: STANDING_KINDS });
 
   const said = new Set<string>();
 
@@ -30,7 +29,7 @@ export function createStanding(source: string, journal: Journal, log: Log): Stan
     say(findings) {
       for (const finding of findings) {
         if (said.has(keyOf(finding))) continue;
-        if (said.size >= FINDINGS_LIMIT) said.clear();
+        if (said.size >= SAID_LIMIT) said.clear();
         said.add(keyOf(finding));
         log.warn({ finding: finding.kind }, finding.summary);
       }

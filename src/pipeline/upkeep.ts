@@ -49,6 +49,7 @@ export async function keepUp(parts: UpkeepParts, signal: AbortSignal): Promise<v
         prunedMs = clock.monotonic();
         const pruned = await prune(parts, parts.retentionMs, spared(parts));
         if (pruned > 0) log.info({ events: pruned }, 'pruned events that every sink has');
+        await journal.pruneFindings(new Date(clock.now() - parts.horizonMs).toISOString());
       }
       faults.recovered();
       enterState(status, 'idle', clock.now());

@@ -3,7 +3,7 @@ import type { Json, Window } from '../model/event.ts';
 import { msToNs } from '../model/time.ts';
 import type { Sink } from '../sinks/sink.ts';
 import type { Source } from '../sources/source.ts';
-import { COUNTED_APART, findingClause, unreadableClause } from './open-findings.ts';
+import { COUNTED_APART, everyFinding, findingClause, unreadableClause } from './open-findings.ts';
 import type { Patience } from './patience.ts';
 import type { Prepare } from './prepare.ts';
 import { pollEveryMs } from './schedule.ts';
@@ -30,7 +30,6 @@ export interface VerifyContext extends Patience {
 
 /** An event may take this much longer than a poll and the overlap until it is in the journal. */
 const GRACE_MS = 300_000;
-const FINDINGS_LIMIT = 10_000;
 
 /**
  * Compares Platform, journal and receivers over a range and names every event that is missing, gone, altered or repeated.
@@ -82,7 +81,7 @@ export async function verify(
     chain,
     sources,
     sinks,
-    findings: await journal.findings({ ...about, limit: FINDINGS_LIMIT }),
+    findings: (await everyFinding(journal, about)).reverse(),
   };
 }
 
@@ -98,12 +97,11 @@ async function letSettle(
 
 /** Windows about which an operator has accepted that the Platform has fewer events than we hold. */
 async function acknowledgedGone(journal: Journal, source: string, range: Window): Promise<Window[]> {
-  const found = await journal.findings({
+  const found = await everyFinding(journal, {
     unacknowledgedOnly: false,
     owners: [source],
     kinds: ['fewer_on_server'],
     about: range,
-    limit: FINDINGS_LIMIT,
   });
   return found.flatMap(({ acknowledgedAt, window }) => (acknowledgedAt === null ? [] : (window ?? [])));
 }

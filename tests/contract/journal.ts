@@ -610,6 +610,44 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
         expect(opened.clock.sleeping()).toBe(0);
       });
 
+      it('hears of what a command of this process left, also while nobody was waiting', async () => {
+        const first = await journal
+          .addJob('backfill', null)
+          .then(() => journal.waitForNews(0, null, 60_000, signal));
+        let woken = 0;
+        const waiting = journal.waitForNews(first, null, 60_000, signal).then((news) => (woken = news));
+        await journal.append('platform', harvest([newEvent(1)]));
+        await journal.cursor('splunk');
+        expect(woken).toBe(0); // events do not matter to it
+        await journal.tellNews();
+        expect(await waiting).not.toBe(first);
+        expect(await journal.waitForNews(first, null, 60_000, signal)).toBe(woken);
+        expect(await journal.waitForNews(woken, 0n, 60_000, signal)).toBe(woken); // there is an event
+        expect(opened.clock.sleeping()).toBe(0);
+      });
+
+      it('hears of what another process left, and keeps no timer afterwards', async () => {
+        const guest = await opened.guest();
+        let woken = 0;
+        const news = await journal.tellNews().then(() => journal.waitForNews(0, null, 60_000, signal));
+        const waiting = [0, 1].map(() =>
+          journal.waitForNews(news, 0n, 600_000, signal).then(() => (woken += 1)),
+        );
+        for (let second = 0; second < 5; second += 1) {
+          opened.clock.advance(1000);
+          await journal.cursor('splunk');
+        }
+        expect(woken).toBe(0);
+        await guest.addJob('replay', null);
+        for (let turn = 0; woken < 2 && turn < 50; turn += 1) {
+          opened.clock.advance(turn === 0 ? 1000 : 0);
+          await journal.cursor('splunk');
+        }
+        await Promise.all(waiting);
+        expect(opened.clock.sleeping()).toBe(0);
+        await guest.close();
+      });
+
       it('lets a second view see what was appended beside it', async () => {
         const guest = await opened.guest();
         const waiting = guest.waitForEvents(0n, 1000, signal);
@@ -896,6 +934,52 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
         await journal.acknowledge([altered?.id ?? 0n], 'known');
         expect(await counted({ kinds: ['altered'] })).toBe(0);
         expect(await counted({ kinds: ['altered'], unacknowledgedOnly: false })).toBe(1);
+      });
+
+      it('is counted alike by what is kept and by looking, whatever became of them', async () => {
+        const named = (subject: string, summary = 'seen') => ({ kind: 'gap', subject, summary });
+        const everything = seconds(0, 1);
+        const open = { unacknowledgedOnly: true };
+        const agree = async (count: number): Promise<void> => {
+          const sums = [
+            await journal.findingCounts(open),
+            await journal.findingCounts({ ...open, about: everything }),
+          ];
+          expect(sums.map((counts) => counts.map((one) => one.count))).toEqual([
+            count === 0 ? [] : [count],
+            count === 0 ? [] : [count],
+          ]);
+        };
+        await journal.addFindings('platform', [named('a'), named('b'), named('c')]);
+        await agree(3);
+        const ids = (await journal.findings({ ...open, after: 0n, limit: 9 })).map(({ id }) => id);
+        await journal.acknowledge([...ids, ...ids], 'known');
+        await agree(0);
+        await journal.addFindings('platform', [named('a'), named('b', 'seen with other words')]);
+        await agree(1);
+        opened.clock.advance(1000);
+        await journal.addFindings('platform', [named('c')]);
+        expect(await journal.pruneFindings(new Date(opened.clock.now()).toISOString())).toBe(1);
+        await agree(1); // neither an open one goes, nor one that was seen since
+        expect(await journal.findings({ unacknowledgedOnly: false, limit: 9 })).toHaveLength(2);
+      });
+
+      it('is told page by page in the order of their ids, or by the ids', async () => {
+        const names = ['a', 'b', 'c', 'd', 'e'];
+        await journal.addFindings(
+          'platform',
+          names.map((subject) => ({ kind: 'gap', subject, summary: subject })),
+        );
+        opened.clock.advance(1000);
+        await journal.addFindings('platform', [{ kind: 'gap', subject: 'b', summary: 'b' }]);
+        const all = { unacknowledgedOnly: false };
+        const first = await journal.findings({ ...all, after: 0n, limit: 3 });
+        const rest = await journal.findings({ ...all, after: first.at(-1)?.id ?? 0n, limit: 3 });
+        expect([...first, ...rest].map(({ summary }) => summary)).toEqual(names);
+        const [second] = first.slice(1);
+        expect(await journal.findings({ ...all, ids: [second?.id ?? 0n, 999n], limit: 9 })).toMatchObject([
+          { summary: 'b', seen: 2 },
+        ]);
       });
     });
 

@@ -30,6 +30,8 @@ import {
 import type { FakeSink, Line } from './pieces.ts';
 
 const clock = simulatedClock(() => 0.5);
+/** A loop with nothing to do looks around this often. */
+const IDLE_MS = 30 * SECOND;
 const quiet = new AbortController().signal;
 const stage = stageJournal();
 const idAt = (n: number): string => `event-${String(n).padStart(6, '0')}`;
@@ -106,15 +108,15 @@ describe('progress', () => {
     const { status, done } = run(sink, { finishing: () => false }, stop.signal);
     await elapse(clock.sleep(20 * MINUTE));
     const idleMs = status.progressedMs ?? -1;
-    expect(clock.monotonic() - idleMs).toBeLessThanOrEqual(SECOND);
+    expect(clock.monotonic() - idleMs).toBeLessThanOrEqual(IDLE_MS);
     await append(1, 5);
     await elapse(clock.sleep(20 * MINUTE));
-    expect((status.progressedMs ?? -1) - idleMs).toBeLessThanOrEqual(SECOND);
+    expect((status.progressedMs ?? -1) - idleMs).toBeLessThanOrEqual(IDLE_MS);
     expect(sink.batches.length).toBeGreaterThan(10);
     answers = true;
     await elapse(clock.sleep(2 * MINUTE));
     expect(status).toMatchObject({ state: 'idle', cursor: 5n });
-    expect(clock.monotonic() - (status.progressedMs ?? -1)).toBeLessThanOrEqual(SECOND);
+    expect(clock.monotonic() - (status.progressedMs ?? -1)).toBeLessThanOrEqual(IDLE_MS);
     stop.abort(new Error('enough'));
     await elapse(done);
   });
@@ -478,7 +480,7 @@ describe('dead letters that an operator retries', () => {
 });
 
 describe('a journal that fails for a while', () => {
-  const methods = ['begin', 'read', 'waitForEvents', 'size', 'deadLetters', 'settle'] as const;
+  const methods = ['begin', 'read', 'waitForNews', 'size', 'deadLetters', 'settle'] as const;
   const faults = [
     ['it is busy', new ForwardError('transient', 'the journal is busy'), 'failing'],
     ['nobody foresaw it', new TypeError('too many open files'), 'held'],
@@ -498,7 +500,7 @@ describe('a journal that fails for a while', () => {
       };
       const sink = fakeSink();
       // Only a loop that has more to wait for waits.
-      let finishing = method !== 'waitForEvents';
+      let finishing = method !== 'waitForNews';
       const { lines, done } = run(sink, { journal, finishing: () => finishing });
       await elapse(clock.sleep(10 * MINUTE));
       finishing = true;

@@ -24,7 +24,45 @@ describe('an event that came again with other bytes', () => {
       '{"id":"a","user":{"email":"x","name":"n"}}',
       '{"id":"a","user":{"email":"y","name":"n"}}',
     );
-    expect(finding).toMatchObject({ kind: 'user_changed', eventId: 'a', detail: { fields: ['user.email'] } });
+    expect(finding).toMatchObject({
+      kind: 'user_changed',
+      detail: { events: 1, fields: ['user.email'], named: [{ id: 'a' }] },
+    });
+  });
+
+  it('is one finding with the same words for all events of a sign-in, and for each later one', () => {
+    const user = (login: number, id: number): string => `{"id":"${id}","user":{"last_login_at":"${login}"}}`;
+    const signIn = (login: number, events: number) =>
+      describeRevisions(
+        Array.from({ length: events }, (_, id) => revision(user(0, id), user(login, id), String(id))),
+      );
+    const [first, ...more] = signIn(1, 900);
+    expect(more).toEqual([]);
+    expect(first).toMatchObject({ kind: 'user_changed', detail: { events: 900 } });
+    expect((first?.detail as { named: unknown[] }).named).toHaveLength(10);
+    const { subject, summary } = signIn(2, 30)[0] ?? {};
+    expect({ subject, summary }).toEqual({ subject: first?.subject, summary: first?.summary });
+    const other = describeRevisions([revision('{"user":{"email":"x"}}', '{"user":{"email":"y"}}')])[0];
+    expect(other?.subject).not.toBe(first?.subject);
+  });
+
+  it('is a finding each when a few are altered, and one with their number when many are', () => {
+    const altered = (events: number) =>
+      describeRevisions(
+        Array.from({ length: events }, (_, id) => revision('{"name":"x"}', '{"name":"y"}', String(id))),
+      );
+    expect(altered(10).map(({ eventId }) => eventId)).toEqual(
+      Array.from({ length: 10 }, (_, id) => String(id)),
+    );
+    const [many, ...more] = altered(11);
+    expect(more).toEqual([]);
+    expect(many?.summary).toMatch(/^11 events/);
+    expect(altered(12)[0]?.summary).not.toBe(altered(11)[0]?.summary);
+  });
+
+  it('is told apart by a bounded number of fields', () => {
+    const many = Array.from({ length: 300 }, (_, n) => revision('{}', `{"f${n}":1}`, String(n)));
+    expect(describeRevisions(many)).toHaveLength(21);
   });
 
   it('is judged by its small fields where others are too large to read, and by their hashes', () => {

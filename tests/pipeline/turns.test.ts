@@ -56,7 +56,7 @@ it('a deliver loop whose journal promises events and has none', () =>
       patienceMs: null,
       onMassRejection: 'hold',
     });
-    const liar: Journal = { ...journal, waitForEvents: async () => asked() };
+    const liar: Journal = { ...journal, waitForNews: async () => (asked(), 0) };
     return deliver(
       {
         name: 'splunk',

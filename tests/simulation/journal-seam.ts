@@ -32,10 +32,6 @@ export interface Disk {
 }
 
 const WRITES = new Set(['append', 'begin', 'settle', 'settleRetried', 'addFindings', 'retryDeadLetters']);
-/** How long a sink without events waits before it looks around again. The product looks twice a second, which would make
- *  an idle simulated day dear and shows nothing more. */
-const IDLE_MS = 60_000;
-const LOOK_MS = 500;
 const ALL = { maxEvents: 1_000_000, maxBytes: Number.MAX_SAFE_INTEGER };
 const LETTERS_LIMIT = 10_000;
 const FINDINGS_LIMIT = 10_000;
@@ -113,10 +109,6 @@ export function fenceJournal(
         await inner.settleRetried(delivered, refused);
         watch.retried(letters, refused.length);
       }),
-    waitForEvents: (after, timeoutMs, signal) =>
-      guarded('waitForEvents', () =>
-        inner.waitForEvents(after, timeoutMs === LOOK_MS ? IDLE_MS : timeoutMs, signal),
-      ),
     prune: (sinks, before, idsBefore) =>
       guarded('prune', async () => {
         const count = await inner.prune(sinks, before, idsBefore);

@@ -186,6 +186,7 @@ async function run(
     trace.add(`life ${facts.lives}`);
     const life = createLife(random);
     const inner = await product.openJournal({
+      lookEveryMs: 60_000, // nobody else writes: once a second would make an idle simulated day dear
       dir,
       maxBytes: scenario.maxBytes,
       clock: life.clock,

@@ -2,6 +2,8 @@ import { oneLine } from '../../model/errors.ts';
 import type { MalformedItem, NewEvent } from '../../model/event.ts';
 import type { DeadLetter, DeadLetterFilter, DeadLetterGlimpse, Journal, RejectedEvent } from '../journal.ts';
 import { bytes, count, integer, page, text, textOrNull, word, type Row } from './columns.ts';
+import { among, amongNumbers, filtered } from './conditions.ts';
+import type { Condition } from './conditions.ts';
 import { sha256 } from './hash.ts';
 import type { Store } from './store.ts';
 
@@ -25,31 +27,36 @@ type DeadLetterMethods = Pick<
   | 'discardDeadLetters'
 >;
 
-export function deadLetters(store: Store): {
+/** `tell`: wakes who waits for letters to try again. */
+export function deadLetters(
+  store: Store,
+  tell: () => void,
+): {
   methods: DeadLetterMethods;
   reject: (sink: string, rejected: RejectedEvent, at: string) => void;
   malformed: (source: string, item: MalformedItem, at: string) => void;
   readable: (source: string, events: readonly NewEvent[]) => void;
 } {
   const writers = rowWriters(store);
-  const matching = `(? IS NULL OR owner = ?)
-    AND (? IS NULL OR state IN (SELECT value FROM json_each(?)))
-    AND (? IS NULL OR id IN (SELECT value FROM json_each(?))) AND id > ?`;
-  const list = store.prepare(`SELECT * FROM dead_letters WHERE ${matching} ORDER BY id LIMIT ?`);
-  const glance = store.prepare(
-    `SELECT ${GLIMPSE_COLUMNS} FROM dead_letters WHERE ${matching} ORDER BY id LIMIT ?`,
+  const list = filtered(store, (where) => `SELECT * FROM dead_letters WHERE ${where} ORDER BY id LIMIT ?`);
+  const glance = filtered(
+    store,
+    (where) => `SELECT ${GLIMPSE_COLUMNS} FROM dead_letters WHERE ${where} ORDER BY id LIMIT ?`,
   );
-  const counts = store.prepare(
-    `SELECT owner, count(*) AS count FROM dead_letters
-     WHERE state IN ('open', 'retrying') AND (? IS NULL OR side = ?) GROUP BY owner`,
+  const counts = filtered(
+    store,
+    (where) =>
+      `SELECT owner, count(*) AS count FROM dead_letters WHERE ${where} GROUP BY owner ORDER BY owner`,
   );
-  const retry = store.prepare(
-    `UPDATE dead_letters SET state = 'retrying' WHERE id IN (
-       SELECT id FROM dead_letters WHERE state = 'open' AND side = 'sink' AND ${matching} ORDER BY id LIMIT ?)`,
+  const retry = filtered(
+    store,
+    (where) => `UPDATE dead_letters SET state = 'retrying' WHERE id IN (
+       SELECT id FROM dead_letters WHERE state = 'open' AND side = 'sink' AND ${where} ORDER BY id LIMIT ?)`,
   );
-  const discard = store.prepare(
-    `UPDATE dead_letters SET state = 'discarded', discard_reason = ? WHERE id IN (
-       SELECT id FROM dead_letters WHERE state <> 'discarded' AND ${matching} ORDER BY id LIMIT ?)`,
+  const discard = filtered(
+    store,
+    (where) => `UPDATE dead_letters SET state = 'discarded', discard_reason = ? WHERE id IN (
+       SELECT id FROM dead_letters WHERE state <> 'discarded' AND ${where} ORDER BY id LIMIT ?)`,
   );
   const deliver = store.prepare(`DELETE FROM dead_letters WHERE id = ? AND side = 'sink'`);
   const refuse = store.prepare(
@@ -68,22 +75,34 @@ export function deadLetters(store: Store): {
           for (const one of rejected) writers.reject(sink, one, at);
         });
       },
-      deadLetters: async (filter) =>
-        store.read(() => page(list.iterate(...parameters(filter)), 'bytes', deadLetter)),
-      glanceAtDeadLetters: async (filter, contentBytes) =>
-        store.read(() => glance.all(contentBytes, ...parameters(filter)).map(glimpse)),
-      deadLetterCounts: async (side) =>
-        store.read(
-          () =>
-            new Map(
-              counts.all(side ?? null, side ?? null).map((row) => [text(row, 'owner'), count(row, 'count')]),
-            ),
-        ),
-      retryDeadLetters: async (filter) => store.write(() => Number(retry.run(...parameters(filter)).changes)),
-      discardDeadLetters: async (filter, reason) =>
-        store.write(() =>
-          Number(discard.run(oneLine(reason, REASON_MAX_LENGTH), ...parameters(filter)).changes),
-        ),
+      deadLetters: async (filter) => {
+        const { statement, values } = list(conditions(filter));
+        return store.read(() => page(statement.iterate(...values, limitOf(filter)), 'bytes', deadLetter));
+      },
+      glanceAtDeadLetters: async (filter, contentBytes) => {
+        const { statement, values } = glance(conditions(filter));
+        return store.read(() => statement.all(contentBytes, ...values, limitOf(filter)).map(glimpse));
+      },
+      deadLetterCounts: async (side) => {
+        const { statement, values } = counts([
+          [`state IN ('open', 'retrying')`],
+          ...among('side', side === undefined ? undefined : [side]),
+        ]);
+        return store.read(
+          () => new Map(statement.all(...values).map((row) => [text(row, 'owner'), count(row, 'count')])),
+        );
+      },
+      retryDeadLetters: async (filter) => {
+        const { statement, values } = retry(conditions(filter));
+        const marked = store.write(() => Number(statement.run(...values, limitOf(filter)).changes));
+        if (marked > 0) tell();
+        return marked;
+      },
+      discardDeadLetters: async (filter, reason) => {
+        const { statement, values } = discard(conditions(filter));
+        const why = oneLine(reason, REASON_MAX_LENGTH);
+        return store.write(() => Number(statement.run(why, ...values, limitOf(filter)).changes));
+      },
       settleRetried: async (delivered, refused) => {
         store.writerOnly('settle retried dead letters');
         store.write(() => {
@@ -151,12 +170,17 @@ function readableAgain(store: Store): (source: string, events: readonly NewEvent
   };
 }
 
-/** In the order of `matching`, and the limit at the end. */
-function parameters(filter: DeadLetterFilter) {
-  const owner = filter.owner ?? null;
-  const states = filter.states === undefined ? null : JSON.stringify(filter.states);
-  const ids = filter.ids === undefined ? null : `[${filter.ids.join(',')}]`;
-  return [owner, owner, states, states, ids, ids, filter.after ?? 0n, Math.max(0, filter.limit)] as const;
+function conditions({ owner, states, ids, after }: DeadLetterFilter): Condition[] {
+  return [
+    ...among('owner', owner === undefined ? undefined : [owner]),
+    ...among('state', states),
+    ...amongNumbers('id', ids),
+    ...(after === undefined ? [] : [['id > ?', after] as const]),
+  ];
+}
+
+function limitOf({ limit }: DeadLetterFilter): number {
+  return Math.max(0, limit);
 }
 
 /** Columns that `glimpse` reads; the one parameter is how many bytes of the content are read. */

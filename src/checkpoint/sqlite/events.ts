@@ -33,6 +33,8 @@ type EventMethods = Pick<
   | 'read'
   | 'settle'
   | 'waitForEvents'
+  | 'waitForNews'
+  | 'tellNews'
   | 'newest'
   | 'firstAfter'
   | 'readWindow'
@@ -43,7 +45,7 @@ type EventMethods = Pick<
 export function events(
   store: Store,
   record: Records,
-): { methods: EventMethods; appended: () => void; wakeAll: () => void } {
+): { methods: EventMethods; appended: () => void; told: () => void; wakeAll: () => void } {
   const readChain = store.prepare('SELECT anchor_seq, head_seq FROM chain');
   const readCursor = store.prepare('SELECT seq FROM cursors WHERE sink = ?');
   const readGaps = store.prepare(
@@ -88,7 +90,13 @@ export function events(
     const from = after > anchorSeq ? after : anchorSeq;
     return { first: from + 1n, events: headSeq - from };
   };
-  const waiting = waiters(store.clock, (after) => store.read(() => following(after).events > 0n));
+  const readVersion = store.prepare('PRAGMA data_version');
+  const waiting = waiters({
+    clock: store.clock,
+    hasMore: (after) => store.read(() => following(after).events > 0n),
+    othersVersion: () => (store.isOpen() ? integer(readVersion.get() ?? {}, 'data_version') : null),
+    lookEveryMs: store.lookEveryMs,
+  });
 
   /** Seqs have no holes but what was pruned in front, so that a lost row stops the journal instead of being passed over. */
   function readInOrder(after: bigint, maxEvents: number, maxBytes: number): readonly AuditEvent[] {
@@ -169,6 +177,8 @@ export function events(
       store.write(() => moveCursor(sink, upTo, rejected));
     },
     waitForEvents: waiting.wait,
+    waitForNews: waiting.waitForNews,
+    tellNews: async () => waiting.tell(),
     newest: async (limit, originalBytes = Number.MAX_SAFE_INTEGER) =>
       store.read(() => readNewest.all(originalBytes, Math.max(0, limit)).map(glimpse)),
     firstAfter: async (after) => {
@@ -196,5 +206,5 @@ export function events(
           lastNs: integer(row, 'last_ns'),
         })),
   };
-  return { methods, appended: waiting.appended, wakeAll: waiting.wakeAll };
+  return { methods, appended: waiting.appended, told: waiting.tell, wakeAll: waiting.wakeAll };
 }

@@ -38,6 +38,8 @@ export interface JournalOptions {
    */
   readonly access: 'writer' | 'guest';
   readonly onWarn?: (message: string) => void;
+  /** How often to look whether another process wrote; a second when absent. Milliseconds. */
+  readonly lookEveryMs?: number;
 }
 
 /**
@@ -57,7 +59,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
     checkIdentity(files, dir, installationId);
     if (access === 'writer' && files.expectedId === null) rememberIdentity(dir, installationId);
     if (access === 'writer') closeToOthers(files.journal, options.onWarn ?? (() => undefined));
-    const store = createStore(db, files.journal, clock, access);
+    const store = createStore(db, files.journal, clock, access, options.lookEveryMs);
     return journalOn(store, options.maxBytes, installationId, () => releaseAll(releases));
   } catch (error) {
     releaseAll(releases);
@@ -72,7 +74,7 @@ export function journalOn(
   installationId: string,
   release: () => void,
 ): Journal {
-  const letters = deadLetters(store);
+  const letters = deadLetters(store, () => log.told());
   const spans = coverage(store);
   const noted = findings(store);
   const log = events(store, { reject: letters.reject, find: noted.find });
@@ -90,7 +92,7 @@ export function journalOn(
     ...spans.methods,
     ...noted.methods,
     ...known,
-    ...jobs(store),
+    ...jobs(store, log.told),
     ...upkeep(store, maxBytes),
     ...chain(store),
   };

@@ -7,7 +7,8 @@ const FINISHED_JOBS_KEPT = 500;
 
 const STATES: readonly Job['state'][] = ['queued', 'running', 'done', 'failed', 'cancelled'];
 
-export function jobs(store: Store): Pick<Journal, 'addJob' | 'jobs' | 'updateJob'> {
+/** `tell`: wakes who waits for jobs. */
+export function jobs(store: Store, tell: () => void): Pick<Journal, 'addJob' | 'jobs' | 'updateJob'> {
   const insert = store.prepare(
     `INSERT INTO jobs (kind, params, state, progress, created_at, updated_at) VALUES (?, ?, 'queued', 'null', ?, ?)`,
   );
@@ -25,12 +26,15 @@ export function jobs(store: Store): Pick<Journal, 'addJob' | 'jobs' | 'updateJob
   const find = store.prepare('SELECT 1 FROM jobs WHERE id = ?');
 
   return {
-    addJob: async (kind, params) =>
-      store.write(() => {
+    addJob: async (kind, params) => {
+      const id = store.write(() => {
         const at = store.timestamp();
         forget.run();
         return BigInt(insert.run(kind, JSON.stringify(params), at, at).lastInsertRowid);
-      }),
+      });
+      tell();
+      return id;
+    },
     jobs: async (states) => store.read(() => list.all(JSON.stringify(states)).map(job)),
     updateJob: async (id, state, progress) =>
       store.write(() => {

@@ -10,7 +10,7 @@ export const APPLICATION_ID = 0x41464a31;
 export type Migration = (db: DatabaseSync) => void;
 
 /** Only ever appended to. */
-export const MIGRATIONS: readonly Migration[] = [createJournal, rememberTypes];
+export const MIGRATIONS: readonly Migration[] = [createJournal, rememberTypes, countOpen];
 
 /**
  * Brings the schema from `user_version` to the end of `list`, one transaction per step, so that a crash leaves the file at
@@ -51,6 +51,11 @@ function createJournal(db: DatabaseSync): void {
 /** An id can be several events' (see identity.ts). Rows from before have no type: there the time alone tells two events apart. */
 function rememberTypes(db: DatabaseSync): void {
   db.exec('ALTER TABLE ids ADD COLUMN type_hash BLOB');
+}
+
+/** What is asked again and again while nothing happens: how many findings and dead letters are open, and which are to be tried again. */
+function countOpen(db: DatabaseSync): void {
+  db.exec(SCHEMA_3);
 }
 
 // Times of the audit log (…_ns) are nanoseconds since 1970; times of ours (…_at) are RFC 3339 text with milliseconds.
@@ -171,4 +176,36 @@ const SCHEMA_1 = `
     created_at TEXT NOT NULL,
     updated_at TEXT NOT NULL
   ) STRICT;
+`;
+
+// Findings are counted as they come and go: a scrape of the metrics must not cost more the more there are.
+const SCHEMA_3 = `
+  CREATE TABLE IF NOT EXISTS open_findings (
+    source TEXT NOT NULL,
+    kind   TEXT NOT NULL,
+    count  INTEGER NOT NULL CHECK (count >= 0),
+    PRIMARY KEY (source, kind)
+  ) STRICT, WITHOUT ROWID;
+  INSERT OR REPLACE INTO open_findings
+    SELECT source, kind, count(*) FROM findings WHERE acknowledged_at IS NULL GROUP BY source, kind;
+  CREATE TRIGGER IF NOT EXISTS finding_added AFTER INSERT ON findings WHEN NEW.acknowledged_at IS NULL BEGIN
+    INSERT INTO open_findings VALUES (NEW.source, NEW.kind, 1) ON CONFLICT DO UPDATE SET count = count + 1;
+  END;
+  CREATE TRIGGER IF NOT EXISTS finding_acknowledged AFTER UPDATE OF acknowledged_at ON findings
+    WHEN OLD.acknowledged_at IS NULL AND NEW.acknowledged_at IS NOT NULL BEGIN
+    UPDATE open_findings SET count = count - 1 WHERE source = NEW.source AND kind = NEW.kind;
+  END;
+  CREATE TRIGGER IF NOT EXISTS finding_returned AFTER UPDATE OF acknowledged_at ON findings
+    WHEN OLD.acknowledged_at IS NOT NULL AND NEW.acknowledged_at IS NULL BEGIN
+    INSERT INTO open_findings VALUES (NEW.source, NEW.kind, 1) ON CONFLICT DO UPDATE SET count = count + 1;
+  END;
+  CREATE TRIGGER IF NOT EXISTS finding_removed AFTER DELETE ON findings WHEN OLD.acknowledged_at IS NULL BEGIN
+    UPDATE open_findings SET count = count - 1 WHERE source = OLD.source AND kind = OLD.kind;
+  END;
+  CREATE INDEX IF NOT EXISTS findings_open ON findings (kind, source) WHERE acknowledged_at IS NULL;
+  CREATE INDEX IF NOT EXISTS findings_newest ON findings (last_at, id) WHERE acknowledged_at IS NULL;
+
+  DROP INDEX IF EXISTS dead_letters_by_state;
+  CREATE INDEX IF NOT EXISTS dead_letters_by_owner ON dead_letters (owner, state);
+  CREATE INDEX IF NOT EXISTS dead_letters_counted ON dead_letters (state, side, owner);
 `;

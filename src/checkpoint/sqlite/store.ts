@@ -10,6 +10,8 @@ export interface Store {
   readonly path: string;
   readonly clock: Clock;
   readonly access: 'writer' | 'guest';
+  /** How often to look whether another process wrote. Milliseconds. */
+  readonly lookEveryMs: number;
   /** Statements are prepared once, when a subject is set up. */
   prepare(sql: string): StatementSync;
   /** Runs `work` on one snapshot of the journal. */
@@ -26,7 +28,16 @@ export interface Store {
   close(): void;
 }
 
-export function createStore(db: DatabaseSync, path: string, clock: Clock, access: 'writer' | 'guest'): Store {
+/** The one thing that an idle process does: it costs less than a timer. */
+const LOOK_EVERY_MS = 1_000;
+
+export function createStore(
+  db: DatabaseSync,
+  path: string,
+  clock: Clock,
+  access: 'writer' | 'guest',
+  lookEveryMs = LOOK_EVERY_MS,
+): Store {
   const inode = statSync(path).ino;
   const transaction = <T>(begin: string, work: () => T): T => {
     if (!db.isOpen) throw new Error(`the journal at ${path} is closed`);
@@ -44,6 +55,7 @@ export function createStore(db: DatabaseSync, path: string, clock: Clock, access
     path,
     clock,
     access,
+    lookEveryMs,
     prepare: (sql) => db.prepare(sql),
     read: (work) => transaction('BEGIN', work),
     write: (work) => {

@@ -1,38 +1,101 @@
 import type { Clock } from '../../model/clock.ts';
 
 interface Waiter {
-  readonly after: bigint;
+  /** Null: waits for no event. */
+  readonly after: bigint | null;
   readonly wake: () => void;
 }
 
+export interface WaitersOptions {
+  readonly clock: Clock;
+  /** True when a read after that seq finds something. */
+  readonly hasMore: (after: bigint) => boolean;
+  /** Another number after each commit of another process; null once nobody can tell. */
+  readonly othersVersion: () => bigint | null;
+  /** How often it is looked whether another process wrote something, while somebody waits for that. Milliseconds. */
+  readonly lookEveryMs: number;
+}
+
 /**
- * Those who wait for events. An append in this process wakes them at once; one by another process is seen when the
- * timeout has passed and the caller reads again. `hasMore` is true when a read after that seq finds something.
+ * Those who wait for events, and those who wait for news: something that a command left, of this process or of another one.
+ * All share one timer. News have a number, so that none is missed by who was not waiting when it came.
  */
-export function waiters(clock: Clock, hasMore: (after: bigint) => boolean) {
+export function waiters({ clock, hasMore, othersVersion, lookEveryMs }: WaitersOptions) {
   const waiting = new Set<Waiter>();
+  let news = 0;
+  let version = othersVersion();
+  let listeners = 0;
+  let looking: AbortController | null = null;
+
   const wakeWhere = (due: (waiter: Waiter) => boolean): void => {
     for (const waiter of waiting) if (due(waiter)) waiter.wake();
   };
+  const tell = (): void => {
+    news += 1;
+    wakeWhere(() => true);
+  };
+
+  async function look(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const now = othersVersion();
+      if (now === null) return;
+      if (now !== version) tell();
+      version = now;
+      await clock.sleep(lookEveryMs, signal).catch(() => {}); // aborted: nobody listens any more
+    }
+  }
+
+  async function wait(
+    after: bigint | null,
+    isDue: () => boolean,
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    signal.throwIfAborted();
+    if (isDue()) return;
+    const woken = Promise.withResolvers<void>();
+    const waiter = { after, wake: woken.resolve };
+    const sleeping = new AbortController();
+    const onAbort = (): void => sleeping.abort(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    waiting.add(waiter);
+    try {
+      await Promise.race([woken.promise, clock.sleep(timeoutMs, sleeping.signal)]);
+    } finally {
+      waiting.delete(waiter);
+      signal.removeEventListener('abort', onAbort);
+      sleeping.abort();
+    }
+  }
+
   return {
-    wait: async (after: bigint, timeoutMs: number, signal: AbortSignal): Promise<void> => {
-      signal.throwIfAborted();
-      if (hasMore(after)) return;
-      const woken = Promise.withResolvers<void>();
-      const waiter = { after, wake: woken.resolve };
-      const sleeping = new AbortController();
-      const onAbort = (): void => sleeping.abort(signal.reason);
-      signal.addEventListener('abort', onAbort, { once: true });
-      waiting.add(waiter);
+    wait: (after: bigint, timeoutMs: number, signal: AbortSignal): Promise<void> =>
+      wait(after, () => hasMore(after), timeoutMs, signal),
+    waitForNews: async (
+      seen: number,
+      after: bigint | null,
+      timeoutMs: number,
+      signal: AbortSignal,
+    ): Promise<number> => {
+      listeners += 1;
+      if (looking === null) {
+        looking = new AbortController();
+        void look(looking.signal);
+      }
       try {
-        await Promise.race([woken.promise, clock.sleep(timeoutMs, sleeping.signal)]);
+        const isDue = (): boolean => news !== seen || (after !== null && hasMore(after));
+        await wait(after, isDue, timeoutMs, signal);
+        return news;
       } finally {
-        waiting.delete(waiter);
-        signal.removeEventListener('abort', onAbort);
-        sleeping.abort();
+        listeners -= 1;
+        if (listeners === 0) {
+          looking.abort();
+          looking = null;
+        }
       }
     },
-    appended: (): void => wakeWhere((waiter) => hasMore(waiter.after)),
+    appended: (): void => wakeWhere(({ after }) => after !== null && hasMore(after)),
+    tell,
     wakeAll: (): void => wakeWhere(() => true),
   };
 }

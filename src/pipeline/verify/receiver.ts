@@ -4,7 +4,7 @@ import type { AuditEvent, Window } from '../../model/event.ts';
 import { parseTime } from '../../model/time.ts';
 import type { Sink } from '../../sinks/sink.ts';
 import { PRUNED_BEFORE_DELIVERY } from '../../checkpoint/journal.ts';
-import { prunedSpan } from '../open-findings.ts';
+import { everyFinding, prunedSpan } from '../open-findings.ts';
 import { withPatience } from '../patience.ts';
 import type { Patience } from '../patience.ts';
 import type { Prepare } from '../prepare.ts';
@@ -29,7 +29,6 @@ const ASK_IDS = 1_000;
 const PAGE_EVENTS = 500;
 const PAGE_IDS = 5_000;
 const PAGE_LETTERS = 200;
-const GAPS_LIMIT = 10_000;
 /** What a receiver does not show is asked for once more after this: a search engine shows new documents a little later. */
 export const ASK_AGAIN_MS = 5_000;
 
@@ -210,11 +209,10 @@ interface Gone {
 /** Where events were pruned that the sink is not past, or was not when it came back. Acknowledged ones are explained. */
 async function goneSpans({ journal, name }: ReceiverContext, cursor: bigint): Promise<readonly Gone[]> {
   const firstKept = await firstKeptSeq(journal);
-  const found = await journal.findings({
+  const found = await everyFinding(journal, {
     unacknowledgedOnly: true,
     owners: [name],
     kinds: [PRUNED_BEFORE_DELIVERY],
-    limit: GAPS_LIMIT,
   });
   const noted = found.map(prunedSpan).filter((span) => span !== null);
   // A sink that never had anything is new: it begins with what the journal holds.

@@ -128,7 +128,7 @@ export interface VerifyResult extends Verdict {
   readonly chain: ChainReport;
   readonly sources: readonly SourceProof[];
   readonly sinks: readonly SinkProof[];
-  /** Findings about the range that nobody has acknowledged, the newest of them. */
+  /** Findings about the range that nobody has acknowledged, those noted last first. */
   readonly findings: readonly StoredFinding[];
 }
 

@@ -30,6 +30,7 @@ import type { CloudqueryOptions } from './options.ts';
 import { afterReading, dueOf, readSpoiled, writeSpoiled } from './look-again.ts';
 import type { Spoiled } from './look-again.ts';
 import { learnOrigin } from './origin.ts';
+import { createOverlap } from './overlap.ts';
 import { createOutside, isOutside } from './outside.ts';
 import type { Outside } from './outside.ts';
 import type { Precision, WindowRead } from './read-window.ts';
@@ -123,6 +124,7 @@ export function createCloudquery(
   let outside: Outside = createOutside('0');
   let spoiled: readonly Spoiled[] = [];
   let explainedMs = 0;
+  const overlap = createOverlap(client, totals);
 
   const toEvents = (items: readonly ReadItem[]): NewEvent[] =>
     items.map((item) => ({ ...item.event, wanted: wanted(item.parsed) }));
@@ -180,8 +182,15 @@ export function createCloudquery(
     reconcile = readReconcile(saved.schedule ?? null) ?? freshReconcile(nowMs);
     const gap = gapFinding(before, nowMs, options.audit_horizon);
     const live = liveWindow(progress, startNs, msToNs(overlapMs()), msToNs(nowMs));
-    addWindow(live, startNs);
+    const counted = await overlap.look(live, progress, outside.asListed(held), signal);
     let findings: readonly Finding[] = gap === null ? [] : [gap];
+    let { coverage } = counted;
+    if (counted.window === null) {
+      learned = true;
+      progress = { ...progress, startNs, endNs: live.endNs };
+      yield { ...NOTHING, events: [], coverage, findings, progress: write() };
+      [findings, coverage] = [[], []];
+    } else addWindow(counted.window, startNs);
     if (beyond.length > 0) yield { ...NOTHING, events: toEvents(beyond), progress: write() };
     outside.forget(knownFromNs);
     const doubt = doubting(held, startNs, signal);
@@ -193,8 +202,14 @@ export function createCloudquery(
         progress = { ...progress, open: step.open };
         const part = harvest('live', step.window, step.read);
         if (before !== null) await observeTail(step.window, part.events, before, openBefore, nowMs, held);
-        yield { ...part, findings: [...findings, ...part.findings], progress: write() };
-        findings = [];
+        const findingsNow = [...findings, ...part.findings];
+        yield {
+          ...part,
+          findings: findingsNow,
+          coverage: [...coverage, ...part.coverage],
+          progress: write(),
+        };
+        [findings, coverage] = [[], []];
       }
       if (nextCareful(progress.open) === null || round >= CARE_ROUNDS) break;
       // Reading with care goes on, but what is new comes first.
