@@ -58,7 +58,7 @@ function leaves(value: unknown, path: string): string[] {
 /** What the pipeline adds to a document. */
 function enriched(): Set<string> {
   const fields = new Set<string>();
-  const { processors, on_failure: failures } = enrichPipeline('elasticsearch') as {
+  const { processors, on_failure: failures } = enrichPipeline('elasticsearch') as unknown as {
     processors: Record<string, Processor>[];
     on_failure: Record<string, Processor>[];
   };
