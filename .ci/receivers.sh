@@ -19,6 +19,7 @@ main() {
   step 'Debian packages' install_packages
   step 'syslog-ng, unpacked' unpack_syslog_ng
   step "OpenSearch $OPENSEARCH" unpack_server org.opensearch.distribution.integ-test-zip opensearch "$OPENSEARCH"
+  step "OpenSearch's security plugin" add_security
   step "Elasticsearch $ELASTICSEARCH" unpack_server org.elasticsearch.distribution.integ-test-zip elasticsearch "$ELASTICSEARCH"
   step "OpenTelemetry Collector $COLLECTOR_BUILDER" build_collector
 }
@@ -102,6 +103,21 @@ unpack_server() {
   unzip -q -o "$RECEIVERS_DIR/downloads/$name-$version.zip" -d "$RECEIVERS_DIR"
   rm -f "$RECEIVERS_DIR/downloads/$name-$version.zip"
   touch "$target/complete"
+}
+
+# A second copy, since a node either has users or has none.
+add_security() {
+  local plain=$RECEIVERS_DIR/opensearch-$OPENSEARCH target=$RECEIVERS_DIR/opensearch-$OPENSEARCH-security
+  local plugin=opensearch-security fresh=$target.new
+  [[ ! -e $target/complete ]] || return 0
+  rm -rf "$target" "$fresh"
+  (cd / && mvn -B -q -Dstyle.color=never dependency:copy "-Dartifact=org.opensearch.plugin:$plugin:$OPENSEARCH.0:zip" \
+    "-DoutputDirectory=$RECEIVERS_DIR/downloads")
+  cp -a "$plain" "$fresh"
+  OPENSEARCH_JAVA_HOME=$(dirname "$(dirname "$(realpath "$(command -v java)")")") \
+    "$fresh/bin/opensearch-plugin" install --batch "file:$RECEIVERS_DIR/downloads/$plugin-$OPENSEARCH.0.zip" > /dev/null
+  rm -f "$RECEIVERS_DIR/downloads/$plugin-$OPENSEARCH.0.zip"
+  mv "$fresh" "$target"
 }
 
 build_collector() {

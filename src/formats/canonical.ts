@@ -5,7 +5,7 @@ import { readAddress } from './address.ts';
 import { baseSeverity } from './base-severity.ts';
 import { createClassify, type Classify } from './classify.ts';
 import { follow, readDetails, userOf } from './details.ts';
-import type { Canonicalize, CanonicalEvent, Classification, Outcome } from './format.ts';
+import type { Canonicalize, CanonicalEvent, CanonicalUser, Classification, Outcome } from './format.ts';
 import { isObject, jsonLine, safeLine } from './json.ts';
 import type { EventTypeRow, NormalizeOptions } from './options.ts';
 import { createRedact, type Redact } from './redact.ts';
@@ -39,6 +39,7 @@ function canonical(
   const refined = refine(classification, row, details.addedRoles, details.removedRoles);
   const outcome = outcomeOf(item, refined);
   const entityName = statedAt(item, 'entity_display_name');
+  const target = details.target ?? targetByName(refined, entityName);
   return {
     id: event.id.toWellFormed(),
     source: event.source,
@@ -51,11 +52,15 @@ function canonical(
     outcome,
     severity: row?.severity ?? baseSeverity(refined, outcome, details.powerAdded),
     actor: readActor(item['user'], options.system_actors ?? {}, isSignIn(refined)),
+    apiKey: details.apiKey,
     ip,
     address,
     entityName,
     entityId: details.entityId,
-    target: details.target ?? targetByName(refined, entityName),
+    target:
+      target === undefined || details.rolesBefore.length === 0
+        ? target
+        : { ...target, roles: details.rolesBefore },
     addedRoles: details.addedRoles,
     removedRoles: details.removedRoles,
     changedAttributes: details.changedAttributes,
@@ -102,16 +107,17 @@ function outcomeOf(item: Item, classification: Classification): Outcome {
 
 /**
  * An event about a user whose details name nobody: the entity shown is that user. About a password or a second factor it may as well be the
- * factor ("Authenticator app"), so only an e-mail is taken for one.
+ * factor ("Authenticator app"), about rights the role and about members the team, so only an e-mail is taken for one.
  */
 function targetByName(
   { domain, object, verb }: Classification,
   entityName: string | undefined,
-): CanonicalEvent['target'] {
+): CanonicalUser | undefined {
   if (entityName === undefined || verb === UNKNOWN) return undefined;
-  if (domain !== 'user' || object === 'role') return undefined;
-  const part = object === 'password' || object === 'mfa';
-  return part && !/^[^\s@]+@[^\s@]+$/.test(entityName.trim()) ? undefined : userOf(entityName);
+  const partly =
+    domain === 'privilege' || object === 'team_member' || object === 'password' || object === 'mfa';
+  if (domain !== 'user' && !partly) return undefined;
+  return partly && !/^[^\s@]+@[^\s@]+$/.test(entityName.trim()) ? undefined : userOf(entityName);
 }
 
 function teamOf(item: Item, options: NormalizeOptions): string | undefined {

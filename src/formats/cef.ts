@@ -120,9 +120,11 @@ function extensions(event: CanonicalEvent, origin: Origin, options: CefOptions):
       actor.type === 'admin' ? 'Administrator' : actor.type === 'user' ? 'User' : undefined,
       LENGTH.text,
     ],
+    ['sourceServiceName', apiKeyText(event), LENGTH.text],
     ...sourceAddress(event, options.ipv6_in_src ?? false),
     ['duser', target?.email ?? target?.name, LENGTH.text],
     ['duid', target?.id, LENGTH.text],
+    ['dpriv', event.addedRoles.join(', '), LENGTH.text],
     ['dvchost', origin.instance, LENGTH.host],
     ['deviceExternalId', origin.tenantId, LENGTH.device],
     ['destinationServiceName', 'CloudQuery Platform', LENGTH.text],
@@ -136,6 +138,13 @@ function extensions(event: CanonicalEvent, origin: Origin, options: CefOptions):
     ...last,
     ['msg', displayMessage(event), LENGTH.text],
   ];
+}
+
+/** `API key terraform (3f2b…)`: the service in whose name the request was made. */
+function apiKeyText({ apiKey }: CanonicalEvent): string | undefined {
+  if (apiKey === undefined) return undefined;
+  const { id, name } = apiKey;
+  return `API key ${name === undefined ? id : id === undefined ? name : `${name} (${id})`}`;
 }
 
 /** The standard keeps `src` for IPv4 and gives the source's IPv6 address a custom field. */

@@ -2,8 +2,10 @@ import { perOrigin } from './format.ts';
 import type { CanonicalEvent, CanonicalUser, Format, FormatDefinition, Origin } from './format.ts';
 import { isUnclassified } from './unclassified.ts';
 import { roleNames } from './actor.ts';
-import { isObject, joinObjects, jsonLine } from './json.ts';
+import { joinObjects, jsonLine } from './json.ts';
 import { actorName } from './title.ts';
+import { objectLabel } from './vocabulary.ts';
+import { formatMicroseconds } from '../model/time.ts';
 
 /**
  * Splunk's Common Information Model, flat: the fields of the Change and Authentication models first, because automatic extraction reads only
@@ -32,8 +34,8 @@ export const cimFormat: FormatDefinition<Record<string, never>> = {
   },
 };
 
-/** Most names in `object_attrs`. */
-const MAX_OBJECT_ATTRS = 50;
+/** Most names in `object_attrs`, and most roles in a list. */
+const MAX_NAMES = 50;
 
 type Fields = Record<string, unknown>;
 
@@ -52,14 +54,21 @@ function constantFields(origin: Origin): Fields {
 function cimFields(event: CanonicalEvent, origin: Origin): Fields {
   const { classification: c } = event;
   return {
+    // First, and of one length: the add-on finds the time of events in files here.
+    event_time: formatMicroseconds(event.createdNs),
     vendor_product: 'CloudQuery Platform',
     dvc: origin.instance,
     dest: origin.instance,
-    src: event.ip ?? event.address,
+    src: event.ip ?? event.address ?? (event.actor.type === 'system' ? origin.instance : undefined),
     src_ip: event.ip,
     signature: event.title,
     signature_id: c.eventType === '' ? c.slug : c.eventType,
     ...modelFields(event),
+    reason: event.reason,
+    api_key_id: event.apiKey?.id,
+    api_key_name: event.apiKey?.name,
+    added_roles: list(event.addedRoles),
+    removed_roles: list(event.removedRoles),
     vendor_account: event.team,
     severity: event.severity,
     event_type: c.eventType === '' ? undefined : c.eventType,
@@ -75,9 +84,10 @@ function cimFields(event: CanonicalEvent, origin: Origin): Fields {
 function modelFields(event: CanonicalEvent): Fields {
   const { domain, verb } = event.classification;
   if (domain === 'auth' && verb === 'login') return authenticationFields(event);
-  const action = actionOf(event);
-  if (isUnclassified(event.classification) || domain === 'run' || action === undefined)
-    return actorFields(event);
+  const action = isUnclassified(event.classification) ? undefined : actionOf(event);
+  // A run changes nothing, and what nobody understood is in no model; both are found by the same fields.
+  if (domain === 'run' || action === undefined)
+    return { ...subjectFields(event, null, action), ...actorFields(event) };
   return changeFields(event, action);
 }
 
@@ -130,7 +140,6 @@ function authenticationFields(event: CanonicalEvent): Fields {
     user_role: list(roleNames(actor.roles)),
     authentication_method: actor.provider === 'local' ? 'password' : actor.provider?.toUpperCase(),
     authentication_service: 'CloudQuery Platform',
-    reason: event.reason,
   };
 }
 
@@ -147,19 +156,41 @@ const AAA_DOMAINS = new Set([
 function changeFields(event: CanonicalEvent, action: string): Fields {
   const { domain, object } = event.classification;
   const account = accountOf(event);
-  const member = object === 'team_member';
   return {
     cim_model: 'Change',
-    action: member ? 'modified' : action,
-    command: event.classification.eventType === '' ? undefined : event.classification.eventType,
-    status: event.outcome === 'unknown' ? undefined : event.outcome,
-    result: action === 'lockout' ? 'lockout' : event.outcome === 'failure' ? event.reason : undefined,
-    object: unquoted(account === null ? event.entityName : nameOf(account)),
-    object_id: unquoted(account === null ? event.entityId : (account.id ?? event.entityId)),
-    object_attrs: member ? ['members'] : list(objectAttrs(event)),
-    object_category: account === null ? (object === 'user' ? 'account' : object) : 'user',
+    ...subjectFields(event, account, object === 'team_member' ? 'modified' : action),
     change_type: domain === 'audit' ? 'audit' : AAA_DOMAINS.has(domain) ? 'AAA' : 'configuration',
     ...(account === null ? actorFields(event) : accountFields(event, account)),
+  };
+}
+
+/**
+ * What was done to what, and with what result. The model wants a name and an id of everything: what has no name goes by its kind, what
+ * has no id by its name. An outcome that the event does not state is left out, and the model shows it as unknown.
+ */
+function subjectFields(
+  event: CanonicalEvent,
+  account: CanonicalUser | null,
+  action: string | undefined,
+): Fields {
+  const { eventType, slug, object } = event.classification;
+  const name = unquoted(account === null ? event.entityName : (nameOf(account) ?? event.entityName));
+  const id = unquoted(account === null ? event.entityId : (account.id ?? event.entityId));
+  const subject = name ?? id ?? objectLabel(object);
+  return {
+    action,
+    command: eventType === '' ? slug : eventType,
+    status: event.outcome === 'unknown' ? undefined : event.outcome,
+    result:
+      event.outcome === 'failure'
+        ? (event.reason ?? 'failure')
+        : action === 'lockout'
+          ? 'lockout'
+          : undefined,
+    object: subject,
+    object_id: id ?? subject,
+    object_attrs: list(changedAttributes(event)),
+    object_category: account === null ? (object === 'user' ? 'account' : object) : 'user',
   };
 }
 
@@ -187,14 +218,25 @@ function actorFields(event: CanonicalEvent): Fields {
   return { user: actorName(event), user_name: event.actor.name, user_type: userType(event) };
 }
 
-function objectAttrs(event: CanonicalEvent): string[] {
-  const details = isObject(event.details) ? Object.keys(event.details).sort() : [];
-  const names = event.changedAttributes.length > 0 ? event.changedAttributes : details;
-  return names
-    .filter((name) => name !== '')
-    .slice(0, MAX_OBJECT_ATTRS)
-    .map((name) => unquoted(name) ?? name);
+/** The attributes that changed, as far as the event or its type tells them: never the keys of details that tell something else. */
+function changedAttributes(event: CanonicalEvent): readonly string[] {
+  const { object, verb } = event.classification;
+  if (event.changedAttributes.length > 0)
+    return event.changedAttributes.slice(0, MAX_NAMES).map((name) => name.replaceAll('"', "'"));
+  if (object === 'team_member') return ['members'];
+  if (event.addedRoles.length + event.removedRoles.length > 0) return ['roles'];
+  if (object === 'password' || object === 'mfa') return [object];
+  const attribute = ATTRIBUTE_OF[verb];
+  return attribute === undefined ? [] : [attribute];
 }
+
+/** Verbs that name the one attribute that they change. */
+const ATTRIBUTE_OF: Readonly<Record<string, string>> = {
+  enable: 'enabled',
+  disable: 'enabled',
+  lock: 'locked',
+  unlock: 'locked',
+};
 
 /** The model's own validity rule takes a quotation mark in these fields for a broken extraction. */
 function unquoted(text: string | undefined): string | undefined {
@@ -210,5 +252,5 @@ function userType(event: CanonicalEvent): string {
 }
 
 function list(items: readonly string[]): readonly string[] | undefined {
-  return items.length === 0 ? undefined : items;
+  return items.length === 0 ? undefined : items.slice(0, MAX_NAMES);
 }

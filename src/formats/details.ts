@@ -2,7 +2,7 @@ import { NIL_UUID } from '../model/event-id.ts';
 import type { Json } from '../model/event.ts';
 import { roleNames, statedAt } from './actor.ts';
 import { isPowerful } from './base-severity.ts';
-import type { CanonicalEvent, CanonicalUser, Classification } from './format.ts';
+import type { CanonicalKey, CanonicalUser, Classification } from './format.ts';
 import { isObject, isRawNumber } from './json.ts';
 import type { Pointers } from './options.ts';
 import { attributeOf, BEFORE_AND_AFTER, readRoleChanges } from './role-changes.ts';
@@ -17,10 +17,13 @@ type Item = { readonly [key: string]: Json };
 
 /** What `event_details` says beyond the contract, as far as well-known keys or the operator's pointers find it. */
 export interface Details {
-  readonly target: CanonicalEvent['target'];
+  readonly target: CanonicalUser | undefined;
+  readonly apiKey: CanonicalKey | undefined;
   readonly entityId: string | undefined;
   readonly reason: string | undefined;
   readonly changedAttributes: readonly string[];
+  /** The roles of the user acted on before the change, where the event tells them. */
+  readonly rolesBefore: readonly string[];
   readonly addedRoles: readonly string[];
   readonly removedRoles: readonly string[];
   /** Whether one of the added roles may do everything. */
@@ -34,16 +37,14 @@ export function readDetails(item: Item, classification: Classification, pointers
   const at = (pointer: string | undefined): Json | undefined =>
     pointer === undefined ? undefined : follow(item, pointer);
   const roles = readRoleChanges(details, classification, at(pointers.old_roles), at(pointers.new_roles));
-  const target =
-    userOf(at(pointers.target_user)) ?? (aboutUsers(domain, object) ? findTarget(details) : undefined);
   return {
     target:
-      target === undefined || roles.before.length === 0
-        ? target
-        : { ...target, roles: roleNames(roles.before) },
+      userOf(at(pointers.target_user)) ?? (aboutUsers(domain, object) ? findTarget(details) : undefined),
+    apiKey: keyOf(at(pointers.api_key)) ?? findApiKey(details, object),
     entityId: identifier(at(pointers.entity_id)) ?? findEntityId(details, object),
     reason: sentence(at(pointers.reason)) ?? findReason(details),
     changedAttributes: attributesOf(at(pointers.changes)) ?? findAttributes(details),
+    rolesBefore: roleNames(roles.before),
     addedRoles: roleNames(roles.added),
     removedRoles: roleNames(roles.removed),
     powerAdded: roles.added.some(isPowerful),
@@ -99,6 +100,27 @@ const UUID = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
 function namedUser(text: string): CanonicalUser {
   if (UUID.test(text)) return { id: text };
   return text.includes('@') ? { email: text } : { name: text };
+}
+
+const ACTING_KEYS = ['acting_api_key', 'actor_api_key', 'used_api_key', 'via_api_key'];
+
+/** In an event about API keys `api_key` is the thing that was acted on, and only a name that says so the key that acted. */
+function findApiKey(details: Item, object: string): CanonicalKey | undefined {
+  for (const prefix of object === 'api_key' ? ACTING_KEYS : [...ACTING_KEYS, 'api_key']) {
+    const stated = details[prefix];
+    // A text under such a name may be the key itself.
+    const found =
+      (isObject(stated) ? keyOf(stated) : undefined) ??
+      keyOf({ id: details[`${prefix}_id`] ?? null, name: details[`${prefix}_name`] ?? null });
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function keyOf(value: Json | undefined): CanonicalKey | undefined {
+  const user = userOf(isObject(value) ? { id: value['id'] ?? null, name: value['name'] ?? null } : value);
+  if (user === undefined) return undefined;
+  return { id: user.id, name: user.name ?? user.email };
 }
 
 function findEntityId(details: Item, object: string): string | undefined {

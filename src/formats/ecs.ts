@@ -173,6 +173,7 @@ function auditFields(event: CanonicalEvent, origin: Origin): Fields {
     changed_attributes: list(event.changedAttributes),
     added_roles: list(event.addedRoles),
     removed_roles: list(event.removedRoles),
+    api_key: event.apiKey,
     team_name: event.team,
     instance: origin.instance,
     api_version: origin.apiVersion,

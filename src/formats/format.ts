@@ -32,6 +32,12 @@ export interface CanonicalRole {
   readonly type?: string | undefined;
 }
 
+/** An API key, by what tells it without being it. */
+export interface CanonicalKey {
+  readonly id?: string | undefined;
+  readonly name?: string | undefined;
+}
+
 /**
  * One audit event, understood once; every format is a pure function of it. Whatever the event does not say is undefined:
  * an outcome that is not stated is `unknown`, never success. Every text is well formed: no half of a character gets past the reading.
@@ -57,6 +63,8 @@ export interface CanonicalEvent {
     readonly mfaConfigured?: boolean | undefined;
     readonly lastLoginAt?: string | undefined;
   };
+  /** The API key that acted for the actor, where the event names it. */
+  readonly apiKey?: CanonicalKey | undefined;
   /** A normalized IP address; undefined when the text is not one. */
   readonly ip?: string | undefined;
   /** The address as text, also when it is no IP address. */

@@ -231,12 +231,20 @@ function unmapped(event: CanonicalEvent): Fields {
     event_details: event.details ?? undefined,
     user_provider: actor.provider,
     user_enabled: actor.enabled,
+    api_key_name: event.apiKey?.name,
+    added_roles: listed(event.addedRoles),
+    removed_roles: listed(event.removedRoles),
+    changed_attributes: listed(event.changedAttributes),
     team_name: event.team,
     domain: c.domain,
     object_type: c.object,
     verb: c.verb,
     classification_confidence: c.confidence,
   };
+}
+
+function listed(names: readonly string[]): readonly string[] | undefined {
+  return names.length === 0 ? undefined : names;
 }
 
 /** As JSON text: the longest part of a document, and one with nothing in it to be looked for. */

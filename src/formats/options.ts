@@ -25,6 +25,7 @@ export interface RedactOptions {
 /** Where the operator's installation puts what the API's contract does not name: JSON pointers into the event. */
 export interface Pointers {
   readonly target_user?: string;
+  readonly api_key?: string;
   readonly entity_id?: string;
   readonly reason?: string;
   readonly changes?: string;
@@ -133,6 +134,11 @@ export const normalizeSchema: PartSchema = {
         target_user: {
           ...pointer,
           description: 'The user acted on: an object with id, email, name, or an e-mail or id.',
+        },
+        api_key: {
+          ...pointer,
+          description:
+            'The API key that acted: an object with id and name, or an id or a name. Never the key itself.',
         },
         entity_id: { ...pointer, description: 'The id of the thing acted on.' },
         reason: { ...pointer, description: 'Why it failed or was done.' },

@@ -6,15 +6,25 @@ const MAX_TITLE_UNITS = 120;
 const MAX_PART_UNITS = 256;
 
 /**
- * One sentence for people, on one line: `Sync Created by ana@acme.example on "nightly" from 203.0.113.7 (success)`.
+ * One sentence for people, on one line: `Sync Created by ana@acme.example on "nightly" from 203.0.113.7 (success)`,
+ * `Role Changed by ana@acme.example on "bob@acme.example", added Admin, removed Reader (success)`.
  * Shared by every format that has a place for it, so that an event reads the same everywhere.
  */
 export function displayMessage(event: CanonicalEvent): string {
+  const { target, apiKey } = event;
   const actor = actorName(event);
-  const on = event.entityName === undefined ? '' : ` on "${part(event.entityName)}"`;
-  const from = event.address === undefined ? '' : ` from ${part(event.address)}`;
+  const thing = event.entityName ?? target?.email ?? target?.name ?? target?.id;
+  const key = apiKey?.name ?? apiKey?.id;
+  const by = key === undefined ? '' : ` with API key "${part(key)}"`;
+  const on = thing === undefined ? '' : ` on "${part(thing)}"`;
+  const roles = `${roleWords('added', event.addedRoles)}${roleWords('removed', event.removedRoles)}`;
+  const from = event.address === undefined ? '' : `${roles === '' ? '' : ','} from ${part(event.address)}`;
   const outcome = event.outcome === 'unknown' ? 'outcome unknown' : event.outcome;
-  return `${event.title} by ${part(actor)}${on}${from} (${outcome})`;
+  return `${event.title} by ${part(actor)}${by}${on}${roles}${from} (${outcome})`;
+}
+
+function roleWords(verb: string, roles: readonly string[]): string {
+  return roles.length === 0 ? '' : `, ${verb} ${part(roles.join(', '))}`;
 }
 
 /** Who did it, in the shortest form that identifies: e-mail, name, id, or what kind of actor it was. */

@@ -114,7 +114,7 @@ function receiptOf(fates: readonly Fate[], outcome: BulkOutcome, totals: Totals,
 function indexFault(outcome: BulkOutcome, target: string): ForwardError {
   const [reason = ''] = outcome.faulty.values();
   return new ForwardError('denied', `${target} took no document: ${reason}`, {
-    hint: 'check the name, the index template and the privileges (create_doc, and auto_configure to make the stream); `auditferry check` looks at each',
+    hint: 'check the name, the index template and the privileges; roles that suffice are in content/elastic, and `auditferry check` looks at what it may ask about',
   });
 }
 

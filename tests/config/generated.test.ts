@@ -45,14 +45,14 @@ describe('what is generated from the schemas', () => {
 });
 
 describe('the schema for editors', () => {
-  const ajv = new Ajv2020({ strict: true, strictTypes: false, strictRequired: false, allErrors: true });
+  const ajv = new Ajv2020({ strict: true, strictRequired: true, allowUnionTypes: true, allErrors: true });
   const validate = ajv.compile(JSON.parse(schemaText()) as object);
 
   test.each(['minimal', 'full', 'splunk', 'syslog', 'elasticsearch', 'demo'])(
     'takes config/%s.yaml',
     (name) => {
       const data: unknown = parse(readFileSync(place(`config/${name}.yaml`), 'utf8'), { merge: true });
-      validate(withoutEmpty(data));
+      validate(data);
       expect(validate.errors ?? []).toEqual([]);
     },
   );
@@ -68,6 +68,52 @@ describe('the schema for editors', () => {
     expect(validate({ sources: { p: source } })).toBe(false);
   });
 
+  const source = { type: 'cloudquery', url: 'https://x', api_key: '${KEY}' };
+
+  test.each(allParts.sinks.map(({ type }) => type))(
+    'speaks of the key that is wrong in a sink %s',
+    (type) => {
+      validate({ sources: { p: source }, sinks: { a: { type, urrl: 'x', concurrent: 'many' } } });
+      const said = (validate.errors ?? []).map(({ instancePath, keyword, params }) => [
+        instancePath,
+        keyword,
+        (params as Record<string, unknown>)['additionalProperty'],
+      ]);
+      expect(said).toContainEqual(['/sinks/a', 'additionalProperties', 'urrl']);
+      expect(said).toContainEqual(['/sinks/a/concurrent', 'pattern', undefined]);
+      // Beside them only what this type asks for, and that its branch does not fit.
+      for (const [place, keyword] of said) {
+        expect(['/sinks/a', '/sinks/a/concurrent']).toContain(place);
+        expect(['additionalProperties', 'pattern', 'required', 'oneOf', 'if']).toContain(keyword);
+      }
+    },
+  );
+
+  test('says which types there are', () => {
+    validate({ sources: { p: source }, sinks: { a: { type: 'splunk' } } });
+    expect(validate.errors?.find(({ keyword }) => keyword === 'enum')?.params).toEqual({
+      allowedValues: allParts.sinks.map(({ type }) => type),
+    });
+  });
+
+  test.each<[object, boolean]>([
+    [{ tls: null, batch: { max_events: null } }, true],
+    [{ tls: { ca_file: null } }, true],
+    [{ urls: null }, true],
+    [{ ack: null }, true],
+    [{ token: null }, false],
+    [{ url: null }, false],
+    [{ concurrent: 0 }, false],
+    [{ concurrent: '${MANY}' }, true],
+  ])('takes a key without a value for an absent one: %j is %s', (more, taken) => {
+    const hec = { type: 'splunk_hec', url: 'https://x', token: '${T}', ...more };
+    expect(validate({ sources: { p: source }, sinks: { a: hec } })).toBe(taken);
+  });
+
+  test('has a name of its own', () => {
+    expect(JSON.parse(schemaText())).toMatchObject({ $id: 'urn:auditferry:configuration:1' });
+  });
+
   test('holds no keyword of our own', () => {
     for (const keyword of ['duration', 'size', 'secret', 'header', 'path', 'listen', 'discriminator']) {
       expect(schemaText()).not.toContain(`"${keyword}": true`);
@@ -75,7 +121,3 @@ describe('the schema for editors', () => {
     expect(schemaText()).not.toContain('"propertyName"');
   });
 });
-
-function withoutEmpty(data: unknown): unknown {
-  return JSON.parse(JSON.stringify(data, (_key, value: unknown) => (value === null ? undefined : value)));
-}

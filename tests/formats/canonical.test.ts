@@ -125,6 +125,45 @@ describe('what the details may say', () => {
     expect(event.classification.verb).toBe('grant');
   });
 
+  it.each([
+    ['user_role_changed', 'bob@acme.example', { email: 'bob@acme.example', roles: ['Reader'] }],
+    ['user_role_changed', 'Admin', undefined],
+    ['team member added', 'bob@acme.example', { email: 'bob@acme.example' }],
+    ['team member added', 'platform', undefined],
+  ])('of %s about %s, which name nobody, has the target %j', (eventType, name, target) => {
+    const details = eventType.startsWith('team') ? {} : { old_roles: ['Reader'], new_roles: ['Admin'] };
+    const event = canonicalOf({ event_type: eventType, entity_display_name: name, event_details: details });
+    expect(event.target).toEqual(target);
+  });
+
+  it.each([
+    [
+      'sync.created',
+      { api_key: { id: 'k1', name: 'terraform', key: 'cqp_x' } },
+      { id: 'k1', name: 'terraform' },
+    ],
+    ['sync.created', { api_key_id: 'k1' }, { id: 'k1', name: undefined }],
+    ['sync.created', { api_key: 'cqp_x' }, undefined],
+    ['api_key_deleted', { api_key_id: 'k1' }, undefined],
+    ['api_key_deleted', { api_key_id: 'k1', acting_api_key: { name: 'admin' } }, { name: 'admin' }],
+    ['user_login', { via_api_key_name: 'ci' }, { name: 'ci' }],
+  ])('of %s with %j name the API key that acted: %j', (eventType, details, key) => {
+    const event = canonicalOf({ event_type: eventType, event_details: details });
+    expect(event.apiKey).toEqual(key);
+  });
+
+  it('is one sentence with the key, the roles and the user acted on', () => {
+    const event = canonicalOf({
+      event_type: 'role_assigned',
+      user: { id: 'u1', email: 'ana@acme.example' },
+      user_ip_address: '203.0.113.7',
+      event_details: { member: 'bob@acme.example', role: 'Admin', api_key_name: 'terraform' },
+    });
+    expect(displayMessage(event)).toBe(
+      'Role Assigned by ana@acme.example with API key "terraform" on "bob@acme.example", added Admin, from 203.0.113.7 (outcome unknown)',
+    );
+  });
+
   it('is found by the pointers of the operator first', () => {
     const pointers = {
       target_user: '/event_details/who/0',
@@ -132,10 +171,12 @@ describe('what the details may say', () => {
       reason: '/event_details/why',
       changes: '/event_details/delta',
       team: '/event_details/group',
+      api_key: '/event_details/via',
     };
     const details = {
       who: ['bob@acme.example'],
       'ref/id': 42,
+      via: { id: 7 },
       why: 'asked for',
       delta: ['name'],
       group: 'blue',
@@ -147,6 +188,7 @@ describe('what the details may say', () => {
       reason: 'asked for',
       changedAttributes: ['name'],
       team: 'blue',
+      apiKey: { id: '7' },
     });
   });
 

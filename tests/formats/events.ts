@@ -3,6 +3,10 @@ import { createCanonicalize } from '../../src/formats/canonical.ts';
 import type { CanonicalEvent, Origin } from '../../src/formats/format.ts';
 import type { NormalizeOptions } from '../../src/formats/options.ts';
 import type { AuditEvent } from '../../src/model/event.ts';
+import { jsonOf } from '../../src/simulator/body.ts';
+import { completeOptions } from '../../src/simulator/options.ts';
+import { ODD } from '../../src/simulator/stream.ts';
+import type { Row } from '../../src/simulator/stream.ts';
 
 /** An installation with every constant field known. */
 export const ORIGIN: Origin = {
@@ -43,6 +47,23 @@ function readItem(original: string): Record<string, unknown> {
   } catch {
     return {};
   }
+}
+
+/** `count` events as the simulated Platform tells them, the same every time: every kind of event that it knows, and odd ones. */
+export function simulatedEvents(count: number): AuditEvent[] {
+  const options = completeOptions({});
+  return Array.from({ length: count }, (_, index) => {
+    const row: Row = {
+      ms: Date.UTC(2026, 0, 2) + index * 61_000,
+      sub: (index * 7919) % 1_000_000,
+      visibleMs: 0,
+      a: index,
+      b: 20_260_102,
+      flags: index % 50 === 0 ? ODD : 0,
+      given: null,
+    };
+    return journaled(jsonOf(row, options, 0), { seq: BigInt(index + 1) });
+  });
 }
 
 /** The canonical form of an item given as an object. */

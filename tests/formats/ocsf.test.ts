@@ -103,6 +103,42 @@ describe('privileges', () => {
   );
 });
 
+describe('a changed role of which only the entity tells whose it is', () => {
+  const item = {
+    event_type: 'user_role_changed',
+    entity_display_name: 'bob@acme.example',
+    user: { id: 'u1', email: 'ana@acme.example' },
+    event_details: { old_roles: ['Reader'], new_roles: ['Admin'], api_key_id: 'k1' },
+  };
+
+  it('names the user and what was given and taken', () => {
+    const document = documentOf(item);
+    expect(document).toMatchObject({
+      type_uid: 300599,
+      user: { name: 'bob@acme.example' },
+      unmapped: { added_roles: ['Admin'], removed_roles: ['Reader'] },
+    });
+    expect(document['observables']).toContainEqual(
+      expect.objectContaining({ name: 'user.name', value: 'bob@acme.example' }),
+    );
+  });
+
+  it('names the user among the resources, in one class for all', () => {
+    const named = documentOf(item, { single_class: true });
+    expect(named['resources']).toEqual([{ name: 'bob@acme.example', type: 'User' }]);
+    expect(ocsfFaults(named, '1.8.0')).toEqual([]);
+  });
+
+  it.each([
+    ['1.8.0', { programmatic_credentials: [{ type: 'API Key', uid: 'k1' }] }],
+    ['1.5.0', { credential_uid: 'k1' }],
+  ] as const)('names the API key as %s has it', (version, key) => {
+    const document = documentOf(item, { version });
+    expect(document).toMatchObject({ actor: { user: key } });
+    expect(ocsfFaults(document, version)).toEqual([]);
+  });
+});
+
 describe('the original time', () => {
   it.each(['', '  '])('is left out where it is %j', (createdAt) => {
     expect(documentOf({ event_type: 'x', created_at: createdAt })['metadata']).not.toHaveProperty(

@@ -146,15 +146,28 @@ function depthOf(value: unknown): number {
 // ---- CIM ----
 
 interface CimModel {
-  readonly fields: Readonly<Record<string, unknown>>;
+  readonly fields: Readonly<Record<string, { readonly type: string }>>;
 }
 const cim = fixture<{
   models: { Change: Record<string, CimModel>; Authentication: Record<string, CimModel> };
   sa_cim_8_5_0: Record<'change' | 'authentication', { expected_values: Record<string, string[]> }>;
 }>('cim.json');
+/**
+ * Fields of the models that an event may leave out, since nobody would know better: where a request came from, and how it ended. The
+ * attributes are those that changed; of what was created or deleted the Platform names none.
+ */
+const UNSTATED: Readonly<Record<string, readonly string[]>> = {
+  Authentication: ['src', 'action'],
+  Change: ['src', 'status', 'object_attrs'],
+};
+/** A dataset: its name, and the fields that are required in it. */
+const requiredIn = (model: 'Authentication' | 'Change', dataset: string): readonly string[] =>
+  Object.entries(cim.models[model][dataset]?.fields ?? {})
+    .filter(([name, { type }]) => type === 'required' && !UNSTATED[model]?.includes(name))
+    .map(([name]) => name);
 const REQUIRED = {
-  Authentication: ['app', 'dest', 'user'],
-  Change: ['action', 'change_type', 'dest', 'dvc', 'object_category', 'user', 'vendor_product'],
+  Authentication: requiredIn('Authentication', 'Authentication'),
+  Change: requiredIn('Change', 'All_Changes'),
 };
 
 export function cimFaults(document: Document): string[] {
@@ -174,6 +187,8 @@ export function cimFaults(document: Document): string[] {
     const values = [document[key] ?? ''].flat() as string[];
     if (values.some((value) => value.includes('"'))) faults.push(`${key} holds a quotation mark`);
   }
+  if (document['status'] === 'failure' && typeof document['result'] !== 'string')
+    faults.push('a failure without a result');
   if (document['object_category'] === 'user' && typeof document['src_user'] !== 'string')
     faults.push('an account without src_user');
   for (const key of Object.keys(cim.models.Change['All_Changes']?.fields ?? {})) {

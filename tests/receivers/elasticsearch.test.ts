@@ -3,12 +3,33 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Secret } from '../../src/model/secret.ts';
 import type { Item } from '../../src/sinks/sink.ts';
 import { makeItem, makeItems } from '../contract/items.ts';
+import { ELASTICSEARCH_PRIVILEGES } from '../sinks/elastic/content-files.ts';
 import { makeCertificates } from './certificates.ts';
 import type { Certificates } from './certificates.ts';
 import { available } from './receivers.ts';
 import { startElasticsearch, startOpenSearch, WRITER_NAME } from './search-receivers.ts';
 import type { SearchReceiver, StoredDocument } from './search-receivers.ts';
 import { deliver, hostile, idsOf, openElasticsearch, refusal, tlsOf, parseWellFormed } from './sinks.ts';
+
+/** The role that operators are given, without one of its privileges each, for the indices of these tests. */
+const ROLES = Object.fromEntries(
+  ['nothing', ...ELASTICSEARCH_PRIVILEGES].map((privilege) => [
+    roleWithout(privilege),
+    {
+      cluster: ['monitor'],
+      indices: [
+        {
+          names: ['audit-*'],
+          privileges: ELASTICSEARCH_PRIVILEGES.filter((each) => each !== privilege),
+        },
+      ],
+    },
+  ]),
+);
+
+function roleWithout(privilege: string): string {
+  return `without-${privilege}`;
+}
 
 const MANY = 3000;
 const signal = () => new AbortController().signal;
@@ -144,7 +165,7 @@ describe.runIf(available('elasticsearch'))('Elasticsearch', () => {
   let receiver: SearchReceiver;
   beforeAll(async () => {
     certificates = makeCertificates();
-    receiver = await startElasticsearch(certificates);
+    receiver = await startElasticsearch(certificates, ROLES);
   });
   afterAll(async () => {
     await receiver.stop();
@@ -177,6 +198,48 @@ describe.runIf(available('elasticsearch'))('Elasticsearch', () => {
     await sink.close();
     const documents = await receiver.documents('audit-many');
     expect(documents.map((document) => document.id).toSorted()).toEqual(idsOf(items).toSorted());
+  });
+
+  describe('the privileges of content/elastic/elasticsearch/role.json', () => {
+    const openWithout = (privilege: string, index: string, warn?: (message: string) => void) =>
+      openElasticsearch(receiver.url, { ...credentials(), username: roleWithout(privilege), index }, warn);
+    const unrefreshed = async (index: string): Promise<void> => {
+      const settings = { index: { refresh_interval: '-1' } };
+      expect((await receiver.call('PUT', `/${index}`, { settings })).status).toBe(200);
+    };
+
+    it.each([
+      ['create_doc', 'audit-plain', 'create_doc'],
+      ['auto_configure', 'audit-unmade', 'auto_configure'],
+    ])('need %s to write to %s, and the refusal names it', async (privilege, index, named) => {
+      await receiver.call('PUT', '/audit-plain');
+      const sink = openWithout(privilege, index);
+      const error = await refusal(sink, makeItems(2));
+      await sink.close();
+      expect([error.kind, error.message]).toEqual(['denied', expect.stringContaining(named)]);
+    });
+
+    it('need read to verify and to see whose document is in the way', async () => {
+      const warnings: string[] = [];
+      const sink = openWithout('read', 'audit-unread', (message) => warnings.push(message));
+      await deliver(sink, makeItems(1));
+      await deliver(sink, makeItems(1));
+      expect(warnings).toEqual([expect.stringMatching(/granted by the index privileges \[.*\bread\b/)]);
+      await expect(sink.holds?.(idsOf(makeItems(1)), signal())).rejects.toThrow(/\bread\b/);
+      await sink.close();
+    });
+
+    it.each([
+      ['maintenance', 0],
+      ['nothing', 2],
+    ])('without %s show %i of the newest documents', async (privilege, seen) => {
+      const index = `audit-newest-${privilege}`;
+      await unrefreshed(index);
+      const sink = openWithout(privilege, index);
+      await deliver(sink, makeItems(2));
+      expect((await sink.holds?.(idsOf(makeItems(2)), signal()))?.size).toBe(seen);
+      await sink.close();
+    });
   });
 
   it('holds on refused credentials, a missing privilege and an unknown authority', async () => {

@@ -3,10 +3,19 @@ import { delimiter, dirname, join, resolve } from 'node:path';
 
 /** The real receivers that the tests of this folder know. */
 export type ReceiverName =
-  'rsyslog' | 'syslog-ng' | 'opensearch' | 'elasticsearch' | 'collector' | 'haproxy' | 'nginx';
+  | 'rsyslog'
+  | 'syslog-ng'
+  | 'opensearch'
+  | 'secured opensearch'
+  | 'elasticsearch'
+  | 'collector'
+  | 'haproxy'
+  | 'nginx';
 
 /** Versions of what .ci/receivers.sh unpacks; the names of its folders. */
 export const OPENSEARCH_FOLDER = 'opensearch-2.19.1';
+/** The same with its security plugin: a node of its own, since one without users is tested as well. */
+export const SECURED_OPENSEARCH_FOLDER = `${OPENSEARCH_FOLDER}-security`;
 export const ELASTICSEARCH_FOLDER = 'elasticsearch-8.19.0';
 
 /** Where .ci/receivers.sh put what no package manager installs. */
@@ -79,6 +88,10 @@ const NEEDS: Readonly<Record<ReceiverName, readonly Need[]>> = {
   ],
   'syslog-ng': [unpacked('syslog-ng/usr/sbin/syslog-ng')],
   opensearch: [unpacked(`${OPENSEARCH_FOLDER}/bin/opensearch`), program('java')],
+  'secured opensearch': [
+    unpacked(`${SECURED_OPENSEARCH_FOLDER}/plugins/opensearch-security`),
+    program('java'),
+  ],
   elasticsearch: [unpacked(`${ELASTICSEARCH_FOLDER}/bin/elasticsearch`), program('java')],
   collector: [unpacked('collector/hec-receiver')],
   haproxy: [program('haproxy')],

@@ -1,11 +1,19 @@
 import { pbkdf2Sync, randomBytes } from 'node:crypto';
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 
 import { Agent, request } from 'undici';
 
 import type { Certificates } from './certificates.ts';
-import { fillTemplate, freePorts, removeFolder, runFolder, startProgram } from './processes.ts';
+import { fillTemplate, freePorts, removeFolder, runFolder, startProgram, until } from './processes.ts';
 import type { Running } from './processes.ts';
 import {
   ELASTICSEARCH_FOLDER,
@@ -13,13 +21,18 @@ import {
   javaHome,
   OPENSEARCH_FOLDER,
   RECEIVERS_FOLDER,
+  SECURED_OPENSEARCH_FOLDER,
 } from './receivers.ts';
 
 /** A running node of OpenSearch or Elasticsearch. */
 export interface SearchReceiver {
   readonly url: string;
   /** One REST call as the administrator; the answer's text is parsed where it is JSON. */
-  call(method: 'GET' | 'PUT' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<RestAnswer>;
+  call(
+    method: 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE',
+    path: string,
+    body?: unknown,
+  ): Promise<RestAnswer>;
   /** Every document of an index, alias or data stream, after a refresh: id and the source's own text. */
   documents(index: string): Promise<readonly StoredDocument[]>;
   /** The password of ADMIN_NAME and WRITER_NAME; empty where the node knows no users. */
@@ -66,8 +79,51 @@ export async function startOpenSearch(): Promise<SearchReceiver> {
   return searchReceiver(folder, url, call, '', running);
 }
 
-/** One node with HTTPS, users and API keys on. Client certificates are asked for, not demanded. */
-export async function startElasticsearch(certificates: Certificates): Promise<SearchReceiver> {
+/** One node with the security plugin: HTTPS and roles. The administrator goes by the client certificate; there are no other users yet. */
+export async function startSecuredOpenSearch(certificates: Certificates): Promise<SearchReceiver> {
+  const folder = runFolder('opensearch-security');
+  const ports = await freePorts('http', 'transport');
+  const config = makeConfig(folder, SECURED_OPENSEARCH_FOLDER);
+  fillTemplate('search/opensearch.yml', join(config, 'opensearch.yml'), words(folder, ports));
+  fillTemplate('search/opensearch-security.yml', join(config, 'security.yml'), {});
+  appendFileSync(join(config, 'opensearch.yml'), readFileSync(join(config, 'security.yml')));
+  rmSync(join(config, 'security.yml'));
+  cpSync(
+    join(RECEIVERS_FOLDER, SECURED_OPENSEARCH_FOLDER, 'config/opensearch-security'),
+    join(config, 'opensearch-security'),
+    { recursive: true },
+  );
+  const { server, client, caFile } = certificates;
+  copyFileSync(server.certFile, join(config, 'server.pem'));
+  copyFileSync(server.keyFile, join(config, 'server.key'));
+  copyFileSync(caFile, join(config, 'ca.pem'));
+  const url = `https://localhost:${ports.http}`;
+  const connect = {
+    ca: readFileSync(caFile),
+    cert: readFileSync(client.certFile),
+    key: readFileSync(client.keyFile),
+  };
+  const call = caller(url, new Agent({ connect }), '');
+  const running = await startNode(folder, join(SECURED_OPENSEARCH_FOLDER, 'bin/opensearch'), call, {
+    OPENSEARCH_JAVA_HOME: javaHome() ?? '',
+    OPENSEARCH_PATH_CONF: config,
+    OPENSEARCH_TMPDIR: join(folder, 'tmp'),
+  });
+  const receiver = searchReceiver(folder, url, call, '', running);
+  await until('the index of users and roles', START_LIMIT_MS, async () => {
+    return (await call('GET', '/_plugins/_security/api/roles/')).status === 200;
+  });
+  return receiver;
+}
+
+/**
+ * One node with HTTPS, users and API keys on. Client certificates are asked for, not demanded. `roles`: further users with a role of their
+ * own name, since this build has no API to make them.
+ */
+export async function startElasticsearch(
+  certificates: Certificates,
+  roles: Readonly<Record<string, object>> = {},
+): Promise<SearchReceiver> {
   const folder = runFolder('elasticsearch');
   const ports = await freePorts('http', 'transport');
   const config = makeConfig(folder, ELASTICSEARCH_FOLDER);
@@ -77,9 +133,26 @@ export async function startElasticsearch(certificates: Certificates): Promise<Se
   copyFileSync(certificates.caFile, join(config, 'ca.pem'));
   const password = randomBytes(18).toString('base64url');
   const hash = hashPassword(password);
-  writeFileSync(join(config, 'users'), `${ADMIN_NAME}:${hash}\n${WRITER_NAME}:${hash}\n`);
-  writeFileSync(join(config, 'users_roles'), `superuser:${ADMIN_NAME}\nreceiver_writer:${WRITER_NAME}\n`);
+  const names = Object.keys(roles);
+  const lines = (items: readonly string[]) => `${items.join('\n')}\n`;
+  writeFileSync(
+    join(config, 'users'),
+    lines([ADMIN_NAME, WRITER_NAME, ...names].map((name) => `${name}:${hash}`)),
+  );
+  writeFileSync(
+    join(config, 'users_roles'),
+    lines([
+      `superuser:${ADMIN_NAME}`,
+      `receiver_writer:${WRITER_NAME}`,
+      ...names.map((name) => `${name}:${name}`),
+    ]),
+  );
   fillTemplate('search/roles.yml', join(config, 'roles.yml'), {});
+  // JSON is YAML.
+  appendFileSync(
+    join(config, 'roles.yml'),
+    lines(Object.entries(roles).map(([name, role]) => `${name}: ${JSON.stringify(role)}`)),
+  );
   const url = `https://localhost:${ports.http}`;
   const call = caller(url, new Agent({ connect: { ca: readFileSync(certificates.caFile) } }), password);
   const running = await startNode(folder, join(ELASTICSEARCH_FOLDER, 'bin/elasticsearch'), call, {

@@ -32,9 +32,13 @@ export function openSplunk(url: string, options: Partial<SplunkOptions> = {}): S
   return splunkHecSink.create(settings, contextOf('splunk'));
 }
 
-export function openElasticsearch(url: string, options: Partial<ElasticsearchOptions> = {}): Sink {
+export function openElasticsearch(
+  url: string,
+  options: Partial<ElasticsearchOptions> = {},
+  warn: SinkContext['warn'] = () => undefined,
+): Sink {
   const settings = { url, compress: 'gzip', request_timeout: PATIENCE_MS, ...options } as const;
-  return elasticsearch.create(settings, contextOf('elastic'));
+  return elasticsearch.create(settings, { ...contextOf('elastic'), warn });
 }
 
 export function openSyslog(address: string, options: Partial<SyslogOptions> = {}): Sink {

@@ -22,7 +22,16 @@ export function actorUser(event: CanonicalEvent, has: Abilities): Fields {
     has_mfa: has.identityClasses ? actor.mfaConfigured : undefined,
     groups: groups.length === 0 ? undefined : groups,
     org: event.team === undefined ? undefined : { name: event.team },
+    ...credentialOf(event, has),
   };
+}
+
+/** The API key that acted. OCSF has its id only; the name goes to `unmapped`. */
+function credentialOf({ apiKey }: CanonicalEvent, has: Abilities): Fields {
+  if (apiKey?.id === undefined) return {};
+  return has.hashes
+    ? { programmatic_credentials: [{ type: 'API Key', uid: apiKey.id }] }
+    : { credential_uid: apiKey.id };
 }
 
 /** A user of whom only identifiers are known. */
@@ -74,12 +83,22 @@ export function managedEntity(event: CanonicalEvent): Fields {
   return { ...named, type_id: 99, type: label };
 }
 
+/** The thing acted on, and the user acted on where that is another one. */
 export function resourcesOf(event: CanonicalEvent): Fields[] | undefined {
   const { object } = event.classification;
-  if (event.entityName === undefined && event.entityId === undefined) return undefined;
-  return [
-    { name: event.entityName, uid: event.entityId, type: object === UNKNOWN ? undefined : labelOf(object) },
-  ];
+  const { entityName, entityId, target } = event;
+  const name = target?.email ?? target?.name;
+  const isUser = target !== undefined && entityName === name;
+  const resources: Fields[] = [];
+  if (!isUser && (entityName !== undefined || entityId !== undefined))
+    resources.push({
+      name: entityName,
+      uid: entityId,
+      type: object === UNKNOWN ? undefined : labelOf(object),
+    });
+  if (target !== undefined)
+    resources.push({ name, uid: target.id ?? (isUser ? entityId : undefined), type: 'User' });
+  return resources.length === 0 ? undefined : resources;
 }
 
 export function groupOf(event: CanonicalEvent): Fields {

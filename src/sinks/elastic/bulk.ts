@@ -8,7 +8,7 @@ import { errorOf } from './cluster.ts';
 import type { Cluster, ClusterAnswer } from './cluster.ts';
 import { bulkDocument } from './document.ts';
 import type { BulkDocument } from './document.ts';
-import { ANSWER_FILTER, isRefusedThroughout, readItems, shortReason } from './fates.ts';
+import { ANSWER_FILTER, isRefusedThroughout, readItems, refusalOf, shortReason } from './fates.ts';
 import type { ItemVerdict } from './fates.ts';
 import type { Flavour } from './flavour.ts';
 import type { ElasticParts } from './prepare.ts';
@@ -207,15 +207,16 @@ async function settleConflicts(
     return verdict?.kind === 'conflict' ? [{ document, id: document.id, index: verdict.index }] : [];
   });
   const doubtful = bulk.showsDocuments ? conflicts.filter(({ document }) => !document.wide) : [];
-  const told = doubtful.length === 0 ? [] : await askTold(bulk.cluster, doubtful, bulk.nowMs(), signal);
-  if (told === null) {
+  const answer = doubtful.length === 0 ? [] : await askTold(bulk.cluster, doubtful, bulk.nowMs(), signal);
+  const told = 'refused' in answer ? [] : answer;
+  if ('refused' in answer) {
     bulk.showsDocuments = false;
     bulk.warn(
-      'these credentials may not look at documents: an event with the id of another Platform’s would be taken for a repeat (give them `read`)',
+      `these credentials may not look at documents: an event with the id of another Platform’s would be taken for a repeat (${answer.refused})`,
     );
   }
   const others = doubtful.flatMap(({ document }, place) => {
-    const theirs = told?.[place];
+    const theirs = told[place];
     return theirs !== undefined && isAnother(toldByText(document.source), theirs) ? [document] : [];
   });
   const set = new Set(others);
@@ -297,9 +298,7 @@ function forgetUnknownParameter(
 }
 
 function wholeFailure(bulk: Bulk, answer: ClusterAnswer): ForwardError {
-  const { type, reason } = errorOf(answer);
-  const said = type === '' && reason === '' ? undefined : shortReason(type, reason);
-  return statusFailure(answer.where, answer, bulk.nowMs(), { said });
+  return statusFailure(answer.where, answer, bulk.nowMs(), { said: refusalOf(answer) });
 }
 
 function unreadableRequest(answer: ClusterAnswer): ForwardError {

@@ -2,9 +2,9 @@ import type { CheckItem, CheckReport } from '../../model/check.ts';
 import { describe, ForwardError } from '../../model/errors.ts';
 import { globOf } from '../../model/glob.ts';
 import { reactionTo, statusFailure } from '../http-fates.ts';
-import { errorOf } from './cluster.ts';
 import { describeFlavour, probeFlavour } from './flavour.ts';
 import type { Flavour } from './flavour.ts';
+import { refusalOf } from './fates.ts';
 import { at, listAt, textAt } from './json.ts';
 import type { ElasticParts } from './prepare.ts';
 import { readInstall } from './prepare.ts';
@@ -128,10 +128,11 @@ async function targetItem(parts: ElasticParts, flavour: Flavour, signal: AbortSi
   if (answer.status === 200) return presentStream(parts, flavour, listAt(answer.json, 'data_streams')[0]);
   if (answer.status === 404) return [await absentStream(parts, signal)];
   if (answer.status === 403) {
-    const finding = `${target.name} cannot be looked at with these credentials`;
-    return [{ name: 'target', outcome: 'warn', finding, hint: 'give view_index_metadata' }];
+    const finding = `${target.name} cannot be looked at with these credentials: ${refusalOf(answer) ?? '403'}`;
+    const needed = flavour.product === 'opensearch' ? 'indices:admin/data_stream/get' : 'view_index_metadata';
+    return [{ name: 'target', outcome: 'warn', finding, hint: `give ${needed}` }];
   }
-  throw statusFailure(answer.where, answer, parts.context.clock.now(), { said: errorOf(answer).type });
+  throw statusFailure(answer.where, answer, parts.context.clock.now(), { said: refusalOf(answer) });
 }
 
 function presentStream(parts: ElasticParts, flavour: Flavour, stream: unknown): CheckItem[] {

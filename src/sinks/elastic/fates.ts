@@ -1,4 +1,6 @@
 import { oneLine } from '../../model/errors.ts';
+import { errorOf } from './cluster.ts';
+import type { ClusterAnswer } from './cluster.ts';
 import type { Fate } from '../sink.ts';
 import { at, isRecord, listAt, textAt } from './json.ts';
 import type { JsonRecord } from './json.ts';
@@ -105,6 +107,9 @@ const NAMING: readonly RegExp[] = [
   /dynamic introduction of \[([\w.@-]{1,120})\] within \[([\w.@-]{1,120})\]/,
   /no such index \[([^\]]{1,120})\]/,
   /pipeline with id \[([^\]]{1,120})\]/,
+  // OpenSearch names what is missing; Elasticsearch what was asked for, and what would allow it.
+  /no permissions for \[((?:[\w.:/*, -]|\[\w+\]){1,160})\] and /,
+  /this action is (granted by the (?:index|cluster) privileges \[[\w., -]{1,120}\])/,
   /(?:index|for action) \[([\w./:*-]{1,120})\] blocked by|action \[([\w./:*[\]-]{1,120})\] is unauthorized/,
 ];
 
@@ -119,10 +124,19 @@ export function shortReason(type: string, reason: string): string {
   const phrase = reason
     .replace(/^\[\d+:\d+\]\s*/, '')
     .replace(/Preview of field's value.*$/s, '')
+    // Who asked and with which roles is nobody's business here; the privileges have brackets of their own.
+    .replace(/(no permissions for) \[.*$/s, '$1 …')
+    .replace(/^action \[.*?(\] is unauthorized).*$/s, 'action [$1')
     .replace(/\[[^\]]*\]?|"[^"]*"?|'[^']*'?/g, '…')
     .replace(/[:;].*$/s, '')
     .replace(/\d{2,}/g, '…');
   const names = NAMING.flatMap((pattern) => pattern.exec(reason)?.slice(1) ?? []).filter(Boolean);
   const named = names.length === 0 ? '' : ` (${names.join(', ')})`;
   return oneLine(`${type === '' ? 'no error type' : type}: ${phrase.trim()}${named}`, REASON_LIMIT);
+}
+
+/** The same of a whole request that was refused; undefined where the answer is no cluster's. */
+export function refusalOf(answer: ClusterAnswer): string | undefined {
+  const { type, reason } = errorOf(answer);
+  return type === '' && reason === '' ? undefined : shortReason(type, reason);
 }

@@ -1,6 +1,6 @@
 import { statusFailure, unreadableAnswer } from '../http-fates.ts';
-import { errorOf } from './cluster.ts';
 import type { Cluster, ClusterAnswer } from './cluster.ts';
+import { refusalOf } from './fates.ts';
 import { textAt } from './json.ts';
 import type { Product } from './mappings.ts';
 
@@ -34,7 +34,7 @@ export async function probeFlavour(
       serverless: false,
     };
   }
-  throw statusFailure(answer.where, answer, nowMs(), { said: errorOf(answer).type });
+  throw statusFailure(answer.where, answer, nowMs(), { said: refusalOf(answer) });
 }
 
 /** Null when the answer is not that of a cluster. */

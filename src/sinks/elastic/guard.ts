@@ -7,7 +7,9 @@ import type { BulkDocument } from './document.ts';
 import { askPresent, refresh } from './present.ts';
 import type { Present } from './present.ts';
 import type { Target } from './target.ts';
+import { refusalOf } from './fates.ts';
 import { isAnother, toldByText } from './told.ts';
+import type { Refused } from './told.ts';
 
 /** `ids` queries stay at this many ids a call. */
 const IDS_PER_QUESTION = 1000;
@@ -51,10 +53,10 @@ export function openGuard(options: GuardOptions): Guard {
       if (refreshDue) refreshable = await refresh(options.cluster, options.target, signal);
       asked = true;
       const present = await ask(options, doubtful, signal);
-      if (present !== null) return present;
+      if (!('refused' in present)) return present;
       allowed = false;
       options.warn(
-        'these credentials may not search the data stream: a resend that meets a rollover can store an event twice (give them `read`)',
+        `these credentials may not search the data stream: a resend that meets a rollover can store an event twice (${present.refused})`,
       );
       return NOBODY;
     },
@@ -74,12 +76,12 @@ function isThere({ id, source }: BulkDocument, { copies, told }: Present): boole
   return theirs.some((each) => !isAnother(ours, each));
 }
 
-/** Null when the cluster refuses to be asked. What may pass throws `transient`: the resend waits for it. */
+/** What may pass throws `transient`: the resend waits for it. */
 async function ask(
   options: GuardOptions,
   documents: readonly BulkDocument[],
   signal: AbortSignal,
-): Promise<ReadonlySet<BulkDocument> | null> {
+): Promise<ReadonlySet<BulkDocument> | Refused> {
   const found = new Set<BulkDocument>();
   for (let start = 0; start < documents.length; start += IDS_PER_QUESTION) {
     const asked = documents.slice(start, start + IDS_PER_QUESTION);
@@ -93,7 +95,7 @@ async function ask(
       throw new ForwardError('transient', failure.message, { retryAfterMs: failure.retryAfterMs });
     } else {
       if (answer.status === 401) throw statusFailure(answer.where, answer, options.clock.now());
-      return null;
+      return { refused: refusalOf(answer) ?? `answered ${answer.status}` };
     }
   }
   return found;

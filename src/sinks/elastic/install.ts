@@ -154,7 +154,7 @@ function refused(context: InstallContext, piece: Piece, answer: ClusterAnswer, w
   const where = `${piece.title} ${what}: ${answer.where}`;
   const said = `${type} ${reason}`;
   const hint =
-    'give these credentials manage_index_templates (and manage_ilm, manage_pipeline), or install the files of content/elastic yourself and set `install: false`';
+    'give these credentials what is named (Elasticsearch: manage_index_templates, manage_ilm, manage_pipeline), or install the files of content/elastic yourself and set `install: false`';
   if (reactionTo(answer.status) === 'transient')
     return statusFailure(where, answer, context.nowMs(), { said });
   return new ForwardError('denied', `${where} answered ${answer.status}: ${oneLine(said)}`, { hint });

@@ -11,11 +11,14 @@ const IGNORE_ABOVE_DETAILS = 8191;
 const keyword: Tree = { type: 'keyword', ignore_above: IGNORE_ABOVE };
 const date: Tree = { type: 'date' };
 const boolean: Tree = { type: 'boolean' };
+/** What the look-ups of the pipeline `auditferry-enrich` say of a place, beside where it is. */
+export const PLACE_NAMES =
+  'city_name continent_name country_iso_code country_name region_iso_code region_name';
 /** Kept in the document, found by no search: the event as the Platform sent it. */
 const stored: Tree = { type: 'keyword', index: false, doc_values: false };
 
 /**
- * Mappings of everything that the ecs format emits, written out instead of left to guessing: a member of an audit
+ * Mappings of everything that the ecs format and the ingest pipeline emit, and of nothing else, written out instead of left to guessing: a member of an audit
  * event that looks like a date or an address must never make a document impossible to index.
  * Field types after ECS 9.4.0 (Apache-2.0), all of them unchanged since 8.11.0.
  */
@@ -29,6 +32,7 @@ export function auditMappings(product: Product): Tree {
       message: sentence(product),
       tags: keyword,
       ecs: branch({ version: keyword }),
+      agent: branch(keywords('type name version')),
       data_stream: branch({ type: keyword, dataset: keyword, namespace: keyword }),
       error: branch({ message: sentence(product) }),
       event: branch({
@@ -37,11 +41,16 @@ export function auditMappings(product: Product): Tree {
         ingested: date,
         original: stored,
       }),
-      group: branch(keywords('id name')),
+      group: branch(keywords('name')),
       observer: branch(keywords('vendor product type version')),
-      organization: branch(keywords('name')),
+      organization: branch(keywords('id name')),
       related: branch({ user: keyword, hosts: keyword, ip: address() }),
-      source: branch({ address: keyword, ip: address() }),
+      source: branch({
+        address: keyword,
+        ip: address(),
+        geo: branch({ ...keywords(PLACE_NAMES), location: { type: 'geo_point', ignore_malformed: true } }),
+        as: branch({ number: { type: 'long' }, organization: branch(keywords('name')) }),
+      }),
       user: branch({
         ...keywords('id name email full_name roles'),
         target: branch(keywords('id name email full_name roles')),
@@ -57,8 +66,9 @@ export function auditMappings(product: Product): Tree {
 function auditBranch(product: Product): Tree {
   return {
     ...branch({
-      ...keywords('event_type object_type verb domain severity classification_confidence outcome reason'),
-      ...keywords('entity_id changed_attributes team_name instance api_version tenant_id mapping_version'),
+      ...keywords('event_type object_type verb domain severity classification_confidence'),
+      ...keywords('entity_id changed_attributes added_roles removed_roles team_name instance api_version'),
+      api_key: branch(keywords('id name')),
       entity_display_name: { ...keyword, fields: { text: sentence(product) } },
       event_details: freeForm(product),
       user: branch({

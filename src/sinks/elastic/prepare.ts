@@ -3,6 +3,7 @@ import { reactionTo, statusFailure } from '../http-fates.ts';
 import type { SinkContext } from '../sink.ts';
 import { errorOf } from './cluster.ts';
 import type { Cluster } from './cluster.ts';
+import { refusalOf } from './fates.ts';
 import { probeFlavour } from './flavour.ts';
 import type { Flavour } from './flavour.ts';
 import { install, planFor } from './install.ts';
@@ -88,18 +89,22 @@ async function makeStream(parts: ElasticParts, signal: AbortSignal): Promise<voi
   if (found.status === 200) return;
   if (found.status !== 404) {
     if (found.status !== 403) throw statusFailure(found.where, found, context.clock.now());
-    context.warn('these credentials may not look at the data stream; whether it is one is not known');
+    const why = refusalOf(found) ?? 'answered 403';
+    context.warn(
+      `these credentials may not look at the data stream; whether it is one is not known (${why})`,
+    );
     return;
   }
   const made = await cluster.ask({ method: 'PUT', path }, signal);
-  const { type, reason } = errorOf(made);
+  const { type } = errorOf(made);
   if (reactionTo(made.status) === 'taken' || type === 'resource_already_exists_exception') return;
   if (reactionTo(made.status) === 'transient') throw statusFailure(made.where, made, context.clock.now());
-  throw new ForwardError(
-    'denied',
-    `${target.name} is no data stream and cannot be made one: ${made.status} ${reason.slice(0, 200)}`,
-    {
-      hint: 'set `install: true`, or create an index template with `data_stream: {}` for it, or use `index`',
-    },
-  );
+  const hint =
+    made.status === 403
+      ? 'give these credentials what is named, or create the data stream yourself'
+      : 'set `install: true`, or create an index template with `data_stream: {}` for it, or use `index`';
+  const why = `${made.status} ${refusalOf(made) ?? ''}`.trim();
+  throw new ForwardError('denied', `${target.name} is no data stream and cannot be made one: ${why}`, {
+    hint,
+  });
 }

@@ -1,7 +1,7 @@
 import { ForwardError } from '../../model/errors.ts';
 import { statusFailure } from '../http-fates.ts';
-import { errorOf } from './cluster.ts';
 import type { Cluster, ClusterAnswer } from './cluster.ts';
+import { refusalOf } from './fates.ts';
 import { at, listAt, textAt } from './json.ts';
 import type { Target } from './target.ts';
 import { TOLD_FIELDS, toldBy } from './told.ts';
@@ -103,8 +103,8 @@ export async function copiesOf(
   const present = await askPresent(cluster, target, ids, signal);
   if ('status' in present) {
     throw statusFailure(present.where, present, nowMs, {
-      said: errorOf(present).type,
-      hint: 'give these credentials `read` on the target to be able to verify',
+      said: refusalOf(present),
+      hint: 'give these credentials what is named, or `read` on the target, to be able to verify',
     });
   }
   if (!present.complete) {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 
 import type { Json } from '../../model/event.ts';
 import { at, isRecord, listAt, textAt } from './json.ts';
-import { auditMappings } from './mappings.ts';
+import { auditMappings, PLACE_NAMES } from './mappings.ts';
 import type { Product } from './mappings.ts';
 
 type Tree = { readonly [key: string]: Json };
@@ -105,7 +105,14 @@ export function enrichPipeline(product: Product): Tree {
     },
   });
   const lookups = [
-    { geoip: { tag: 'place', ...optional, target_field: 'source.geo' } },
+    {
+      geoip: {
+        tag: 'place',
+        ...optional,
+        target_field: 'source.geo',
+        properties: [...PLACE_NAMES.split(' '), 'location'],
+      },
+    },
     { geoip: { tag: 'network', ...asn, properties: ['asn', 'organization_name'] } },
     rename('network_number', 'asn', 'number'),
     rename('network_name', 'organization_name', 'organization.name'),

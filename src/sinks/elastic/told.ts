@@ -2,6 +2,7 @@ import { ForwardError } from '../../model/errors.ts';
 import { floorTo, NS_PER_MS, parseTime } from '../../model/time.ts';
 import { reactionTo, statusFailure } from '../http-fates.ts';
 import type { Cluster } from './cluster.ts';
+import { refusalOf, shortReason } from './fates.ts';
 import { at, isRecord, listAt, textAt } from './json.ts';
 
 /**
@@ -85,16 +86,21 @@ export interface Occupant {
 /** Documents in one question. */
 const PER_QUESTION = 500;
 
+/** The cluster will not be asked, in its words. */
+export interface Refused {
+  readonly refused: string;
+}
+
 /**
- * Asks for what these documents tell, in their order and as they are now: a search would not see the newest. Null where the
- * cluster refuses to be asked. What may pass throws `transient`.
+ * Asks for what these documents tell, in their order and as they are now: a search would not see the newest. What may pass throws
+ * `transient`.
  */
 export async function askTold(
   cluster: Cluster,
   occupants: readonly Occupant[],
   nowMs: number,
   signal: AbortSignal,
-): Promise<readonly Told[] | null> {
+): Promise<readonly Told[] | Refused> {
   const told: Told[] = [];
   for (let start = 0; start < occupants.length; start += PER_QUESTION) {
     const asked = occupants.slice(start, start + PER_QUESTION);
@@ -110,9 +116,14 @@ export async function askTold(
       const failure = statusFailure(answer.where, answer, nowMs);
       throw new ForwardError('transient', failure.message, { retryAfterMs: failure.retryAfterMs });
     }
-    if (answer.status !== 200) return null;
+    if (answer.status !== 200) return { refused: refusalOf(answer) ?? `answered ${answer.status}` };
+    const answered = listAt(answer.json, 'docs');
+    // OpenSearch answers 200 and refuses each document by itself.
+    const refused = answered.find((doc) => textAt(doc, 'error', 'type') === 'security_exception');
+    if (refused !== undefined)
+      return { refused: shortReason('security_exception', textAt(refused, 'error', 'reason')) };
     const found = new Map(
-      listAt(answer.json, 'docs').map((doc) => [
+      answered.map((doc) => [
         keyOf({ index: textAt(doc, '_index'), id: textAt(doc, '_id') }),
         at(doc, '_source'),
       ]),

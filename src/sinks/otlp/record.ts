@@ -56,7 +56,7 @@ export function logRecord(item: Item, includeOriginal: boolean): LogRecord {
 
 type Pair = readonly [key: string, value: AttributeValue | undefined];
 
-function actorAttributes({ actor, address }: CanonicalEvent): readonly Pair[] {
+function actorAttributes({ actor, apiKey, address }: CanonicalEvent): readonly Pair[] {
   return [
     ['client.address', address],
     ['user.id', actor.id],
@@ -66,6 +66,8 @@ function actorAttributes({ actor, address }: CanonicalEvent): readonly Pair[] {
     ['user.roles', actor.roles.flatMap((role) => role.name ?? [])],
     ['cloudquery.audit.user.provider', actor.provider],
     ['cloudquery.audit.user.mfa_configured', actor.mfaConfigured],
+    ['cloudquery.audit.api_key.id', apiKey?.id],
+    ['cloudquery.audit.api_key.name', apiKey?.name],
   ];
 }
 
@@ -95,6 +97,8 @@ function subjectAttributes(event: CanonicalEvent): readonly Pair[] {
     ['cloudquery.audit.target_user.email', event.target?.email],
     ['cloudquery.audit.target_user.name', event.target?.name],
     ['cloudquery.audit.changed_attributes', event.changedAttributes],
+    ['cloudquery.audit.added_roles', event.addedRoles],
+    ['cloudquery.audit.removed_roles', event.removedRoles],
     ['cloudquery.audit.team.name', event.team],
     ['cloudquery.audit.event_details', event.details === null ? undefined : JSON.stringify(event.details)],
   ];

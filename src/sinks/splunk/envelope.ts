@@ -53,9 +53,9 @@ const SPLUNK_FIELDS =
 
 /** What the format `cim` writes into the event itself, where a search finds it by the same name. */
 const CIM_FIELDS =
-  'action api_version app authentication_method authentication_service change_type cim_model classification_confidence cloudquery command ' +
-  'dest domain dvc event_type forwarder forwarder_version labels object object_attrs object_category object_id object_type product_version ' +
-  'reason result severity signature signature_id src src_ip src_user src_user_name src_user_type status tenant tenant_id unclassified user ' +
+  'action added_roles api_key_id api_key_name api_version app authentication_method authentication_service change_type cim_model ' +
+  'classification_confidence cloudquery command dest domain dvc event_time event_type forwarder forwarder_version labels object object_attrs object_category object_id object_type product_version ' +
+  'reason removed_roles result severity signature signature_id src src_ip src_user src_user_name src_user_type status tenant tenant_id unclassified user ' +
   'user_id user_name user_role user_type vendor_account vendor_product verb';
 
 /** A label of such a name would give the field a second value, or another one. */

@@ -9,7 +9,12 @@ import type { Certificates } from '../certificates.ts';
 import { startCollector } from '../collector.ts';
 import { missing } from '../receivers.ts';
 import type { ReceiverName } from '../receivers.ts';
-import { ADMIN_NAME, startElasticsearch, startOpenSearch } from '../search-receivers.ts';
+import {
+  ADMIN_NAME,
+  startElasticsearch,
+  startOpenSearch,
+  startSecuredOpenSearch,
+} from '../search-receivers.ts';
 import type { SearchReceiver } from '../search-receivers.ts';
 import { startRsyslog, startSyslogNg } from '../syslog-receivers.ts';
 
@@ -38,6 +43,7 @@ const STARTS: Readonly<Partial<Record<ReceiverName, Start>>> = {
   'syslog-ng': (certificates) => describePorts(startSyslogNg(certificates)),
   collector: (certificates) => describePorts(startCollector(certificates)),
   opensearch: () => describeNode(startOpenSearch()),
+  'secured opensearch': (certificates) => describeNode(startSecuredOpenSearch(certificates)),
   elasticsearch: (certificates) => describeNode(startElasticsearch(certificates)),
 };
 

@@ -121,6 +121,19 @@ describe('the answer to a bulk request', () => {
 
   it.each([
     [
+      'no permissions for [indices:data/write/bulk[s], indices:data/write/index] and User [name=ana SECRET, backend_roles=[x], requestedTenant=null]',
+      'no permissions for … (indices:data/write/bulk[s], indices:data/write/index)',
+    ],
+    [
+      'action [indices:data/write/bulk[s]] is unauthorized for user [SECRET] with effective roles [x] on indices [a], this action is granted by the index privileges [create_doc,index,all]',
+      'action … is unauthorized (granted by the index privileges [create_doc,index,all], indices:data/write/bulk[s])',
+    ],
+  ])('says which privilege is missing, and not who is told so: %s', (reason, said) => {
+    expect(shortReason('security_exception', reason)).toBe(`security_exception: ${said}`);
+  });
+
+  it.each([
+    [
       "[1:233] failed to parse field [user.email] of type [ip] in document with id 'SECRET'. Preview of field's value: 'SECRET'",
       'user.email',
     ],

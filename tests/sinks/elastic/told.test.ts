@@ -56,6 +56,23 @@ describe('an id that another event has at the receiver', () => {
     });
   });
 
+  it('is taken for a repeat where OpenSearch refuses each document by itself, with one warning that names the privilege', async () => {
+    const error = {
+      type: 'security_exception',
+      reason: 'no permissions for [indices:data/read/mget[shard]] and User [name=ana, backend_roles=[]]',
+    };
+    const behind: Parameters<typeof onBench>[0]['behind'] = (receive) => (request) =>
+      request.path === '/_mget'
+        ? { status: 200, body: JSON.stringify({ docs: [{ _index: 'x', _id: 'y', error }] }) }
+        : receive(request);
+    await onBench({ behind }, async ({ sink, warnings }) => {
+      await send(sink, [itemOf(ecs, A)]);
+      expect(outcomes(await send(sink, [itemOf(ecs, B)]))).toEqual(['duplicate']);
+      expect(outcomes(await send(sink, [itemOf(ecs, B)]))).toEqual(['duplicate']);
+      expect(warnings).toEqual([expect.stringContaining('(indices:data/read/mget[shard])')]);
+    });
+  });
+
   it('is not taken for a repeat by the rollover guard', async () => {
     await onBench({}, async ({ sink, fake }) => {
       await send(sink, [itemOf(ecs, A)]);
