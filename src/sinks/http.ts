@@ -15,7 +15,8 @@ import { deliveryId, signatureHeaders } from './http/signature.ts';
 import { OpenFates } from './open-fates.ts';
 import { showHeaders } from './operator-headers.ts';
 import { openLimitedClient } from './request-limit.ts';
-import { halves, runsWithin, SizeLimit } from './size-limit.ts';
+import { sendInRuns } from './send-in-runs.ts';
+import { halves, SizeLimit } from './size-limit.ts';
 import type { Batch, Item, Receipt, Sink, SinkContext, SinkDefinition } from './sink.ts';
 
 /**
@@ -64,18 +65,9 @@ class HttpSink implements Sink {
     signal.throwIfAborted();
     const open = new OpenFates(batch.items.length);
     const placed = batch.items.map((item, place) => ({ item, place }));
-    // A stack with the first run on top: whatever is cut goes back in order, so that events leave in the journal's.
-    const runs: (readonly Placed[])[] = placed.length === 0 ? [] : [placed];
-    try {
-      for (let run = runs.pop(); run !== undefined && !open.hopeless; run = runs.pop()) {
-        const fitting = runsWithin(run, this.#limit.bytes(), weigh);
-        const parts = fitting.length > 1 ? fitting : await this.#sendRun(run, open, signal);
-        runs.push(...parts.toReversed());
-      }
-    } catch (error) {
-      signal.throwIfAborted();
-      return open.interrupted(error);
-    }
+    const limits = { open, limit: this.#limit, weigh };
+    const failure = await sendInRuns(placed, limits, (run) => this.#sendRun(run, open, signal), signal);
+    if (failure !== null) return open.interrupted(failure);
     return open.receipt(`${placeOf(this.#url)} refuses one event after the other for the same reason`);
   }
 
