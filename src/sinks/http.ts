@@ -1,6 +1,8 @@
 import { BY_SENDING } from '../model/check.ts';
 import type { CheckItem, CheckReport } from '../model/check.ts';
 import { describe, ForwardError, oneLine } from '../model/errors.ts';
+import { openAuthorize } from '../net/auth.ts';
+import type { Authorize } from '../net/auth.ts';
 import { exchangeWith } from '../net/credentials.ts';
 import type { Show } from '../net/credentials.ts';
 import { gzipped } from '../net/gzip.ts';
@@ -51,6 +53,7 @@ class HttpSink implements Sink {
   readonly #url: URL;
   readonly #success: readonly (readonly [number, number])[];
   readonly #limit: SizeLimit;
+  readonly #authorize: Authorize;
 
   constructor(options: HttpSinkOptions, context: SinkContext) {
     this.#options = options;
@@ -59,6 +62,7 @@ class HttpSink implements Sink {
     this.#success = successRanges(options.success);
     this.#limit = new SizeLimit(Number.MAX_SAFE_INTEGER, context.clock);
     this.#client = openLimitedClient({ tls: options.tls }, context);
+    this.#authorize = openAuthorize(options.auth ?? {}, { ...context, client: this.#client });
   }
 
   async send(batch: Batch, signal: AbortSignal): Promise<Receipt> {
@@ -121,7 +125,7 @@ class HttpSink implements Sink {
           ...signatureHeaders(secrets, id, this.#context.clock.now(), text),
           ...(zipped ? { 'content-encoding': 'gzip' } : {}),
         };
-        return { method, url: this.#url, headers, body, ...limits };
+        return this.#authorize({ method, url: this.#url, headers, body, ...limits }, show);
       },
       signal,
     );
@@ -188,7 +192,7 @@ class HttpSink implements Sink {
     const request = { method: 'HEAD', url: this.#url, ...limits } as const;
     const { status } = await exchangeWith(
       this.#client,
-      async (show) => ({ ...request, headers: await this.#ownHeaders(show) }),
+      async (show) => this.#authorize({ ...request, headers: await this.#ownHeaders(show) }, show),
       signal,
     );
     const reachable: CheckItem = {
