@@ -12,6 +12,7 @@ export const sinkTypes: ReadonlyMap<string, () => Promise<SinkDefinition>> = new
   ['stdout', async () => (await import('./stdout.ts')).stdoutSink],
   ['http', async () => (await import('./http.ts')).httpSink],
   ['otlp', async () => (await import('./otlp.ts')).otlp],
+  ['sentinel', async () => (await import('./sentinel.ts')).sentinel],
 ]);
 
 /** The definition of a type that the configuration's schema lets through. */

@@ -21,6 +21,7 @@ const env = {
   CLOUDQUERY_URL: 'https://acme.mycloudquery.com',
   SPLUNK_HEC_TOKEN: 'a-token',
   ELASTICSEARCH_API_KEY: 'another-key',
+  SENTINEL_CLIENT_SECRET: 'a-secret',
   SYSLOG_CA_FILE: join(temporary, 'ca.pem'),
 };
 
