@@ -29,7 +29,7 @@ export function registerBackfill(program: Command): void {
 }
 
 export async function backfillCommand(options: BackfillOptions, terminal: Terminal): Promise<number> {
-  const config = openConfig(options.config, terminal);
+  const config = await openConfig(options.config, terminal);
   const range = readRange(options, terminal.clock);
   const params = {
     source: knownName(config, 'source', options.source),

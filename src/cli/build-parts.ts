@@ -10,7 +10,7 @@ import { createOriginOf } from '../pipeline/origin.ts';
 import type { OriginOf } from '../pipeline/origin.ts';
 import { createLimit } from '../pipeline/rate-limit.ts';
 import { withoutEchoes as sinkWithoutEchoes } from '../sinks/echoes.ts';
-import { sinks } from '../sinks/registry.ts';
+import { loadSink } from '../sinks/registry.ts';
 import { withoutEchoes as sourceWithoutEchoes } from '../sources/echoes.ts';
 import { sources } from '../sources/registry.ts';
 import { version } from './version.ts';
@@ -24,7 +24,7 @@ export interface BuiltParts {
 }
 
 /** Makes the sources, sinks and formats that a configuration names. Touches no network. */
-export function buildParts(config: Config, log: Log): BuiltParts {
+export async function buildParts(config: Config, log: Log): Promise<BuiltParts> {
   const normalize = config.normalize as NormalizeOptions;
   const builtSources = new Map<string, SourcePart>();
   for (const { name, type, schedule, options } of config.sources.values()) {
@@ -42,7 +42,7 @@ export function buildParts(config: Config, log: Log): BuiltParts {
   const builtSinks = new Map<string, SinkPart>();
   for (const sinkConfig of config.sinks.values()) {
     const { name, type, rateLimit } = sinkConfig;
-    const definition = sinkWithoutEchoes(find(sinks, (entry) => entry.type === type));
+    const definition = sinkWithoutEchoes(await loadSink(type));
     const warn = (text: string): void => log.warn({ sink: name }, text);
     const sink = definition.create(sinkConfig.options as never, {
       name,

@@ -42,7 +42,7 @@ export function registerCheck(program: Command): void {
 export async function check(options: CheckOptions, terminal: Terminal): Promise<number> {
   const items: PartItem[] = [];
   try {
-    const config = openConfig(options.config, terminal);
+    const config = await openConfig(options.config, terminal);
     items.push(...configItems(config));
     items.push(
       ...(await withParts(config, terminal, (parts) => checkParts(config, parts, options, terminal))),

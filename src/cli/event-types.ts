@@ -35,7 +35,7 @@ export function registerEventTypes(program: Command): void {
 }
 
 export async function eventTypes(options: ReportOptions, terminal: Terminal): Promise<number> {
-  const config = openConfig(options.config, terminal);
+  const config = await openConfig(options.config, terminal);
   const classify = createClassify((config.normalize as NormalizeOptions).event_types);
   const counts = await withJournal(config, terminal, (journal) => journal.eventTypes());
   const rows = counts.map((row): TypeRow => {

@@ -45,7 +45,7 @@ export function registerFindings(program: Command): void {
 }
 
 export async function listFindings(options: FindingsOptions, terminal: Terminal): Promise<number> {
-  const config = openConfig(options.config, terminal);
+  const config = await openConfig(options.config, terminal);
   const found = await withJournal(config, terminal, (journal) =>
     journal.findings({ unacknowledgedOnly: options.all !== true, limit: FINDINGS_MOST }),
   );
@@ -68,7 +68,7 @@ export async function acknowledgeFindings(
   if (note === '' || note.length > NOTE_MOST) {
     throw new ForwardError('config', `--note takes a sentence of at most ${NOTE_MOST} characters`);
   }
-  const config = openConfig(options.config, terminal);
+  const config = await openConfig(options.config, terminal);
   const wanted = new Set(ids);
   const { acknowledged, before, unknown } = await withJournal(config, terminal, async (journal) => {
     const named = await everyFinding(journal, { unacknowledgedOnly: false, ids: [...wanted] });

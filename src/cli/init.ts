@@ -5,7 +5,7 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 
 import { parseConfig } from '../config/load.ts';
-import { allParts } from '../config/parts.ts';
+import { loadParts } from '../config/parts.ts';
 import { describe, ForwardError, oneLine } from '../model/errors.ts';
 import { silentLog } from '../model/log.ts';
 import { readSmallFile } from '../model/small-file.ts';
@@ -87,8 +87,8 @@ async function tryAnswers(
     secret: secretReady ? answers.secret : standIn,
   };
   const env = { ...terminal.env, [STAND_IN]: 'stand-in' };
-  const config = parseConfig(composeConfig(trial), output, env, allParts);
-  const parts = buildParts(config, silentLog);
+  const config = parseConfig(composeConfig(trial), output, env, await loadParts());
+  const parts = await buildParts(config, silentLog);
   try {
     const looks = [
       ...[...parts.sources].map(([name, { source }]) =>

@@ -37,7 +37,7 @@ export async function changeLetters(
   if (change === 'discard' && (reason === '' || reason.length > REASON_MOST)) {
     throw new ForwardError('config', `--reason takes a sentence of at most ${REASON_MOST} characters`);
   }
-  const config = openConfig(options.config, terminal);
+  const config = await openConfig(options.config, terminal);
   const changed = await withJournal(config, terminal, async (journal) => {
     await assertKnownOwner(config, journal, options);
     return apply(change, journal, ids, options, reason);

@@ -22,7 +22,7 @@ const SHOWN_BYTES_MOST = 64 * 1024;
 const COUNTED: readonly DeadLetter['state'][] = ['open', 'retrying'];
 
 export async function listLetters(options: ListOptions, terminal: Terminal): Promise<number> {
-  const config = openConfig(options.config, terminal);
+  const config = await openConfig(options.config, terminal);
   const rows: DeadLetterGlimpse[] = [];
   let more = 0;
   const counts = await withJournal(config, terminal, async (journal) => {
@@ -82,7 +82,7 @@ function metadata(letter: DeadLetter | DeadLetterGlimpse): Record<string, unknow
 }
 
 export async function showLetter(id: bigint, options: ReportOptions, terminal: Terminal): Promise<number> {
-  const config = openConfig(options.config, terminal);
+  const config = await openConfig(options.config, terminal);
   const letter = await withJournal(config, terminal, (journal) => readLetter(journal, id));
   if (letter === undefined) {
     throw new ForwardError('rejected', `there is no dead letter ${id}`, {
@@ -148,7 +148,7 @@ export async function exportLetters(
   options: ListOptions,
   terminal: Terminal,
 ): Promise<boolean> {
-  const config = openConfig(options.config, terminal);
+  const config = await openConfig(options.config, terminal);
   const states = ids.length > 0 || options.all === true ? EVERY_STATE : COUNTED;
   const unseen = new Set(ids);
   await withJournal(config, terminal, async (journal) => {

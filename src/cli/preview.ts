@@ -57,7 +57,7 @@ interface Rendering {
 }
 
 export async function preview(options: PreviewOptions, terminal: Terminal): Promise<number> {
-  const config = openConfig(options.config, terminal);
+  const config = await openConfig(options.config, terminal);
   const names = sinkNames(config, options.sink);
   return withParts(config, terminal, async (parts) => {
     const found = await readNewest(parts.sources, options.limit, terminal.clock, terminal.signal);

@@ -31,7 +31,7 @@ export function registerReplay(program: Command): void {
 }
 
 export async function replayCommand(options: ReplayOptions, terminal: Terminal): Promise<number> {
-  const config = openConfig(options.config, terminal);
+  const config = await openConfig(options.config, terminal);
   const { startNs, endNs } = readRange(options, terminal.clock);
   const params = {
     sink: knownName(config, 'sink', options.sink),

@@ -7,7 +7,7 @@ import { openJournal } from '../checkpoint/sqlite/index.ts';
 import type { Journal } from '../checkpoint/journal.ts';
 import type { Config } from '../config/config.ts';
 import { loadConfig } from '../config/config.ts';
-import { allParts } from '../config/parts.ts';
+import { loadParts } from '../config/parts.ts';
 import { formatDuration, parseDuration } from '../model/units.ts';
 import { wallClock } from '../model/clock.ts';
 import { describe, ForwardError, oneLine } from '../model/errors.ts';
@@ -16,6 +16,7 @@ import { startSimulator } from '../simulator/server.ts';
 import { endWithin } from './ending.ts';
 import { droppedLogLines, openLog } from './log.ts';
 import { conclude } from './run-outcome.ts';
+import { buildParts } from './build-parts.ts';
 import { startService } from './service.ts';
 import type { Service } from './service.ts';
 import { assertFreeForDocument } from './standard-output.ts';
@@ -64,7 +65,7 @@ async function run(options: RunOptions): Promise<number> {
       `--patience ${oneLine(options.patience)}: expected a duration such as 5m`,
     );
   }
-  const config = loadConfig(options.config, process.env, allParts);
+  const config = await loadConfig(options.config, process.env, loadParts);
   if (options.json === true) assertFreeForDocument(config, config.sinks.keys());
   const log = openLog(config.log);
   for (const warning of config.warnings) log.warn({}, warning);
@@ -81,7 +82,8 @@ async function run(options: RunOptions): Promise<number> {
       releasers.push(() => simulator.close());
       log.info({ url: simulator.url }, 'the simulated Platform answers');
     }
-    const service = startService(config, journal, log, options.once === true ? patienceMs : null);
+    const parts = await buildParts(config, log);
+    const service = startService(config, parts, journal, log, options.once === true ? patienceMs : null);
     releasers.push(() => service.abort()); // whatever comes: the journal is closed under nobody
     const unlisten = listenForSignals(service, log);
     const close = await listenForAdmin(config, journal, service, log);

@@ -2,7 +2,7 @@ import type { AdminView, ReloadOutcome } from '../admin/options.ts';
 import type { Journal } from '../checkpoint/journal.ts';
 import type { Config } from '../config/config.ts';
 import { configErrorLines, loadConfig } from '../config/config.ts';
-import { allParts } from '../config/parts.ts';
+import { loadParts } from '../config/parts.ts';
 import { wallClock } from '../model/clock.ts';
 import { describe, ForwardError } from '../model/errors.ts';
 import { startDaemon } from '../pipeline/daemon.ts';
@@ -37,6 +37,7 @@ interface Session {
 
 export function startService(
   first: Config,
+  parts: BuiltParts,
   journal: Journal,
   log: ProgramLog,
   patienceMs: number | null,
@@ -45,7 +46,7 @@ export function startService(
   /** What every loop that ended had counted, by name. */
   const earlier = createStatus(wallClock.now());
   const requestsBefore = new Map<string, number>();
-  let session = open(first, buildParts(first, log));
+  let session = open(first, parts);
   let successor = null as { config: Config; parts: BuiltParts } | null; // closures below set it: no narrowing to null
   let stopping = false;
 
@@ -111,11 +112,11 @@ export function startService(
       if (stopping) return refuse(['the program is stopping']);
       const replaced = successor;
       try {
-        const config = loadConfig(first.file, process.env, allParts);
+        const config = await loadConfig(first.file, process.env, loadParts);
         const fixed = changesThatNeedARestart(first, config);
         if (fixed.length > 0)
           return refuse(fixed.map((key) => `${key} takes effect only at a start: restart auditferry`));
-        successor = { config, parts: buildParts(config, log) };
+        successor = { config, parts: await buildParts(config, log) };
         accepted = config;
       } catch (error) {
         if (!(error instanceof ForwardError)) throw error;

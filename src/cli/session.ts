@@ -6,7 +6,7 @@ import type { Journal } from '../checkpoint/journal.ts';
 import { openJournal } from '../checkpoint/sqlite/index.ts';
 import type { Config } from '../config/config.ts';
 import { loadConfig } from '../config/config.ts';
-import { allParts } from '../config/parts.ts';
+import { loadParts } from '../config/parts.ts';
 import { ForwardError, oneLine } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import { startSimulator } from '../simulator/server.ts';
@@ -16,8 +16,8 @@ import { openLog } from './log.ts';
 import type { Terminal } from './terminal.ts';
 
 /** The configuration that a command works with. Errors as loadConfig gives them. */
-export function openConfig(file: string, terminal: Terminal): Config {
-  return loadConfig(file, terminal.env, allParts);
+export function openConfig(file: string, terminal: Terminal): Promise<Config> {
+  return loadConfig(file, terminal.env, loadParts);
 }
 
 /** Runs `work` on the journal beside whatever daemon holds it, and lets go of it afterwards. */
@@ -48,7 +48,7 @@ export async function withParts<T>(
   const log = openLog(config.log, terminal.err);
   const stopSimulator = await simulate(config, terminal, log);
   try {
-    const parts = buildParts(config, log);
+    const parts = await buildParts(config, log);
     try {
       return await work(parts);
     } finally {

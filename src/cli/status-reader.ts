@@ -125,7 +125,7 @@ async function guestDocument(
   unheard: string | null,
   terminal: Terminal,
 ): Promise<StatusDocument> {
-  const parts = buildParts(config, silentLog);
+  const parts = await buildParts(config, silentLog);
   try {
     const sources = new Map<string, SourceView>();
     for (const [name, { source, schedule }] of parts.sources) {

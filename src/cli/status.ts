@@ -38,7 +38,7 @@ export function registerStatus(program: Command): void {
 }
 
 export async function status(options: StatusOptions, terminal: Terminal): Promise<number> {
-  const config = openConfig(options.config, terminal);
+  const config = await openConfig(options.config, terminal);
   if (options.watch === true) return watch(config, terminal);
   const picture = await readStatus(config, terminal);
   if (options.json === true) {

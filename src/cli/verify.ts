@@ -57,7 +57,7 @@ export function registerVerify(program: Command): void {
 }
 
 export async function verifyCommand(options: VerifyOptions, terminal: Terminal): Promise<number> {
-  const config = openConfig(options.config, terminal);
+  const config = await openConfig(options.config, terminal);
   const range = readRange(options, terminal.clock);
   knownName(config, 'source', options.source);
   knownName(config, 'sink', options.sink);

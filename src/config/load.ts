@@ -15,8 +15,8 @@ import type { Problem } from './problems.ts';
 import { assembleSchema } from './schema.ts';
 import type { Parts } from './schema.ts';
 import { readTree } from './tree.ts';
-import type { TreeNode } from './tree.ts';
-import { usedParts } from './used-parts.ts';
+import type { Tree, TreeNode } from './tree.ts';
+import { sinkTypesIn, usedParts } from './used-parts.ts';
 import { compileSchema } from './validate.ts';
 import type { Surroundings, Validate } from './validate.ts';
 import { evaluateAll, find, isUnder, segmentsOf, settle, toData } from './values.ts';
@@ -31,15 +31,23 @@ const CONVERSION_ROUNDS_MAX = 4;
  * Reads a configuration file. Throws a `config` error with one line for each thing that is wrong, in the file's order:
  * `name.yaml:9:5: sinks.splunk.formt: unknown key; expected …; did you mean "format"?`. No line holds a secret.
  */
-export function loadConfig(path: string, env: Environment, parts: Parts): Config {
-  return parseConfig(readText(path), path, env, parts);
+export async function loadConfig(path: string, env: Environment, load: LoadParts): Promise<Config> {
+  const tree = readTree(readText(path));
+  const types = tree.root === null ? [] : sinkTypesIn(tree.root);
+  return readConfig(tree, path, env, await load(types));
 }
+
+/** Brings the parts with the sinks of these types, or with every sink: those that a file does not name need not be loaded. */
+type LoadParts = (types?: readonly string[]) => Promise<Parts>;
 
 /** The same from a text that is at hand; `path` is what messages name and what relative paths start from. */
 export function parseConfig(text: string, path: string, env: Environment, parts: Parts): Config {
+  return readConfig(readTree(text), path, env, parts);
+}
+
+function readConfig(tree: Tree, path: string, env: Environment, parts: Parts): Config {
   const file = oneLine(path);
   const folder = dirname(resolve(path));
-  const tree = readTree(text);
   const { root, locate } = tree;
   if (root === null || tree.problems.length > 0) throw configError(problemLines(file, tree.problems, locate));
 

@@ -34,6 +34,12 @@ export function usedParts(root: TreeNode, parts: Parts): Parts {
   };
 }
 
+/** The types of sinks that a file names; undefined where one of them is no plain text, so that any may be meant. */
+export function sinkTypesIn(root: TreeNode): readonly string[] | undefined {
+  const types = namesIn(root, 'sinks', 'type');
+  return types.includes(null) ? undefined : types.filter((type) => type !== null);
+}
+
 /** Stands for a key that is not there; no part has such a name. */
 const ABSENT = '';
 

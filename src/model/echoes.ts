@@ -3,9 +3,8 @@ import { inspect } from 'node:util';
 import type { CheckReport } from './check.ts';
 import { ForwardError } from './errors.ts';
 import { createHide } from './hide.ts';
-import type { Hide } from './hide.ts';
+import type { Hide, KnownSecret } from './hide.ts';
 import { Secret, secretsWithin } from './secret.ts';
-import type { FoundSecret } from './secret.ts';
 import { addressSecrets } from './secret-names.ts';
 
 /** What a source and a sink share to keep credentials out of whatever they tell. */
@@ -28,7 +27,7 @@ export interface Echoes {
  */
 export function echoesOf(
   options: unknown,
-  further: readonly Pick<FoundSecret, 'secret' | 'username'>[],
+  further: readonly KnownSecret[],
   warn: (message: string) => void,
 ): Echoes {
   const found = secretsWithin(options);
@@ -65,7 +64,7 @@ export function echoesOf(
 }
 
 /** What an address carries in its query: some receivers take their key there. */
-function inAddresses(options: unknown): readonly Pick<FoundSecret, 'secret' | 'username'>[] {
+function inAddresses(options: unknown): readonly KnownSecret[] {
   if (typeof options === 'string')
     return addressSecrets(options).map((value) => ({ secret: Secret.of(value), username: undefined }));
   if (typeof options !== 'object' || options === null || options instanceof Secret) return [];

@@ -1,10 +1,16 @@
-import type { FoundSecret } from './secret.ts';
 import { withoutScheme } from './secret-names.ts';
 import { endOf, LEADS, numbersOf, only, startOf, unescapeOnce, viewOf } from './unescape.ts';
 import type { View } from './unescape.ts';
 
 /** Takes secrets out of a text. */
 export type Hide = (text: string) => string;
+
+/** Values that must not be shown, asked for each time: they are replaced now and then. */
+export interface KnownSecret {
+  readonly secret: { known(): readonly string[] };
+  /** The user name that is sent together with it. */
+  readonly username: string | undefined;
+}
 
 const SHOWN = '[secret]';
 
@@ -26,7 +32,7 @@ const CASED_LIMIT = 4096;
  * whatever the writing, they are covered, with the rest of their word. Too much may be covered; what is left tells nothing.
  * Linear in the length of the text.
  */
-export function createHide(secrets: readonly Pick<FoundSecret, 'secret' | 'username'>[]): Hide {
+export function createHide(secrets: readonly KnownSecret[]): Hide {
   let known = '';
   let searches: Searches = noSearches();
   return (text) => {

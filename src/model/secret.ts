@@ -1,9 +1,9 @@
 import { inspect } from 'node:util';
 
 /** Something that a peer accepts or refuses. */
-export interface Credential {
-  /** The value to use now, and its version: what to name should a peer refuse it. */
-  get(): Promise<{ readonly value: string; readonly version: number }>;
+export interface Credential<Value = string> {
+  /** The value to use now, and its version: what to name should a peer refuse it. It may have to be asked for. */
+  get(signal?: AbortSignal): Promise<{ readonly value: Value; readonly version: number }>;
   /**
    * A peer refused this version, by a 401 or 403 or what its protocol has for that. Returns whether another one is to be used instead.
    * Nothing else may lead here: a peer that is down says nothing about a credential.

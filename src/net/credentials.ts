@@ -2,7 +2,7 @@ import type { Credential } from '../model/secret.ts';
 import type { HttpClient, HttpRequest, HttpResponse } from './http.ts';
 
 /** Gives a credential's value for the request that is being made, and notes which version went out with it. */
-export type Show = (credential: Credential) => Promise<string>;
+export type Show = <Value>(credential: Credential<Value>) => Promise<Value>;
 
 /** A credential that changes under every request must not keep us here. */
 const TRIES_LIMIT = 4;
@@ -15,23 +15,23 @@ export async function exchangeWith(
   client: Pick<HttpClient, 'exchange'>,
   build: (show: Show) => Promise<HttpRequest>,
   signal: AbortSignal,
-  /** Whether an answer refuses what was sent although its status does not say so. */
-  refuses: (response: HttpResponse) => boolean = () => false,
+  /** Whether an answer refuses the credential: not every Platform says so with a status. */
+  refuses: (response: HttpResponse) => boolean = isRefusal,
 ): Promise<HttpResponse> {
   for (let tries = 1; ; tries += 1) {
-    const sent: { readonly credential: Credential; readonly version: number }[] = [];
+    const sent: { readonly credential: Pick<Credential, 'refused'>; readonly version: number }[] = [];
     const request = await build(async (credential) => {
-      const { value, version } = await credential.get();
+      const { value, version } = await credential.get(signal);
       sent.push({ credential, version });
       return value;
     });
     const response = await client.exchange(request, signal);
-    if (!isRefusal(response.status) && !refuses(response)) return response;
+    if (!refuses(response)) return response;
     const another = sent.map(({ credential, version }) => credential.refused(version)).includes(true);
     if (!another || tries === TRIES_LIMIT) return response;
   }
 }
 
-function isRefusal(status: number): boolean {
+export function isRefusal({ status }: Pick<HttpResponse, 'status'>): boolean {
   return status === 401 || status === 403;
 }

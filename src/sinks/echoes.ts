@@ -13,10 +13,16 @@ export function withoutEchoes<Options>(definition: SinkDefinition<Options>): Sin
 }
 
 function open<Options>(definition: SinkDefinition<Options>, options: Options, context: SinkContext): Sink {
-  const { hide, renewed, told, cleanReport } = echoesOf(options, proxyCredentials(), (message) =>
+  const obtained: (() => readonly string[])[] = [];
+  const known = { secret: { known: () => obtained.flatMap((list) => list()) }, username: undefined };
+  const { hide, renewed, told, cleanReport } = echoesOf(options, [...proxyCredentials(), known], (message) =>
     context.warn(message),
   );
-  const sink = definition.create(options, { ...context, warn: (message) => context.warn(hide(message)) });
+  const sink = definition.create(options, {
+    ...context,
+    warn: (message) => context.warn(hide(message)),
+    conceal: (list) => void obtained.push(list),
+  });
   // Every member of the contract, so that none is forgotten when there is a new one.
   const members: Required<Sink> = {
     delivery: sink.delivery,

@@ -1,6 +1,8 @@
 import { BY_SENDING } from '../model/check.ts';
 import type { CheckItem, CheckReport } from '../model/check.ts';
 import { describe, ForwardError, oneLine } from '../model/errors.ts';
+import { openAuthorize } from '../net/auth.ts';
+import type { Authorize } from '../net/auth.ts';
 import { exchangeWith } from '../net/credentials.ts';
 import type { Show } from '../net/credentials.ts';
 import { gzipped } from '../net/gzip.ts';
@@ -15,7 +17,8 @@ import { deliveryId, signatureHeaders } from './http/signature.ts';
 import { OpenFates } from './open-fates.ts';
 import { showHeaders } from './operator-headers.ts';
 import { openLimitedClient } from './request-limit.ts';
-import { halves, runsWithin, SizeLimit } from './size-limit.ts';
+import { sendInRuns } from './send-in-runs.ts';
+import { halves, SizeLimit } from './size-limit.ts';
 import type { Batch, Item, Receipt, Sink, SinkContext, SinkDefinition } from './sink.ts';
 
 /**
@@ -50,6 +53,7 @@ class HttpSink implements Sink {
   readonly #url: URL;
   readonly #success: readonly (readonly [number, number])[];
   readonly #limit: SizeLimit;
+  readonly #authorize: Authorize;
 
   constructor(options: HttpSinkOptions, context: SinkContext) {
     this.#options = options;
@@ -58,24 +62,16 @@ class HttpSink implements Sink {
     this.#success = successRanges(options.success);
     this.#limit = new SizeLimit(Number.MAX_SAFE_INTEGER, context.clock);
     this.#client = openLimitedClient({ tls: options.tls }, context);
+    this.#authorize = openAuthorize(options.auth ?? {}, { ...context, client: this.#client });
   }
 
   async send(batch: Batch, signal: AbortSignal): Promise<Receipt> {
     signal.throwIfAborted();
     const open = new OpenFates(batch.items.length);
     const placed = batch.items.map((item, place) => ({ item, place }));
-    // A stack with the first run on top: whatever is cut goes back in order, so that events leave in the journal's.
-    const runs: (readonly Placed[])[] = placed.length === 0 ? [] : [placed];
-    try {
-      for (let run = runs.pop(); run !== undefined && !open.hopeless; run = runs.pop()) {
-        const fitting = runsWithin(run, this.#limit.bytes(), weigh);
-        const parts = fitting.length > 1 ? fitting : await this.#sendRun(run, open, signal);
-        runs.push(...parts.toReversed());
-      }
-    } catch (error) {
-      signal.throwIfAborted();
-      return open.interrupted(error);
-    }
+    const limits = { open, limit: this.#limit, weigh };
+    const failure = await sendInRuns(placed, limits, (run) => this.#sendRun(run, open, signal), signal);
+    if (failure !== null) return open.interrupted(failure);
     return open.receipt(`${placeOf(this.#url)} refuses one event after the other for the same reason`);
   }
 
@@ -129,7 +125,7 @@ class HttpSink implements Sink {
           ...signatureHeaders(secrets, id, this.#context.clock.now(), text),
           ...(zipped ? { 'content-encoding': 'gzip' } : {}),
         };
-        return { method, url: this.#url, headers, body, ...limits };
+        return this.#authorize({ method, url: this.#url, headers, body, ...limits }, show);
       },
       signal,
     );
@@ -196,7 +192,7 @@ class HttpSink implements Sink {
     const request = { method: 'HEAD', url: this.#url, ...limits } as const;
     const { status } = await exchangeWith(
       this.#client,
-      async (show) => ({ ...request, headers: await this.#ownHeaders(show) }),
+      async (show) => this.#authorize({ ...request, headers: await this.#ownHeaders(show) }, show),
       signal,
     );
     const reachable: CheckItem = {

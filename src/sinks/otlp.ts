@@ -14,7 +14,8 @@ import type { OtlpOptions } from './otlp/options.ts';
 import { encodeItem, encodeRequest } from './otlp/request.ts';
 import type { EncodedItem } from './otlp/request.ts';
 import { openLimitedClient } from './request-limit.ts';
-import { halves, runsWithin, SizeLimit } from './size-limit.ts';
+import { sendInRuns } from './send-in-runs.ts';
+import { halves, SizeLimit } from './size-limit.ts';
 import type { Batch, Receipt, Sink, SinkContext, SinkDefinition } from './sink.ts';
 
 /**
@@ -66,20 +67,13 @@ class OtlpSink implements Sink {
     const open = new OpenFates(batch.items.length);
     const encoded = batch.items.map((item, place) => encodeItem(item, place, encoding, includeOriginal));
     const notices = new Set<string>();
-    // A stack with the first run on top: whatever is cut goes back in order, so that events leave in the journal's.
-    const runs: Run[] = encoded.length === 0 ? [] : [encoded];
-    let receipt: Receipt;
-    try {
-      for (let run = runs.pop(); run !== undefined && !open.hopeless; run = runs.pop()) {
-        const fitting = runsWithin(run, this.#limit.bytes(), weigh);
-        const parts = fitting.length > 1 ? fitting : await this.#sendRun(run, open, notices, signal);
-        runs.push(...parts.toReversed());
-      }
-      receipt = open.receipt(`${placeOf(this.#url)} refuses one event after the other for the same reason`);
-    } catch (error) {
-      signal.throwIfAborted();
-      receipt = open.interrupted(error);
-    }
+    const limits = { open, limit: this.#limit, weigh };
+    const sendRun = (run: Run): Promise<readonly Run[]> => this.#sendRun(run, open, notices, signal);
+    const failure = await sendInRuns(encoded, limits, sendRun, signal);
+    const receipt =
+      failure === null
+        ? open.receipt(`${placeOf(this.#url)} refuses one event after the other for the same reason`)
+        : open.interrupted(failure);
     return notices.size === 0 ? receipt : { ...receipt, notice: [...notices].join('; ') };
   }
 

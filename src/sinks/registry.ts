@@ -1,19 +1,24 @@
-import { elasticsearch } from './elasticsearch.ts';
-import { fileSink } from './file.ts';
-import { httpSink } from './http.ts';
-import { otlp } from './otlp.ts';
 import type { SinkDefinition } from './sink.ts';
-import { splunkHecSink } from './splunk-hec.ts';
-import { stdoutSink } from './stdout.ts';
-import { syslogSink } from './syslog.ts';
 
-/** Every sink type; a new one is a line here. */
-export const sinks: readonly SinkDefinition[] = [
-  splunkHecSink,
-  elasticsearch,
-  syslogSink,
-  fileSink,
-  stdoutSink,
-  httpSink,
-  otlp,
-];
+/** Every sink type; a new one is a line here. A sink's module, and the library that it stands on, are loaded when it is configured. */
+export const sinkTypes: ReadonlyMap<string, () => Promise<SinkDefinition>> = new Map<
+  string,
+  () => Promise<SinkDefinition>
+>([
+  ['splunk_hec', async () => (await import('./splunk-hec.ts')).splunkHecSink],
+  ['elasticsearch', async () => (await import('./elasticsearch.ts')).elasticsearch],
+  ['syslog', async () => (await import('./syslog.ts')).syslogSink],
+  ['file', async () => (await import('./file.ts')).fileSink],
+  ['stdout', async () => (await import('./stdout.ts')).stdoutSink],
+  ['http', async () => (await import('./http.ts')).httpSink],
+  ['otlp', async () => (await import('./otlp.ts')).otlp],
+  ['sentinel', async () => (await import('./sentinel.ts')).sentinel],
+]);
+
+/** The definition of a type that the configuration's schema lets through. */
+export async function loadSink(type: string): Promise<SinkDefinition> {
+  const load = sinkTypes.get(type);
+  if (load === undefined)
+    throw new Error(`the schema allows the sink type ${type}, which is not in the registry`);
+  return load();
+}

@@ -88,6 +88,8 @@ export interface SinkContext {
   warn(message: string): void;
   readonly clock: Clock;
   readonly forwarderVersion: string;
+  /** Credentials that the sink is given in exchange for its own, such as tokens: whatever it tells is cleaned of them too. */
+  conceal?(known: () => readonly string[]): void;
   /** Each request to the receiver passes it, not each batch (`request-limit.ts`). Absent: no limit. */
   readonly limit?: Limit;
 }

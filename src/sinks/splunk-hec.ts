@@ -4,7 +4,8 @@ import type { HttpClient } from '../net/http.ts';
 import { placeOf } from './http-fates.ts';
 import { OpenFates } from './open-fates.ts';
 import { openLimitedClient } from './request-limit.ts';
-import { halves, runsWithin, SizeLimit } from './size-limit.ts';
+import { sendInRuns } from './send-in-runs.ts';
+import { halves, SizeLimit } from './size-limit.ts';
 import type { Batch, Item, Receipt, Sink, SinkContext, SinkDefinition } from './sink.ts';
 import { awaitAcks, pollFailure } from './splunk/ack.ts';
 import { checkHec } from './splunk/check.ts';
@@ -101,7 +102,9 @@ class SplunkHecSink implements Sink {
     const endpoint = this.#endpoints.next();
     const channel = endpoint.takeChannel(now, this.#options.channel_cookie);
     const sending = { endpoint, channel, open, signal, attempt: batch.attempt, queued: new Map() };
-    const failure = await this.#postAll(placed, sending);
+    const limits = { open, limit: this.#limit, weigh };
+    // What was queued before a failure still has to be asked for.
+    const failure = await sendInRuns(placed, limits, (run) => this.#postRun(run, sending), signal);
     const unacknowledged = await this.#settleQueued(sending);
     signal.throwIfAborted();
     const fault = failure ?? unacknowledged;
@@ -127,29 +130,11 @@ class SplunkHecSink implements Sink {
     return placed.filter((one) => one.bytes <= limit);
   }
 
-  /** Posts everything; returns the failure that ended it early. What was queued until then still has to be asked for. */
-  async #postAll(placed: readonly Placed[], sending: Sending): Promise<ForwardError | null> {
-    // A stack with the first run on top: whatever is cut goes back in order, so that events leave in the journal's.
-    const runs: (readonly Placed[])[] = [placed];
-    try {
-      await this.#proveAck(sending);
-      for (let run = runs.pop(); run !== undefined && !sending.open.hopeless; run = runs.pop()) {
-        const fitting = runsWithin(run, this.#limit.bytes(), weigh);
-        const parts = fitting.length > 1 ? fitting : await this.#postRun(run, sending);
-        runs.push(...parts.toReversed());
-      }
-      return null;
-    } catch (error) {
-      sending.signal.throwIfAborted();
-      if (error instanceof ForwardError) return error;
-      throw error;
-    }
-  }
-
   /** Settles or queues a run, and returns the parts that still have to be sent. */
   async #postRun(run: readonly Placed[], sending: Sending): Promise<readonly (readonly Placed[])[]> {
     const { endpoint, channel, open } = sending;
     const { clock } = this.#context;
+    await this.#proveAck(sending);
     const text = run.map((one) => one.text).join('\n');
     const response = await this.#connection.postEvents(endpoint.event, channel, text, sending.signal);
     channel.lastUsedMs = clock.monotonic();

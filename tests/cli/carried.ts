@@ -56,9 +56,9 @@ export async function startRun(
   file: string,
   patienceMs: number | null,
 ): Promise<{ readonly daemon: Daemon; end(): Promise<void> }> {
-  const config = openConfig(file, fakeTerminal());
+  const config = await openConfig(file, fakeTerminal());
   const journal = await room.writer();
-  const parts = buildParts(config, silentLog);
+  const parts = await buildParts(config, silentLog);
   const daemon = startDaemon({
     ...parts,
     journal,

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 
 import { eventTypes } from '../../src/cli/event-types.ts';
 import { loadConfig } from '../../src/config/config.ts';
-import { allParts } from '../../src/config/parts.ts';
+import { loadParts } from '../../src/config/parts.ts';
 import { append, FILE_SINK, fakeTerminal, newEvent, rooms } from './room.ts';
 
 const room = rooms();
@@ -37,7 +37,7 @@ it('counts event types, says how each is understood, and gives a snippet that lo
     here.path('ferry.yaml'),
     `${completed}\n${`state: { dir: ./data }\nsources: { platform: { type: cloudquery, url: 'http://127.0.0.1:9', api_key: k } }\nsinks:\n${FILE_SINK}`}\n`,
   );
-  expect(loadConfig(config, {}, allParts).normalize).toMatchObject({
+  expect((await loadConfig(config, {}, loadParts)).normalize).toMatchObject({
     event_types: [{ match: odd?.['event_type'], category: 'data' }],
   });
 

@@ -2,7 +2,9 @@ import { expect, it } from 'vitest';
 
 import { effectiveConfig, fingerprintOf } from '../../src/cli/fingerprint.ts';
 import { parseConfig } from '../../src/config/load.ts';
-import { allParts } from '../../src/config/parts.ts';
+import { loadParts } from '../../src/config/parts.ts';
+
+const allParts = await loadParts();
 
 const ENV = { KEY: 'Zq9-of-the-platform', TENANT: 'tenant-from-outside' };
 

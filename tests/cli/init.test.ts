@@ -6,8 +6,10 @@ import { composeConfig, readSecretPlace, SINK_KINDS } from '../../src/cli/init-t
 import { init } from '../../src/cli/init.ts';
 import { loadConfig } from '../../src/config/config.ts';
 import { parseConfig } from '../../src/config/load.ts';
-import { allParts } from '../../src/config/parts.ts';
+import { loadParts } from '../../src/config/parts.ts';
 import { fakeTerminal, rooms } from './room.ts';
+
+const allParts = await loadParts();
 
 const room = rooms();
 const KEY = 'demo-key';
@@ -25,7 +27,7 @@ describe('init', () => {
     const text = readFileSync(output, 'utf8');
     expect(text).toContain('api_key: ${CLOUDQUERY_API_KEY}');
     expect(text).not.toContain(KEY);
-    const config = loadConfig(output, { CLOUDQUERY_API_KEY: KEY }, allParts);
+    const config = await loadConfig(output, { CLOUDQUERY_API_KEY: KEY }, loadParts);
     expect([...config.sinks.values()].map(({ type }) => type)).toEqual(['file']);
     expect(config.warnings).toEqual([]);
   });

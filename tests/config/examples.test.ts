@@ -7,8 +7,10 @@ import { afterAll, expect, test } from 'vitest';
 
 import { loadConfig } from '../../src/config/config.ts';
 import { parseConfig } from '../../src/config/load.ts';
-import { allParts } from '../../src/config/parts.ts';
+import { loadParts } from '../../src/config/parts.ts';
 import { makeCertificate } from '../fakes/certificates.ts';
+
+const allParts = await loadParts();
 
 const folder = fileURLToPath(new URL('../../config/', import.meta.url));
 const temporary = mkdtempSync(join(tmpdir(), 'auditferry-examples-'));
@@ -19,6 +21,7 @@ const env = {
   CLOUDQUERY_URL: 'https://acme.mycloudquery.com',
   SPLUNK_HEC_TOKEN: 'a-token',
   ELASTICSEARCH_API_KEY: 'another-key',
+  SENTINEL_CLIENT_SECRET: 'a-secret',
   SYSLOG_CA_FILE: join(temporary, 'ca.pem'),
 };
 
@@ -45,8 +48,8 @@ test.each(examples)('config/%s loads without a warning', (name) => {
   expect(text.split('\n', 1)).toEqual(['# yaml-language-server: $schema=./config.schema.json']);
 });
 
-test('the demo runs on this machine alone', () => {
-  const config = loadConfig(`${folder}demo.yaml`, {}, allParts);
+test('the demo runs on this machine alone', async () => {
+  const config = await loadConfig(`${folder}demo.yaml`, {}, loadParts);
   expect(config.simulator).toMatchObject({ listen: '127.0.0.1:9465', api_key: 'demo-key', seed: 7, rate: 6 });
   expect(config.sources.get('platform')).toMatchObject({ type: 'cloudquery', schedule: { everyMs: 5000 } });
   expect(config.sinks.get('file')).toMatchObject({ type: 'file', format: 'raw' });

@@ -7,8 +7,11 @@ import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 
 import { schemaText } from '../../src/cli/schema.ts';
-import { allParts } from '../../src/config/parts.ts';
+import { loadParts } from '../../src/config/parts.ts';
 import { fullExample, referenceTables } from './reference.ts';
+
+const allParts = await loadParts();
+const schema = await schemaText();
 
 const place = (name: string): string => fileURLToPath(new URL(`../../${name}`, import.meta.url));
 
@@ -28,7 +31,7 @@ const again = 'to be written anew by UPDATE=1 npx vitest run --project unit test
 
 describe('what is generated from the schemas', () => {
   test.each([
-    ['config/config.schema.json', schemaText()],
+    ['config/config.schema.json', schema],
     ['config/full.yaml', fullExample(allParts)],
   ])('%s', async (name, text) => {
     const wanted = await pretty(text, name);
@@ -46,7 +49,7 @@ describe('what is generated from the schemas', () => {
 
 describe('the schema for editors', () => {
   const ajv = new Ajv2020({ strict: true, strictRequired: true, allowUnionTypes: true, allErrors: true });
-  const validate = ajv.compile(JSON.parse(schemaText()) as object);
+  const validate = ajv.compile(JSON.parse(schema) as object);
 
   test.each(['minimal', 'full', 'splunk', 'syslog', 'elasticsearch', 'demo'])(
     'takes config/%s.yaml',
@@ -111,13 +114,13 @@ describe('the schema for editors', () => {
   });
 
   test('has a name of its own', () => {
-    expect(JSON.parse(schemaText())).toMatchObject({ $id: 'urn:auditferry:configuration:1' });
+    expect(JSON.parse(schema)).toMatchObject({ $id: 'urn:auditferry:configuration:1' });
   });
 
   test('holds no keyword of our own', () => {
     for (const keyword of ['duration', 'size', 'secret', 'header', 'path', 'listen', 'discriminator']) {
-      expect(schemaText()).not.toContain(`"${keyword}": true`);
+      expect(schema).not.toContain(`"${keyword}": true`);
     }
-    expect(schemaText()).not.toContain('"propertyName"');
+    expect(schema).not.toContain('"propertyName"');
   });
 });

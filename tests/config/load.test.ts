@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { configErrorLines, loadConfig } from '../../src/config/config.ts';
-import type { Config } from '../../src/config/config.ts';
+import type { Config, Parts } from '../../src/config/config.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { ForwardError } from '../../src/model/errors.ts';
 import type { Secret } from '../../src/model/secret.ts';
@@ -234,32 +234,35 @@ describe('secrets', () => {
 });
 
 describe('the file', () => {
-  const fails = (path: string): readonly string[] =>
-    configErrorLines(thrownBy(() => loadConfig(path, {}, fakeParts)));
+  const loadFake = async (): Promise<Parts> => fakeParts;
+  const fails = async (path: string): Promise<readonly string[]> =>
+    configErrorLines(await loadConfig(path, {}, loadFake).catch((error: unknown) => error));
 
-  test('has to be there', () => {
-    expect(fails(join(folder, 'nowhere.yaml'))).toEqual([
+  test('has to be there', async () => {
+    expect(await fails(join(folder, 'nowhere.yaml'))).toEqual([
       `${folder}/nowhere.yaml: the configuration cannot be read: there is no such file; expected a YAML file`,
     ]);
   });
 
-  test('has to be a file', () => {
+  test('has to be a file', async () => {
     mkdirSync(join(folder, 'dir.yaml'));
-    expect(fails(join(folder, 'dir.yaml'))[0]).toMatch(/the configuration cannot be read: it is a directory/);
+    expect((await fails(join(folder, 'dir.yaml')))[0]).toMatch(
+      /the configuration cannot be read: it is a directory/,
+    );
   });
 
-  test('has to be small', () => {
+  test('has to be small', async () => {
     writeFileSync(join(folder, 'large.yaml'), ' '.repeat(2 ** 20 + 1));
-    expect(fails(join(folder, 'large.yaml'))).toEqual([
+    expect(await fails(join(folder, 'large.yaml'))).toEqual([
       `${folder}/large.yaml: the configuration cannot be read: it is larger than 1048576 bytes; expected a YAML file`,
     ]);
   });
 
-  test('has to be UTF-8, with or without a mark', () => {
+  test('has to be UTF-8, with or without a mark', async () => {
     writeFileSync(join(folder, 'latin.yaml'), Buffer.from([0x61, 0xe4, 0x62]));
-    expect(fails(join(folder, 'latin.yaml'))[0]).toMatch(/not UTF-8/);
+    expect((await fails(join(folder, 'latin.yaml')))[0]).toMatch(/not UTF-8/);
     writeFileSync(join(folder, 'mark.yaml'), `\uFEFF${SOURCE}${SINK}`);
-    expect(loadConfig(join(folder, 'mark.yaml'), { KEY: 'k' }, fakeParts).sinks.size).toBe(1);
+    expect((await loadConfig(join(folder, 'mark.yaml'), { KEY: 'k' }, loadFake)).sinks.size).toBe(1);
   });
 });
 

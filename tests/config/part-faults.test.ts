@@ -6,8 +6,10 @@ import { afterAll, describe, expect, test } from 'vitest';
 
 import { configErrorLines } from '../../src/config/config.ts';
 import { parseConfig } from '../../src/config/load.ts';
-import { allParts } from '../../src/config/parts.ts';
+import { loadParts } from '../../src/config/parts.ts';
 import { ForwardError } from '../../src/model/errors.ts';
+
+const allParts = await loadParts();
 
 /** Five lines; what is tested stands from line 7 on. */
 const SOURCE = `sources:

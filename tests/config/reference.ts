@@ -18,6 +18,12 @@ const SAMPLES: Readonly<Record<string, string>> = {
   'sinks.syslog.address': 'tls://siem.example.com:6514',
   'sinks.file.path': './out/audit.ndjson',
   'sinks.http.url': 'https://collector.example.com/events',
+  'sinks.sentinel.endpoint': 'https://audit-x1y2.westeurope-1.ingest.monitor.azure.com',
+  'sinks.sentinel.rule_id': 'dcr-00000000000000000000000000000000',
+  'sinks.sentinel.stream': 'Custom-CloudQueryAudit',
+  'sinks.sentinel.tenant_id': '00000000-0000-0000-0000-000000000000',
+  'sinks.sentinel.client_id': '00000000-0000-0000-0000-000000000000',
+  'sinks.sentinel.client_secret': '${SENTINEL_CLIENT_SECRET}',
   'sinks.otlp.url': 'https://otel.example.com:4318',
   'sinks.otlp.endpoint': 'https://otel.example.com:4318',
 };

@@ -1,8 +1,10 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 
-import { allParts } from '../../src/config/parts.ts';
+import { loadParts } from '../../src/config/parts.ts';
 import { readTree } from '../../src/config/tree.ts';
-import { usedParts } from '../../src/config/used-parts.ts';
+import { sinkTypesIn, usedParts } from '../../src/config/used-parts.ts';
+
+const allParts = await loadParts();
 
 function namesFor(text: string): { sinks: string[]; formats: string[] } {
   const { root } = readTree(text);
@@ -13,6 +15,20 @@ function namesFor(text: string): { sinks: string[]; formats: string[] } {
 
 const SOURCE = 'sources: { p: { type: cloudquery } }';
 const ALL = namesFor('{}');
+
+test.each([
+  ['the type of its sinks', `${SOURCE}\nsinks: { a: { type: file }, b: { type: file } }`, ['file']],
+  ['every sink where a type is unknown', `${SOURCE}\nsinks: { a: { type: nosuch } }`, ALL.sinks],
+  [
+    'every sink where a type comes from outside',
+    `${SOURCE}\nsinks: { a: { type: "${'${TYPE}'}" } }`,
+    ALL.sinks,
+  ],
+])('loading brings %s', async (_, text, wanted) => {
+  const { root } = readTree(text);
+  if (root === null) throw new Error('no tree');
+  expect((await loadParts(sinkTypesIn(root))).sinks.map(({ type }) => type)).toEqual(wanted);
+});
 
 describe('the parts that a file names', () => {
   it('are its types, the formats it names, and the default ones of its types', () => {

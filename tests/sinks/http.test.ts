@@ -1,7 +1,10 @@
+import { inspect } from 'node:util';
+
 import { afterEach, describe, expect, it } from 'vitest';
 
 import { ForwardError } from '../../src/model/errors.ts';
 import { Secret } from '../../src/model/secret.ts';
+import type { AuthOptions } from '../../src/net/auth.ts';
 import { withoutEchoes } from '../../src/sinks/echoes.ts';
 import { httpSink as bare } from '../../src/sinks/http.ts';
 import type { HttpSinkOptions } from '../../src/sinks/http/options.ts';
@@ -10,7 +13,7 @@ import { testClock } from '../contract/clock.ts';
 import { makeItem, makeItems } from '../contract/items.ts';
 import { sinkContract } from '../contract/sink.ts';
 import { openFaultFront } from '../fakes/faults.ts';
-import type { FakeAnswer, FaultFront } from '../fakes/faults.ts';
+import type { FakeReceiver, FaultFront } from '../fakes/faults.ts';
 import { header, signatureMatches, webhookFake } from '../fakes/webhook.ts';
 import type { WebhookFake } from '../fakes/webhook.ts';
 
@@ -59,6 +62,44 @@ describe('the http sink', () => {
     expect(Number(header(second, 'webhook-timestamp'))).toBe(Number(header(first, 'webhook-timestamp')) + 60);
     for (const secret of [NEW_SECRET, OLD_SECRET]) expect(signatureMatches(second, secret)).toBe(true);
     expect(signatureMatches(second, `whsec_${Buffer.from('another').toString('base64')}`)).toBe(false);
+  });
+
+  it('sends a token that it was given, asks for another when it is refused, and shows neither', async () => {
+    const tokens: string[] = [];
+    const { sink, front, clock } = await openBench(
+      (url) => ({ ...WITHOUT_BEARER, auth: oauthAt(url) }),
+      (request) => {
+        if (request.path === '/token') {
+          tokens.push(`token-${tokens.length + 1}-of-the-server`);
+          return { status: 200, body: JSON.stringify({ access_token: tokens.at(-1), expires_in: 3600 }) };
+        }
+        const good = request.headers.authorization === `Bearer ${tokens.at(-1)}` && tokens.length !== 1;
+        return good
+          ? { status: 200 }
+          : { status: 400 + Number(tokens.length === 1), body: `${tokens.at(-1)} is old` };
+      },
+    );
+    await expect(sink.send(batch(1), signal())).rejects.toMatchObject({ kind: 'denied' });
+    await sink.send(batch(1), signal());
+    clock.advance(120_000);
+    await sink.send(batch(2), signal());
+    expect(tokens).toHaveLength(2);
+    expect(front.requests.filter(({ path }) => path === '/token')).toHaveLength(2);
+    tokens.push('another');
+    const told = await sink.send(batch(1), signal()).catch((error: unknown) => error);
+    expect(inspect(told, { depth: 9 })).not.toMatch(/of-the-server/);
+  });
+
+  it('signs for AWS', async () => {
+    const keys = { access_key_id: 'AKIDEXAMPLE', secret_access_key: Secret.of('aws-secret-1234') };
+    const auth = { aws: { ...keys, region: 'eu-west-1', service: 'osis' } };
+    const { sink, front } = await openBench({ ...WITHOUT_BEARER, auth }, () => ({ status: 200 }));
+    await sink.send(batch(1), signal());
+    const { authorization } = front.requests[0]?.headers ?? {};
+    expect(authorization).toMatch(
+      /^AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE\/\d{8}\/eu-west-1\/osis\/aws4_request, /,
+    );
+    expect(header(front.requests[0], 'content-type')).toBe('application/x-ndjson');
   });
 
   it('signs what a receiver has after decompression', async () => {
@@ -200,20 +241,30 @@ interface Bench {
 }
 
 async function openBench(
-  wishes: Partial<HttpSinkOptions> = {},
-  receive?: (request: { readonly body: Buffer }) => FakeAnswer,
+  wishes: Wishes | ((url: URL) => Wishes) = {},
+  receive?: FakeReceiver,
 ): Promise<Bench> {
   const clock = testClock();
   const fake = webhookFake(`Bearer ${TOKEN}`);
   const front = await openFaultFront(receive ?? fake.receive, { clock });
-  const sink = open(front.url, wishes, clock);
+  const sink = open(front.url, typeof wishes === 'function' ? wishes(front.url) : wishes, clock);
   closers.push(() => sink.close(), front.close);
   return { sink, front, fake, clock };
 }
 
-function open(url: URL, wishes: Partial<HttpSinkOptions>, clock = testClock()): Sink {
+/** Undefined takes a key away. */
+type Wishes = { readonly [Key in keyof HttpSinkOptions]?: HttpSinkOptions[Key] | undefined };
+
+const WITHOUT_BEARER = { bearer: undefined } as const;
+
+function oauthAt(url: URL): AuthOptions {
+  const token_url = new URL('/token', url).href;
+  return { oauth2: { token_url, client_id: 'ferry', client_secret: Secret.of('client-secret-77') } };
+}
+
+function open(url: URL, wishes: Wishes, clock = testClock()): Sink {
   const context = { name: 'hook', warn: () => undefined, clock, forwarderVersion: '1.2.3' };
-  return httpSink.create({ ...optionsFor(url), ...wishes }, context);
+  return httpSink.create({ ...optionsFor(url), ...wishes } as HttpSinkOptions, context);
 }
 
 function optionsFor(url: URL): HttpSinkOptions {

@@ -180,8 +180,10 @@ describe('dead code', () => {
   it('every dependency is used, and none is used undeclared', () => {
     const manifest = JSON.parse(readFileSync(`${ROOT}/package.json`, 'utf8')) as {
       dependencies: Record<string, string>;
+      peerDependencies: Record<string, string>;
     };
-    const declared = Object.keys(manifest.dependencies).toSorted();
+    const { dependencies, peerDependencies } = manifest;
+    const declared = Object.keys({ ...dependencies, ...peerDependencies }).toSorted();
     const used = new Set(
       sources
         .flatMap((file) => file.packages)

@@ -2,7 +2,7 @@ import { ForwardError } from '../../model/errors.ts';
 import { isRecord } from './json.ts';
 import { openLimitedClient } from '../request-limit.ts';
 import type { SinkContext } from '../sink.ts';
-import { exchangeWith } from '../../net/credentials.ts';
+import { exchangeWith, isRefusal } from '../../net/credentials.ts';
 import type { Show } from '../../net/credentials.ts';
 import type { HttpClient, HttpResponse } from '../../net/http.ts';
 import type { TlsOptions } from '../../net/tls.ts';
@@ -116,7 +116,7 @@ async function askNode(
     signal,
     (answer) => {
       json = readJson(answer.body);
-      return request.refuses?.(json) === true;
+      return isRefusal(answer) || request.refuses?.(json) === true;
     },
   );
   return { ...response, where: `${url.origin}${url.pathname}`, json: json ?? readJson(response.body) };

@@ -3,6 +3,8 @@ import { problemsOf } from '../../model/option-problems.ts';
 import type { OptionProblem } from '../../model/option-problems.ts';
 import type { PartSchema } from '../../model/part.ts';
 import type { Secret } from '../../model/secret.ts';
+import { authProblems, authSchema } from '../../net/auth.ts';
+import type { AuthOptions } from '../../net/auth.ts';
 import { clientProblems } from '../../net/http.ts';
 import { tlsSchema } from '../../net/tls.ts';
 import type { TlsOptions } from '../../net/tls.ts';
@@ -20,6 +22,7 @@ export interface HttpSinkOptions {
   readonly bearer?: Secret;
   readonly username?: string;
   readonly password?: Secret;
+  readonly auth?: AuthOptions;
   readonly signing_secrets: readonly Secret[];
   readonly success: readonly (number | string)[];
   readonly html_is_success: boolean;
@@ -51,6 +54,7 @@ export const httpSchema: PartSchema = {
     bearer: { type: 'string', secret: true, description: 'Token for `Authorization: Bearer`.' },
     username: { type: 'string', minLength: 1, pattern: '^[^:]+$', description: 'User for HTTP Basic.' },
     password: { type: 'string', secret: true, description: 'Password for HTTP Basic.' },
+    auth: authSchema,
     signing_secrets: {
       type: 'array',
       maxItems: 5,
@@ -96,7 +100,11 @@ export const httpSchema: PartSchema = {
   },
   rules: {
     dependentRequired: { username: ['password'], password: ['username'] },
-    not: { required: ['bearer', 'username'] },
+    allOf: [
+      { not: { required: ['bearer', 'username'] } },
+      { not: { required: ['bearer', 'auth'] } },
+      { not: { required: ['username', 'auth'] } },
+    ],
   },
 };
 
@@ -123,13 +131,14 @@ export function validateHttp(options: HttpSinkOptions): readonly OptionProblem[]
         (secret, index) => [`signing_secrets.${index}`, () => signingKey(secret.reveal())] as const,
       ),
     ]),
+    ...authProblems(options.auth),
     ...clientProblems(options.tls, 'tls'),
   ];
 }
 
 /** Headers that the sink itself decides. */
-function ownHeaders({ bearer, username }: HttpSinkOptions): ReadonlySet<string> {
-  const credentials = bearer !== undefined || username !== undefined;
+function ownHeaders({ bearer, username, auth }: HttpSinkOptions): ReadonlySet<string> {
+  const credentials = bearer !== undefined || username !== undefined || auth !== undefined;
   return credentials ? new Set([...OWN_HEADERS, 'authorization']) : OWN_HEADERS;
 }
 

@@ -10,7 +10,7 @@ import { lightJson } from '../../model/light-json.ts';
 import type { Credential } from '../../model/secret.ts';
 import { span } from '../../model/trace.ts';
 import { formatTime } from '../../model/time.ts';
-import { exchangeWith } from '../../net/credentials.ts';
+import { exchangeWith, isRefusal } from '../../net/credentials.ts';
 import { isTimeout, isTooLarge, mediaType, retryAfterMs } from '../../net/http.ts';
 import type { HttpClient, HttpResponse } from '../../net/http.ts';
 import { NoConnectionError } from '../../net/socket.ts';
@@ -101,7 +101,7 @@ export function createClient(
           return { method: 'GET', url, headers: { ...headers, ...key }, timeoutMs, maxResponseBytes };
         },
         signal,
-        isRefusalInWords,
+        (response) => isRefusal(response) || isRefusalInWords(response),
       );
       open.note({ status: answer.status });
       return answer;
