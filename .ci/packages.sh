@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what tests/packages/ needs, on Debian 12 as root: buildah and podman, helm, the schemas of Kubernetes and of the
-# Prometheus operator. What apt does not install goes to PACKAGE_TOOLS_DIR, a cache that outlives the checkout: helm takes
+# Installs what tests/packages/ needs, on Debian 12 as root: buildah and podman, helm, the schemas of Kubernetes, of the
+# Prometheus operator and of Compose. What apt does not install goes to PACKAGE_TOOLS_DIR, a cache that outlives the checkout: helm takes
 # minutes to build. Expected on the machine: Go, Python 3 with venv, Node.js.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -9,6 +9,7 @@ TOOLS=$(realpath -m "${PACKAGE_TOOLS_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/auditf
 HELM=3.22.0
 KUBERNETES_VALIDATE=1.37.0
 PROMETHEUS_OPERATOR=0.85.0
+COMPOSE=2.16.2
 APT_PACKAGES=(buildah podman runc)
 
 main() {
@@ -17,6 +18,7 @@ main() {
   step "helm $HELM" build_helm
   step "kubernetes-validate $KUBERNETES_VALIDATE" install_kubernetes_validate
   step "the Prometheus operator's schemas" fetch_operator_schemas
+  step 'the schema of Compose' fetch_compose_schema
 }
 
 # step TITLE COMMAND...: runs the command and prints how long it took.
@@ -57,12 +59,23 @@ install_kubernetes_validate() {
 }
 
 fetch_operator_schemas() {
-  local target=$TOOLS/prometheus-operator-$PROMETHEUS_OPERATOR folder
+  local target=$TOOLS/prometheus-operator-$PROMETHEUS_OPERATOR
+  fetch_from_module "github.com/prometheus-operator/prometheus-operator@v$PROMETHEUS_OPERATOR" "$target" \
+    example/prometheus-operator-crd/monitoring.coreos.com_{podmonitors,prometheusrules}.yaml
+}
+
+fetch_compose_schema() {
+  fetch_from_module "github.com/compose-spec/compose-go/v2@v$COMPOSE" "$TOOLS/compose-$COMPOSE" schema/compose-spec.json
+}
+
+# fetch_from_module MODULE TARGET FILE...: files of a Go module, without building anything.
+fetch_from_module() {
+  local module=$1 target=$2 folder file
+  shift 2
   [[ ! -e $target/complete ]] || return 0
-  folder=$(cd / && go mod download -json \
-    "github.com/prometheus-operator/prometheus-operator@v$PROMETHEUS_OPERATOR" | sed -n 's/^\s*"Dir": "\(.*\)",\?$/\1/p')
+  folder=$(cd / && go mod download -json "$module" | sed -n 's/^\s*"Dir": "\(.*\)",\?$/\1/p')
   mkdir -p "$target"
-  cp "$folder"/example/prometheus-operator-crd/monitoring.coreos.com_{podmonitors,prometheusrules}.yaml "$target"
+  for file in "$@"; do cp "$folder/$file" "$target"; done
   chmod -R u+w "$target"
   touch "$target/complete"
 }

@@ -13,12 +13,12 @@ const ENVIRONMENT = {
   SPLUNK_HEC_TOKEN: 'a-token',
 };
 
-/** Loads a configuration as the program does, without a warning. Files that lie elsewhere are taken as there. */
-export function load(text: string, ca: string): Config {
+/** Loads a configuration as the program does, with these warnings only. Files that lie elsewhere are taken as there. */
+export function load(text: string, ca: string, warnings: readonly unknown[] = []): Config {
   const here = text
     .replaceAll(/\$\{file:[^}]*\}/g, '${CLOUDQUERY_API_KEY}')
     .replaceAll(/(ca_file: *)[^\s}]+/g, `$1${ca}`);
   const config = parseConfig(here, '/etc/auditferry/auditferry.yaml', ENVIRONMENT, allParts);
-  expect(config.warnings).toEqual([]);
+  expect(config.warnings).toEqual(warnings);
   return config;
 }
