@@ -12,7 +12,7 @@ export default defineConfig({
           // Half of the time would go into loading the same modules again for each file. What a file changes in the process, it puts back.
           isolate: false,
           include: ['tests/**/*.test.ts'],
-          exclude: ['tests/e2e/**', 'tests/receivers/**', 'tests/simulation/**'],
+          exclude: ['tests/e2e/**', 'tests/packages/**', 'tests/receivers/**', 'tests/simulation/**'],
           testTimeout: 20_000,
         },
       },
@@ -22,6 +22,15 @@ export default defineConfig({
           include: ['tests/e2e/**/*.test.ts'],
           testTimeout: 300_000,
           hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'packages',
+          include: ['tests/packages/**/*.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 300_000,
           fileParallelism: false,
         },
       },

@@ -11,8 +11,9 @@ import { createPrepare } from '../pipeline/prepare.ts';
 import type { ReplaySink } from '../pipeline/replay.ts';
 import { sinkStatus } from '../pipeline/status.ts';
 import type { BuiltParts } from './build-parts.ts';
+import { holderOf } from './holder.ts';
 import { openLog } from './log.ts';
-import { holderOf, openGuestJournal, withParts } from './session.ts';
+import { openGuestJournal, withParts } from './session.ts';
 
 import type { Terminal } from './terminal.ts';
 

@@ -6,7 +6,8 @@ import type { Config } from '../config/config.ts';
 import { formatSize } from '../model/units.ts';
 import type { CheckItem } from '../model/check.ts';
 import { describe, ForwardError } from '../model/errors.ts';
-import { holderOf, openGuestJournal } from './session.ts';
+import { holderOf } from './holder.ts';
+import { openGuestJournal } from './session.ts';
 import { count } from './report.ts';
 import type { Terminal } from './terminal.ts';
 

@@ -2,11 +2,12 @@ import type { DeadLetterGlimpse, Journal } from '../checkpoint/journal.ts';
 import type { Config } from '../config/config.ts';
 import { ForwardError } from '../model/errors.ts';
 import { EXIT } from './exit.ts';
+import { holderOf } from './holder.ts';
 import { assertKnownOwner, assertMeant, EVERY_STATE, matching } from './letter-selection.ts';
 import type { Selection } from './letter-selection.ts';
 import { count, shown, writeJson } from './report.ts';
 import type { ReportOptions } from './report.ts';
-import { holderOf, openConfig, withJournal } from './session.ts';
+import { openConfig, withJournal } from './session.ts';
 import type { Terminal } from './terminal.ts';
 
 export type Change = 'retry' | 'discard';

@@ -45,6 +45,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Register>> = new Map([
   ['backfill', async () => (await import('./backfill.ts')).registerBackfill],
   ['replay', async () => (await import('./replay.ts')).registerReplay],
   ['status', async () => (await import('./status.ts')).registerStatus],
+  ['health', async () => (await import('./health.ts')).registerHealth],
   ['dead-letters', async () => (await import('./dead-letters.ts')).registerDeadLetters],
   ['findings', async () => (await import('./findings.ts')).registerFindings],
   ['event-types', async () => (await import('./event-types.ts')).registerEventTypes],

@@ -15,8 +15,13 @@ export function withConfig(command: Command): Command {
   return withConfigFile(command).option('--json', 'print one JSON document on standard output');
 }
 
+/** Adds `-c`. A container names its file once, in the environment, for the daemon and for every command beside it. */
 export function withConfigFile(command: Command): Command {
-  return command.addOption(new Option('-c, --config <file>', 'the configuration file').makeOptionMandatory());
+  return command.addOption(
+    new Option('-c, --config <file>', 'the configuration file')
+      .env('AUDITFERRY_CONFIG')
+      .default('./auditferry.yaml'),
+  );
 }
 
 /** Prints one JSON document on one line. Integers of the journal become numbers where a double holds them, else text. */

@@ -15,6 +15,7 @@ import type { Log } from '../model/log.ts';
 import { startSimulator } from '../simulator/server.ts';
 import { endWithin } from './ending.ts';
 import { droppedLogLines, openLog } from './log.ts';
+import { withConfigFile } from './report.ts';
 import { conclude } from './run-outcome.ts';
 import { buildParts } from './build-parts.ts';
 import { startService } from './service.ts';
@@ -32,10 +33,8 @@ interface RunOptions {
 
 /** `auditferry run`: the daemon, or with --once one pass over everything. */
 export function registerRun(program: Command): void {
-  program
-    .command('run')
+  withConfigFile(program.command('run'))
     .description('carry events from the sources to the sinks')
-    .requiredOption('-c, --config <file>', 'the configuration file')
     .option('--once', 'catch up with now, deliver everything, and end')
     .option(
       '--patience <duration>',

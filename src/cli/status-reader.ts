@@ -1,5 +1,3 @@
-import { Agent } from 'undici';
-
 import { buildStatus } from '../admin/document.ts';
 import type { StatusDocument } from '../admin/document.ts';
 import { READINESS_LIMITS } from '../admin/options.ts';
@@ -10,11 +8,12 @@ import { describe, ForwardError } from '../model/errors.ts';
 import type { Window } from '../model/event.ts';
 import { silentLog } from '../model/log.ts';
 import { msToNs } from '../model/time.ts';
-import { openHttpClient } from '../net/http.ts';
 import { nextPollMs } from './admin-view.ts';
 import { buildParts } from './build-parts.ts';
 import { coverageBar, coveredUpTo } from './coverage-bar.ts';
-import { holderOf, withJournal } from './session.ts';
+import { fetchFromDaemon } from './daemon-answer.ts';
+import { holderOf } from './holder.ts';
+import { withJournal } from './session.ts';
 import type { Terminal } from './terminal.ts';
 import { version } from './version.ts';
 
@@ -30,8 +29,6 @@ export interface StatusPicture {
   readonly bars: ReadonlyMap<string, string>;
 }
 
-const ANSWER_MAX_BYTES = 16 * 2 ** 20;
-const ANSWER_TIMEOUT_MS = 2_000;
 const BAR_CELLS = 48;
 export const BAR_SPAN_MS = 86_400_000;
 
@@ -58,43 +55,13 @@ export async function readStatus(config: Config, terminal: Terminal): Promise<St
   }));
 }
 
-/** Where the daemon of this configuration can be asked; null when its listener is off. */
-function statusUrl(config: Config): URL | null {
-  const { listen } = config.admin;
-  if (listen === null) return null;
-  const everywhere: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
-  const host = everywhere[listen.host] ?? listen.host;
-  return new URL(`http://${host.includes(':') ? `[${host}]` : host}:${listen.port}/api/status`);
-}
-
 /** What the running daemon says; a ForwardError when nobody answers. */
 export async function askDaemon(config: Config, terminal: Terminal): Promise<StatusDocument | ForwardError> {
-  const url = statusUrl(config);
-  if (url === null) return new ForwardError('transient', 'admin.listen is off');
-  // Never through a proxy: the daemon is on this machine.
-  const client = openHttpClient({ dispatcher: new Agent({ connections: 1 }) });
-  try {
-    const { token } = config.admin;
-    const headers = {
-      accept: 'application/json',
-      ...(token === undefined ? {} : { authorization: `Bearer ${token.reveal()}` }),
-    };
-    const request = {
-      method: 'GET',
-      url,
-      headers,
-      timeoutMs: ANSWER_TIMEOUT_MS,
-      maxResponseBytes: ANSWER_MAX_BYTES,
-    } as const;
-    const { status, body } = await client.exchange(request, terminal.signal);
-    if (status !== 200) return new ForwardError('denied', `${url.href} answered ${status}`);
-    return readDocument(body, url);
-  } catch (error) {
-    if (error instanceof ForwardError) return error;
-    throw error;
-  } finally {
-    await client.close();
-  }
+  const answer = await fetchFromDaemon(config, '/api/status', terminal);
+  if (answer instanceof ForwardError) return answer;
+  const { url, status, body } = answer;
+  if (status !== 200) return new ForwardError('denied', `${url.href} answered ${status}`);
+  return readDocument(body, url);
 }
 
 /** Something else may listen there: only what looks like our document is believed. */

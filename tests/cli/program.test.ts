@@ -54,6 +54,7 @@ describe('the program', () => {
       'preview',
       'run',
       'status',
+      'health',
       'dead-letters',
       'findings',
       'event-types',
@@ -73,6 +74,16 @@ describe('the program', () => {
     expect((await run('dead-letters', 'retry', '-c', 'x')).code).toBe(2);
     expect((await run('dead-letters', 'show', '-c', 'x', 'one')).text).toContain('An id is a number');
     expect((await run('preview', '-c', 'x', '--limit', '0')).text).toContain('from 1 to 100');
+  });
+
+  it('takes the configuration that the environment names, else the one beside it, unless -c names another', async () => {
+    vi.stubEnv('AUDITFERRY_CONFIG', '/nowhere/named.yaml');
+    expect((await run('check')).text).toContain('/nowhere/named.yaml');
+    expect((await run('run', '--once')).text).toContain('/nowhere/named.yaml');
+    expect((await run('check', '-c', '/nowhere/said.yaml')).text).toContain('/nowhere/said.yaml');
+    vi.stubEnv('AUDITFERRY_CONFIG', undefined);
+    expect((await run('health')).text).toMatch(/^\.\/auditferry\.yaml: .*there is no such file/);
+    vi.unstubAllEnvs();
   });
 
   it('refuses what only a single pass can do', async () => {
