@@ -18,6 +18,7 @@ main() {
   mkdir -p "$RECEIVERS_DIR/downloads"
   step 'Debian packages' install_packages
   step 'syslog-ng, unpacked' unpack_syslog_ng
+  step 'promtool, unpacked' unpack_promtool
   step "OpenSearch $OPENSEARCH" unpack_server org.opensearch.distribution.integ-test-zip opensearch "$OPENSEARCH"
   step "OpenSearch's security plugin" add_security
   step "Elasticsearch $ELASTICSEARCH" unpack_server org.elasticsearch.distribution.integ-test-zip elasticsearch "$ELASTICSEARCH"
@@ -90,6 +91,18 @@ unpack_syslog_ng() {
   LD_LIBRARY_PATH=$fresh/libraries "$fresh/usr/sbin/syslog-ng" --version > /dev/null
   touch "$fresh/complete"
   mv "$fresh" "$target"
+}
+
+# The tool alone: nobody needs the server here.
+unpack_promtool() {
+  local target=$RECEIVERS_DIR/promtool folder
+  [[ ! -e $target ]] || return 0
+  folder=$(mktemp -d)
+  chmod 755 "$folder"
+  apt-cache show prometheus > /dev/null 2>&1 || apt-get -qq update
+  (cd "$folder" && apt-get -qq download prometheus 2> /dev/null && dpkg-deb -x prometheus_*.deb .)
+  cp "$folder/usr/bin/promtool" "$target"
+  rm -rf "$folder"
 }
 
 # unpack_server GROUP NAME VERSION: the server's own zip from Maven Central.

@@ -180,6 +180,12 @@ const SOURCE_INSTRUMENTS: readonly Instrument[] = [
     'When the last whole poll ended, as Unix time.',
     (loop) => toSeconds(loop.lastPollMs),
   ),
+  perSource(
+    'key_expiry_timestamp_seconds',
+    GAUGE_SECONDS,
+    'When the key expires, as Unix time; there only with api_key_name, and where the Platform says.',
+    (_, state) => toSeconds(state?.keyExpiresMs),
+  ),
   perSource('requests', COUNTER, 'Requests sent to the Platform.', (_, state) => state?.requests ?? null),
   perSource('polls', COUNTER, 'Whole polls.', (loop) => loop.polls),
   {

@@ -78,6 +78,8 @@ export interface SourceState {
   readonly clock?: ClockDoubt | null;
   readonly requests: number;
   readonly overlapMs: number;
+  /** When the credential expires, milliseconds since 1970; null or absent where nobody says. */
+  readonly keyExpiresMs?: number | null;
   /** Open windows that fail at the moment; empty when all is well. They do not keep others from being read. */
   readonly troubles: readonly Trouble[];
   /**

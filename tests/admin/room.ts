@@ -81,6 +81,7 @@ export function createRoom(given: RoomOptions = {}): Room {
       clockSkewMs: 120,
       requests: 42,
       overlapMs: 600_000,
+      keyExpiresMs: startMs + 300 * 86_400_000,
       troubles: [],
     },
     usedBytes: 1_000_000,

@@ -9,6 +9,7 @@ export type ReceiverName =
   | 'secured opensearch'
   | 'elasticsearch'
   | 'collector'
+  | 'promtool'
   | 'haproxy'
   | 'nginx';
 
@@ -94,6 +95,7 @@ const NEEDS: Readonly<Record<ReceiverName, readonly Need[]>> = {
   ],
   elasticsearch: [unpacked(`${ELASTICSEARCH_FOLDER}/bin/elasticsearch`), program('java')],
   collector: [unpacked('collector/hec-receiver')],
+  promtool: [unpacked('promtool')],
   haproxy: [program('haproxy')],
   nginx: [program('nginx')],
 };

@@ -2,13 +2,11 @@ import type { CheckItem, CheckReport } from '../../model/check.ts';
 import { describe, ForwardError, oneLine } from '../../model/errors.ts';
 import { assertUsable, optionalObject } from './client.ts';
 import type { Client } from './client.ts';
+import { askExpiry, daysLeft, EXPIRY_WARN_DAYS, expiryText } from './key-expiry.ts';
 import type { CloudqueryOptions } from './options.ts';
 import type { PollTime, Settled } from './poll-time.ts';
 import type { ServerClock } from './server-clock.ts';
 import { isObject, readPage } from './wire.ts';
-
-const EXPIRY_WARN_DAYS = 14;
-const DAY_MS = 86_400_000;
 
 /**
  * Looks at everything a poll needs, in the order in which a fault explains the later ones: reachable, API, key, permission
@@ -163,24 +161,16 @@ async function checkExpiry(
   signal: AbortSignal,
 ): Promise<CheckItem> {
   const name = 'key expiry';
-  const answer = await attempt(() => client.get('apikeys', { withKey: true }, signal));
-  const list = answer instanceof ForwardError ? null : optionalObject(answer)?.['items'];
-  const key = Array.isArray(list)
-    ? (list as unknown[]).find((item) => isObject(item) && item['name'] === keyName)
-    : undefined;
-  const expires =
-    isObject(key) && typeof key['expires_at'] === 'string' ? Date.parse(key['expires_at']) : NaN;
-  if (Number.isNaN(expires))
+  const expires = await askExpiry(client, keyName, nowMs, signal);
+  if (expires === null)
     return {
       name,
       outcome: 'warn',
       finding: 'the Platform does not say when the key expires',
       hint: 'check api_key_name, and note the date yourself',
     };
-  const days = Math.floor((expires - nowMs) / DAY_MS);
-  const date = new Date(expires).toISOString().slice(0, 10);
-  const finding = days < 0 ? `the key expired on ${date}` : `the key expires in ${days} days (${date})`;
-  return days < EXPIRY_WARN_DAYS
+  const finding = expiryText(expires, nowMs);
+  return daysLeft(expires, nowMs) < EXPIRY_WARN_DAYS
     ? { name, outcome: 'warn', finding, hint: 'create a new key now and replace it' }
     : { name, outcome: 'ok', finding };
 }

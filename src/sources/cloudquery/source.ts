@@ -25,6 +25,7 @@ import { beginCare, isAside, nextCareful, widthOf, without } from './care.ts';
 import type { OpenWindow } from './care.ts';
 import { apiBase, createClient, mayAskForLess } from './client.ts';
 import { compileFilters } from './filters.ts';
+import { createKeyExpiry } from './key-expiry.ts';
 import { cloudquerySchema, validateCloudquery } from './options.ts';
 import type { CloudqueryOptions } from './options.ts';
 import { afterReading, dueOf, readSpoiled, writeSpoiled } from './look-again.ts';
@@ -110,6 +111,7 @@ export function createCloudquery(
     clock,
   );
   const pollTime = createPollTime(client, serverClock, clock, (message) => context.warn(message));
+  const keyExpiry = createKeyExpiry(client, options.api_key_name, clock, (message) => context.warn(message));
   const totals = createTotals();
   const reader = withCredibleCounts(client, totals);
   const wanted = compileFilters(options.filters);
@@ -217,6 +219,7 @@ export function createCloudquery(
       if (since.endNs > (progress.endNs ?? since.endNs)) addWindow(since, startNs);
     }
     yield* recountDue(held, nowMs, startNs, before === null, knownFromNs, signal);
+    await keyExpiry.look(nowMs, signal);
   }
 
   /** Whether what was read is a window that nobody can read in a log that can be read. */
@@ -394,6 +397,7 @@ export function createCloudquery(
       clock: pollTime.doubt(),
       requests: client.requests(),
       overlapMs: overlapMs(),
+      keyExpiresMs: keyExpiry.expiresMs(),
       troubles: troublesOf(progress.open),
       standing: [...unreadableFindings(progress.open), ...outside.standing()],
     }),
