@@ -2,8 +2,9 @@ import { BY_SENDING } from '../../model/check.ts';
 import type { CheckItem, CheckReport } from '../../model/check.ts';
 import type { Clock } from '../../model/clock.ts';
 import { describe, ForwardError } from '../../model/errors.ts';
+import type { HttpResponse } from '../../net/http.ts';
 import { placeOf, statusFailure } from '../http-fates.ts';
-import { failureOf, readAnswer } from './codes.ts';
+import { failureOf, readAnswer, readObject } from './codes.ts';
 import type { HecConnection } from './connection.ts';
 import { Channel } from './endpoints.ts';
 import type { Endpoint } from './endpoints.ts';
@@ -11,9 +12,13 @@ import type { SplunkOptions } from './options.ts';
 import { runSearch, searchFor } from './search.ts';
 import type { SearchContext } from './search.ts';
 
-const NO_DATA = 5;
+const SUCCESS = 0;
+/** "No data", and "invalid data format" of some that only resemble Splunk: both are said after the token was looked at. */
+const NO_DATA = new Set([5, 6]);
 const HEALTHY = 17;
 const ACK_DISABLED = 14;
+/** How receivers that only resemble Splunk answer for a path that they do not have. */
+const NO_SUCH_PATH = new Set([400, 404, 405, 501]);
 
 /**
  * Health, token and acknowledgement of every endpoint, and the search. No event is sent: an empty request is answered
@@ -59,11 +64,12 @@ async function checkHealth(
   const response = await connection.getHealth(endpoint.health, signal);
   const where = placeOf(endpoint.health);
   const answer = readAnswer(response);
-  if (response.status === 200 && (answer === null || answer.code === HEALTHY)) {
+  if (response.status === 200 && (answer === null || answer.code === HEALTHY || answer.code === SUCCESS)) {
     return { name: 'health', outcome: 'ok', finding: `${where} says it is healthy` };
   }
   // A receiver that only resembles Splunk may have no health endpoint: the token tells more.
-  if (response.status === 404) return { name: 'health', outcome: 'warn', finding: `${where} does not exist` };
+  if (answer === null && NO_SUCH_PATH.has(response.status))
+    return { name: 'health', outcome: 'warn', finding: `${where} does not exist` };
   if (answer === null) throw statusFailure(where, response, clock.now());
   throw failureOf(answer, response, { where, nowMs: clock.now() });
 }
@@ -78,11 +84,19 @@ async function checkToken(
   const response = await connection.postEvents(endpoint.event, channel, '', signal);
   const where = placeOf(endpoint.event);
   const answer = readAnswer(response);
-  if (answer?.code === NO_DATA) {
+  if (answer !== null && NO_DATA.has(answer.code)) {
     return {
       name: 'token',
       outcome: 'ok',
       finding: `${where} accepts the token (asked with an empty request)`,
+    };
+  }
+  // VictoriaLogs, LogScale and others take an empty request; some of them look at no token.
+  if (response.status === 200 && answer?.code === SUCCESS) {
+    return {
+      name: 'token',
+      outcome: 'ok',
+      finding: `${where} accepts the token or wants none (it took an empty request, which Splunk itself refuses)`,
     };
   }
   if (answer === null) throw statusFailure(where, response, clock.now());
@@ -99,7 +113,7 @@ async function checkAck(
 ): Promise<CheckItem> {
   const response = await connection.postPoll(endpoint.ack, channel, [0], signal);
   const where = placeOf(endpoint.ack);
-  if (response.status === 200) {
+  if (response.status === 200 && isPollAnswer(response)) {
     return {
       name: 'ack',
       outcome: 'ok',
@@ -107,7 +121,16 @@ async function checkAck(
     };
   }
   const answer = readAnswer(response);
-  if (options.ack === 'auto' && (answer?.code === ACK_DISABLED || response.status === 404)) {
+  const unknown = response.status === 200 || (answer === null && NO_SUCH_PATH.has(response.status));
+  if (options.ack === 'auto' && unknown) {
+    return {
+      name: 'ack',
+      outcome: 'warn',
+      finding: `${where} is not there: this receiver acknowledges nothing, events count once it has taken them`,
+      hint: 'set ack: off where the receiver is not Splunk; else check the address',
+    };
+  }
+  if (options.ack === 'auto' && answer?.code === ACK_DISABLED) {
     return {
       name: 'ack',
       outcome: 'warn',
@@ -117,6 +140,12 @@ async function checkAck(
   }
   if (answer === null) throw statusFailure(where, response, clock.now());
   throw failureOf(answer, response, { where, nowMs: clock.now() });
+}
+
+/** `{"acks": {"0": false}}`. */
+function isPollAnswer(response: HttpResponse): boolean {
+  const acks = readObject(response)?.['acks'];
+  return typeof acks === 'object' && acks !== null;
 }
 
 async function checkSearch(
