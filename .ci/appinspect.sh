@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Packs every Splunk app and add-on of content/splunk as Splunk wants it and runs Splunk's own AppInspect over it. AppInspect ends with 0 whatever it
+# Packs every Splunk app and add-on of content as Splunk wants it and runs Splunk's own AppInspect over it. AppInspect ends with 0 whatever it
 # finds, so its report decides: not one failure, error or warning. Needs Python 3 and, once, PyPI.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -12,9 +12,8 @@ trap 'rm -rf "$work"' EXIT
 main() {
   [[ -e $ENVIRONMENT/complete ]] || prepare
   local app status=0
-  for app in content/splunk/*/default/app.conf; do
-    app=$(basename "$(dirname "$(dirname "$app")")")
-    inspect "$app" || status=1
+  for app in content/splunk*/*/default/app.conf; do
+    inspect "$(dirname "$(dirname "$app")")" || status=1
   done
   return "$status"
 }
@@ -34,8 +33,9 @@ prepare() {
 }
 
 inspect() {
-  local app=$1
-  tar --owner=0 --group=0 --mode='u=rwX,go=rX' -C content/splunk -czf "$work/$app.tgz" "$app"
+  local app
+  app=$(basename "$1")
+  tar --owner=0 --group=0 --mode='u=rwX,go=rX' -C "$(dirname "$1")" -czf "$work/$app.tgz" "$app"
   "$ENVIRONMENT/bin/splunk-appinspect" inspect "$work/$app.tgz" --mode precert --data-format json \
     --output-file "$work/$app.json" > "$work/$app.log" 2>&1 || { cat "$work/$app.log" && return 1; }
   python3 - "$app" "$work/$app.json" << 'END'

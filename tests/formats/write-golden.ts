@@ -1,8 +1,9 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { sampleFiles, samplePlace } from './samples.ts';
 import { CATALOGUE, cataloguePage, EXAMPLES, renderExample, shown } from './catalogue.ts';
 
 /**
- * Writes the golden files and the catalogue page anew after a deliberate change of the mapping:
+ * Writes the golden files, the samples and the catalogue page anew after a deliberate change of the mapping:
  * `npx node tests/formats/write-golden.ts`. Read the difference before you commit it.
  */
 const GOLDEN = new URL('../fixtures/formats/golden/', import.meta.url);
@@ -17,6 +18,7 @@ for (const example of EXAMPLES) {
     );
   }
 }
+for (const [file, text] of sampleFiles()) writeFileSync(samplePlace(file), text);
 const page = readFileSync(PAGE, 'utf8');
 const marker = '<!-- generated: npx node tests/formats/write-golden.ts -->\n';
 writeFileSync(PAGE, cataloguePage(page.slice(0, page.indexOf(marker) + marker.length)));
