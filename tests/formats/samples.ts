@@ -96,7 +96,7 @@ function readme(events: readonly CanonicalEvent[]): string {
     const { eventType, domain, object, verb } = event.classification;
     const { category, type } = ecsCategories(event);
     const ocsf = JSON.parse(ocsfFormat.create({}).render(event, EXAMPLE_ORIGIN)) as Document;
-    const model = JSON.parse(cim.render(event, EXAMPLE_ORIGIN)) as Document;
+    const model = JSON.parse(cim.render(event, EXAMPLE_ORIGIN)) as { cim_model?: string; action?: string };
     const cells = [
       index + 1,
       `\`${eventType}\``,
@@ -105,7 +105,7 @@ function readme(events: readonly CanonicalEvent[]): string {
       event.severity,
       [category.join(', ') || '—', type.join(', ')].join(' / '),
       `${ocsf['type_uid'] as number} ${ocsf['class_name'] as string}: ${ocsf['activity_name'] as string}`,
-      [(model['cim_model'] as string | undefined) ?? '—', model['action'] ?? '—'].join(' / '),
+      [model.cim_model ?? '—', model.action ?? '—'].join(' / '),
     ];
     return `| ${cells.join(' | ')} |`;
   });
