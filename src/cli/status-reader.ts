@@ -1,5 +1,3 @@
-import { Agent } from 'undici';
-
 import { buildStatus } from '../admin/document.ts';
 import type { StatusDocument } from '../admin/document.ts';
 import { READINESS_LIMITS } from '../admin/options.ts';
@@ -10,6 +8,7 @@ import { describe, ForwardError } from '../model/errors.ts';
 import type { Window } from '../model/event.ts';
 import { silentLog } from '../model/log.ts';
 import { msToNs } from '../model/time.ts';
+import { openAgent } from '../net/agent.ts';
 import { openHttpClient } from '../net/http.ts';
 import { nextPollMs } from './admin-view.ts';
 import { buildParts } from './build-parts.ts';
@@ -72,7 +71,7 @@ export async function askDaemon(config: Config, terminal: Terminal): Promise<Sta
   const url = statusUrl(config);
   if (url === null) return new ForwardError('transient', 'admin.listen is off');
   // Never through a proxy: the daemon is on this machine.
-  const client = openHttpClient({ dispatcher: new Agent({ connections: 1 }) });
+  const client = openHttpClient({ dispatcher: openAgent({ connections: 1 }) });
   try {
     const { token } = config.admin;
     const headers = {
