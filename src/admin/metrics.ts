@@ -19,8 +19,16 @@ export interface Metrics {
 const PROMETHEUS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 const OPENMETRICS_TYPE = 'application/openmetrics-text; version=1.0.0; charset=utf-8';
 
-/** The SDK is loaded only here: whoever turns the listener off does not pay for it. */
-export async function openMetrics(options: StatusOptions): Promise<Metrics> {
+/** The SDK is loaded by the first scrape: whoever asks for no metrics does not pay for it. */
+export function openMetrics(options: StatusOptions): Metrics {
+  let opened: Promise<Metrics> | null = null;
+  return {
+    expose: async (accept) => (await (opened ??= load(options))).expose(accept),
+    close: async () => (await opened)?.close(),
+  };
+}
+
+async function load(options: StatusOptions): Promise<Metrics> {
   const [{ MeterProvider }, { PrometheusExporter, PrometheusSerializer }] = await Promise.all([
     import('@opentelemetry/sdk-metrics'),
     import('@opentelemetry/exporter-prometheus'),

@@ -45,7 +45,7 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
   const series = createSeries();
   const room: Room = {
     options,
-    metrics: await openMetrics(options),
+    metrics: openMetrics(options),
     page: loadPage(),
     readers: readers(options, series),
     hasToken: (request) => carriesToken(request, options.token),

@@ -1,7 +1,6 @@
-import { Agent } from 'undici';
-
 import type { Config } from '../config/config.ts';
 import { ForwardError } from '../model/errors.ts';
+import { openAgent } from '../net/agent.ts';
 import { openHttpClient } from '../net/http.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -25,7 +24,7 @@ export async function fetchFromDaemon(
   if (listen === null) return new ForwardError('transient', 'admin.listen is off');
   const url = new URL(path, `http://${reachable(listen.host)}:${listen.port}`);
   // Never through a proxy: the daemon is on this machine.
-  const client = openHttpClient({ dispatcher: new Agent({ connections: 1 }) });
+  const client = openHttpClient({ dispatcher: openAgent({ connections: 1 }) });
   try {
     const headers = {
       accept: 'application/json',

@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 
 import { READINESS_LIMITS } from '../admin/options.ts';
-import { startAdmin } from '../admin/server.ts';
 import { startTelemetry } from '../admin/telemetry.ts';
 import { openJournal } from '../checkpoint/sqlite/index.ts';
 import type { Journal } from '../checkpoint/journal.ts';
@@ -12,7 +11,6 @@ import { formatDuration, parseDuration } from '../model/units.ts';
 import { wallClock } from '../model/clock.ts';
 import { describe, ForwardError, oneLine } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
-import { startSimulator } from '../simulator/server.ts';
 import { endWithin } from './ending.ts';
 import { droppedLogLines, openLog } from './log.ts';
 import { withConfigFile } from './report.ts';
@@ -77,6 +75,7 @@ async function run(options: RunOptions): Promise<number> {
     const telemetry = await startTelemetry(process.env, { version, warn: onWarn });
     releasers.push(() => telemetry.shutdown());
     if (config.simulator !== null) {
+      const { startSimulator } = await import('../simulator/server.ts');
       const simulator = await startSimulator(config.simulator);
       releasers.push(() => simulator.close());
       log.info({ url: simulator.url }, 'the simulated Platform answers');
@@ -110,6 +109,7 @@ async function listenForAdmin(
 ): Promise<() => Promise<void>> {
   const { listen } = config.admin;
   if (listen === null) return async () => {};
+  const { startAdmin } = await import('../admin/server.ts');
   const admin = await startAdmin({
     listen,
     get token() {

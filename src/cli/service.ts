@@ -13,6 +13,7 @@ import { buildParts } from './build-parts.ts';
 import type { BuiltParts } from './build-parts.ts';
 import { drainMs } from './ending.ts';
 import type { ProgramLog } from './log.ts';
+import { giveMemoryBack } from './memory.ts';
 
 /** The daemon over its whole life: a reload puts another configuration over the same journal, cursors stay. */
 export interface Service {
@@ -52,7 +53,15 @@ export function startService(
 
   function open(config: Config, parts: BuiltParts): Session {
     const retentionMs = config.state.retention;
-    const daemon = startDaemon({ ...parts, journal, retentionMs, clock: wallClock, log, patienceMs });
+    const daemon = startDaemon({
+      ...parts,
+      journal,
+      retentionMs,
+      clock: wallClock,
+      log,
+      patienceMs,
+      giveMemoryBack,
+    });
     goOnFrom(earlier, daemon.status);
     return { config, parts, daemon };
   }

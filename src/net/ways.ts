@@ -1,11 +1,11 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 
-import { Agent } from 'undici';
-import type { buildConnector, Dispatcher } from 'undici';
+import type { Agent, buildConnector, Dispatcher } from 'undici';
 
 import { wallClock } from '../model/clock.ts';
 import { ForwardError } from '../model/errors.ts';
+import { openAgent } from './agent.ts';
 import { nameOf } from './proxies.ts';
 import type { Proxies, Proxy } from './proxies.ts';
 import { NoConnectionError, openSocket } from './socket.ts';
@@ -36,7 +36,7 @@ export function openWays(tls: TlsFiles, proxies: Proxies, connections: number): 
   const agents = new Set<Agent>();
   const byProxy = new Map<string, Agent>();
   const newAgent = (opening: Opening): Agent => {
-    const agent = new Agent({
+    const agent = openAgent({
       connections,
       pipelining: 1,
       keepAliveTimeout: 10_000,

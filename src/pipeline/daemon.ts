@@ -19,6 +19,7 @@ import { createFaultLog, HOLD, waitMs } from './retry.ts';
 import type { PollSchedule } from './schedule.ts';
 import { createStatus, enterFault, enterState, sinkStatus, sourceStatus } from './status.ts';
 import type { LoopStatus, Status } from './status.ts';
+import { createRest } from './rest.ts';
 import { keepUp } from './upkeep.ts';
 import type { UpkeepParts } from './upkeep.ts';
 
@@ -51,6 +52,8 @@ export interface DaemonParts {
   readonly log: Log;
   /** Null: run until stopped. Otherwise catch up once; whatever fails longer than this is given up. Milliseconds. */
   readonly patienceMs: number | null;
+  /** Called once there is nothing to do after much was done. */
+  readonly giveMemoryBack?: () => void;
 }
 
 /** How a run ended. Nothing is ever lost by it: what is not delivered is in the journal, or still with the Platform. */
@@ -201,10 +204,14 @@ export function startDaemon(parts: DaemonParts): Daemon {
     finishing = true;
     tellSinks();
   });
+  const moved = (): number =>
+    [...status.sources.values()].reduce((sum, { appended }) => sum + appended, 0) +
+    [...status.sinks.values()].reduce((sum, { delivered }) => sum + delivered, 0);
+  const look = createRest(moved, parts.giveMemoryBack ?? (() => {}));
   const upkeepEnd = new AbortController();
   const upkeepSignal = AbortSignal.any([running.signal, upkeepEnd.signal]);
   const upkeep = guarded('upkeep', status.own.upkeep, upkeepSignal, () =>
-    keepUp({ ...upkeepOf(parts), status: status.own.upkeep }, upkeepSignal),
+    keepUp({ ...upkeepOf(parts), look, status: status.own.upkeep }, upkeepSignal),
   );
 
   const done = (async (): Promise<DaemonEnd> => {
@@ -258,7 +265,7 @@ async function countUndelivered(
   }
 }
 
-function upkeepOf(parts: DaemonParts): Omit<UpkeepParts, 'status'> {
+function upkeepOf(parts: DaemonParts): Omit<UpkeepParts, 'status' | 'look'> {
   const horizons = [...parts.sources.values()].map((part) => part.auditHorizonMs);
   return { ...parts, sinks: [...parts.sinks.keys()], horizonMs: Math.max(parts.retentionMs, ...horizons) };
 }

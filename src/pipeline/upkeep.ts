@@ -18,6 +18,8 @@ export interface UpkeepParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly status: LoopStatus;
+  /** Called each time it looks around. */
+  readonly look: () => void;
 }
 
 const UPKEEP_EVERY_MS = 600_000;
@@ -51,6 +53,7 @@ export async function keepUp(parts: UpkeepParts, signal: AbortSignal): Promise<v
         if (pruned > 0) log.info({ events: pruned }, 'pruned events that every sink has');
         await journal.pruneFindings(new Date(clock.now() - parts.horizonMs).toISOString());
       }
+      parts.look();
       faults.recovered();
       enterState(status, 'idle', clock.now());
     } catch (thrown) {

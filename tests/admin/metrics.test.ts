@@ -18,7 +18,7 @@ afterEach(async () => {
 });
 
 async function open(room: Room): Promise<Metrics> {
-  const metrics = await openMetrics(room.options);
+  const metrics = openMetrics(room.options);
   opened.push(metrics);
   return metrics;
 }
