@@ -348,7 +348,8 @@ export function createCloudquery(
     const adapting = { clock, usual, knownFromNs: 0n, allowance: null };
     for await (const step of readWindows(reader, windows, precision, concurrent, signal, adapting)) {
       open = step.open;
-      yield { ...harvest('backfill', step.window, step.read), progress: null, open };
+      const aside = troublesOf(open.filter(isAside));
+      yield { ...harvest('backfill', step.window, step.read), progress: null, open, aside };
     }
     const [first, ...more] = troublesOf(open);
     if (first === undefined) return;
@@ -382,6 +383,10 @@ export function createCloudquery(
       outside = createOutside(offset, strays);
       precision.offsetNs = outside.offsetNs();
       return outside.offsetNs();
+    },
+    startNs(kept) {
+      const { progress: its, extra } = readProgress(kept);
+      return its.startNs === null ? null : its.startNs + createOutside(savedOf(extra).offset).offsetNs();
     },
     check: (signal): Promise<CheckReport> => checkPlatform(client, serverClock, pollTime, options, signal),
     origin: () => origin,
