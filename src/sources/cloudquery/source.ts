@@ -4,6 +4,7 @@ import { echoesOf } from '../../model/echoes.ts';
 import type { Coverage, Finding, Json, NewEvent, Window } from '../../model/event.ts';
 import { ForwardError } from '../../model/errors.ts';
 import { remembering } from '../../model/hide.ts';
+import { roomForAnswer } from '../../model/memory.ts';
 import { formatTime, msToNs } from '../../model/time.ts';
 import { openHttpClient } from '../../net/http.ts';
 import { proxyCredentials } from '../../net/proxies.ts';
@@ -101,7 +102,8 @@ export function createCloudquery(
       base,
       apiKey: options.api_key,
       requestTimeoutMs: options.request_timeout,
-      maxResponseBytes: options.max_response_size,
+      // An answer that fills the memory would end the process: a larger one is asked for in parts.
+      maxResponseBytes: Math.min(options.max_response_size, roomForAnswer(options.rate_limit.concurrent)),
       requestsPerSecond: options.rate_limit.requests_per_second,
       concurrent: options.rate_limit.concurrent,
       userAgent: `auditferry/${context.forwarderVersion}`,
