@@ -120,6 +120,7 @@ function sourceSection(proof: SourceProof, { range }: VerifyResult): string {
       proof.explained,
       'are gone on the Platform; an operator has looked into it and acknowledged the finding',
     ],
+    [proof.beforeStart, 'lie before the start that the source was given: on the Platform, not read'],
     [proof.expired, 'are older than the audit horizon and gone on the Platform: its retention'],
     [proof.leftOut, "are left out by the source's filters: known by id, not kept"],
     [proof.pruned, 'were pruned from the journal: known by id and hash'],
@@ -136,7 +137,11 @@ function sourceSection(proof: SourceProof, { range }: VerifyResult): string {
     (window) =>
       `<li class="warn">${formatTime(window.startNs)} to ${formatTime(window.endNs)}: the Platform does not show as many events as it counts</li>`,
   );
-  const notices = [...unsure, ...unread.slice(0, 20), ...remarks].join('\n');
+  const unshown = proof.unshown.map(
+    ({ startNs, endNs, reason }) =>
+      `<li class="warn">${formatTime(startNs)} to ${formatTime(endNs)}: the Platform does not show all of it (${text(reason)})</li>`,
+  );
+  const notices = [...unshown.slice(0, 20), ...unsure, ...unread.slice(0, 20), ...remarks].join('\n');
   return `<h3>Source ${text(proof.name)}, ${text(proof.instance)}</h3>
 <p>${figureText(sum('platform'))} on the Platform, ${figureText(sum('journal'))} known to the journal.</p>
 ${proof.failure === null ? '' : `<p class="bad">The Platform could not be asked about all of the range: ${text(proof.failure)}</p>`}

@@ -78,6 +78,8 @@ function sourceDocument(proof: SourceProof): object {
     pruned: proof.pruned,
     unreadable: proof.unreadable,
     not_agreed: proof.unsure.map(times),
+    not_shown: proof.unshown.map(({ reason, ...span }) => ({ ...times(span), reason })),
+    before_start: proof.beforeStart,
     coverage: proof.coverage.map((span) => ({
       ...times(span),
       status: span.status,

@@ -39,7 +39,8 @@ type Line = (mark: Mark, text: string) => string;
 function sourceLines(proof: SourceProof, line: Line): string[] {
   const platform = proof.buckets.reduce((sum, bucket) => sum + (bucket.platform ?? 0), 0);
   const journal = proof.buckets.reduce((sum, bucket) => sum + bucket.journal, 0);
-  const agreed = proof.failure === null && proof.missing.total + proof.gone.total + proof.altered.total === 0;
+  const differ = proof.missing.total + proof.gone.total + proof.altered.total + proof.unshown.length;
+  const agreed = proof.failure === null && differ === 0;
   const how = proof.counts === false ? ', which does not count: everything was read' : '';
   return [
     line(
@@ -53,6 +54,13 @@ function sourceLines(proof: SourceProof, line: Line): string[] {
     ...names('in the journal, not on the Platform any more', proof.gone),
     ...names('altered', proof.altered),
     ...remark(proof.noted.total, 'changed only below user, which the Platform joins when it is read'),
+    ...proof.unshown
+      .slice(0, SHOWN_NAMES)
+      .map(
+        ({ startNs, endNs, reason }) =>
+          `      not shown by the Platform: ${formatTime(startNs)} to ${formatTime(endNs)} (${shown(reason, 300)})`,
+      ),
+    ...remark(proof.beforeStart, "on the Platform, from before the source's start: not read"),
     ...remark(proof.expired, 'gone on the Platform, older than the audit horizon'),
     ...remark(proof.explained, 'gone on the Platform, and acknowledged'),
     ...remark(proof.leftOut, "left out by the source's filters"),

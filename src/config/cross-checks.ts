@@ -1,5 +1,7 @@
+import { roomForAnswer } from '../model/memory.ts';
 import type { OptionProblem } from '../model/option-problems.ts';
 import { Secret } from '../model/secret.ts';
+import { formatSize } from '../model/units.ts';
 import { positionOf } from './explain.ts';
 import { isInterpolated } from './interpolate.ts';
 import type { Problem } from './problems.ts';
@@ -71,7 +73,7 @@ export function literalSecrets(data: unknown, root: TreeNode): Problem[] {
   });
 }
 
-/** Allowed but unwise: certificates that are not checked, and credentials sent in the clear. */
+/** Allowed but unwise: certificates that are not checked, credentials sent in the clear, and answers that the memory has no room for. */
 export function cautions(data: unknown, root: TreeNode): Problem[] {
   return partsIn(data).flatMap(({ segments, options }) => {
     const found: Problem[] = [];
@@ -86,6 +88,19 @@ export function cautions(data: unknown, root: TreeNode): Problem[] {
         'the certificate is not verified: whoever sits between can read and change everything',
       );
     }
+    const largest = options['max_response_size'];
+    const room = roomForAnswer(lanesOf(options));
+    if (
+      typeof largest === 'number' &&
+      largest > room &&
+      find(root, [...segments, 'max_response_size']) !== null
+    ) {
+      const has = formatSize(floorSize(room));
+      add(
+        ['max_response_size'],
+        `the memory of this process has room for answers of ${has}: larger ones are asked for in parts`,
+      );
+    }
     if (secretsIn(options, []).length === 0) return found;
     for (const [key, value] of Object.entries(options)) {
       for (const address of Array.isArray(value) ? value : [value]) {
@@ -95,6 +110,16 @@ export function cautions(data: unknown, root: TreeNode): Problem[] {
     }
     return found;
   });
+}
+
+function lanesOf({ rate_limit: limit }: Mapping): number {
+  const lanes = isMapping(limit) ? limit['concurrent'] : undefined;
+  return typeof lanes === 'number' ? lanes : 1;
+}
+
+/** To the mebibyte: nobody needs more digits. */
+function floorSize(bytes: number): number {
+  return Math.floor(bytes / 2 ** 20) * 2 ** 20;
 }
 
 function isClearAddress(value: unknown): boolean {

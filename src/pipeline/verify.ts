@@ -1,6 +1,6 @@
 import type { ChainReport, FindingCount, Journal } from '../checkpoint/journal.ts';
 import type { Json, Window } from '../model/event.ts';
-import { msToNs } from '../model/time.ts';
+import { formatTime, msToNs } from '../model/time.ts';
 import type { Sink } from '../sinks/sink.ts';
 import type { Source } from '../sources/source.ts';
 import { COUNTED_APART, everyFinding, findingClause, unreadableClause } from './open-findings.ts';
@@ -30,6 +30,8 @@ export interface VerifyContext extends Patience {
 
 /** An event may take this much longer than a poll and the overlap until it is in the journal. */
 const GRACE_MS = 300_000;
+/** Windows that the Platform does not show, each with its reason. */
+const UNSHOWN_NAMED = 5;
 
 /**
  * Compares Platform, journal and receivers over a range and names every event that is missing, gone, altered or repeated.
@@ -168,6 +170,15 @@ function sourceReasons(proof: SourceProof): string[] {
       : [
           `${at}: ${counted(proof.unsure.length, 'window')} that the Platform does not show to agreement with its own count`,
         ]),
+    ...proof.unshown
+      .slice(0, UNSHOWN_NAMED)
+      .map(
+        ({ startNs, endNs, reason }) =>
+          `${at}: the Platform does not show all of ${formatTime(startNs)} to ${formatTime(endNs)}: ${reason}`,
+      ),
+    ...(proof.unshown.length > UNSHOWN_NAMED
+      ? [`${at}: and of ${counted(proof.unshown.length - UNSHOWN_NAMED, 'more window')}`]
+      : []),
     ...unreadableClause(proof.unreadable).map((clause) => `${at}: ${clause}`),
   ];
 }

@@ -10,6 +10,7 @@ import type {
   SourceDefinition,
   SourceOrigin,
   SourceState,
+  Trouble,
 } from './source.ts';
 
 /**
@@ -50,10 +51,18 @@ export function cleanSource<Options>(
   // Every member of the contract, so that none is forgotten when there is a new one.
   const members: Required<Source> = {
     poll: (held, progress, signal) => clean(source.poll(held, progress, signal), signal),
-    read: (windows, signal) => clean(source.read(windows, signal), signal),
+    async *read(windows, signal) {
+      for await (const harvest of clean(source.read(windows, signal), signal)) {
+        const { aside } = harvest;
+        yield aside === undefined
+          ? harvest
+          : { ...harvest, aside: aside.map((one) => cleanTrouble(one, hide)) };
+      }
+    },
     count: (window, expected, signal) =>
       echoes.told(source.count(window, expected, signal), signal, (count) => count),
     offsetNs: (progress) => source.offsetNs?.(progress) ?? 0n,
+    startNs: (progress) => source.startNs?.(progress) ?? null,
     check: (signal) => echoes.told(source.check(signal), signal, cleanReport),
     state: () => cleanState(source.state(), hide),
     origin() {
@@ -83,14 +92,14 @@ function cleanState(state: SourceState, hideOnce: Hide): SourceState {
   const hide = remembering(hideOnce);
   return {
     ...state,
-    troubles: troubles.map(({ reason, hint, ...trouble }) => ({
-      ...trouble,
-      reason: hide(reason),
-      ...(hint === undefined ? {} : { hint: hide(hint) }),
-    })),
+    troubles: troubles.map((trouble) => cleanTrouble(trouble, hide)),
     standing: standing.map((finding) => cleanFinding(finding, hide)),
     clock: clock === null ? null : { ...clock, text: hide(clock.text), hint: hide(clock.hint) },
   };
+}
+
+function cleanTrouble({ reason, hint, ...trouble }: Trouble, hide: Hide): Trouble {
+  return { ...trouble, reason: hide(reason), ...(hint === undefined ? {} : { hint: hide(hint) }) };
 }
 
 function cleanFinding(finding: Finding, hide: Hide): Finding {

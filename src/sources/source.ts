@@ -46,6 +46,8 @@ export interface Harvest {
 /** A harvest of a past range, and the windows of it that are still to be read once it is committed. */
 export interface RangeHarvest extends Harvest {
   readonly open: readonly Window[];
+  /** Those of them that fail however little is asked for, while the rest is read: the reading ends with an error when only they are left. */
+  readonly aside?: readonly Trouble[];
 }
 
 /** A window that fails at the moment, while others are read. */
@@ -126,6 +128,8 @@ export interface Source {
    * `progress`: as kept in the journal.
    */
   offsetNs?(progress: Json | null): bigint;
+  /** From when on everything is read, by the times that the events show; null while nothing was. `progress`: as kept in the journal. */
+  startNs?(progress: Json | null): bigint | null;
   check(signal: AbortSignal): Promise<CheckReport>;
   state(): SourceState;
   /** What is known of the installation: the same object until something new is. */

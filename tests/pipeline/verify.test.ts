@@ -5,7 +5,8 @@ import { formatTime, msToNs } from '../../src/model/time.ts';
 import { runJob } from '../../src/pipeline/jobs.ts';
 import { repairsFor, verify } from '../../src/pipeline/verify.ts';
 import { bucketsOf, cutWindow, gapsIn } from '../../src/pipeline/verify/buckets.ts';
-import type { AuditEvent } from '../../src/model/event.ts';
+import type { AuditEvent, Window } from '../../src/model/event.ts';
+import type { Source } from '../../src/sources/source.ts';
 import { HOUR, installations, memorySink, MINUTE, never } from './proving.ts';
 import type { Installation } from './proving.ts';
 
@@ -55,6 +56,61 @@ describe('a sound installation', () => {
     const result = await verify(its.verifying(), its.range(), never);
     const intervals = result.sources[0]?.buckets.length ?? 0;
     expect(its.http.asked.length - before).toBeLessThanOrEqual(intervals + 1);
+  });
+
+  it('names the place that the Platform cannot show, and compares everything else', async () => {
+    const its = await settled();
+    const { createdAt } = await someEvent(its);
+    const atNs = msToNs(Date.parse(createdAt));
+    const place = { startNs: atNs - 2_000_000_000n, endNs: atNs + 2_000_000_000n };
+    const isIn = ({ startNs, endNs }: Window): boolean => startNs <= place.endNs && endNs >= place.startNs;
+    const source: Source = {
+      ...its.source,
+      count: async (window, expected, signal) =>
+        isIn(window) ? null : its.source.count(window, expected, signal),
+      async *read(windows, signal) {
+        for await (const harvest of its.source.read(windows, signal)) {
+          const open = windows.some(isIn) ? [place] : [];
+          const events = harvest.events.filter(
+            ({ createdNs }) => !isIn({ startNs: createdNs, endNs: createdNs }),
+          );
+          const aside = open.map((window) => ({ window, reason: 'answered 500', sinceMs: 0, nextTryMs: 1 }));
+          yield { ...harvest, events, open, aside };
+        }
+        if (windows.some(isIn)) throw new ForwardError('transient', 'not all could be read');
+      },
+    };
+    its.platform.insert([{ createdAt: formatTime(its.range().endNs - 40n * 60_000_000_000n) }]);
+    const beganMs = its.clock.now();
+    const context = its.verifying();
+    const [[name, part] = ['', undefined]] = [...context.sources];
+    if (part === undefined) throw new Error('no source');
+    const sources = new Map([[name, { ...part, source }]]);
+    const result = await verify({ ...context, sources }, its.range(), never);
+    expect(its.clock.now() - beganMs).toBeLessThan(MINUTE);
+    expect(result.sources[0]).toMatchObject({
+      failure: null,
+      gone: { total: 0 },
+      missing: { total: 1 },
+      unshown: [{ ...place, reason: 'answered 500' }],
+    });
+    expect(result.verdict).toBe('incomplete');
+    expect(result.reasons.join('\n')).toContain(
+      `does not show all of ${formatTime(place.startNs)} to ${formatTime(place.endNs)}: answered 500`,
+    );
+  });
+
+  it('does not call missing what lies before the start that the source was given', async () => {
+    const its = await settled();
+    const { startNs, endNs } = its.range();
+    const day = 86_400_000_000_000n;
+    its.platform.insert([
+      { createdAt: formatTime(startNs - 300n * day) },
+      { createdAt: formatTime(startNs - 299n * day) },
+    ]);
+    const result = await verify(its.verifying(), { startNs: startNs - 400n * day, endNs }, never);
+    expect(result.sources[0]).toMatchObject({ beforeStart: 2, missing: { total: 0 } });
+    expect(result.reasons).toEqual([]);
   });
 
   it('does not name what is too young to be judged', async () => {

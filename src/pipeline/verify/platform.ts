@@ -5,7 +5,7 @@ import { describe, ForwardError } from '../../model/errors.ts';
 import { identityKey } from '../../model/event-id.ts';
 import type { Finding, NewEvent, Window } from '../../model/event.ts';
 import { formatTime, NS_PER_SECOND } from '../../model/time.ts';
-import type { Source } from '../../sources/source.ts';
+import type { RangeHarvest, Source, Trouble } from '../../sources/source.ts';
 import { withPatience } from '../patience.ts';
 import type { Patience } from '../patience.ts';
 import { describeRevisions } from '../revisions.ts';
@@ -21,6 +21,8 @@ export interface PlatformContext extends Patience {
   readonly youngNs: bigint;
   /** Before this the Platform may have let events go. Nanoseconds since 1970. */
   readonly horizonNs: bigint;
+  /** Before this nothing was promised. Nanoseconds since 1970; null where everything is. */
+  readonly startNs: bigint | null;
   /** Windows about which a finding that events are gone was acknowledged. */
   readonly explained: readonly Window[];
   /** Read everything, also where the counts agree. */
@@ -34,6 +36,8 @@ const PAGE_IDS = 5_000;
 const PAGE_EVENTS = 500;
 /** A server may cut bounds to whole seconds: what is read reaches this far beyond what is judged. */
 const MARGIN_NS = NS_PER_SECOND;
+/** What failed alone is asked for again after this. */
+const ASK_AGAIN_MS = 2_000;
 
 /** The source, asked for windows of the times that its events show. */
 type Shown = Pick<Source, 'count' | 'read' | 'origin'>;
@@ -55,14 +59,16 @@ function asShown(source: Source, offsetNs: bigint): Shown {
  * there are none) the ids and the bytes. Never throws for a Platform that cannot be asked: `failure` says so.
  */
 export async function provePlatform(
-  asked: Omit<PlatformContext, 'source'> & { readonly source: Source },
+  asked: Omit<PlatformContext, 'source' | 'startNs'> & { readonly source: Source },
   range: Window,
   signal: AbortSignal,
 ): Promise<SourceProof> {
   const { source, journal, name } = asked;
+  const progress = await journal.progress(name);
   const context = {
     ...asked,
-    source: asShown(source, source.offsetNs?.(await journal.progress(name)) ?? 0n),
+    source: asShown(source, source.offsetNs?.(progress) ?? 0n),
+    startNs: source.startNs?.(progress) ?? null,
   };
   const proof = emptyProof(context);
   proof.coverage = clip(await context.journal.coverage(context.name, range), range);
@@ -103,6 +109,8 @@ function emptyProof({ name, source }: PlatformContext): SourceProof {
     noted: lists.noted(),
     missingIn: [],
     unsure: [],
+    unshown: [],
+    beforeStart: 0,
     explained: 0,
     expired: 0,
     leftOut: 0,
@@ -129,7 +137,7 @@ async function compare(
   signal.throwIfAborted();
   const ours = await context.journal.held(context.name).count(window);
   const server = await withPatience(context, signal, () => context.source.count(window, ours, signal));
-  proof.counts = server !== null;
+  proof.counts = proof.counts === true || server !== null;
   if (tally.method === 'failed') tally.method = 'counted';
   // Equal counts of what no poll has read prove nothing: one event too few and one too many look the same.
   const believed = server === 0 || !proof.unread.some((gap) => overlaps(gap, window));
@@ -157,6 +165,8 @@ interface Reading {
   readonly changed: Map<string, NewEvent>;
   shown: number;
   sure: boolean;
+  /** What failed although the rest could be read. */
+  aside: readonly Trouble[];
 }
 
 /**
@@ -174,6 +184,7 @@ async function compareIds(
   const reading = await withPatience(context, signal, () => readWindow(context, window, held, signal));
   tally.platform = (tally.platform ?? 0) + reading.shown;
   if (!reading.sure) proof.unsure.push(window);
+  for (const { window: part, reason } of reading.aside) proof.unshown.push({ ...part, reason });
   await judgeMissing(context, window, reading, tally, proof);
   if (reading.sure) judgeGone(context, held, reading, tally, proof);
   await judgeChanged(context, window, held, reading, tally, proof);
@@ -196,10 +207,17 @@ async function readWindow(
   held: ReadonlyMap<string, KnownId>,
   signal: AbortSignal,
 ): Promise<Reading> {
-  const reading: Reading = { seen: new Set(), unknown: [], changed: new Map(), shown: 0, sure: true };
+  const reading: Reading = {
+    seen: new Set(),
+    unknown: [],
+    changed: new Map(),
+    shown: 0,
+    sure: true,
+    aside: [],
+  };
   const read = new Set<string>();
   const wide = { startNs: window.startNs - MARGIN_NS, endNs: window.endNs + MARGIN_NS };
-  for await (const harvest of context.source.read([wide], signal)) {
+  for await (const harvest of readTwice(context, wide, reading, signal)) {
     if (harvest.coverage.some((span) => span.status === 'suspect')) reading.sure = false;
     const ids = await context.journal.held(context.name).known(harvest.events);
     for (const [index, event] of harvest.events.entries()) {
@@ -219,6 +237,34 @@ async function readWindow(
   return reading;
 }
 
+/** What could not be read while all else could is asked for once more, and then left: it must not keep the rest from being compared. */
+async function* readTwice(
+  { source, clock }: PlatformContext,
+  wide: Window,
+  reading: Reading,
+  signal: AbortSignal,
+): AsyncGenerator<RangeHarvest> {
+  let windows: readonly Window[] = [wide];
+  for (let again = true; ; again = false) {
+    let last: RangeHarvest | null = null;
+    try {
+      for await (const harvest of source.read(windows, signal)) {
+        last = harvest;
+        yield harvest;
+      }
+      reading.aside = [];
+      return;
+    } catch (error) {
+      const aside = last?.aside ?? [];
+      if (aside.length === 0 || aside.length < (last?.open.length ?? 0)) throw error;
+      reading.aside = aside;
+      if (!again) return;
+      windows = aside.map(({ window }) => window);
+      await clock.sleep(ASK_AGAIN_MS, signal);
+    }
+  }
+}
+
 async function judgeMissing(
   context: PlatformContext,
   window: Window,
@@ -231,6 +277,12 @@ async function judgeMissing(
   for (const event of missing) {
     if (event.createdNs > context.youngNs) {
       tally.pending += 1;
+      continue;
+    }
+    const at = { startNs: event.createdNs, endNs: event.createdNs };
+    const promised = context.startNs === null || event.createdNs >= context.startNs;
+    if (!promised && !proof.coverage.some((span) => overlaps(span, at))) {
+      proof.beforeStart += 1;
       continue;
     }
     if (proof.missingIn.at(-1) !== window) proof.missingIn.push(window);
@@ -251,6 +303,8 @@ function judgeGone(
     const at = { startNs: createdNs, endNs: createdNs };
     if (createdNs < context.horizonNs) proof.expired += 1;
     else if (context.explained.some((window) => overlaps(window, at))) proof.explained += 1;
+    else if (reading.aside.some(({ window }) => overlaps(window, at)))
+      continue; // nobody can tell
     else {
       tally.gone += 1;
       addName(proof.gone, { source: context.name, id, createdAt: formatTime(createdNs) });

@@ -45,6 +45,10 @@ export interface BucketProof extends Window {
   pending: number;
 }
 
+export interface UnshownWindow extends Window {
+  readonly reason: string;
+}
+
 /** Platform against journal, for one source. */
 export interface SourceProof {
   readonly name: string;
@@ -66,6 +70,10 @@ export interface SourceProof {
   readonly missingIn: Window[];
   /** Windows that the Platform could not show to agreement with its own count. */
   readonly unsure: Window[];
+  /** Windows that the Platform does not show at all, or not all of, with its reason. */
+  readonly unshown: UnshownWindow[];
+  /** On the Platform, not in the journal, and older than what the source was told to start from. */
+  beforeStart: number;
   /** Gone, and a finding that says so was acknowledged. */
   explained: number;
   /** Gone, and older than the audit horizon: the Platform's retention. */

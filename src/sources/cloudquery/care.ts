@@ -301,7 +301,9 @@ function spanOf({ startNs, endNs }: Window): Window {
 }
 
 function saidOf(error: ForwardError): { readonly reason: string; readonly hint: string | null } {
-  const hint = isTooLarge(error) ? 'raise max_response_size of the source' : (error.hint ?? null);
+  const hint = isTooLarge(error)
+    ? 'raise max_response_size of the source, and the memory of the process if that is what limits it'
+    : (error.hint ?? null);
   return { reason: error.message, hint };
 }
 

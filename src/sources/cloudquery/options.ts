@@ -133,7 +133,8 @@ export const cloudquerySchema: PartSchema = {
       minimum: 65_536,
       maximum: 512 * 2 ** 20,
       default: '64MiB',
-      description: 'An answer larger than this is refused, never cut.',
+      description:
+        'An answer larger than this, or than the memory of the process has room for, is not used: it is asked for in parts.',
     },
     api: {
       enum: ['auto', 'v1', 'v2'],

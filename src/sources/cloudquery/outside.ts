@@ -173,7 +173,7 @@ function readStrays(json: Json | undefined): Map<string, bigint> {
   const strays = new Map<string, bigint>();
   if (!Array.isArray(json)) return strays;
   for (const one of json) {
-    const [id, ns] = Array.isArray(one) ? one : [];
+    const [id, ns] = (Array.isArray(one) ? one : []) as readonly (Json | undefined)[];
     if (typeof id === 'string' && typeof ns === 'string' && /^-?\d{1,20}$/.test(ns))
       strays.set(id, BigInt(ns));
   }

@@ -4,6 +4,7 @@ import { echoesOf } from '../../model/echoes.ts';
 import type { Coverage, Finding, Json, NewEvent, Window } from '../../model/event.ts';
 import { ForwardError } from '../../model/errors.ts';
 import { remembering } from '../../model/hide.ts';
+import { roomForAnswer } from '../../model/memory.ts';
 import { formatTime, msToNs } from '../../model/time.ts';
 import { openHttpClient } from '../../net/http.ts';
 import { proxyCredentials } from '../../net/proxies.ts';
@@ -102,7 +103,8 @@ export function createCloudquery(
       base,
       apiKey: options.api_key,
       requestTimeoutMs: options.request_timeout,
-      maxResponseBytes: options.max_response_size,
+      // An answer that fills the memory would end the process: a larger one is asked for in parts.
+      maxResponseBytes: Math.min(options.max_response_size, roomForAnswer(options.rate_limit.concurrent)),
       requestsPerSecond: options.rate_limit.requests_per_second,
       concurrent: options.rate_limit.concurrent,
       userAgent: `auditferry/${context.forwarderVersion}`,
@@ -351,7 +353,8 @@ export function createCloudquery(
     const adapting = { clock, usual, knownFromNs: 0n, allowance: null };
     for await (const step of readWindows(reader, windows, precision, concurrent, signal, adapting)) {
       open = step.open;
-      yield { ...harvest('backfill', step.window, step.read), progress: null, open };
+      const aside = troublesOf(open.filter(isAside));
+      yield { ...harvest('backfill', step.window, step.read), progress: null, open, aside };
     }
     const [first, ...more] = troublesOf(open);
     if (first === undefined) return;
@@ -385,6 +388,10 @@ export function createCloudquery(
       outside = createOutside(offset, strays);
       precision.offsetNs = outside.offsetNs();
       return outside.offsetNs();
+    },
+    startNs(kept) {
+      const { progress: its, extra } = readProgress(kept);
+      return its.startNs === null ? null : its.startNs + createOutside(savedOf(extra).offset).offsetNs();
     },
     check: (signal): Promise<CheckReport> => checkPlatform(client, serverClock, pollTime, options, signal),
     origin: () => origin,

@@ -6,6 +6,7 @@ import {
   readSpoiled,
   writeSpoiled,
 } from '../../../src/sources/cloudquery/look-again.ts';
+import type { Json } from '../../../src/model/event.ts';
 import type { Spoiled } from '../../../src/sources/cloudquery/look-again.ts';
 
 const MINUTE = 60_000_000_000n;
@@ -61,7 +62,7 @@ describe('a span with unreadable items', () => {
 
   it('is kept, and what was kept by something else is none', () => {
     const spans = afterReading([], window(0n, 5n), true, 7);
-    expect(readSpoiled(JSON.parse(JSON.stringify(writeSpoiled(spans))))).toEqual(spans);
+    expect(readSpoiled(JSON.parse(JSON.stringify(writeSpoiled(spans))) as Json)).toEqual(spans);
     for (const odd of [undefined, null, {}, [[1, 2]], [['1', '2', 'x', 0]], [['1', '2', 0, -1]], [null]])
       expect(readSpoiled(odd as never)).toEqual([]);
   });
