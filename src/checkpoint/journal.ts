@@ -281,8 +281,13 @@ export interface Journal {
     after: bigint,
     maxEvents: number,
   ): Promise<readonly AuditEvent[]>;
-  /** All known ids in a window (wanted or filtered), ascending, greater than `afterId`. */
-  idsInWindow(source: string, window: Window, afterId: string, limit: number): Promise<readonly KnownId[]>;
+  /** All known ids in a window (wanted or filtered), in an order of the journal's own, from behind `after`; null: from the start. */
+  idsInWindow(
+    source: string,
+    window: Window,
+    after: Pick<KnownId, 'createdNs' | 'id'> | null,
+    limit: number,
+  ): Promise<readonly KnownId[]>;
 
   /** Records what a sink refused while old events were sent to it again. Its cursor stays where it is. */
   addDeadLetters(sink: string, rejected: readonly RejectedEvent[]): Promise<void>;

@@ -53,8 +53,3 @@ export function sharedIdsOf(source: string, event: EventIdentity): readonly stri
     return `${event.id}#${hash('sha256', parts).slice(0, SHARED_DIGITS)}`;
   });
 }
-
-/** Ids that earlier versions gave an item that states none: the hash of its bytes, or the nil UUID itself. */
-export function formerIdsOf({ id, original }: EventIdentity): readonly string[] {
-  return id.startsWith('sha256:') ? [hashOf(original), NIL_UUID] : [];
-}

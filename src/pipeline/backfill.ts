@@ -1,4 +1,4 @@
-import type { Journal } from '../checkpoint/journal.ts';
+import type { Journal, KnownId } from '../checkpoint/journal.ts';
 import { ForwardError } from '../model/errors.ts';
 import type { AuditEvent, Json, NewEvent, Window } from '../model/event.ts';
 import type { Source } from '../sources/source.ts';
@@ -139,12 +139,11 @@ async function prunedAmong(
   const size = await journal.size();
   const lastPruned = size.headSeq - BigInt(size.events);
   const seqs = new Map<string, bigint>();
-  for (let after = ''; ;) {
-    const page = await journal.idsInWindow(source, { startNs, endNs }, after, PAGE_IDS);
+  for (let last: KnownId | null = null; ;) {
+    const page: readonly KnownId[] = await journal.idsInWindow(source, { startNs, endNs }, last, PAGE_IDS);
     for (const { id, seq } of page) if (seq !== null && seq <= lastPruned) seqs.set(id, seq);
-    const last = page.at(-1);
-    if (last === undefined || page.length < PAGE_IDS) break;
-    after = last.id;
+    last = page.at(-1) ?? null;
+    if (last === null || page.length < PAGE_IDS) break;
   }
   const receivedAt = new Date(clock.now()).toISOString();
   const byId = new Map(events.map((event) => [event.id, event])); // a reading may show an event twice

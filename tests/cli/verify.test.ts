@@ -8,6 +8,8 @@ import { status as statusCommand } from '../../src/cli/status.ts';
 import { verifyCommand } from '../../src/cli/verify.ts';
 import type { VerifyOptions } from '../../src/cli/verify.ts';
 import { carryEverything, impatient, stoppedRooms } from './carried.ts';
+import { idOf } from '../../src/checkpoint/sqlite/identity.ts';
+import { changeEvent, dropEvents } from '../checkpoint/tamper.ts';
 
 const rooms = stoppedRooms();
 
@@ -53,13 +55,13 @@ describe('verify', () => {
 
   it('names what was deleted or changed anywhere, exits 3, and --repair fixes what can be fixed', async () => {
     const room = await carryEverything(rooms());
-    const db = new DatabaseSync(room.path('data/journal.db'));
-    const idAt = (seq: number): string =>
-      String(db.prepare('SELECT id FROM events WHERE seq = ?').get(seq)?.['id']);
+    const file = room.path('data/journal.db');
+    const db = new DatabaseSync(file);
+    const idAt = (seq: number): string => idOf(db.prepare(`SELECT id FROM ids WHERE seq = ?`).get(seq) ?? {});
     const [lost, changed, unsent] = [idAt(40), idAt(60), idAt(80)];
-    db.prepare('DELETE FROM events WHERE id = ?').run(lost);
-    db.prepare('DELETE FROM ids WHERE id = ?').run(lost);
-    db.prepare('UPDATE events SET original = ? WHERE id = ?').run(Buffer.from('{"id":"forged"}'), changed);
+    dropEvents(file, 40n);
+    db.exec('DELETE FROM ids WHERE seq = 40');
+    changeEvent(file, 60n, { body: Buffer.from('{"id":"forged"}') });
     db.close();
     const lines = readFileSync(room.path('out/audit.ndjson'), 'utf8').split('\n');
     writeFileSync(room.path('out/audit.ndjson'), lines.filter((line) => !line.includes(unsent)).join('\n'));
@@ -73,6 +75,7 @@ describe('verify', () => {
       [late, lost].toSorted(),
     );
     expect(document.journal.faults.map(({ kind, id }) => [kind, id])).toEqual([
+      ['changed', null],
       ['lost', null],
       ['changed', changed],
     ]);

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { eventsAfter } from '../../src/checkpoint/journal.ts';
@@ -93,6 +93,11 @@ function seconds(start: number, end: number): Window {
     startNs: START_NS + BigInt(start) * NS_PER_SECOND,
     endNs: START_NS + BigInt(end) * NS_PER_SECOND,
   };
+}
+
+/** Text of so many characters that a journal which compresses cannot make smaller than half. */
+export function incompressible(characters: number): string {
+  return randomBytes(characters / 2).toString('hex');
 }
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
@@ -304,11 +309,11 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
           seq,
           hash: sha256(newEvent(n).original),
         });
-        expect(await journal.idsInWindow('platform', seconds(8, 10), newEvent(8).id, 10)).toEqual([
+        expect(await journal.idsInWindow('platform', seconds(8, 10), newEvent(8), 10)).toEqual([
           known(9, 9n),
           known(10, null),
         ]);
-        expect(await journal.idsInWindow('platform', EVERYTHING, '', 3)).toHaveLength(3);
+        expect(await journal.idsInWindow('platform', EVERYTHING, null, 3)).toHaveLength(3);
       });
     });
 
@@ -422,17 +427,6 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
         expect((await idsHeld()).at(-1)).toBe(first.id);
         expect(await journal.findings({ unacknowledgedOnly: false, limit: 9 })).toEqual([]);
         expect(await journal.verifyChain(signal)).toMatchObject({ intact: true, checked: 6 });
-      });
-
-      it('are still known where an earlier version gave them another id', async () => {
-        const original = '{"created_at":"2026-03-01T12:00:01Z"}';
-        const before = newEvent(1, { id: `sha256:${sha256(original)}`, original });
-        const nil = newEvent(2, { id: '00000000-0000-0000-0000-000000000000' });
-        await journal.append('platform', harvest([before, nil]));
-        const now = [before, nil].map((event) => ({ ...event, id: `sha256:${sha256(`new ${event.id}`)}` }));
-        expect(await journal.append('platform', harvest(now))).toMatchObject({ appended: 0, repeated: 2 });
-        const next = newEvent(3, { id: `sha256:${sha256('third')}` });
-        expect(await journal.held('platform').known([...now, next])).toEqual([before.id, nil.id, null]);
       });
     });
 
@@ -1082,7 +1076,7 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
         await journal.append('platform', harvest([...newEvents(1, 4), newEvent(5, { wanted: false })]));
         await journal.settle('splunk', 2n, []);
         await journal.prune(['splunk'], '2027-01-01T00:00:00Z', newEvent(6).createdNs);
-        const left = await journal.idsInWindow('platform', EVERYTHING, '', 10);
+        const left = await journal.idsInWindow('platform', EVERYTHING, null, 10);
         expect(left.map(({ id }) => id)).toEqual([newEvent(3).id, newEvent(4).id]);
         await journal.settle('splunk', 4n, []);
         await journal.prune(['splunk'], '2027-01-01T00:00:00Z', newEvent(4).createdNs);
@@ -1096,8 +1090,8 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
     it('reports its size, its limit and one installation id for good', async () => {
       const empty = await journal.size();
       expect(empty).toMatchObject({ limitBytes: LIMIT_BYTES, events: 0, oldestSeq: 0n, headSeq: 0n });
-      await journal.append('platform', harvest([newEvent(1, { original: 'x'.repeat(500_000) })]));
-      expect((await journal.size()).usedBytes).toBeGreaterThan(empty.usedBytes + 450_000);
+      await journal.append('platform', harvest([newEvent(1, { original: incompressible(500_000) })]));
+      expect((await journal.size()).usedBytes).toBeGreaterThan(empty.usedBytes + 200_000);
       const { installationId } = journal;
       expect(installationId).toMatch(/^[0-9a-f-]{36}$/);
       await reopen();

@@ -127,7 +127,7 @@ describe('the state directory', () => {
     expect((await once(file)).code).toBe(0);
     const path = join(folder.path, 'state', 'journal.db');
     const db = new DatabaseSync(path);
-    db.exec('DELETE FROM events WHERE seq = (SELECT max(seq) FROM events)');
+    db.exec('DELETE FROM pages WHERE first_seq = (SELECT max(first_seq) FROM pages)');
     db.close();
     const result = await once(file);
     expect(result.code).toBe(1);

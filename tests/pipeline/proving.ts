@@ -87,6 +87,8 @@ export interface Installation {
   verifying(sinks?: ReadonlyMap<string, ReplaySink>, deep?: boolean): VerifyContext;
   jobs(sinks?: ReadonlyMap<string, ReplaySink>, patienceMs?: number | null): JobContext;
   /** Runs SQL on the journal behind its back. */
+  /** journal.db, for those who change it behind the journal's back. */
+  readonly file: string;
   tamper(sql: string, ...values: (string | Uint8Array)[]): void;
   reopen(maxBytes?: number): Promise<void>;
 }
@@ -134,6 +136,7 @@ export function installations(): (patch?: SimulatorPatch) => Promise<Installatio
         sinks,
         patienceMs,
       }),
+      file: join(dir, 'journal.db'),
       tamper: (sql: string, ...values: (string | Uint8Array)[]) => {
         const db = new DatabaseSync(join(dir, 'journal.db'));
         db.prepare(sql).run(...values);

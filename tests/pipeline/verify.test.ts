@@ -9,6 +9,7 @@ import type { AuditEvent, Window } from '../../src/model/event.ts';
 import type { Source } from '../../src/sources/source.ts';
 import { HOUR, installations, memorySink, MINUTE, never } from './proving.ts';
 import type { Installation } from './proving.ts';
+import { changeEvent, dropEvents } from '../checkpoint/tamper.ts';
 
 const install = installations();
 const ids = (list: { readonly named: readonly { readonly id: string }[] }): string[] =>
@@ -293,21 +294,25 @@ describe('Platform against journal', () => {
 describe('the journal itself', () => {
   it('names a deleted row', async () => {
     const its = await settled();
-    const { id } = await someEvent(its);
-    its.tamper('DELETE FROM events WHERE id = ?', id);
+    const { id, seq } = await someEvent(its);
+    dropEvents(its.file, seq);
     const result = await verify(its.verifying(), its.range(), never);
-    expect(result.chain.faults).toMatchObject([{ kind: 'lost', seq: 100n, source: 'platform', id }]);
-    expect(result.reasons).toEqual(['1 event of the journal lost after they were appended']);
+    expect(result.chain.faults).toContainEqual(
+      expect.objectContaining({ kind: 'lost', seq: 100n, source: 'platform', id }),
+    );
+    expect(result.reasons).toContain('1 event of the journal lost after they were appended');
   });
 
   it('names a row that was deleted with its id as missing, which a repair appends', async () => {
     const its = await settled();
-    const { id } = await someEvent(its);
-    its.tamper('DELETE FROM events WHERE id = ?', id);
-    its.tamper('DELETE FROM ids WHERE id = ?', id);
+    const { id, seq } = await someEvent(its);
+    dropEvents(its.file, seq);
+    its.tamper(`DELETE FROM ids WHERE seq = ${seq}`);
     const result = await verify(its.verifying(), its.range(), never);
     expect(ids(result.sources[0]?.missing ?? { named: [] })).toEqual([id]);
-    expect(result.chain.faults).toMatchObject([{ kind: 'lost', seq: 100n, id: null }]);
+    expect(result.chain.faults).toContainEqual(
+      expect.objectContaining({ kind: 'lost', seq: 100n, id: null }),
+    );
     await repairAll(its, result);
     const after = await verify(its.verifying(), its.range(), never);
     expect(after.sources[0]?.missing.total).toBe(0);
@@ -317,12 +322,8 @@ describe('the journal itself', () => {
   it('names each row in which a byte was changed', async () => {
     const its = await settled();
     const changed = [await someEvent(its, 50n), await someEvent(its, 90n)];
-    for (const { id, original } of changed) {
-      its.tamper(
-        'UPDATE events SET original = ? WHERE id = ?',
-        Buffer.from(original.replace(/.}$/, '9}')),
-        id,
-      );
+    for (const { seq, original } of changed) {
+      changeEvent(its.file, seq, { body: Buffer.from(original.replace(/.}$/, '9}')) });
     }
     const { chain } = await verify(its.verifying(), its.range(), never);
     expect(chain.faults.map(({ kind, id }) => [kind, id])).toEqual(changed.map(({ id }) => ['changed', id]));

@@ -299,9 +299,10 @@ export const sabotages: readonly Sabotage[] = [
     edits: [
       {
         file: IDENTITY,
-        find: 'if (isThis(own)) return own;',
-        replace: 'if (own !== null) return own;',
+        find: 'if (isThis(own)) return',
+        replace: 'if (own !== undefined) return',
       },
+      { file: IDENTITY, find: 'if (taken === null) return', replace: "if (taken !== 'beside') return" },
     ],
     caughtBy: ['coverage', 'no loss', 'progress'],
     needs: ['shared ids'],
@@ -312,8 +313,8 @@ export const sabotages: readonly Sabotage[] = [
     edits: [
       {
         file: IDENTITY,
-        find: 'if (readMark.get() !== undefined) {',
-        replace: 'if (readMark.get() === undefined) {',
+        find: 'if (readMark.get() === undefined) return null;',
+        replace: 'if (readMark.get() !== undefined) return null;',
       },
     ],
     caughtBy: ['once', 'daemon'],

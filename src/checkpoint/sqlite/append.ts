@@ -1,22 +1,33 @@
 import type { Harvest } from '../../sources/source.ts';
 import type { Finding, NewEvent } from '../../model/event.ts';
 import { free } from '../../model/free.ts';
+import { NS_PER_SECOND } from '../../model/time.ts';
 import type { Appended, Journal, Revision } from '../journal.ts';
-import { bytes, integer, type Row } from './columns.ts';
+import { bytes, integer, secondOf, type Row } from './columns.ts';
 import { oneLine } from '../../model/errors.ts';
 import { corrupt } from './faults.ts';
-import { chainHash, sha256 } from './hash.ts';
-import { identities, typeHashOf } from './identity.ts';
+import { sha256 } from './hash.ts';
+import { idKey, knownEvents, newIds, typeHashOf } from './identity.ts';
 import type { KnownEvent } from './identity.ts';
+import { addTo, isFull, newDraft, pageWriter } from './pages.ts';
+import type { Draft, PageReader } from './pages.ts';
+import type { Places } from './places.ts';
 import type { Store } from './store.ts';
 
 /** An event type is a label from outside: longer ones are cut for the statistics only. Characters. */
 const EVENT_TYPE_MAX_LENGTH = 200;
 
-/** The end of the chain, carried through one transaction and written once. */
-interface Head {
+/** The end of the chain and the page that grows there, carried through one transaction and written once. */
+interface Tip {
+  readonly source: string;
+  readonly beside: readonly string[];
+  readonly at: string;
+  /** Events up to here were pruned. */
+  readonly anchorSeq: bigint;
   seq: bigint;
   hash: Buffer;
+  /** Pages of this transaction are written when they are full. */
+  draft: Draft;
 }
 
 interface Tally {
@@ -51,9 +62,14 @@ export interface HarvestWriters {
   readonly appended: (headSeq: bigint) => void;
 }
 
-export function appending(store: Store, writers: HarvestWriters): Pick<Journal, 'append' | 'progress'> {
-  const recordEvent = eventRecorder(store);
-  const readHead = store.prepare('SELECT head_seq, head_hash FROM chain');
+export function appending(
+  store: Store,
+  pages: PageReader,
+  places: Places,
+  writers: HarvestWriters,
+): Pick<Journal, 'append' | 'progress'> {
+  const { record, close } = eventRecorder(store, pages, places);
+  const readHead = store.prepare('SELECT anchor_seq, head_seq, head_hash FROM chain');
   const writeHead = store.prepare('UPDATE chain SET head_seq = ?, head_hash = ?');
   const readProgress = store.prepare('SELECT value FROM progress WHERE source = ?');
   const writeProgress = store.prepare(
@@ -72,10 +88,12 @@ export function appending(store: Store, writers: HarvestWriters): Pick<Journal, 
     beside: readonly string[],
   ): { appended: Appended; headSeq: bigint } {
     const at = store.timestamp();
-    const head = headOf(readHead.get());
+    const tip = tipOf(readHead.get(), source, beside, at);
     const tally: Tally = { appended: 0, repeated: 0, filtered: 0, revised: [], shared: [], types: new Map() };
-    for (const event of harvest.events) recordEvent(source, event, beside, at, head, tally);
-    if (tally.appended > 0) writeHead.run(head.seq, head.hash);
+    for (const event of harvest.events) record(event, tip, tally);
+    close(tip);
+    places.write(tip.seq);
+    if (tally.appended > 0) writeHead.run(tip.seq, tip.hash);
     for (const [type, { count, firstNs, lastNs }] of tally.types) {
       countType.run(source, type, count, firstNs, lastNs);
     }
@@ -88,13 +106,22 @@ export function appending(store: Store, writers: HarvestWriters): Pick<Journal, 
     const { appended, repeated, filtered, revised } = tally;
     const malformed = harvest.malformed.length;
     const shared = tally.shared.length;
-    return { appended: { appended, repeated, filtered, malformed, revised, shared }, headSeq: head.seq };
+    return { appended: { appended, repeated, filtered, malformed, revised, shared }, headSeq: tip.seq };
+  }
+
+  function committed(...harvested: Parameters<typeof commit>): ReturnType<typeof commit> {
+    try {
+      return store.write(() => commit(...harvested));
+    } catch (error) {
+      places.forget();
+      throw error;
+    }
   }
 
   return {
     append: async (source, harvest, beside = []) => {
       store.writerOnly('append events');
-      const { appended, headSeq } = store.write(() => commit(source, harvest, beside));
+      const { appended, headSeq } = committed(source, harvest, beside);
       if (appended.appended > 0) writers.appended(headSeq);
       return appended;
     },
@@ -111,85 +138,83 @@ export function appending(store: Store, writers: HarvestWriters): Pick<Journal, 
 }
 
 /** Decides what becomes of one event: new, repeated, revised, or left out by the filters. */
-function eventRecorder(store: Store) {
-  const { find, newId } = identities(store);
-  const insertId = store.prepare('INSERT INTO ids VALUES (?, ?, ?, ?, ?, ?)');
-  const wantId = store.prepare('UPDATE ids SET id = ?, seq = ?, body_hash = ? WHERE source = ? AND id = ?');
-  const insertEvent = store.prepare('INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)');
-  const findOriginal = store.prepare('SELECT original FROM events WHERE seq = ?');
+function eventRecorder(store: Store, pages: PageReader, places: Places) {
+  const find = knownEvents(store);
+  const newId = newIds(store, places);
+  const insertId = store.prepare(
+    'INSERT INTO ids (source, second, id, ns, body_hash, type_hash, seq) VALUES (?, ?, ?, ?, ?, ?, ?)',
+  );
+  const removeId = store.prepare('DELETE FROM ids WHERE source = ? AND second = ? AND id = ?');
+  const writePage = pageWriter(store);
 
-  function keep(
-    source: string,
-    id: string,
-    { createdAt }: NewEvent,
-    original: Buffer,
-    at: string,
-    head: Head,
-  ): void {
-    const seq = head.seq + 1n;
-    head.hash = chainHash(head.hash, { seq, source, id, createdAt, original, receivedAt: at });
-    head.seq = seq;
-    insertEvent.run(seq, source, id, createdAt, at, head.hash, original);
+  function close(tip: Tip): void {
+    const { draft, source, at } = tip;
+    if (draft.entries.length > 0) tip.hash = writePage(draft, source, at, tip.hash);
+    tip.draft = newDraft(tip.seq + 1n);
   }
 
-  function revision(event: NewEvent, known: KnownEvent, seenHash: Buffer): Revision {
-    const row = known.seq === null ? undefined : findOriginal.get(known.seq);
+  function keep(id: string, event: NewEvent, body: Buffer, bodyHash: Buffer, tip: Tip): void {
+    if (isFull(tip.draft, body.length)) close(tip);
+    tip.seq += 1n;
+    addTo(tip.draft, { id, createdAt: event.createdAt, createdNs: event.createdNs, bodyHash }, body);
+  }
+
+  function remember(id: string, event: NewEvent, bodyHash: Buffer, seq: bigint | null, tip: Tip): void {
+    const second = secondOf(event.createdNs);
+    const ns = event.createdNs - second * NS_PER_SECOND;
+    insertId.run(tip.source, second, idKey(id), ns, bodyHash, typeHashOf(event.eventType), seq);
+    places.add(id, second);
+  }
+
+  function held(seq: bigint | null, tip: Tip): string | null {
+    if (seq === null || seq <= tip.anchorSeq) return null;
+    const { draft } = tip;
+    if (seq >= draft.firstSeq) return draft.bodies[Number(seq - draft.firstSeq)]?.toString('utf8') ?? null;
+    const page = pages.holding(seq);
+    return page === null ? null : pages.event(page, Number(seq - page.firstSeq)).original;
+  }
+
+  function revision(event: NewEvent, known: KnownEvent, seenHash: Buffer, tip: Tip): Revision {
     return {
       id: known.id,
       createdAt: event.createdAt,
       heldHash: known.bodyHash.toString('hex'),
       seenHash: seenHash.toString('hex'),
-      held: row === undefined ? null : bytes(row, 'original').toString('utf8'),
+      held: held(known.seq, tip),
       seen: event.original,
     };
   }
 
-  return (
-    source: string,
-    event: NewEvent,
-    beside: readonly string[],
-    at: string,
-    head: Head,
-    tally: Tally,
-  ): void => {
-    const original = Buffer.from(event.original, 'utf8');
-    record(source, event, original, beside, at, head, tally);
-    free(original);
-  };
-
-  function record(
-    source: string,
-    event: NewEvent,
-    original: Buffer,
-    beside: readonly string[],
-    at: string,
-    head: Head,
-    tally: Tally,
-  ): void {
-    const seenHash = sha256(original);
+  function record(event: NewEvent, tip: Tip, tally: Tally): void {
+    const { source, beside } = tip;
+    const body = Buffer.from(event.original, 'utf8');
+    const seenHash = sha256(body);
     const known = find(source, event);
     if (known === null) {
       const { id, taken } = newId(source, event, null, beside);
-      if (event.wanted) keep(source, id, event, original, at, head);
-      const seq = event.wanted ? head.seq : null;
-      insertId.run(source, id, event.createdNs, seenHash, seq, typeHashOf(event.eventType));
+      if (event.wanted) keep(id, event, body, seenHash, tip);
+      remember(id, event, seenHash, event.wanted ? tip.seq : null, tip);
       if (event.wanted) tally.appended++;
       else tally.filtered++;
       if (taken === 'here') tally.shared.push({ event, id });
       countEvent(tally.types, event);
-      return;
-    }
-    if (!known.bodyHash.equals(seenHash)) tally.revised.push(revision(event, known, seenHash));
-    // The filters may have been widened since this event was left out: then it is new to the sinks.
-    if (known.seq === null && event.wanted) {
-      const { id } = newId(source, event, known, beside);
-      keep(source, id, event, original, at, head);
-      wantId.run(id, head.seq, seenHash, source, known.id);
-      tally.appended++;
     } else {
+      if (!known.bodyHash.equals(seenHash)) tally.revised.push(revision(event, known, seenHash, tip));
+      // The filters may have been widened since this event was left out: then it is new to the sinks.
+      if (known.seq === null && event.wanted) {
+        const { id } = newId(source, event, known, beside);
+        removeId.run(source, secondOf(known.createdNs), idKey(known.id));
+        keep(id, event, body, seenHash, tip);
+        remember(id, { ...event, createdNs: known.createdNs }, seenHash, tip.seq, tip);
+        tally.appended++;
+        return;
+      }
       tally.repeated++;
     }
+    if (tip.draft.bodies.at(-1) !== body) free(body);
   }
+
+  return { record, close };
 }
 
 /** Names so many of the events that share an id; how often it was seen tells the rest. */
@@ -214,9 +239,11 @@ function sharedFinding(shared: readonly SharedId[]): Finding[] {
   ];
 }
 
-function headOf(row: Row | undefined): Head {
+function tipOf(row: Row | undefined, source: string, beside: readonly string[], at: string): Tip {
   if (row === undefined) throw corrupt('the journal has lost the state of its chain');
-  return { seq: integer(row, 'head_seq'), hash: bytes(row, 'head_hash') };
+  const seq = integer(row, 'head_seq');
+  const anchorSeq = integer(row, 'anchor_seq');
+  return { source, beside, at, anchorSeq, seq, hash: bytes(row, 'head_hash'), draft: newDraft(seq + 1n) };
 }
 
 function countEvent(types: Map<string, TypeTally>, event: NewEvent): void {

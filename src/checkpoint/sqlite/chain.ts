@@ -1,19 +1,26 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import type { ChainFault, ChainReport, Journal } from '../journal.ts';
-import { bytes, EVENT_COLUMNS, integer, text, type Row } from './columns.ts';
+import { describe } from '../../model/errors.ts';
+import { free } from '../../model/free.ts';
+import { bytes, integer, secondOf, text, type Row } from './columns.ts';
 import { corrupt } from './faults.ts';
-import { chainHash, sha256 } from './hash.ts';
+import { pageHash, sha256 } from './hash.ts';
+import { idKey, idOf } from './identity.ts';
+import { bodyOf, decodeBody, decodeIndex, PAGE_COLUMNS } from './pages.ts';
+import type { Page } from './pages.ts';
 import type { Store } from './store.ts';
 
-/** Events looked at between two turns of the event loop: about ten milliseconds of work. */
-const SLICE_EVENTS = 500;
+/** Pages, and events, looked at between two turns of the event loop: about ten milliseconds of work. */
+const SLICE_PAGES = 100;
+const SLICE_EVENTS = 1000;
 /** Missing events, and faults, that a report names one by one. */
 const MISSING_MAX = 10_000;
 
 interface ChainState {
+  readonly removedSeq: bigint;
+  readonly removedHash: Buffer;
   readonly anchorSeq: bigint;
-  readonly anchorHash: Buffer;
   readonly headSeq: bigint;
   readonly headHash: Buffer;
 }
@@ -30,49 +37,51 @@ interface Walk {
 }
 
 /**
- * Walks from the last pruned event to the newest in slices, each on its own snapshot, so that both loops go on meanwhile;
+ * Walks from the oldest page to the newest in slices, each on its own snapshot, so that both loops go on meanwhile;
  * what is pruned during the walk is skipped, what is appended is left to the next one.
  */
 export function chain(store: Store): Pick<Journal, 'verifyChain'> {
-  const readState = store.prepare('SELECT anchor_seq, anchor_hash, head_seq, head_hash FROM chain');
+  const readState = store.prepare('SELECT * FROM chain');
   const readSlice = store.prepare(
-    `SELECT ${EVENT_COLUMNS}, hash, ids.seq AS id_seq, ids.body_hash AS body_hash
-     FROM events LEFT JOIN ids ON ids.source = events.source AND ids.id = events.id
-     WHERE events.seq > ? AND events.seq <= ? ORDER BY events.seq LIMIT ${SLICE_EVENTS}`,
+    `SELECT ${PAGE_COLUMNS} FROM pages WHERE first_seq > ? AND first_seq <= ? ORDER BY first_seq LIMIT ${SLICE_PAGES}`,
   );
   const readStray = store.prepare(
-    'SELECT seq, source, id FROM events WHERE seq <= (SELECT anchor_seq FROM chain) OR seq > (SELECT head_seq FROM chain) LIMIT 1',
+    `SELECT first_seq FROM pages
+     WHERE first_seq <= (SELECT removed_seq FROM chain) OR last_seq > (SELECT head_seq FROM chain) LIMIT 1`,
   );
+  const findId = store.prepare('SELECT seq, body_hash FROM ids WHERE source = ? AND second = ? AND id = ?');
+  const findKnown: FindKnown = (source, createdNs, id) => findId.get(source, secondOf(createdNs), idKey(id));
   // The list of known ids has no index by seq: only asked when something is lost.
   const findLost = store.prepare(
     'SELECT seq, source, id FROM ids WHERE seq IN (SELECT value FROM json_each(?))',
   );
 
-  /** Lost events that the list of known ids still names. */
+  /** Events that nothing but the list of known ids still names. */
   function named(walk: Walk): readonly ChainFault[] {
-    if (walk.missing.length === 0) return walk.faults;
-    const rows = findLost.all(`[${walk.missing.join(',')}]`);
+    const nameless = walk.faults.filter(({ source }) => source === null);
+    if (nameless.length === 0) return walk.faults;
+    const rows = findLost.all(`[${nameless.map(({ seq }) => seq).join(',')}]`);
     const bySeq = new Map(rows.map((row) => [integer(row, 'seq'), row]));
     return walk.faults.map((fault) => {
-      const row = fault.kind === 'lost' ? bySeq.get(fault.seq) : undefined;
-      return row === undefined ? fault : { ...fault, source: text(row, 'source'), id: text(row, 'id') };
+      const row = fault.source === null ? bySeq.get(fault.seq) : undefined;
+      return row === undefined ? fault : { ...fault, source: text(row, 'source'), id: idOf(row) };
     });
   }
 
   /** Returns false when the walk has reached `head`. */
   function walkSlice(walk: Walk, head: ChainState): boolean {
     const now = chainState(readState.get());
-    if (now.anchorSeq > walk.seq) {
-      walk.seq = now.anchorSeq;
-      walk.hash = now.anchorHash;
+    if (now.removedSeq > walk.seq) {
+      walk.seq = now.removedSeq;
+      walk.hash = now.removedHash;
     }
     if (walk.seq >= head.headSeq) return false;
-    let found = 0;
+    const from = walk.seq;
     for (const row of readSlice.iterate(walk.seq, head.headSeq)) {
-      found++;
-      checkEvent(walk, row);
+      checkPage(walk, row, now.anchorSeq, findKnown);
+      if (walk.seq - from >= SLICE_EVENTS) break;
     }
-    if (found === 0) noteMissing(walk, head.headSeq);
+    if (walk.seq === from) noteMissing(walk, head.headSeq, now.anchorSeq);
     return walk.seq < head.headSeq;
   }
 
@@ -84,22 +93,27 @@ export function chain(store: Store): Pick<Journal, 'verifyChain'> {
         stray: readStray.get(),
       }));
       const walk: Walk = {
-        seq: head.anchorSeq,
-        hash: head.anchorHash,
+        seq: head.removedSeq,
+        hash: head.removedHash,
         checked: 0,
         brokenAt: null,
         missing: [],
         faults: [],
       };
       if (stray !== undefined) {
-        note(walk, integer(stray, 'seq'), stray, 'this event lies outside the chain');
+        const seq = integer(stray, 'first_seq');
+        note(walk, { seq, source: null, id: null }, 'this event lies outside the chain');
       }
       while (store.read(() => walkSlice(walk, head))) {
         await nextTurn();
         signal.throwIfAborted();
       }
       if (walk.seq === head.headSeq && walk.hash !== null && !walk.hash.equals(head.headHash)) {
-        note(walk, head.headSeq, null, 'the newest event is not the one that was appended last');
+        note(
+          walk,
+          { seq: head.headSeq, source: null, id: null },
+          'the newest event is not the one that was appended last',
+        );
       }
       const { brokenAt, checked, missing } = walk;
       const faults = store.read(() => named(walk));
@@ -115,40 +129,71 @@ export function chain(store: Store): Pick<Journal, 'verifyChain'> {
   };
 }
 
-function checkEvent(walk: Walk, row: Row): void {
-  const seq = integer(row, 'seq');
-  const id = text(row, 'id');
-  const original = bytes(row, 'original');
-  const stored = bytes(row, 'hash');
-  if (seq !== walk.seq + 1n) noteMissing(walk, seq - 1n);
-  if (walk.hash !== null) {
-    const fields = {
-      seq,
-      source: text(row, 'source'),
-      id,
-      createdAt: text(row, 'created_at'),
-      original,
-      receivedAt: text(row, 'received_at'),
-    };
-    if (!chainHash(walk.hash, fields).equals(stored)) {
-      note(walk, seq, row, 'the event, or its place in the order, was changed after it was appended');
+type FindKnown = (source: string, createdNs: bigint, id: string) => Row | undefined;
+
+/** `anchorSeq`: events up to it were pruned, although their page is still there; their ids may be gone. */
+function checkPage(walk: Walk, row: Row, anchorSeq: bigint, findKnown: FindKnown): void {
+  const firstSeq = integer(row, 'first_seq');
+  const lastSeq = integer(row, 'last_seq');
+  if (firstSeq !== walk.seq + 1n) noteMissing(walk, firstSeq - 1n, anchorSeq);
+  const first = firstSeq > anchorSeq ? firstSeq : anchorSeq + 1n;
+  const read = decoded(row);
+  if (typeof read === 'string') {
+    for (let seq = first; seq <= lastSeq && walk.faults.length < MISSING_MAX; seq++) {
+      note(walk, { seq, source: null, id: null }, read);
+    }
+  } else {
+    const { page, body } = read;
+    const before = walk.faults.length;
+    checkEntries(walk, page, body, anchorSeq, findKnown);
+    free(body);
+    // Where an entry was changed, the list of known ids tells which. Else it was the page's place, or what only the chain covers.
+    if (walk.faults.length === before && walk.hash !== null && !pageHash(walk.hash, page).equals(page.hash)) {
+      const span = `events ${first} to ${lastSeq}`;
+      note(
+        walk,
+        { seq: first, source: page.source, id: null },
+        `${span}, or their place in the order, were changed`,
+      );
     }
   }
-  if (row['id_seq'] !== seq) {
-    note(walk, seq, row, 'the list of known ids does not name this event');
-  } else if (!bytes(row, 'body_hash').equals(sha256(original))) {
-    note(walk, seq, row, 'the list of known ids holds another hash of this event');
+  walk.seq = lastSeq;
+  walk.hash = bytes(row, 'hash');
+}
+
+/** The page and the bytes of its events, or why they cannot be read. */
+function decoded(row: Row): { page: Page; body: Buffer } | string {
+  try {
+    const page = decodeIndex(row);
+    return { page, body: decodeBody(page, row) };
+  } catch (error) {
+    return describe(error);
   }
-  walk.seq = seq;
-  walk.hash = stored;
-  walk.checked++;
+}
+
+function checkEntries(walk: Walk, page: Page, body: Buffer, anchorSeq: bigint, findKnown: FindKnown): void {
+  page.entries.forEach(({ id, createdNs, bodyHash }, index) => {
+    const seq = page.firstSeq + BigInt(index);
+    if (seq <= anchorSeq) return;
+    walk.checked++;
+    const named = { seq, source: page.source, id };
+    const known = findKnown(page.source, createdNs, id);
+    if (!sha256(bodyOf(page, body, index)).equals(bodyHash)) {
+      note(walk, named, 'the event was changed after it was appended');
+    } else if (known?.['seq'] !== seq) {
+      note(walk, named, 'the list of known ids does not name this event');
+    } else if (!bytes(known, 'body_hash').equals(bodyHash)) {
+      note(walk, named, 'the list of known ids holds another hash of this event');
+    }
+  });
 }
 
 /** Everything after the walk's place up to `last` is not there. */
-function noteMissing(walk: Walk, last: bigint): void {
+function noteMissing(walk: Walk, last: bigint, anchorSeq: bigint): void {
   const reason = 'the event is missing although it was not pruned';
-  walk.brokenAt ??= { seq: walk.seq + 1n, id: '', reason };
-  for (let seq = walk.seq + 1n; seq <= last && walk.missing.length < MISSING_MAX; seq++) {
+  const first = walk.seq < anchorSeq ? anchorSeq + 1n : walk.seq + 1n;
+  if (first <= last) walk.brokenAt ??= { seq: first, id: '', reason };
+  for (let seq = first; seq <= last && walk.missing.length < MISSING_MAX; seq++) {
     walk.missing.push(seq);
     addFault(walk, { kind: 'lost', seq, source: null, id: null, reason });
   }
@@ -156,12 +201,10 @@ function noteMissing(walk: Walk, last: bigint): void {
   walk.hash = null;
 }
 
-/** `brokenAt` is where the chain breaks first; a row that fails in several ways is one fault. */
-function note(walk: Walk, seq: bigint, row: Row | null, reason: string): void {
-  const id = row === null ? null : text(row, 'id');
-  walk.brokenAt ??= { seq, id: id ?? '', reason };
-  if (walk.faults.at(-1)?.seq === seq) return;
-  addFault(walk, { kind: 'changed', seq, source: row === null ? null : text(row, 'source'), id, reason });
+/** `brokenAt` is where the chain breaks first. */
+function note(walk: Walk, named: Pick<ChainFault, 'seq' | 'source' | 'id'>, reason: string): void {
+  walk.brokenAt ??= { seq: named.seq, id: named.id ?? '', reason };
+  addFault(walk, { kind: 'changed', ...named, reason });
 }
 
 function addFault(walk: Walk, fault: ChainFault): void {
@@ -171,8 +214,9 @@ function addFault(walk: Walk, fault: ChainFault): void {
 function chainState(row: Row | undefined): ChainState {
   if (row === undefined) throw corrupt('the journal has lost the state of its chain');
   return {
+    removedSeq: integer(row, 'removed_seq'),
+    removedHash: bytes(row, 'removed_hash'),
     anchorSeq: integer(row, 'anchor_seq'),
-    anchorHash: bytes(row, 'anchor_hash'),
     headSeq: integer(row, 'head_seq'),
     headHash: bytes(row, 'head_hash'),
   };

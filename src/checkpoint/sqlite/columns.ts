@@ -1,15 +1,11 @@
 import type { SQLOutputValue } from 'node:sqlite';
 
-import type { AuditEvent, Json } from '../../model/event.ts';
-import { free } from '../../model/free.ts';
-import type { Glimpse } from '../journal.ts';
+import type { Json, Window } from '../../model/event.ts';
+import { floorTo, NS_PER_SECOND } from '../../model/time.ts';
 import { corrupt } from './faults.ts';
 
 /** A row as node:sqlite hands it over, with integers as bigint. */
 export type Row = Readonly<Record<string, SQLOutputValue>>;
-
-/** Columns of `events`, in the order that `auditEvent` reads them. */
-export const EVENT_COLUMNS = 'events.seq, events.source, events.id, created_at, received_at, original';
 
 /** The readers below are the pair to what the schema says: a column of another type means a changed file. */
 export function integer(row: Row, name: string): bigint {
@@ -59,47 +55,13 @@ export function word<Word extends string>(row: Row, name: string, allowed: reado
   return found;
 }
 
-export function auditEvent(row: Row): AuditEvent {
-  return { ...place(row), original: takeText(row, 'original') };
-}
-
-/** The bytes of a column as text; the bytes themselves are gone then. */
-function takeText(row: Row, name: string): string {
-  const taken = bytes(row, name);
-  const text = taken.toString('utf8');
-  free(taken);
-  return text;
-}
-
-function place(row: Row): Omit<AuditEvent, 'original'> {
-  return {
-    seq: integer(row, 'seq'),
-    source: text(row, 'source'),
-    id: text(row, 'id'),
-    createdAt: text(row, 'created_at'),
-    receivedAt: text(row, 'received_at'),
-  };
-}
-
-/** Columns that `glimpse` reads; the one parameter is the size up to which an original is read. SQLite knows a length without reading it. */
-export const GLIMPSE_COLUMNS = `seq, source, id, created_at, received_at, length(original) AS size,
-  CASE WHEN length(original) <= ? THEN original END AS original`;
-
-export function glimpse(row: Row): Glimpse {
-  return {
-    ...place(row),
-    bytes: count(row, 'size'),
-    original: row['original'] === null ? null : takeText(row, 'original'),
-  };
-}
-
 /** One answer to several rows with originals holds no more than this, but at least one of them. Bytes. */
-const PAGE_LIMIT_BYTES = 32 * 1024 * 1024;
+export const ANSWER_LIMIT_BYTES = 32 * 1024 * 1024;
 
 /** As many rows as fit in memory together, each made into what `make` makes of it. */
 export function page<T>(rows: Iterable<Row>, column: string, make: (row: Row) => T): T[] {
   const made: T[] = [];
-  let left = PAGE_LIMIT_BYTES;
+  let left = ANSWER_LIMIT_BYTES;
   for (const row of rows) {
     left -= bytes(row, column).length;
     if (left < 0 && made.length > 0) break;
@@ -115,6 +77,25 @@ const INT64_GREATEST = 2n ** 63n - 1n;
 export function int64(value: bigint): bigint {
   if (value < INT64_LEAST) return INT64_LEAST;
   return value > INT64_GREATEST ? INT64_GREATEST : value;
+}
+
+/** The second in which a time lies, since 1970. */
+export function secondOf(createdNs: bigint): bigint {
+  return floorTo(createdNs, NS_PER_SECOND) / NS_PER_SECOND;
+}
+
+/** Condition of a row of `ids`: created in a window, of which `windowBounds` gives the parameters. */
+export const IN_WINDOW = 'second BETWEEN ? AND ? AND (second > ? OR ns >= ?) AND (second < ? OR ns <= ?)';
+
+export function windowBounds({ startNs, endNs }: Window): readonly bigint[] {
+  const [start, end] = [int64(startNs), int64(endNs)];
+  const [first, last] = [secondOf(start), secondOf(end)];
+  return [first, last, first, start - first * NS_PER_SECOND, last, end - last * NS_PER_SECOND];
+}
+
+/** created_at of a row of `ids`, in nanoseconds since 1970. */
+export function createdNsOf(row: Row): bigint {
+  return integer(row, 'second') * NS_PER_SECOND + integer(row, 'ns');
 }
 
 function wrongType(name: string, expected: string): Error {

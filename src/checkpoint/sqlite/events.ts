@@ -1,21 +1,13 @@
 import { oneLine } from '../../model/errors.ts';
-import type { AuditEvent, Finding } from '../../model/event.ts';
-import type { Beginning, Journal, PrunedEvents, RejectedEvent } from '../journal.ts';
+import type { AuditEvent, Finding, Window } from '../../model/event.ts';
+import { NS_PER_SECOND } from '../../model/time.ts';
+import type { Beginning, Glimpse, Journal, PrunedEvents, RejectedEvent } from '../journal.ts';
 import { PRUNED_BEFORE_DELIVERY } from '../journal.ts';
 import { prunedFinding } from '../pruned.ts';
-import {
-  auditEvent,
-  bytes,
-  count,
-  EVENT_COLUMNS,
-  glimpse,
-  GLIMPSE_COLUMNS,
-  int64,
-  integer,
-  page,
-  text,
-} from './columns.ts';
+import { ANSWER_LIMIT_BYTES, count, int64, integer, text } from './columns.ts';
 import { corrupt } from './faults.ts';
+import { sizeOf } from './pages.ts';
+import type { Page, PageReader } from './pages.ts';
 import type { Store } from './store.ts';
 import { waiters } from './waiters.ts';
 
@@ -44,6 +36,7 @@ type EventMethods = Pick<
 /** What the deliver loops do: read in order, and move a cursor each. `appended` wakes those who wait. */
 export function events(
   store: Store,
+  pages: PageReader,
   record: Records,
 ): { methods: EventMethods; appended: () => void; told: () => void; wakeAll: () => void } {
   const readChain = store.prepare('SELECT anchor_seq, head_seq FROM chain');
@@ -57,21 +50,10 @@ export function events(
     `INSERT INTO cursors VALUES (?, ?, ?)
      ON CONFLICT DO UPDATE SET seq = excluded.seq, updated_at = excluded.updated_at`,
   );
-  const readAfter = store.prepare(`SELECT ${EVENT_COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?`);
-  const readNewest = store.prepare(`SELECT ${GLIMPSE_COLUMNS} FROM events ORDER BY seq DESC LIMIT ?`);
-  const readFirst = store.prepare(`SELECT ${GLIMPSE_COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT 1`);
-  const inWindow = (source: string) =>
-    store.prepare(
-      `SELECT ${EVENT_COLUMNS} FROM events JOIN (
-         SELECT seq FROM ids INDEXED BY ids_by_time
-         WHERE ${source} AND created_ns BETWEEN ? AND ? AND seq > ? ORDER BY seq LIMIT ?
-       ) AS found ON found.seq = events.seq ORDER BY events.seq`,
-    );
-  const readWindowOfOne = inWindow('source = ?');
-  const readWindowOfAll = inWindow('source IN (SELECT DISTINCT source FROM event_types)');
   // The list of known ids has no index by seq: asked once for each gap.
   const spanOf = store.prepare(
-    'SELECT min(created_ns) AS start_ns, max(created_ns) AS end_ns FROM ids WHERE seq BETWEEN ? AND ?',
+    `SELECT min(second * ${NS_PER_SECOND} + ns) AS start_ns, max(second * ${NS_PER_SECOND} + ns) AS end_ns
+     FROM ids WHERE seq BETWEEN ? AND ?`,
   );
   const readTypes = store.prepare('SELECT * FROM event_types ORDER BY source, event_type');
 
@@ -98,20 +80,66 @@ export function events(
     lookEveryMs: store.lookEveryMs,
   });
 
-  /** Seqs have no holes but what was pruned in front, so that a lost row stops the journal instead of being passed over. */
+  /** Seqs have no holes but what was pruned in front, so that a lost page stops the journal instead of being passed over. */
   function readInOrder(after: bigint, maxEvents: number, maxBytes: number): readonly AuditEvent[] {
     const { first, events } = following(after);
     const found: AuditEvent[] = [];
-    let expected = first;
+    const end = first + (events < maxEvents ? events : BigInt(maxEvents));
     let bytesLeft = maxBytes;
-    for (const row of readAfter.iterate(first - 1n, maxEvents)) {
-      if (integer(row, 'seq') !== expected) throw missing(expected);
-      bytesLeft -= bytes(row, 'original').length;
-      if (bytesLeft < 0 && found.length > 0) return found;
-      found.push(auditEvent(row));
-      expected++;
+    for (let seq = first; seq < end;) {
+      const page = pages.holding(seq);
+      if (page === null) throw missing(seq);
+      for (; seq < end && seq <= page.lastSeq; seq += 1n) {
+        const index = Number(seq - page.firstSeq);
+        bytesLeft -= sizeOf(page, index);
+        if (bytesLeft < 0 && found.length > 0) return found;
+        found.push(pages.event(page, index));
+      }
     }
-    if (found.length < maxEvents && BigInt(found.length) < events) throw missing(expected);
+    return found;
+  }
+
+  /** Events that are not pruned, wherever pages are lost. */
+  function newestFirst(limit: number, originalBytes: number): readonly Glimpse[] {
+    const { anchorSeq } = chainEnds();
+    const found: Glimpse[] = [];
+    for (const page of pages.newestFirst()) {
+      for (let index = page.entries.length - 1; index >= 0; index -= 1) {
+        if (found.length >= limit || page.firstSeq + BigInt(index) <= anchorSeq) return found;
+        found.push(pages.glimpse(page, index, originalBytes));
+      }
+    }
+    return found;
+  }
+
+  function firstAfter(after: bigint): Glimpse | null {
+    const { first } = following(after);
+    const page = pages.holding(first) ?? pages.behind(first);
+    if (page === null) return null;
+    return pages.glimpse(page, Math.max(0, Number(first - page.firstSeq)), 0);
+  }
+
+  /** In order of their seqs, from one on; fewer where they are large. */
+  function readWindow(
+    source: string | null,
+    { startNs, endNs }: Window,
+    first: bigint,
+    maxEvents: number,
+  ): AuditEvent[] {
+    const found: AuditEvent[] = [];
+    let bytesLeft = ANSWER_LIMIT_BYTES;
+    const isMeant = (page: Page, index: number): boolean => {
+      const ns = page.entries[index]?.createdNs ?? 0n;
+      return page.firstSeq + BigInt(index) >= first && ns >= startNs && ns <= endNs;
+    };
+    for (const page of pages.within(source, int64(startNs), int64(endNs), first)) {
+      for (let index = 0; index < page.entries.length; index += 1) {
+        if (!isMeant(page, index)) continue;
+        bytesLeft -= sizeOf(page, index);
+        if (found.length >= maxEvents || (bytesLeft < 0 && found.length > 0)) return found;
+        found.push(pages.event(page, index));
+      }
+    }
     return found;
   }
 
@@ -180,21 +208,10 @@ export function events(
     waitForNews: waiting.waitForNews,
     tellNews: async () => waiting.tell(),
     newest: async (limit, originalBytes = Number.MAX_SAFE_INTEGER) =>
-      store.read(() => readNewest.all(originalBytes, Math.max(0, limit)).map(glimpse)),
-    firstAfter: async (after) => {
-      const row = store.read(() => readFirst.get(0, int64(after)));
-      return row === undefined ? null : glimpse(row);
-    },
+      store.read(() => newestFirst(Math.max(0, limit), originalBytes)),
+    firstAfter: async (after) => store.read(() => firstAfter(int64(after))),
     readWindow: async (source, window, after, maxEvents) =>
-      store.read(() => {
-        const { anchorSeq } = chainEnds();
-        // An id outlives its event: what was pruned must not fill the page.
-        const from = after > anchorSeq ? int64(after) : anchorSeq;
-        const rest = [int64(window.startNs), int64(window.endNs), from, Math.max(0, maxEvents)] as const;
-        const rows =
-          source === null ? readWindowOfAll.iterate(...rest) : readWindowOfOne.iterate(source, ...rest);
-        return page(rows, 'original', auditEvent);
-      }),
+      store.read(() => readWindow(source, window, following(int64(after)).first, Math.max(0, maxEvents))),
     eventTypes: async () =>
       store
         .read(() => readTypes.all())

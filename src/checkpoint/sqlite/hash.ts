@@ -1,16 +1,14 @@
 import { hash } from 'node:crypto';
 
-/** What one event's hash covers, beside the hash before it. */
-export interface ChainedFields {
-  readonly seq: bigint;
+/** What a page's hash covers, beside the hash before it. */
+export interface ChainedPage {
+  readonly firstSeq: bigint;
   readonly source: string;
-  readonly id: string;
-  readonly createdAt: string;
-  readonly original: Buffer;
   readonly receivedAt: string;
+  /** SHA-256 of the packed entries, which hold each event's id, time and the hash of its bytes. */
+  readonly entriesHash: Buffer;
 }
 
-const HASH_BYTES = 32;
 const SEQ_BYTES = 8;
 const LENGTH_BYTES = 4;
 
@@ -24,25 +22,18 @@ export function genesisHash(installationId: string): Buffer {
 }
 
 /**
- * SHA-256 over the hash before it and every field with its length in front, so that no two different events give the
- * same input. Layout: hash (32 bytes), seq (8, big endian), then source, id, created_at, received_at and original,
- * each as a length (4, big endian) and its UTF-8 bytes.
+ * SHA-256 over the hash before it and every field with its length in front, so that no two different pages give the same
+ * input. Layout: hash (32 bytes), first seq (8, big endian), hash of the entries (32), then source and received_at, each as
+ * a length (4, big endian) and its UTF-8 bytes.
  */
-export function chainHash(before: Buffer, fields: ChainedFields): Buffer {
-  const texts = [fields.source, fields.id, fields.createdAt, fields.receivedAt];
-  const lengths = texts.map((one) => Buffer.byteLength(one));
-  const fixed = HASH_BYTES + SEQ_BYTES + LENGTH_BYTES * (texts.length + 1);
-  const input = Buffer.allocUnsafe(
-    fixed + lengths.reduce((sum, one) => sum + one, 0) + fields.original.length,
-  );
-  before.copy(input, 0);
-  input.writeBigUInt64BE(fields.seq, HASH_BYTES);
-  let at = HASH_BYTES + SEQ_BYTES;
-  for (const [index, one] of texts.entries()) {
-    at = input.writeUInt32BE(lengths[index] ?? 0, at);
-    at += input.write(one, at, 'utf8');
-  }
-  at = input.writeUInt32BE(fields.original.length, at);
-  fields.original.copy(input, at);
-  return sha256(input);
+export function pageHash(before: Buffer, page: ChainedPage): Buffer {
+  const seq = Buffer.allocUnsafe(SEQ_BYTES);
+  seq.writeBigInt64BE(page.firstSeq);
+  const texts = [page.source, page.receivedAt].flatMap((one) => {
+    const encoded = Buffer.from(one, 'utf8');
+    const length = Buffer.allocUnsafe(LENGTH_BYTES);
+    length.writeUInt32BE(encoded.length);
+    return [length, encoded];
+  });
+  return sha256(Buffer.concat([before, seq, page.entriesHash, ...texts]));
 }

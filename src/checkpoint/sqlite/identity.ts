@@ -1,14 +1,16 @@
-import { formerIdsOf, isSameInstant, sharedIdsOf } from '../../model/event-id.ts';
+import { isSameInstant, sharedIdsOf } from '../../model/event-id.ts';
 import type { EventIdentity } from '../../model/event-id.ts';
-import { bytes, integer, text } from './columns.ts';
+import { bytes, createdNsOf, integer, secondOf, type Row } from './columns.ts';
 import { corrupt } from './faults.ts';
 import { sha256 } from './hash.ts';
+import type { Places } from './places.ts';
 import type { Store } from './store.ts';
 
 /** What the list of known ids tells of one event. */
 export interface KnownEvent {
   /** The id that the journal keeps it under. */
   readonly id: string;
+  readonly createdNs: bigint;
   readonly bodyHash: Buffer;
   /** Null when the source's filters left it out. */
   readonly seq: bigint | null;
@@ -20,85 +22,102 @@ export interface NewId {
   readonly taken: 'here' | 'beside' | null;
 }
 
+/** Finds a known event; inside a transaction. */
+export type FindKnown = (source: string, event: EventIdentity) => KnownEvent | null;
+
 /** Bytes of the hash that stands for an event type in the list of known ids. */
 const TYPE_HASH_BYTES = 8;
 /** Set once any event was given an id of its own: before that nobody has to look for one. */
 const SHARED_MARK = 'shared_ids';
 
 /**
- * Which event is which, by source, id, time and type; each function runs inside a transaction. The id alone would do if
- * every Platform kept its ids apart, and most do: so the first event with an id has it, and only another one gets an id made
- * from what it says, where it is found again whatever became of the first.
+ * Which event is which, by source, id, time and type. The id alone would do if every Platform kept its ids apart, and most do: so the
+ * first event with an id has it, and only another one gets an id made from what it says, where it is found again whatever became of
+ * the first. Two times of one event lie in one second, and an id made for an event depends on it: so all that is looked for is there.
  */
-export function identities(store: Store) {
+export function knownEvents(store: Store): FindKnown {
   const findId = store.prepare(
-    'SELECT id, created_ns, body_hash, seq, type_hash FROM ids WHERE source = ? AND id = ?',
+    'SELECT second, ns, body_hash, seq, type_hash FROM ids WHERE source = ? AND second = ? AND id = ?',
   );
-  const isAppended = store.prepare('SELECT 1 FROM ids WHERE source = ? AND id = ? AND seq IS NOT NULL');
   const readMark = store.prepare(`SELECT 1 FROM meta WHERE key = '${SHARED_MARK}'`);
-  const writeMark = store.prepare(`INSERT OR IGNORE INTO meta VALUES ('${SHARED_MARK}', '1')`);
 
-  interface Row extends KnownEvent {
-    readonly createdNs: bigint;
-    /** Null in a row of an earlier version. */
-    readonly typeHash: Buffer | null;
-  }
-
-  function rowOf(source: string, id: string): Row | null {
-    const row = findId.get(source, id);
-    if (row === undefined) return null;
-    return {
-      id: text(row, 'id'),
-      createdNs: integer(row, 'created_ns'),
-      bodyHash: bytes(row, 'body_hash'),
-      seq: row['seq'] === null ? null : integer(row, 'seq'),
-      typeHash: row['type_hash'] === null ? null : bytes(row, 'type_hash'),
-    };
-  }
-
-  function find(source: string, event: EventIdentity): KnownEvent | null {
-    const isThis = (row: Row | null): boolean =>
-      row !== null &&
-      isSameInstant(row.createdNs, event.createdNs) &&
-      (row.typeHash === null || row.typeHash.equals(typeHashOf(event.eventType)));
-    const own = rowOf(source, event.id);
-    if (isThis(own)) return own;
-    if (readMark.get() !== undefined) {
-      for (const id of sharedIdsOf(source, event)) {
-        const row = rowOf(source, id);
-        if (isThis(row)) return row;
-      }
-    }
-    for (const id of formerIdsOf(event)) {
-      const row = rowOf(source, id);
-      if (row?.bodyHash.equals(sha256(event.original)) === true) return row;
+  return (source, event) => {
+    const second = secondOf(event.createdNs);
+    const isThis = (row: Row | undefined): row is Row =>
+      row !== undefined &&
+      isSameInstant(createdNsOf(row), event.createdNs) &&
+      bytes(row, 'type_hash').equals(typeHashOf(event.eventType));
+    const own = findId.get(source, second, idKey(event.id));
+    if (isThis(own)) return knownAs(event.id, own);
+    if (readMark.get() === undefined) return null;
+    for (const id of sharedIdsOf(source, event)) {
+      const row = findId.get(source, second, idKey(id));
+      if (isThis(row)) return knownAs(id, row);
     }
     return null;
-  }
+  };
+}
 
-  /** For an event to be appended that is not known, or `known` as one that the filters left out. */
-  function newId(
-    source: string,
-    event: EventIdentity,
-    known: KnownEvent | null,
-    beside: readonly string[],
-  ): NewId {
+/**
+ * The id for an event to be appended that is not known, or `known` as one that the filters left out. `beside` names the sources that go
+ * to the same receivers. Inside a transaction.
+ */
+export function newIds(
+  store: Store,
+  places: Places,
+): (source: string, event: EventIdentity, known: KnownEvent | null, beside: readonly string[]) => NewId {
+  const findSeq = store.prepare('SELECT seq FROM ids WHERE source = ? AND second = ? AND id = ?');
+  const writeMark = store.prepare(`INSERT OR IGNORE INTO meta VALUES ('${SHARED_MARK}', '1')`);
+
+  return (source, event, known, beside) => {
     if (known !== null && known.id !== event.id) return { id: known.id, taken: null };
-    const isTaken = known === null && findId.get(source, event.id) !== undefined;
     const others = beside.filter((other) => other !== source);
-    const isBeside = others.some((other) => isAppended.get(other, event.id) !== undefined);
-    if (!isTaken && !isBeside) return { id: event.id, taken: null };
+    let taken: NewId['taken'] = null;
+    for (const second of places.secondsOf(event.id)) {
+      const key = idKey(event.id);
+      if (known === null && findSeq.get(source, second, key) !== undefined) taken = 'here';
+      const isAppended = (other: string): boolean =>
+        (findSeq.get(other, second, key)?.['seq'] ?? null) !== null;
+      if (taken === null && others.some(isAppended)) taken = 'beside';
+    }
+    if (taken === null) return { id: event.id, taken };
     writeMark.run();
-    const id = sharedIdsOf(source, event).find((one) => findId.get(source, one) === undefined);
+    const second = secondOf(event.createdNs);
+    const id = sharedIdsOf(source, event).find(
+      (one) => findSeq.get(source, second, idKey(one)) === undefined,
+    );
     if (id === undefined)
       throw corrupt('the journal holds an event under an id that is made for another one');
-    return { id, taken: isTaken ? 'here' : 'beside' };
-  }
+    return { id, taken };
+  };
+}
 
-  return { find, newId };
+function knownAs(id: string, row: Row): KnownEvent {
+  return {
+    id,
+    createdNs: createdNsOf(row),
+    bodyHash: bytes(row, 'body_hash'),
+    seq: row['seq'] === null ? null : integer(row, 'seq'),
+  };
 }
 
 /** What stands for an event type in the list of known ids. */
 export function typeHashOf(eventType: string): Buffer {
   return sha256(eventType).subarray(0, TYPE_HASH_BYTES);
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/** How an id stands in the list of known ids: a UUID in its usual form as its 16 bytes, any other as it is. */
+export function idKey(id: string): string | Buffer {
+  return UUID.test(id) ? Buffer.from(id.replaceAll('-', ''), 'hex') : id;
+}
+
+/** The id of a row with the column `id`. */
+export function idOf(row: Row): string {
+  const value = row['id'];
+  if (typeof value === 'string') return value;
+  return bytes(row, 'id')
+    .toString('hex')
+    .replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 }

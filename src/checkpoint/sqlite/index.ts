@@ -23,6 +23,8 @@ import { ids } from './ids.ts';
 import { jobs } from './jobs.ts';
 import { takeLock } from './lock.ts';
 import { openDatabase } from './open.ts';
+import { pageReader } from './pages.ts';
+import { places } from './places.ts';
 import { createStore, type Store } from './store.ts';
 import { upkeep } from './upkeep.ts';
 
@@ -77,10 +79,12 @@ export function journalOn(
   const letters = deadLetters(store, () => log.told());
   const spans = coverage(store);
   const noted = findings(store);
-  const log = events(store, { reject: letters.reject, find: noted.find });
+  const pages = pageReader(store);
+  const whereabouts = places(store);
+  const log = events(store, pages, { reject: letters.reject, find: noted.find });
   const { held, ...known } = ids(store);
   const methods = {
-    ...appending(store, {
+    ...appending(store, pages, whereabouts, {
       malformed: letters.malformed,
       readable: letters.readable,
       cover: spans.cover,
@@ -93,7 +97,7 @@ export function journalOn(
     ...noted.methods,
     ...known,
     ...jobs(store, log.told),
-    ...upkeep(store, maxBytes),
+    ...upkeep(store, whereabouts, maxBytes),
     ...chain(store),
   };
   return {

@@ -10,7 +10,7 @@ export const APPLICATION_ID = 0x41464a31;
 export type Migration = (db: DatabaseSync) => void;
 
 /** Only ever appended to. */
-export const MIGRATIONS: readonly Migration[] = [createJournal, rememberTypes, countOpen];
+export const MIGRATIONS: readonly Migration[] = [createJournal];
 
 /**
  * Brings the schema from `user_version` to the end of `list`, one transaction per step, so that a crash leaves the file at
@@ -45,17 +45,7 @@ function createJournal(db: DatabaseSync): void {
   const installationId = randomUUID();
   db.prepare('INSERT INTO meta (key, value) VALUES (?, ?)').run('installation_id', installationId);
   const start = genesisHash(installationId);
-  db.prepare('INSERT INTO chain VALUES (1, 0, ?, 0, ?)').run(start, start);
-}
-
-/** An id can be several events' (see identity.ts). Rows from before have no type: there the time alone tells two events apart. */
-function rememberTypes(db: DatabaseSync): void {
-  db.exec('ALTER TABLE ids ADD COLUMN type_hash BLOB');
-}
-
-/** What is asked again and again while nothing happens: how many findings and dead letters are open, and which are to be tried again. */
-function countOpen(db: DatabaseSync): void {
-  db.exec(SCHEMA_3);
+  db.prepare('INSERT INTO chain VALUES (1, 0, ?, 0, 0, ?)').run(start, start);
 }
 
 // Times of the audit log (…_ns) are nanoseconds since 1970; times of ours (…_at) are RFC 3339 text with milliseconds.
@@ -65,36 +55,53 @@ const SCHEMA_1 = `
     value TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
 
-  -- One row. Everything up to the anchor was pruned; the next event gets head_seq + 1, so that a seq is never used twice.
+  -- One row. Everything up to anchor_seq was pruned, and the pages up to removed_seq are gone: the page between the two is still needed.
+  -- removed_hash is the hash of the last page removed. The next event gets head_seq + 1, so that a seq is never used twice.
   CREATE TABLE chain (
-    one         INTEGER PRIMARY KEY CHECK (one = 1),
-    anchor_seq  INTEGER NOT NULL,
-    anchor_hash BLOB NOT NULL,
-    head_seq    INTEGER NOT NULL CHECK (head_seq >= anchor_seq),
-    head_hash   BLOB NOT NULL
+    one          INTEGER PRIMARY KEY CHECK (one = 1),
+    removed_seq  INTEGER NOT NULL,
+    removed_hash BLOB NOT NULL,
+    anchor_seq   INTEGER NOT NULL CHECK (anchor_seq >= removed_seq),
+    head_seq     INTEGER NOT NULL CHECK (head_seq >= anchor_seq),
+    head_hash    BLOB NOT NULL
   ) STRICT;
 
-  -- The original is kept as bytes: SQLite neither compares nor converts them.
-  CREATE TABLE events (
-    seq         INTEGER PRIMARY KEY,
+  -- Events that were appended together: see pages.ts. The chain links pages; entries hold the hash of each event's bytes.
+  CREATE TABLE pages (
+    first_seq   INTEGER PRIMARY KEY,
+    last_seq    INTEGER NOT NULL CHECK (last_seq >= first_seq),
+    oldest_ns   INTEGER NOT NULL,
+    newest_ns   INTEGER NOT NULL CHECK (newest_ns >= oldest_ns),
     source      TEXT NOT NULL,
-    id          TEXT NOT NULL,
-    created_at  TEXT NOT NULL,
     received_at TEXT NOT NULL,
     hash        BLOB NOT NULL,
-    original    BLOB NOT NULL
+    entries     BLOB NOT NULL,
+    body        BLOB NOT NULL
   ) STRICT;
+  CREATE INDEX pages_by_time ON pages (newest_ns, oldest_ns, source);
 
-  -- Every id seen, also those that the source's filters left out (seq NULL) and those whose event was pruned.
+  -- Every event seen, also those that the source's filters left out (seq NULL) and those that were pruned. In order of time, since new
+  -- ones then touch a few pages of the file however many there are. created_at is cut in two: a second, and the nanoseconds in it.
+  -- An id that is a UUID is kept as its 16 bytes: see identity.ts.
   CREATE TABLE ids (
-    source     TEXT NOT NULL,
-    id         TEXT NOT NULL,
-    created_ns INTEGER NOT NULL,
-    body_hash  BLOB NOT NULL,
-    seq        INTEGER,
-    PRIMARY KEY (source, id)
+    source    TEXT NOT NULL,
+    second    INTEGER NOT NULL,
+    id        ANY NOT NULL,
+    ns        INTEGER NOT NULL,
+    body_hash BLOB NOT NULL,
+    type_hash BLOB NOT NULL,
+    seq       INTEGER,
+    PRIMARY KEY (source, second, id)
   ) STRICT, WITHOUT ROWID;
-  CREATE INDEX ids_by_time ON ids (source, created_ns, seq);
+
+  -- At which seconds an id may be among them: see places.ts.
+  CREATE TABLE places (
+    run           INTEGER PRIMARY KEY,
+    newest_second INTEGER NOT NULL,
+    last_seq      INTEGER NOT NULL,
+    filter        BLOB,
+    entries       BLOB NOT NULL
+  ) STRICT;
 
   -- Spans of a source never overlap; both ends belong to the span.
   CREATE TABLE coverage (
@@ -138,7 +145,6 @@ const SCHEMA_1 = `
     discard_reason TEXT,
     UNIQUE (side, owner, event_source, event_id)
   ) STRICT;
-  CREATE INDEX dead_letters_by_state ON dead_letters (state, owner);
 
   CREATE TABLE findings (
     id              INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -176,36 +182,31 @@ const SCHEMA_1 = `
     created_at TEXT NOT NULL,
     updated_at TEXT NOT NULL
   ) STRICT;
-`;
 
-// Findings are counted as they come and go: a scrape of the metrics must not cost more the more there are.
-const SCHEMA_3 = `
-  CREATE TABLE IF NOT EXISTS open_findings (
+  -- Findings are counted as they come and go: a scrape of the metrics must not cost more the more there are.
+  CREATE TABLE open_findings (
     source TEXT NOT NULL,
     kind   TEXT NOT NULL,
     count  INTEGER NOT NULL CHECK (count >= 0),
     PRIMARY KEY (source, kind)
   ) STRICT, WITHOUT ROWID;
-  INSERT OR REPLACE INTO open_findings
-    SELECT source, kind, count(*) FROM findings WHERE acknowledged_at IS NULL GROUP BY source, kind;
-  CREATE TRIGGER IF NOT EXISTS finding_added AFTER INSERT ON findings WHEN NEW.acknowledged_at IS NULL BEGIN
+  CREATE TRIGGER finding_added AFTER INSERT ON findings WHEN NEW.acknowledged_at IS NULL BEGIN
     INSERT INTO open_findings VALUES (NEW.source, NEW.kind, 1) ON CONFLICT DO UPDATE SET count = count + 1;
   END;
-  CREATE TRIGGER IF NOT EXISTS finding_acknowledged AFTER UPDATE OF acknowledged_at ON findings
+  CREATE TRIGGER finding_acknowledged AFTER UPDATE OF acknowledged_at ON findings
     WHEN OLD.acknowledged_at IS NULL AND NEW.acknowledged_at IS NOT NULL BEGIN
     UPDATE open_findings SET count = count - 1 WHERE source = NEW.source AND kind = NEW.kind;
   END;
-  CREATE TRIGGER IF NOT EXISTS finding_returned AFTER UPDATE OF acknowledged_at ON findings
+  CREATE TRIGGER finding_returned AFTER UPDATE OF acknowledged_at ON findings
     WHEN OLD.acknowledged_at IS NOT NULL AND NEW.acknowledged_at IS NULL BEGIN
     INSERT INTO open_findings VALUES (NEW.source, NEW.kind, 1) ON CONFLICT DO UPDATE SET count = count + 1;
   END;
-  CREATE TRIGGER IF NOT EXISTS finding_removed AFTER DELETE ON findings WHEN OLD.acknowledged_at IS NULL BEGIN
+  CREATE TRIGGER finding_removed AFTER DELETE ON findings WHEN OLD.acknowledged_at IS NULL BEGIN
     UPDATE open_findings SET count = count - 1 WHERE source = OLD.source AND kind = OLD.kind;
   END;
-  CREATE INDEX IF NOT EXISTS findings_open ON findings (kind, source) WHERE acknowledged_at IS NULL;
-  CREATE INDEX IF NOT EXISTS findings_newest ON findings (last_at, id) WHERE acknowledged_at IS NULL;
+  CREATE INDEX findings_open ON findings (kind, source) WHERE acknowledged_at IS NULL;
+  CREATE INDEX findings_newest ON findings (last_at, id) WHERE acknowledged_at IS NULL;
 
-  DROP INDEX IF EXISTS dead_letters_by_state;
-  CREATE INDEX IF NOT EXISTS dead_letters_by_owner ON dead_letters (owner, state);
-  CREATE INDEX IF NOT EXISTS dead_letters_counted ON dead_letters (state, side, owner);
+  CREATE INDEX dead_letters_by_owner ON dead_letters (owner, state);
+  CREATE INDEX dead_letters_counted ON dead_letters (state, side, owner);
 `;

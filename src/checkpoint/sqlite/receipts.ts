@@ -2,8 +2,8 @@ import { integer } from './columns.ts';
 import { corrupt } from './faults.ts';
 import type { Store } from './store.ts';
 
-/** An event that was pruned last on its day of receipt. */
-interface Receipt {
+/** When an event that was pruned had been received; of each day, the last one is kept. */
+export interface Receipt {
   readonly seq: bigint;
   /** RFC 3339 with milliseconds, UTC. */
   readonly receivedAt: string;
@@ -20,8 +20,8 @@ const DAYS_KEPT = 4000;
  * is enough to tell which ids are old.
  */
 export function receipts(store: Store): {
-  /** Inside the transaction that prunes up to it. */
-  readonly note: (last: Receipt) => void;
+  /** Inside the transaction that prunes up to the last of them, in their order. */
+  readonly note: (pruned: readonly Receipt[]) => void;
   /** The last pruned seq that is known to be received before; absent: the last pruned one. */
   readonly lastBefore: (time: string | undefined) => bigint;
 } {
@@ -43,10 +43,14 @@ export function receipts(store: Store): {
   }
 
   return {
-    note: (last) => {
-      const dayOf = (one: Receipt): string => one.receivedAt.slice(0, DAY_LENGTH);
-      const others = noted().filter((one) => dayOf(one) !== dayOf(last));
-      const list = [...others, last].slice(-DAYS_KEPT);
+    note: (pruned) => {
+      const byDay = new Map<string, Receipt>();
+      for (const one of [...noted(), ...pruned]) {
+        const day = one.receivedAt.slice(0, DAY_LENGTH);
+        byDay.delete(day); // so that the last one of all stands at the end
+        byDay.set(day, one);
+      }
+      const list = [...byDay.values()].slice(-DAYS_KEPT);
       write.run(KEY, JSON.stringify(list.map((one) => [one.receivedAt, one.seq.toString()])));
     },
     lastBefore: (time) => {

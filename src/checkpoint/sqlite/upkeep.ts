@@ -2,20 +2,24 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import { ForwardError } from '../../model/errors.ts';
 import type { Journal, Spared } from '../journal.ts';
-import { bytes, count, int64, integer, text, type Row } from './columns.ts';
+import { NS_PER_SECOND } from '../../model/time.ts';
+import { bytes, count, int64, integer, secondOf, text, type Row } from './columns.ts';
 import { corrupt } from './faults.ts';
+import type { Places } from './places.ts';
 import { receipts, sameForm } from './receipts.ts';
+import type { Receipt } from './receipts.ts';
 import type { Store } from './store.ts';
 
-/** Rows that one transaction of a pruning removes: short enough that no loop notices. */
+/** What one transaction of a pruning removes: short enough that no loop notices. */
 const PRUNE_SLICE_ROWS = 2000;
+const PRUNE_SLICE_PAGES = 50;
 /** How exactly it is known when a sink was last named: a full journal is pruned every few seconds. */
 const SEEN_EVERY_MS = 3_600_000;
-/** Pages given back to the file system after a pruning: 32 MiB. */
+/** Pages of the file given back to the file system after a pruning: 32 MiB. */
 const VACUUM_PAGES = 4096;
 
 /** Size and pruning. */
-export function upkeep(store: Store, limitBytes: number): Pick<Journal, 'size' | 'prune'> {
+export function upkeep(store: Store, places: Places, limitBytes: number): Pick<Journal, 'size' | 'prune'> {
   const pageSize = store.prepare('PRAGMA page_size');
   const pageCount = store.prepare('PRAGMA page_count');
   const freePages = store.prepare('PRAGMA freelist_count');
@@ -36,65 +40,99 @@ export function upkeep(store: Store, limitBytes: number): Pick<Journal, 'size' |
           headSeq,
         };
       }),
-    prune: pruning(store),
+    prune: pruning(store, places),
   };
 }
 
-function pruning(store: Store): Journal['prune'] {
+function pruning(store: Store, places: Places): Journal['prune'] {
   const limits = pruneLimits(store);
   const received = receipts(store);
-  const findSliceEnd = store.prepare(
-    `SELECT seq, hash, received_at FROM (
-       SELECT seq, hash, received_at FROM events WHERE seq <= ? ORDER BY seq LIMIT ${PRUNE_SLICE_ROWS}
-     ) ORDER BY seq DESC LIMIT 1`,
+  const readAnchor = store.prepare('SELECT anchor_seq FROM chain');
+  const findSlice = store.prepare(
+    `SELECT last_seq, hash, received_at FROM pages WHERE last_seq <= ? ORDER BY first_seq LIMIT ${PRUNE_SLICE_PAGES}`,
   );
-  const removeEvents = store.prepare('DELETE FROM events WHERE seq <= ?');
-  const moveAnchor = store.prepare('UPDATE chain SET anchor_seq = ?, anchor_hash = ?');
+  const findHolding = store.prepare(
+    'SELECT received_at FROM pages WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1',
+  );
+  const removePages = store.prepare('DELETE FROM pages WHERE first_seq <= ?');
+  const moveAnchor = store.prepare('UPDATE chain SET anchor_seq = max(anchor_seq, ?)');
+  const markRemoved = store.prepare('UPDATE chain SET removed_seq = ?, removed_hash = ?');
   const noteSeen = store.prepare(
     'UPDATE cursors SET updated_at = ? WHERE updated_at < ? AND sink IN (SELECT value FROM json_each(?))',
   );
   const sources = store.prepare('SELECT DISTINCT source FROM event_types');
   // The id of an event that is still here stays, so that the event cannot be appended a second time beside itself.
   const removeIds = store.prepare(
-    `DELETE FROM ids WHERE (source, id) IN (
-       SELECT source, id FROM ids INDEXED BY ids_by_time
-       WHERE source = ? AND created_ns < ? AND (seq IS NULL OR seq <= ?)
+    `DELETE FROM ids WHERE (source, second, id) IN (
+       SELECT source, second, id FROM ids
+       WHERE source = ? AND second <= ? AND (second < ? OR ns < ?) AND (seq IS NULL OR seq <= ?)
        LIMIT ${PRUNE_SLICE_ROWS})`,
   );
 
-  function removeSlice(last: bigint): number {
-    const row = findSliceEnd.get(last);
-    if (row === undefined) return 0;
-    const seq = integer(row, 'seq');
-    moveAnchor.run(seq, bytes(row, 'hash'));
-    received.note({ seq, receivedAt: text(row, 'received_at') });
-    return Number(removeEvents.run(seq).changes);
+  /** Whole pages, up to an event. Returns false when there are none left. */
+  function removeSlice(last: bigint): boolean {
+    const rows = findSlice.all(last);
+    const end = rows.at(-1);
+    if (end === undefined) return false;
+    const seq = integer(end, 'last_seq');
+    removePages.run(seq);
+    moveAnchor.run(seq);
+    markRemoved.run(seq, bytes(end, 'hash'));
+    received.note(rows.map((row) => receiptOf(integer(row, 'last_seq'), row)));
+    return true;
+  }
+
+  /** The last event that may go stands in the middle of a page: the anchor passes it, and the page stays until all of it may go. */
+  function passInPage(last: bigint): void {
+    if (anchor() >= last) return;
+    moveAnchor.run(last);
+    received.note([receiptOf(last, present(findHolding.get(last)))]);
+  }
+
+  const anchor = (): bigint => integer(present(readAnchor.get()), 'anchor_seq');
+
+  function forgetPlaces(beforeNs: bigint, lastId: bigint): void {
+    try {
+      store.write(() => places.prune(secondOf(beforeNs), lastId));
+    } catch (error) {
+      places.forget();
+      throw error;
+    }
   }
 
   return async (sinks, beforeReceived, idsBeforeNs, spared) => {
     store.writerOnly('prune');
-    const last = store.write(() => {
+    const { before, last } = store.write(() => {
       const longAgo = new Date(store.clock.now() - SEEN_EVERY_MS).toISOString();
       noteSeen.run(store.timestamp(), longAgo, JSON.stringify(sinks));
-      return limits(sinks, beforeReceived, spared);
+      return { before: anchor(), last: limits(sinks, beforeReceived, spared) };
     });
-    let removed = 0;
-    for (let slice = -1; slice !== 0 && store.isOpen(); await nextTurn()) {
-      slice = store.write(() => removeSlice(last));
-      removed += slice;
+    for (let goesOn = true; goesOn && store.isOpen(); await nextTurn()) {
+      goesOn = store.write(() => removeSlice(last));
     }
+    if (!store.isOpen()) return 0;
+    store.write(() => passInPage(last));
+    const removed = Number(store.read(anchor) - before);
+    const limitNs = int64(idsBeforeNs);
+    const lastId = store.read(() => received.lastBefore(spared?.idsReceivedSince));
     let idsRemoved = 0;
-    for (const row of store.isOpen() ? store.read(() => sources.all()) : []) {
-      const lastId = store.read(() => received.lastBefore(spared?.idsReceivedSince));
+    for (const row of store.read(() => sources.all())) {
+      const second = secondOf(limitNs);
+      const ns = limitNs - second * NS_PER_SECOND;
+      const ids = [String(row['source']), second, second, ns, lastId] as const;
       for (let slice = -1; slice !== 0 && store.isOpen(); await nextTurn()) {
-        const ids = [String(row['source']), int64(idsBeforeNs), lastId] as const;
         slice = Number(store.write(() => removeIds.run(...ids).changes));
         idsRemoved += slice;
       }
     }
-    if (removed + idsRemoved > 0 && store.isOpen()) giveBack(store);
+    if (store.isOpen() && idsRemoved > 0) forgetPlaces(limitNs, lastId);
+    if (store.isOpen() && removed + idsRemoved > 0) giveBack(store);
     return removed;
   };
+}
+
+function receiptOf(seq: bigint, row: Row): Receipt {
+  return { seq, receivedAt: text(row, 'received_at') };
 }
 
 /** The last event that may go: settled by every sink named or spared, and received before the given time. */
@@ -104,7 +142,9 @@ function pruneLimits(
   const readChain = store.prepare('SELECT anchor_seq, head_seq FROM chain');
   const readCursor = store.prepare('SELECT seq FROM cursors WHERE sink = ?');
   const leastSeen = store.prepare('SELECT min(seq) AS seq FROM cursors WHERE updated_at >= ?');
-  const isOlder = store.prepare('SELECT received_at < ? AS older FROM events WHERE seq = ?');
+  const isOlder = store.prepare(
+    'SELECT received_at < ? AS older FROM pages WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1',
+  );
 
   return (sinks, beforeReceived, spared) => {
     const chain = present(readChain.get());

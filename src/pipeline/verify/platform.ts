@@ -192,12 +192,11 @@ async function compareIds(
 
 async function knownIds(context: PlatformContext, window: Window): Promise<ReadonlyMap<string, KnownId>> {
   const known = new Map<string, KnownId>();
-  for (let after = ''; ;) {
-    const page = await context.journal.idsInWindow(context.name, window, after, PAGE_IDS);
+  for (let last: KnownId | null = null; ;) {
+    const page: readonly KnownId[] = await context.journal.idsInWindow(context.name, window, last, PAGE_IDS);
     for (const one of page) known.set(one.id, one);
-    const last = page.at(-1);
-    if (last === undefined || page.length < PAGE_IDS) return known;
-    after = last.id;
+    last = page.at(-1) ?? null;
+    if (last === null || page.length < PAGE_IDS) return known;
   }
 }
 

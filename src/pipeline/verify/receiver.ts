@@ -1,4 +1,4 @@
-import type { Journal } from '../../checkpoint/journal.ts';
+import type { Journal, KnownId } from '../../checkpoint/journal.ts';
 import { describe, ForwardError } from '../../model/errors.ts';
 import type { AuditEvent, Window } from '../../model/event.ts';
 import { parseTime } from '../../model/time.ts';
@@ -230,8 +230,8 @@ async function countPruned(
   copies: Copies,
 ): Promise<void> {
   const firstKept = await firstKeptSeq(journal);
-  for (let after = ''; ;) {
-    const page = await journal.idsInWindow(source, bucket, after, PAGE_IDS);
+  for (let last: KnownId | null = null; ;) {
+    const page: readonly KnownId[] = await journal.idsInWindow(source, bucket, last, PAGE_IDS);
     const pruned = page.filter(({ seq }) => seq !== null && seq < firstKept);
     proof.pruned += pruned.length;
     for (let at = 0; at < pruned.length; at += ASK_IDS) {
@@ -243,9 +243,8 @@ async function countPruned(
         else if (wasGone) proof.prunedBeforeDelivery += 1;
       }
     }
-    const last = page.at(-1);
-    if (last === undefined || page.length < PAGE_IDS) return;
-    after = last.id;
+    last = page.at(-1) ?? null;
+    if (last === null || page.length < PAGE_IDS) return;
   }
 }
 

@@ -10,7 +10,14 @@ import type { Journal } from '../../../src/checkpoint/journal.ts';
 import { journalOn } from '../../../src/checkpoint/sqlite/index.ts';
 import { openDatabase } from '../../../src/checkpoint/sqlite/open.ts';
 import { createStore } from '../../../src/checkpoint/sqlite/store.ts';
-import { EVERYTHING, harvest, manualClock, newEvent, newEvents } from '../../contract/journal.ts';
+import {
+  EVERYTHING,
+  harvest,
+  incompressible,
+  manualClock,
+  newEvent,
+  newEvents,
+} from '../../contract/journal.ts';
 import { ROUND_EVENTS } from './rounds.ts';
 import { stateDirectories, type StateDirectory } from './state-directory.ts';
 
@@ -33,7 +40,7 @@ describe('a full disk', () => {
     await journal.append('platform', harvest(newEvents(1, 10)));
     const pages = Number(db.prepare('PRAGMA page_count').get()?.['page_count']);
     db.exec(`PRAGMA max_page_count = ${pages + 3}`);
-    const large = newEvents(11, 60).map((event) => ({ ...event, original: 'x'.repeat(5000) }));
+    const large = newEvents(11, 60).map((event) => ({ ...event, original: incompressible(5000) }));
     const refused = harvest([newEvent(5), ...large], {
       progress: 'lost',
       malformed: [{ reason: 'x', bytes: Buffer.from('x') }],

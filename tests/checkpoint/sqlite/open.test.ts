@@ -128,6 +128,19 @@ describe('a state directory that cannot be used', () => {
       });
     }
   });
+
+  it('is refused when release 0.1.0 wrote the journal, and is left as it is', async () => {
+    const state = freshDirectory();
+    await (await state.open()).close();
+    state.tamper('DROP TABLE pages; CREATE TABLE events (seq INTEGER PRIMARY KEY); DELETE FROM meta');
+    for (const access of ['writer', 'guest'] as const) {
+      await expect(state.open(access)).rejects.toMatchObject({
+        kind: 'config',
+        message: expect.stringContaining('made by release 0.1.0') as string,
+        hint: expect.stringContaining('move the state directory away') as string,
+      });
+    }
+  });
 });
 
 describe('a journal that was here', () => {

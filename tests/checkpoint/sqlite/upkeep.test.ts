@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { lastOlder } from '../../../src/checkpoint/sqlite/upkeep.ts';
-import { harvest, newEvents } from '../../contract/journal.ts';
+import { harvest, incompressible, newEvents } from '../../contract/journal.ts';
 import { stateDirectories } from './state-directory.ts';
 
 const freshDirectory = stateDirectories();
@@ -12,8 +12,10 @@ describe('pruning', () => {
   it('goes in slices, gives the space back, and leaves the chain whole', async () => {
     const state = freshDirectory();
     const journal = await state.open();
-    const large = newEvents(1, 5000).map((event) => ({ ...event, original: `"${'x'.repeat(800)}"` }));
-    await journal.append('platform', harvest(large));
+    const large = newEvents(1, 5000).map((event) => ({ ...event, original: `"${incompressible(800)}"` }));
+    // A page goes as a whole: one ends where the sink stands.
+    await journal.append('platform', harvest(large.slice(0, 4500)));
+    await journal.append('platform', harvest(large.slice(4500)));
     const full = (await journal.size()).usedBytes;
     await journal.settle('splunk', 4500n, []);
     expect(await journal.prune(['splunk'], '2027-01-01T00:00:00Z', large.at(-1)?.createdNs ?? 0n)).toBe(4500);

@@ -1,0 +1,200 @@
+import { bytes, integer } from './columns.ts';
+import { sha256 } from './hash.ts';
+import type { Store } from './store.ts';
+
+/**
+ * The second at which each known id was created. The list of known ids is in order of time, so that new ones touch a few pages of the
+ * file however many there are; this tells where in it an id may stand. An index by id would be spread all over the file by random ids.
+ * Here new ids are written behind each other, and once there are enough of them they are put in order and closed for good, with a
+ * filter in memory that tells nearly always whether an id is among them.
+ */
+export interface Places {
+  /** Every second at which the id is, and perhaps others: whoever asks looks there. */
+  secondsOf(id: string): readonly bigint[];
+  /** Inside a transaction; written with `write`. */
+  add(id: string, second: bigint): void;
+  /** Inside the same transaction. `lastSeq`: no event of an id added is newer. */
+  write(lastSeq: bigint): void;
+  /** Inside a transaction. Drops runs of ids that were all created before a second, of events up to a seq. */
+  prune(beforeSecond: bigint, lastSeq: bigint): void;
+  /** A transaction failed: what is in memory may not be what is on disk. */
+  forget(): void;
+}
+
+/** Ids that are put in order together. */
+export const RUN_IDS = 10_000;
+/** Each entry: 6 bytes of a hash of the id, then the second, signed (6 bytes), both big endian, so that entries sort as bytes do. */
+const HASH_BYTES = 6;
+const ENTRY_BYTES = 12;
+/** 26 bits for each id of a run, ten of them set: one id in 100,000 is looked for in vain. */
+const FILTER_BYTES = 32 * 1024;
+const FILTER_MASK = FILTER_BYTES * 8 - 1;
+const FILTER_HASHES = 10;
+const HALF_HASH = 2 ** 24;
+
+interface Entry {
+  readonly hash: number;
+  readonly second: number;
+}
+
+interface ClosedRun {
+  readonly run: bigint;
+  readonly filter: Buffer;
+}
+
+interface Loaded {
+  readonly closed: readonly ClosedRun[];
+  /** Seconds by hash, of all runs that are not closed and of what was added and is not written yet. */
+  readonly recent: Map<number, number[]>;
+}
+
+export function places(store: Store): Places {
+  const list = store.prepare(
+    'SELECT run, filter, CASE WHEN filter IS NULL THEN entries END AS entries FROM places ORDER BY run',
+  );
+  const readEntries = store.prepare('SELECT entries FROM places WHERE run = ?');
+  const insert = store.prepare(
+    'INSERT INTO places (newest_second, last_seq, entries, filter) VALUES (?, ?, ?, ?)',
+  );
+  const newestOpen = store.prepare('SELECT max(newest_second) AS second FROM places WHERE filter IS NULL');
+  const removeOpen = store.prepare('DELETE FROM places WHERE filter IS NULL');
+  const remove = store.prepare('DELETE FROM places WHERE newest_second < ? AND last_seq <= ?');
+
+  let loaded: Loaded | null = null;
+  let added: Entry[] = [];
+
+  function load(): Loaded {
+    if (loaded !== null) return loaded;
+    const closed: ClosedRun[] = [];
+    const recent: Loaded['recent'] = new Map();
+    for (const row of list.iterate()) {
+      if (row['filter'] !== null) {
+        closed.push({ run: integer(row, 'run'), filter: bytes(row, 'filter') });
+        continue;
+      }
+      for (const entry of entriesIn(bytes(row, 'entries'))) remember(recent, entry);
+    }
+    loaded = { closed, recent };
+    return loaded;
+  }
+
+  function close(from: Loaded, lastSeq: bigint): void {
+    const entries = [...from.recent].flatMap(([hash, seconds]) =>
+      seconds.map((second) => ({ hash, second })),
+    );
+    const second = integer(newestOpen.get() ?? {}, 'second');
+    removeOpen.run();
+    const filter = filterOf(entries);
+    const { lastInsertRowid } = insert.run(second, lastSeq, packed(entries.toSorted(byHash)), filter);
+    loaded = { closed: [...from.closed, { run: BigInt(lastInsertRowid), filter }], recent: new Map() };
+  }
+
+  return {
+    secondsOf: (id) => {
+      const { closed, recent } = load();
+      const hash = hashOf(id);
+      const seconds = [...(recent.get(hash) ?? [])];
+      const bits = bitsOf(hash);
+      for (const { run, filter } of closed) {
+        if (!mayHold(filter, bits)) continue;
+        const row = readEntries.get(run);
+        if (row !== undefined) seconds.push(...secondsIn(bytes(row, 'entries'), hash));
+      }
+      return seconds.map(BigInt);
+    },
+    add: (id, second) => {
+      const entry = { hash: hashOf(id), second: Number(second) };
+      remember(load().recent, entry);
+      added.push(entry);
+    },
+    write: (lastSeq) => {
+      if (added.length === 0) return;
+      const newest = added.reduce((most, { second }) => Math.max(most, second), -Infinity);
+      insert.run(BigInt(newest), lastSeq, packed(added), null);
+      added = [];
+      const now = load();
+      if (now.recent.size >= RUN_IDS) close(now, lastSeq);
+    },
+    prune: (beforeSecond, lastSeq) => {
+      if (Number(remove.run(beforeSecond, lastSeq).changes) > 0) loaded = null;
+    },
+    forget: () => {
+      loaded = null;
+      added = [];
+    },
+  };
+}
+
+function hashOf(id: string): number {
+  return sha256(id).readUIntBE(0, HASH_BYTES);
+}
+
+function remember(recent: Loaded['recent'], { hash, second }: Entry): void {
+  const seconds = recent.get(hash);
+  if (seconds === undefined) recent.set(hash, [second]);
+  else if (!seconds.includes(second)) seconds.push(second);
+}
+
+function byHash(one: Entry, other: Entry): number {
+  return one.hash - other.hash;
+}
+
+function packed(entries: readonly Entry[]): Buffer {
+  const all = Buffer.allocUnsafe(entries.length * ENTRY_BYTES);
+  entries.forEach(({ hash, second }, index) => {
+    const at = all.writeUIntBE(hash, index * ENTRY_BYTES, HASH_BYTES);
+    all.writeIntBE(second, at, ENTRY_BYTES - HASH_BYTES);
+  });
+  return all;
+}
+
+function entryAt(all: Buffer, index: number): Entry {
+  const at = index * ENTRY_BYTES;
+  return {
+    hash: all.readUIntBE(at, HASH_BYTES),
+    second: all.readIntBE(at + HASH_BYTES, ENTRY_BYTES - HASH_BYTES),
+  };
+}
+
+function* entriesIn(all: Buffer): Iterable<Entry> {
+  for (let index = 0; index < all.length / ENTRY_BYTES; index += 1) yield entryAt(all, index);
+}
+
+/** Of entries in order of their hashes. */
+function secondsIn(all: Buffer, hash: number): number[] {
+  const length = all.length / ENTRY_BYTES;
+  let low = 0;
+  let high = length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (entryAt(all, middle).hash < hash) low = middle + 1;
+    else high = middle;
+  }
+  const found: number[] = [];
+  for (let index = low; index < length; index += 1) {
+    const entry = entryAt(all, index);
+    if (entry.hash !== hash) break;
+    found.push(entry.second);
+  }
+  return found;
+}
+
+/** A Bloom filter: an id that is in the run finds all its bits set. */
+function filterOf(entries: readonly Entry[]): Buffer {
+  const filter = Buffer.alloc(FILTER_BYTES);
+  for (const { hash } of entries) {
+    for (const bit of bitsOf(hash)) filter[bit >> 3] = (filter[bit >> 3] ?? 0) | (1 << (bit & 7));
+  }
+  return filter;
+}
+
+function mayHold(filter: Buffer, bits: readonly number[]): boolean {
+  for (const bit of bits) if (((filter[bit >> 3] ?? 0) & (1 << (bit & 7))) === 0) return false;
+  return true;
+}
+
+function bitsOf(hash: number): readonly number[] {
+  const first = hash % HALF_HASH;
+  const step = Math.floor(hash / HALF_HASH) | 1; // odd, so that no two bits are the same
+  return Array.from({ length: FILTER_HASHES }, (_, index) => (first + index * step) & FILTER_MASK);
+}
