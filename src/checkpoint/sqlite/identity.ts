@@ -101,10 +101,20 @@ function knownAs(id: string, row: Row): KnownEvent {
   };
 }
 
-/** What stands for an event type in the list of known ids. */
+/** What stands for an event type in the list of known ids. There are some hundreds of types, and many events of each. */
 export function typeHashOf(eventType: string): Buffer {
-  return sha256(eventType).subarray(0, TYPE_HASH_BYTES);
+  const known = typeHashes.get(eventType);
+  if (known !== undefined) return known;
+  const made = sha256(eventType).subarray(0, TYPE_HASH_BYTES);
+  if (typeHashes.size >= TYPES_KEPT) typeHashes.clear();
+  if (eventType.length <= TYPE_KEPT_UNITS) typeHashes.set(eventType, made);
+  return made;
 }
+
+const typeHashes = new Map<string, Buffer>();
+const TYPES_KEPT = 1000;
+/** Longer ones are not kept, so that odd events cannot fill the memory. UTF-16 units. */
+const TYPE_KEPT_UNITS = 128;
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 

@@ -62,6 +62,13 @@ export function places(store: Store): Places {
 
   let loaded: Loaded | null = null;
   let added: Entry[] = [];
+  // An id that is looked for is added next.
+  let last = { id: '', hash: hashOf('') };
+
+  function hashFor(id: string): number {
+    if (last.id !== id) last = { id, hash: hashOf(id) };
+    return last.hash;
+  }
 
   function load(): Loaded {
     if (loaded !== null) return loaded;
@@ -92,9 +99,9 @@ export function places(store: Store): Places {
   return {
     secondsOf: (id) => {
       const { closed, recent } = load();
-      const hash = hashOf(id);
+      const hash = hashFor(id);
       const seconds = [...(recent.get(hash) ?? [])];
-      const bits = bitsOf(hash);
+      const bits = closed.length === 0 ? [] : bitsOf(hash);
       for (const { run, filter } of closed) {
         if (!mayHold(filter, bits)) continue;
         const row = readEntries.get(run);
@@ -103,7 +110,7 @@ export function places(store: Store): Places {
       return seconds.map(BigInt);
     },
     add: (id, second) => {
-      const entry = { hash: hashOf(id), second: Number(second) };
+      const entry = { hash: hashFor(id), second: Number(second) };
       remember(load().recent, entry);
       added.push(entry);
     },
@@ -196,5 +203,7 @@ function mayHold(filter: Buffer, bits: readonly number[]): boolean {
 function bitsOf(hash: number): readonly number[] {
   const first = hash % HALF_HASH;
   const step = Math.floor(hash / HALF_HASH) | 1; // odd, so that no two bits are the same
-  return Array.from({ length: FILTER_HASHES }, (_, index) => (first + index * step) & FILTER_MASK);
+  const bits: number[] = [];
+  for (let index = 0; index < FILTER_HASHES; index += 1) bits.push((first + index * step) & FILTER_MASK);
+  return bits;
 }
