@@ -86,9 +86,9 @@ export interface Installation {
   sink(sink: MemorySink, where?: Partial<Where>): ReplaySink;
   verifying(sinks?: ReadonlyMap<string, ReplaySink>, deep?: boolean): VerifyContext;
   jobs(sinks?: ReadonlyMap<string, ReplaySink>, patienceMs?: number | null): JobContext;
-  /** Runs SQL on the journal behind its back. */
   /** journal.db, for those who change it behind the journal's back. */
   readonly file: string;
+  /** Runs SQL on the journal behind its back. */
   tamper(sql: string, ...values: (string | Uint8Array)[]): void;
   reopen(maxBytes?: number): Promise<void>;
 }
@@ -199,7 +199,11 @@ function replaySink(clock: TestClock, sink: MemorySink, where: Partial<Where>): 
 
 async function pollOnce({ source, journal }: Installation): Promise<void> {
   const progress = await journal.progress('platform');
-  for await (const harvest of source.poll({ ...journal.held('platform'), doubt: async () => null }, progress, never)) {
+  for await (const harvest of source.poll(
+    { ...journal.held('platform'), doubt: async () => null },
+    progress,
+    never,
+  )) {
     await journal.append('platform', harvest);
   }
 }
