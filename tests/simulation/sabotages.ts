@@ -295,7 +295,7 @@ export const sabotages: readonly Sabotage[] = [
   },
   {
     name: 'one-id-one-event',
-    what: 'an event with a known id counts as the known one, or goes under its id, whatever else it says',
+    what: 'an event with a known id counts as the known one, whatever else it says',
     edits: [
       {
         file: IDENTITY,
@@ -304,7 +304,7 @@ export const sabotages: readonly Sabotage[] = [
       },
       { file: IDENTITY, find: 'if (taken === null) return', replace: "if (taken !== 'beside') return" },
     ],
-    caughtBy: ['once', 'coverage', 'no loss', 'progress'],
+    caughtBy: ['coverage', 'no loss', 'progress'],
     needs: ['shared ids'],
   },
   {

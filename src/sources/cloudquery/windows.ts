@@ -110,14 +110,8 @@ export function liveWindow(
 }
 
 /** One answer holds at most this many of the rows that a part of a split window is cut for: room for uneven spread. */
-const ROWS_PER_PART = 900;
+const ROWS_PER_PART = 700;
 const PARTS_LIMIT = 64;
-/**
- * Events lie unevenly over a long time, and where it is cut into many parts at once, half of them are a little too large and are read
- * twice. So it is first cut into parts of some ten answers, each of which tells its own count: one answer in ten is for nothing.
- */
-const EVEN_PARTS = 16;
-const ANSWERS_OF_A_PART = 10;
 
 /** A window this narrow cannot be split: `unitNs` is the finest difference in time that the server honours. */
 export function isIndivisible(window: Window, unitNs: bigint): boolean {
@@ -136,16 +130,14 @@ export function splitWindow(
   sample: readonly bigint[],
 ): Window[] {
   const parts = partsFor(rows ?? estimateRows(window, sample));
-  const isEven = rows !== null && isSpread(window, rows, sample);
-  const cuts = (isEven ? null : hotCuts(window, unitNs, sample)) ?? evenCuts(window, unitNs, parts);
+  const cuts = hotCuts(window, unitNs, sample) ?? evenCuts(window, unitNs, parts);
   const edges = [window.startNs, ...cuts, window.endNs];
   return edges.slice(1).map((endNs, index) => ({ startNs: edges[index] ?? window.startNs, endNs }));
 }
 
 function partsFor(rows: number | null): number {
   if (rows === null) return 2;
-  const parts = Math.max(Math.ceil(rows / ROWS_PER_PART), 2);
-  return parts <= EVEN_PARTS ? parts : Math.min(Math.ceil(parts / ANSWERS_OF_A_PART), PARTS_LIMIT);
+  return Math.min(Math.max(Math.ceil(rows / ROWS_PER_PART), 2), PARTS_LIMIT);
 }
 
 function evenCuts(window: Window, unitNs: bigint, parts: number): bigint[] {
@@ -160,22 +152,6 @@ function evenCuts(window: Window, unitNs: bigint, parts: number): bigint[] {
     cuts.push(cut);
   }
   return cuts;
-}
-
-/** Half of the sample in a stretch so many times shorter than an even spread would take is a burst, and no busy hour. */
-const BURST_FACTOR = 8n;
-
-/**
- * Whether the sample may be the end of a list that is spread over the whole window: most servers list the newest first, and a page of many
- * lies close together.
- */
-function isSpread(window: Window, rows: number, sample: readonly bigint[]): boolean {
-  const half = Math.ceil(sample.length / 2);
-  if (half < 2) return false;
-  const times = sample.toSorted((a, b) => (a < b ? -1 : a > b ? 1 : 0));
-  const stretches = times.slice(half - 1).map((last, index) => last - (times[index] ?? last));
-  const width = window.endNs - window.startNs;
-  return BURST_FACTOR * stretches.reduce(min) * BigInt(rows) >= width * BigInt(half);
 }
 
 /** How finely a window is looked over for a place that holds most of its rows. */
