@@ -5,6 +5,7 @@ import type { Log } from '../model/log.ts';
 import { span } from '../model/trace.ts';
 import { formatTime, nsToMs } from '../model/time.ts';
 import type { Harvest, Source, Trouble } from '../sources/source.ts';
+import { createPace } from './pace.ts';
 import { createProgress } from './progress.ts';
 import type { Progress } from './progress.ts';
 import { createReadingGuard } from './reading-guard.ts';
@@ -37,7 +38,6 @@ export interface CollectContext {
 const SPACE_CHECK_MS = 2_000;
 /** While a hold lasts, how often to look whether its secret was replaced. */
 const SECRET_CHECK_MS = 2_000;
-const PROGRESS_LINE_MS = 2_000;
 /** A window whose next try is due is not waited for less than this. */
 const NEXT_TRY_MIN_MS = 1_000;
 
@@ -126,8 +126,8 @@ async function pollOnce(
   const { source, journal, name, clock, log, status } = context;
   const saved = await journal.progress(name);
   let appended = 0;
-  let spokenMs = clock.monotonic();
-  let spokenAppended = 0;
+  const pace = createPace(clock);
+  let firstNs: bigint | null = null;
   const reader = { ...journal.held(name), doubt: guard.doubt };
   for await (const harvest of source.poll(reader, saved, signal)) {
     const result = await journal.append(name, harvest, context.beside);
@@ -145,18 +145,12 @@ async function pollOnce(
     if (harvest.purpose === 'reconcile' && result.appended > 0) {
       log.info({ events: result.appended }, 'found events that had become visible late');
     }
-    if (clock.monotonic() - spokenMs >= PROGRESS_LINE_MS && appended > spokenAppended) {
-      const { frontierNs, openWindows } = source.state();
-      log.info(
-        {
-          events: appended,
-          read_up_to: frontierNs === null ? null : formatTime(frontierNs),
-          open_windows: openWindows,
-        },
-        'catching up',
-      );
-      spokenMs = clock.monotonic();
-      spokenAppended = appended;
+    const { frontierNs, targetNs, openWindows } = source.state();
+    firstNs ??= frontierNs;
+    if (pace.isDue(appended)) {
+      const going = pace.say(appended, shareOf(firstNs, frontierNs, targetNs));
+      const upTo = frontierNs === null ? null : formatTime(frontierNs);
+      log.info({ events: appended, ...going, read_up_to: upTo, open_windows: openWindows }, 'catching up');
     }
     await waitForSpace(context, signal);
   }
@@ -165,6 +159,12 @@ async function pollOnce(
   status.lastPollMs = clock.now();
   progress.finished();
   if (appended > 0) log.info({ events: appended }, 'read new events');
+}
+
+/** How much of the time that was to be read has been read. */
+function shareOf(firstNs: bigint | null, frontierNs: bigint | null, targetNs: bigint | null): number | null {
+  if (firstNs === null || frontierNs === null || targetNs === null || targetNs <= firstNs) return null;
+  return Number(frontierNs - firstNs) / Number(targetNs - firstNs);
 }
 
 function count(status: SourceStatus, harvest: Harvest, result: Appended, nowMs: number): void {

@@ -8,6 +8,8 @@ import { formatTime } from '../model/time.ts';
 import { span } from '../model/trace.ts';
 import type { Item } from '../sinks/sink.ts';
 import type { Outlet, Refusal } from './outlet.ts';
+import { createPace } from './pace.ts';
+import type { Pace } from './pace.ts';
 import { sizeInBatch } from './prepare.ts';
 import type { Prepare } from './prepare.ts';
 import { backoffFor, createFaultLog, waitMs } from './retry.ts';
@@ -73,6 +75,7 @@ export async function deliver(context: DeliverContext, signal: AbortSignal): Pro
     status.progressedMs = clock.monotonic();
     const takeTurns = turns(context, either);
     let news = 0;
+    const backlog = backlogTeller(context);
     for (;;) {
       either.throwIfAborted();
       while (flights.length < context.concurrent && !context.halting.aborted) {
@@ -84,6 +87,7 @@ export async function deliver(context: DeliverContext, signal: AbortSignal): Pro
       status.inFlight = flights.length;
       if (flights.length === 0) {
         if (context.halting.aborted) return;
+        backlog.over();
         enterState(status, 'idle', clock.now());
         status.progressedMs = clock.monotonic();
         if (context.finishing() && (await isDrained(context, position, either))) return;
@@ -100,6 +104,7 @@ export async function deliver(context: DeliverContext, signal: AbortSignal): Pro
         await Promise.race(flying.map((flight) => flight.landed));
       }
       await settlePrefix(context, flights, either);
+      await backlog.tell(either);
     }
   } catch (error) {
     if (!signal.aborted) throw error;
@@ -109,6 +114,26 @@ export async function deliver(context: DeliverContext, signal: AbortSignal): Pro
     status.inFlight = 0;
     enterState(status, 'stopped', clock.now());
   }
+}
+
+/** Fewer events are delivered before anybody asks how long it takes. */
+const BACKLOG_EVENTS = 1_000;
+
+/** A line now and then while a sink works off a backlog, until it is `over`. */
+function backlogTeller(context: DeliverContext): { tell(signal: AbortSignal): Promise<void>; over(): void } {
+  const { journal, clock, log, status } = context;
+  let work: { readonly pace: Pace; readonly from: bigint } | null = null;
+  return {
+    async tell(signal) {
+      work ??= { pace: createPace(clock), from: status.cursor };
+      const done = Number(status.cursor - work.from);
+      if (!work.pace.isDue(done)) return;
+      const left = eventsAfter(await untilDone(context, () => journal.size(), signal), status.cursor);
+      const going = work.pace.say(done, done / (done + left));
+      if (left >= BACKLOG_EVENTS) log.info({ events_left: left, ...going }, 'works off a backlog');
+    },
+    over: () => void (work = null),
+  };
 }
 
 /**

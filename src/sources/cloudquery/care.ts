@@ -8,6 +8,15 @@ import { isAboutPages } from './client.ts';
 /** A window still to be read, and how where it failed as a whole. */
 export interface OpenWindow extends Window {
   readonly care?: Care;
+  /** Of a part of a window that was cut by its count. Not kept over a restart. */
+  readonly expected?: Expected;
+}
+
+export interface Expected {
+  /** As many rows as it holds if they are spread evenly. */
+  readonly rows: number;
+  /** Rows of the window that it was cut from. */
+  readonly of: number;
 }
 
 /**

@@ -57,6 +57,14 @@ export interface Client {
   close(): Promise<void>;
 }
 
+/** The same client, which gives up a failing request sooner: what follows asks again. */
+export function quick(client: Client): Client {
+  return {
+    ...client,
+    page: (window, page, perPage, signal) => client.page(window, page, perPage, signal, true),
+  };
+}
+
 export function createClient(
   http: HttpClient,
   options: ClientOptions,

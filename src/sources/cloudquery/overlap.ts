@@ -1,6 +1,6 @@
 import type { Coverage, Window } from '../../model/event.ts';
 import type { HeldEvents } from '../source.ts';
-import { mayAskForLess } from './client.ts';
+import { mayAskForLess, quick } from './client.ts';
 import type { Client } from './client.ts';
 import type { Progress } from './windows.ts';
 import { compareLength } from './totals.ts';
@@ -27,7 +27,7 @@ export function createOverlap(client: Client, totals: Totals): Overlap {
   async function agreeing(window: Window, held: HeldEvents, signal: AbortSignal): Promise<Coverage | null> {
     const ours = await held.count(window);
     try {
-      const { is, counted } = await compareLength(client, window, ours, totals, signal);
+      const { is, counted } = await compareLength(quick(client), window, ours, totals, signal);
       if (is !== 'unknown' && counted === null) counts = false;
       return is === 'exactly' && counted === ours
         ? { ...window, status: 'verified', serverCount: ours }

@@ -3,12 +3,14 @@ import { identityKey } from '../../model/event-id.ts';
 import type { CoverageStatus, MalformedItem, Window } from '../../model/event.ts';
 import { formatTime, floorTo, NS_PER_SECOND } from '../../model/time.ts';
 import { PER_PAGE } from './care.ts';
+import type { OpenWindow } from './care.ts';
 import type { Client } from './client.ts';
+import { cutByCount } from './cut-by-count.ts';
 import { assertFiltered, isOutside } from './outside.ts';
 import type { Page, ReadItem } from './wire.ts';
 import { isIndivisible, splitWindow } from './windows.ts';
 
-/** What reading one window came to. A window that was split gives no items: its parts do. */
+/** What reading one window came to. Of a window that was split the items are those that were seen; its parts give them all. */
 export interface WindowRead {
   readonly items: readonly ReadItem[];
   readonly malformed: readonly MalformedItem[];
@@ -19,7 +21,7 @@ export interface WindowRead {
         readonly serverCount: number | null;
         readonly miscount?: Miscount | undefined;
       }
-    | { readonly kind: 'split'; readonly parts: readonly Window[] }
+    | { readonly kind: 'split'; readonly parts: readonly OpenWindow[] }
     /** Of an instant whose answer fails as a whole: all but so many rows, or nothing. It stays open. */
     | { readonly kind: 'failed'; readonly rows: number | null };
 }
@@ -61,11 +63,19 @@ const PAGES_LIMIT = 2000;
  */
 export async function readWindow(
   client: Client,
-  window: Window,
+  window: OpenWindow,
   precision: Precision,
   signal: AbortSignal,
   perPage: number = PER_PAGE,
 ): Promise<WindowRead> {
+  const counted = await cutByCount(client, window, precision.unitNs, perPage, signal);
+  if (counted !== null) {
+    const outcome =
+      counted.kind === 'parts'
+        ? ({ kind: 'split', parts: counted.parts } as const)
+        : ({ kind: 'done', status: 'read', serverCount: 0 } as const);
+    return { items: [], malformed: [], outcome };
+  }
   const first = await client.page(window, 1, perPage, signal);
   const judged = await judge(client, window, first, perPage, signal);
   const items = judged.pages.flatMap((page) => page.items);
@@ -89,8 +99,12 @@ export async function readWindow(
     const paged = await pageThrough(client, window, perPage, signal);
     return { ...paged, items: [...items, ...paged.items], malformed: [...malformed, ...paged.malformed] };
   }
-  const parts = splitWindow(window, precision.unitNs, first.totalCount, sample);
-  return { items: [], malformed: [], outcome: { kind: 'split', parts } };
+  const total = first.totalCount;
+  const parts = splitWindow(window, precision.unitNs, total, sample);
+  // A part of what was counted just now is not counted again before it is read.
+  const expected = total === null ? undefined : { rows: Math.ceil(total / parts.length), of: total };
+  const counting = parts.map((part) => (expected === undefined ? part : { ...part, expected }));
+  return { items, malformed: [], outcome: { kind: 'split', parts: counting } };
 }
 
 interface Judgement {

@@ -14,7 +14,7 @@ import {
 import type { Usual } from './ask-less.ts';
 import { afterRead, allDue, beginCare, nextCareful, nextSlice, resumed } from './care.ts';
 import type { OpenWindow } from './care.ts';
-import { mayAskForLess } from './client.ts';
+import { mayAskForLess, quick } from './client.ts';
 import type { Client } from './client.ts';
 import { readWindow } from './read-window.ts';
 import type { Precision, WindowRead } from './read-window.ts';
@@ -98,8 +98,10 @@ export async function* readWindows(
     const about = { window, part, since: answered };
     try {
       const asking = window.care === undefined ? client : quick(client);
+      // What is read with care is read in slices, of which nothing is known.
+      const asked = window.care === undefined ? window : part;
       const read = await span('window', {}, () =>
-        readWindow(asking, part, precision, either, Number.isFinite(perPage) ? perPage : undefined),
+        readWindow(asking, asked, precision, either, Number.isFinite(perPage) ? perPage : undefined),
       );
       return { ...about, outcome: { read } };
     } catch (error) {
@@ -199,12 +201,4 @@ function allowanceOf(adapting: Adapting | null): { (): boolean; failed(): void }
     return failures < allowance.failures && adapting.clock.monotonic() - sinceMs < allowance.ms;
   };
   return Object.assign(goesOn, { failed: () => void (failures += 1) });
-}
-
-/** The same client, which gives up a failing request sooner. */
-function quick(client: Client): Client {
-  return {
-    ...client,
-    page: (window, page, perPage, signal) => client.page(window, page, perPage, signal, true),
-  };
 }

@@ -110,7 +110,11 @@ async function readAgain(
     reads,
     coverage,
     events: [...new Map(events.map((event) => [identityKey(event), event])).values()],
-    rows: reads.reduce((sum, read) => sum + read.items.length + read.malformed.length, 0),
+    rows: reads.reduce(
+      (sum, { outcome, items, malformed }) =>
+        outcome.kind === 'split' ? sum : sum + items.length + malformed.length, // its parts show them again
+      0,
+    ),
     sure: coverage.every(({ status }) => status !== 'suspect'),
   };
 }

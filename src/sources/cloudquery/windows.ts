@@ -110,7 +110,7 @@ export function liveWindow(
 }
 
 /** One answer holds at most this many of the rows that a part of a split window is cut for: room for uneven spread. */
-const ROWS_PER_PART = 700;
+const ROWS_PER_PART = 900;
 const PARTS_LIMIT = 64;
 
 /** A window this narrow cannot be split: `unitNs` is the finest difference in time that the server honours. */
@@ -131,6 +131,15 @@ export function splitWindow(
 ): Window[] {
   const parts = partsFor(rows ?? estimateRows(window, sample));
   const cuts = hotCuts(window, unitNs, sample) ?? evenCuts(window, unitNs, parts);
+  return between(window, cuts);
+}
+
+/** Cuts a window into at most so many parts of one width, which share their edges. */
+export function cutEvenly(window: Window, unitNs: bigint, parts: number): Window[] {
+  return between(window, evenCuts(window, unitNs, parts));
+}
+
+function between(window: Window, cuts: readonly bigint[]): Window[] {
   const edges = [window.startNs, ...cuts, window.endNs];
   return edges.slice(1).map((endNs, index) => ({ startNs: edges[index] ?? window.startNs, endNs }));
 }

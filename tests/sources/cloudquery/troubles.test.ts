@@ -150,7 +150,7 @@ describe('a row that makes the server fail', () => {
     setup.platform.set({ poison: 0.02, rate: 0 });
     setup.platform.insert(late);
     await wait(16 * MINUTE);
-    for (let polls = 0; polls < 3; polls += 1) {
+    for (let polls = 0; polls < 4; polls += 1) {
       await setup.poll();
       await wait(15_000);
     }

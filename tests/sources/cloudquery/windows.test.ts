@@ -84,7 +84,7 @@ describe('splitWindow', () => {
   it('cuts for the count, bounded', () => {
     const day = { startNs: T0, endNs: T0 + 1440n * MINUTE };
     expect(splitWindow(day, NS_PER_SECOND, 1400, [])).toHaveLength(2);
-    expect(splitWindow(day, NS_PER_SECOND, 7000, [])).toHaveLength(10);
+    expect(splitWindow(day, NS_PER_SECOND, 7000, [])).toHaveLength(8);
     expect(splitWindow(day, NS_PER_SECOND, 10_000_000, [])).toHaveLength(64);
     expect(splitWindow(day, NS_PER_SECOND, null, [])).toHaveLength(2);
     expect(splitWindow(day, NS_PER_SECOND, 0, [])).toHaveLength(2);
