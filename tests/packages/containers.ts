@@ -145,3 +145,10 @@ export function beganMs(pid: string): number {
   const uptime = Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]);
   return Date.now() - (uptime * 1000 - ticks * 10);
 }
+
+/** Processor time that a process has taken so far, of all its threads. */
+export function processorMs(pid: string): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * 10;
+}

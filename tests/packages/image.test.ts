@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { makeFolder, until } from '../e2e/program.ts';
 import type { Folder } from '../e2e/program.ts';
-import { beganMs, openStore } from './containers.ts';
+import { beganMs, openStore, processorMs } from './containers.ts';
 import type { Store } from './containers.ts';
 import { available, skipped } from './tools.ts';
 
@@ -119,21 +119,21 @@ describe.runIf(available('buildah', 'podman', 'runc', 'dpkg', 'root'))('the imag
     await until('the simulated Platform', () => store.podman('logs', 'platform').includes('9465'));
     const network = ['--detach', '--network', 'container:platform'];
     // What the same image needs at least for a process and its first request, on this machine and in this minute.
-    const least = "fetch('http://127.0.0.1:9464/least/').finally(() => setTimeout(() => {}, 60_000))";
-    store.run(...network, '--name', 'least', '--entrypoint', 'node', IMAGE, '-e', least);
-    const leastMs = await firstRequestMs('least');
+    const bare = "fetch('http://127.0.0.1:9464/least/').finally(() => setTimeout(() => {}, 60_000))";
+    store.run(...network, '--name', 'least', '--entrypoint', 'node', IMAGE, '-e', bare);
+    const least = await toFirstRequest('least');
 
     const hardened = ['--read-only', '--read-only-tmpfs=false', '--tmpfs', '/tmp', '--cap-drop', 'ALL'];
     store.run(
       ...[...network, '--name', 'ferry', ...hardened, '--security-opt', 'no-new-privileges'],
       ...['--volume', `${folder.write('auditferry.yaml', CONFIG)}:/etc/auditferry/auditferry.yaml:ro`, IMAGE],
     );
-    const ferryMs = await firstRequestMs('ferry');
+    const ferry = await toFirstRequest('ferry');
     process.stdout.write(
-      `first request: ${ferryMs} ms after the process began; of bare Node.js: ${leastMs} ms\n`,
+      `first request: ${ferry.ms} ms after the process began, ${ferry.processorMs} ms of processor time; bare Node.js: ${least.ms} ms and ${least.processorMs} ms\n`,
     );
-    // The disk and the other users of the machine have their part in it; five times as long alone, 600 ms, is the aim.
-    expect(ferryMs).toBeLessThan(6 * leastMs + 1000);
+    // Processor time, because others use this machine too: the clock shows what they take.
+    expect(ferry.processorMs).toBeLessThan(6 * least.processorMs + 500);
 
     const status = readFileSync(`/proc/${store.pid('ferry')}/status`, 'utf8');
     expect(status).toMatch(/^Uid:\t10001\t10001\t10001\t10001$/m);
@@ -154,11 +154,14 @@ describe.runIf(available('buildah', 'podman', 'runc', 'dpkg', 'root'))('the imag
     expect(store.podman('inspect', '--format', '{{.State.ExitCode}}', 'ferry')).toBe('0');
   });
 
-  async function firstRequestMs(name: string): Promise<number> {
-    const startMs = beganMs(store.pid(name));
+  /** From the beginning of the process in a container to its first request. */
+  async function toFirstRequest(name: string): Promise<{ ms: number; processorMs: number }> {
+    const pid = store.pid(name);
+    const startMs = beganMs(pid);
     const line = new RegExp(`"client":"${name}","firstRequestMs":(\\d+)`);
     await until(`the first request of ${name}`, () => line.test(store.podman('logs', 'platform')));
-    return Math.round(Number(line.exec(store.podman('logs', 'platform'))?.[1]) - startMs);
+    const [, atMs] = line.exec(store.podman('logs', 'platform')) ?? [];
+    return { ms: Math.round(Number(atMs) - startMs), processorMs: processorMs(pid) };
   }
 
   function saysHealthy(): boolean {
