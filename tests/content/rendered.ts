@@ -22,7 +22,8 @@ export interface Happening {
 
 export type Document = Readonly<Record<string, unknown>>;
 
-const START_MS = Date.parse('2026-01-02T03:00:00Z');
+/** When scenarios begin. */
+export const START_MS = Date.parse('2026-01-02T03:00:00Z');
 const ROLE = { id: 'a1b2c3d4-0000-4000-8000-000000000002', name: 'General', type: 'general:write' };
 const RENDERERS: Readonly<Record<'ecs' | 'cim', Format>> = {
   ecs: ecsFormat.create({}),

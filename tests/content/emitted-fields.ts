@@ -1,0 +1,54 @@
+import { eventTypes } from '../../src/simulator/catalog.ts';
+import { defaultOptions } from '../../src/simulator/options.ts';
+import { jsonOf } from '../../src/simulator/body.ts';
+import { singleRow } from '../../src/simulator/stream.ts';
+import { fixtureText } from '../formats/validators.ts';
+import { EXAMPLES } from '../formats/catalogue.ts';
+import { HEARTBEATS } from './heartbeats.ts';
+import { flattened, itemsOf, rendered } from './rendered.ts';
+import type { Document } from './rendered.ts';
+import { SCENARIOS } from './scenarios.ts';
+
+/** Enough rows of the simulated Platform to see each of its event types. */
+const SIMULATED = eventTypes.length * 25;
+
+/** Events as the simulated Platform lists them. */
+export function simulatedItems(count = SIMULATED): object[] {
+  return Array.from({ length: count }, (_, index) => {
+    const ms = Date.parse('2026-01-02T03:00:00Z') + index * 60_000;
+    const row = singleRow(defaultOptions, { ms, sub: 0, visibleMs: ms }, index, null);
+    return JSON.parse(jsonOf(row, defaultOptions, ms)) as object;
+  });
+}
+
+/** Members of events that the simulated Platform does not show, though the API has or may have them. */
+const RARE = itemsOf([
+  {
+    type: 'sync.updated',
+    details: { changes: { schedule: 1 }, api_key_id: 'k1', api_key_name: 'ci', sync_id: 's1' },
+  },
+  {
+    type: 'user_role_changed',
+    details: {
+      target_user: { id: 'u', email: 'b@acme.example', name: 'B' },
+      old_roles: ['A'],
+      new_roles: ['C'],
+    },
+  },
+  { type: 'team.created', entity: 'blue' },
+  { type: 'quantum.flux' },
+]).map((item) => ({ ...item, team_name: 'blue' }));
+
+/** Every field that a format emits, over examples of everything that it can say; heartbeats are included. */
+export function emittedFields(format: 'ecs' | 'cim'): Set<string> {
+  const examples = EXAMPLES.map((name) => JSON.parse(fixtureText(`examples/${name}.json`)) as object);
+  const scenarios = Object.values(SCENARIOS).flatMap(({ fires, quiet }) =>
+    [...fires, ...quiet].flatMap(itemsOf),
+  );
+  const items = [...examples, ...RARE, ...scenarios, ...simulatedItems()];
+  return new Set([...rendered(items, format), ...HEARTBEATS[format]].flatMap(fieldNames));
+}
+
+function fieldNames(document: Document): string[] {
+  return [...flattened(document).keys()];
+}
