@@ -15,12 +15,15 @@ const read = (path) => readFileSync(new URL(path, content), 'utf8');
 const files = (folder) => readdirSync(new URL(folder, content)).map((file) => folder + file);
 const { resources } = JSON.parse(read('deploy.json'));
 const of = (type) => resources.find((resource) => resource.type.endsWith(type)).properties;
-const columns = (list) => list.map(({ name, type }) => `${name}: ${type === 'boolean' ? 'bool' : type}`).join(', ');
+const columns = (list) =>
+  list.map(({ name, type }) => `${name}: ${type.toLowerCase().replace('boolean', 'bool')}`).join(', ');
 
 const table = `let CloudQueryAudit_CL = datatable(${columns(of('/tables').schema.columns)})[];\n`;
 // The first parsers are what the others and the rules ask.
 const names = ['CloudQueryAudit', 'AuditferryHeartbeat'];
-const functions = names.map((name) => `let ${name} = view () {\n${read(`parsers/${name}.kql`)}\n};\n`).join('');
+const functions = names
+  .map((name) => `let ${name} = view () {\n${read(`parsers/${name}.kql`)}\n};\n`)
+  .join('');
 const collection = of('/dataCollectionRules');
 const [flow] = collection.dataFlows;
 const row = `let source = datatable(${columns(collection.streamDeclarations[flow.streams[0]].columns)})[];\n`;
@@ -28,7 +31,9 @@ const row = `let source = datatable(${columns(collection.streamDeclarations[flow
 const queries = [
   ['deploy.json', row + flow.transformKql],
   ...names.map((name) => [`parsers/${name}.kql`, table + read(`parsers/${name}.kql`)]),
-  ...files('parsers/').filter((path) => path.includes('ASim')).map((path) => [path, table + functions + read(path)]),
+  ...files('parsers/')
+    .filter((path) => path.includes('ASim'))
+    .map((path) => [path, table + functions + read(path)]),
   ...files('rules/').map((path) => [path, table + functions + parse(read(path)).query]),
 ];
 

@@ -7,7 +7,7 @@ import { kibanaObjects } from './elastic/kibana.ts';
 import { opensearchObjects } from './elastic/opensearch.ts';
 import type { SavedObject } from './elastic/saved-objects.ts';
 import { mappedFields } from './mapped-fields.ts';
-import { emittedFields } from './emitted-fields.ts';
+import { ecsFields } from './emitted-fields.ts';
 import { elasticQueries, fieldsOfEql, fieldsOfLucene } from './query-fields.ts';
 
 const FOLDER = fileURLToPath(new URL('../../content/elastic/', import.meta.url));
@@ -67,7 +67,7 @@ describe('content/elastic', () => {
 
   it('asks for no field that is not both mapped and sent', () => {
     const mapped = mappedFields(auditMappings('elasticsearch'));
-    const sent = emittedFields('ecs');
+    const sent = ecsFields();
     let asked = 0;
     for (const { where, fields } of elasticQueries()) {
       for (const field of fields) {

@@ -39,16 +39,17 @@ const RARE = itemsOf([
   { type: 'quantum.flux' },
 ]).map((item) => ({ ...item, team_name: 'blue' }));
 
-/** Every field that a format emits, over examples of everything that it can say; heartbeats are included. */
-export function emittedFields(format: 'ecs' | 'cim'): Set<string> {
+/** Documents with everything that a format can say; heartbeats are included. */
+export function emittedDocuments(format: 'ecs' | 'cim'): Document[] {
   const examples = EXAMPLES.map((name) => JSON.parse(fixtureText(`examples/${name}.json`)) as object);
   const scenarios = Object.values(SCENARIOS).flatMap(({ fires, quiet }) =>
     [...fires, ...quiet].flatMap(itemsOf),
   );
   const items = [...examples, ...RARE, ...scenarios, ...simulatedItems()];
-  return new Set([...rendered(items, format), ...HEARTBEATS[format]].flatMap(fieldNames));
+  return [...rendered(items, format), ...HEARTBEATS[format]];
 }
 
-function fieldNames(document: Document): string[] {
-  return [...flattened(document).keys()];
+/** Every field that the `ecs` format emits. */
+export function ecsFields(): Set<string> {
+  return new Set(emittedDocuments('ecs').flatMap((document) => [...flattened(document).keys()]));
 }

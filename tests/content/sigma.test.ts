@@ -63,7 +63,7 @@ describe('the Sigma rules', () => {
   it('are converted, as far as each language can say them', () => {
     expect(names(SQLITE)).toEqual(rules);
     expect(names(`${CONTENT}converted/lucene`)).toEqual(rules);
-    // sigma-cli knows no order of events for Splunk; the app in content/splunk-app has a search of its own.
+    // sigma-cli knows no order of events for Splunk; the app in content/splunk/auditferry has a search of its own.
     expect(names(`${CONTENT}converted/splunk`)).toEqual(
       rules.filter((rule) => rule !== 'sign_in_after_failures'),
     );

@@ -1,15 +1,22 @@
 import { writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { emittedFields } from './emitted-fields.ts';
+import { emittedDocuments } from './emitted-fields.ts';
 import { sigmaRules } from './elastic/sigma-rules.ts';
 import { APP, computedFields, confOf, expanded, read, views } from './splunk/app.ts';
-import { extracted, meets } from './splunk/evaluate.ts';
+import { extracted, meets, splunkFields } from './splunk/evaluate.ts';
 import { REPORTS, savedSearches } from './splunk/saved-searches.ts';
 import { commandsOf, fieldsOfSpl } from './splunk/spl-fields.ts';
 import { itemsOf, rendered } from './rendered.ts';
 import type { Happening } from './rendered.ts';
 import { SCENARIOS } from './scenarios.ts';
 import { FOUND, INVESTIGATED, STORY } from './story.ts';
+
+/** Every field that the `cim` format emits, by the name under which Splunk finds it. */
+function sentFields(): Set<string> {
+  return new Set(
+    emittedDocuments('cim').flatMap((document) => [...splunkFields(document)].map(([name]) => name)),
+  );
+}
 
 /** Every search of the app, by where it stands. */
 function searches(): [where: string, search: string][] {
@@ -48,7 +55,7 @@ describe('the Splunk app', () => {
   });
 
   it('asks for no field that is neither sent nor computed', () => {
-    const known = new Set([...emittedFields('cim'), ...computedFields().keys()]);
+    const known = new Set([...sentFields(), ...computedFields().keys()]);
     let asked = 0;
     for (const [where, search] of searches())
       for (const field of fieldsOfSpl(expanded(search))) {
@@ -59,10 +66,16 @@ describe('the Splunk app', () => {
   });
 
   it('computes its fields from what is sent', () => {
-    const sent = emittedFields('cim');
+    const sent = sentFields();
     for (const [name, expression] of computedFields())
       for (const field of fieldsOfSpl(`* | eval x=${expression.replaceAll("'", '')}`))
         expect(sent, name).toContain(field);
+  });
+
+  it('gives every list of an event its plain name', () => {
+    const lists = [...sentFields()].filter((name) => /^\w+\{\}$/.test(name)).map((name) => name.slice(0, -2));
+    expect(lists.sort()).toEqual(['added_roles', 'object_attrs', 'removed_roles', 'user_role']);
+    for (const name of lists) expect(computedFields().get(name)).toBe(`'${name}{}'`);
   });
 
   it('sets every token that a dashboard uses, and uses every one that it sets', () => {

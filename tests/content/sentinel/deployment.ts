@@ -4,27 +4,20 @@ import { fileURLToPath } from 'node:url';
 export const SENTINEL = fileURLToPath(new URL('../../../content/sentinel/', import.meta.url));
 
 export const TABLE = 'CloudQueryAudit_CL';
-/** What a row of the sink holds: the document of the `ecs` format, and three columns that say when and which. */
+/** What a row of the `sentinel` sink holds; `Event` is the document of the `ecs` format. */
 export const STREAM = {
   TimeGenerated: 'datetime',
   EventTime: 'datetime',
   EventId: 'string',
-  message: 'string',
-  event: 'dynamic',
-  user: 'dynamic',
-  source: 'dynamic',
-  related: 'dynamic',
-  group: 'dynamic',
-  organization: 'dynamic',
-  observer: 'dynamic',
-  agent: 'dynamic',
-  labels: 'dynamic',
-  tags: 'dynamic',
-  cloudquery: 'dynamic',
-  auditferry_heartbeat: 'dynamic',
+  EventType: 'string',
+  Outcome: 'string',
+  Severity: 'string',
+  ActorId: 'string',
+  ActorEmail: 'string',
+  SourceAddress: 'string',
+  Instance: 'string',
+  Event: 'dynamic',
 } as const;
-/** Of the document's members, what a row leaves behind: names that no column may have, and what Sentinel has no use for. */
-export const LEFT_OUT = ['@timestamp', 'ecs', 'data_stream'];
 
 interface Column {
   readonly name: string;
@@ -33,31 +26,37 @@ interface Column {
   readonly from: string;
 }
 
-const text = (name: string, path: string): Column => ({ name, type: 'string', from: `tostring(${path})` });
-const value = (name: string, path: string): Column => ({ name, type: 'dynamic', from: path });
-const flag = (name: string, path: string): Column => ({ name, type: 'boolean', from: `tobool(${path})` });
+const own = (name: keyof typeof STREAM): Column => ({ name, type: STREAM[name], from: name });
+const text = (name: string, path: string): Column => ({
+  name,
+  type: 'string',
+  from: `tostring(Event.${path})`,
+});
+const value = (name: string, path: string): Column => ({ name, type: 'dynamic', from: `Event.${path}` });
+const flag = (name: string, path: string): Column => ({
+  name,
+  type: 'boolean',
+  from: `tobool(Event.${path})`,
+});
 
-/** The columns of the table. Transformations know no `coalesce`. */
+/** The columns of the table: those of the row, and what searches want to have a name. */
 export const COLUMNS: readonly Column[] = [
-  {
-    name: 'TimeGenerated',
-    type: 'datetime',
-    from: 'iff(isnotnull(TimeGenerated), TimeGenerated, iff(isnotnull(happened), happened, now()))',
-  },
-  { name: 'EventTime', type: 'datetime', from: 'happened' },
-  { name: 'EventId', type: 'string', from: 'iff(isempty(EventId), tostring(event.id), EventId)' },
-  text('EventType', 'event.code'),
+  own('TimeGenerated'),
+  own('EventTime'),
+  own('EventId'),
+  own('EventType'),
   text('Action', 'event.action'),
-  text('Outcome', 'event.outcome'),
+  own('Outcome'),
   text('Reason', 'event.reason'),
-  text('Severity', 'cloudquery.audit.severity'),
+  own('Severity'),
   text('Domain', 'cloudquery.audit.domain'),
   text('ObjectType', 'cloudquery.audit.object_type'),
   text('Verb', 'cloudquery.audit.verb'),
   text('EntityName', 'cloudquery.audit.entity_display_name'),
   text('EntityId', 'cloudquery.audit.entity_id'),
-  text('ActorId', 'user.id'),
+  own('ActorId'),
   text('ActorName', 'user.name'),
+  own('ActorEmail'),
   text('ActorFullName', 'user.full_name'),
   text('ActorType', 'cloudquery.audit.user.type'),
   text('ActorProvider', 'cloudquery.audit.user.provider'),
@@ -71,31 +70,16 @@ export const COLUMNS: readonly Column[] = [
   value('ChangedAttributes', 'cloudquery.audit.changed_attributes'),
   text('ApiKeyId', 'cloudquery.audit.api_key.id'),
   text('ApiKeyName', 'cloudquery.audit.api_key.name'),
-  text('SrcIpAddr', 'source.ip'),
-  text('SrcAddress', 'source.address'),
-  text('Instance', 'cloudquery.audit.instance'),
+  { name: 'SrcIpAddr', type: 'string', from: 'SourceAddress' },
+  own('Instance'),
   text('TeamName', 'cloudquery.audit.team_name'),
-  text('ForwarderVersion', 'agent.version'),
-  { name: 'Message', type: 'string', from: 'message' },
-  value('Tags', 'tags'),
-  value('Details', 'cloudquery.audit.event_details'),
-  text('Original', 'event.original'),
+  text('Message', 'message'),
   value('Heartbeat', 'auditferry_heartbeat'),
+  own('Event'),
 ];
 
-/** When it happened: what the sink says, else what the event or the heartbeat itself says. */
-const HAPPENED = [
-  'iff(isnotnull(EventTime), EventTime',
-  'iff(isnotnull(auditferry_heartbeat), todatetime(auditferry_heartbeat.closed_at)',
-  'todatetime(parse_json(tostring(event.original)).created_at)))',
-].join(', ');
-
 /** From a row as the sink sends it to a row of the table. */
-export const TRANSFORMATION = [
-  'source',
-  `extend happened = ${HAPPENED}`,
-  `project ${COLUMNS.map(({ name, from }) => (name === from ? name : `${name} = ${from}`)).join(', ')}`,
-].join(' | ');
+export const TRANSFORMATION = `source | project ${COLUMNS.map(({ name, from }) => (name === from ? name : `${name} = ${from}`)).join(', ')}`;
 
 export interface Parser {
   readonly name: string;
@@ -111,6 +95,14 @@ export function parsers(): Parser[] {
     }));
 }
 
+/** A table spells types in its own way. */
+const TABLE_TYPES = {
+  datetime: 'dateTime',
+  string: 'string',
+  dynamic: 'dynamic',
+  boolean: 'boolean',
+} as const;
+
 /** content/sentinel/deploy.json: an ARM template for the table, the data collection rule and the functions. */
 export function deployment(): object {
   const workspace = "[resourceId('Microsoft.OperationalInsights/workspaces', parameters('workspace'))]";
@@ -124,7 +116,7 @@ export function deployment(): object {
     properties: {
       plan: 'Analytics',
       retentionInDays: "[parameters('retentionInDays')]",
-      schema: { name: TABLE, columns: columns(COLUMNS.map(({ name, type }) => [name, type])) },
+      schema: { name: TABLE, columns: columns(COLUMNS.map(({ name, type }) => [name, TABLE_TYPES[type]])) },
     },
   };
   const rule = {

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-export const APP = fileURLToPath(new URL('../../../content/splunk-app/auditferry/', import.meta.url));
+export const APP = fileURLToPath(new URL('../../../content/splunk/auditferry/', import.meta.url));
 const ADD_ON = fileURLToPath(new URL('../../../content/splunk/TA-auditferry/', import.meta.url));
 
 export type Stanzas = Readonly<Record<string, Readonly<Record<string, string>>>>;

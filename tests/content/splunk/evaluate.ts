@@ -1,4 +1,3 @@
-import { flattened } from '../rendered.ts';
 import type { Document } from '../rendered.ts';
 
 /**
@@ -10,11 +9,20 @@ export type Fields = ReadonlyMap<string, readonly string[]>;
 /** Every field of an event as Splunk extracts it: texts, of a list each member. JSON's null is the text `null` there. */
 export function extracted(document: Document, computed: ReadonlyMap<string, string>): Fields {
   const fields = new Map<string, readonly string[]>([['sourcetype', ['cloudquery:platform:audit']]]);
-  for (const [name, value] of flattened(document)) fields.set(name, [value].flat().map(String));
+  for (const [name, value] of splunkFields(document)) fields.set(name, [...(fields.get(name) ?? []), value]);
   // All are computed from what was sent: none sees another.
   const made = [...computed].map(([name, text]) => [name, new Expression(text, fields).value()] as const);
   for (const [name, value] of made) if (value !== null) fields.set(name, [String(value)]);
   return fields;
+}
+
+/** The leaves of a document by Splunk's names: `a.b`, and `a{}` for the members of a list, `a{}.b` for theirs. */
+export function* splunkFields(value: unknown, name = ''): Iterable<readonly [name: string, value: string]> {
+  if (Array.isArray(value)) for (const member of value as unknown[]) yield* splunkFields(member, `${name}{}`);
+  else if (typeof value === 'object' && value !== null)
+    for (const [key, member] of Object.entries(value))
+      yield* splunkFields(member, name === '' ? key : `${name}.${key}`);
+  else yield [name, String(value)];
 }
 
 type Value = string | boolean | null;

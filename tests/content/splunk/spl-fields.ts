@@ -88,6 +88,6 @@ function read(command: string, text: string): Effect {
 }
 
 function words(text: string): string[] {
-  const found = [...text.replace(/""/g, ' ').matchAll(/[a-zA-Z_][\w.]*/g)].map(([word]) => word);
+  const found = [...text.replace(/""/g, ' ').matchAll(/[a-zA-Z_](?:[\w.]|\{\})*/g)].map(([word]) => word);
   return found.filter((word) => !FUNCTIONS_AND_WORDS.has(word));
 }
