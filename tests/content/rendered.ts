@@ -12,7 +12,8 @@ export interface Happening {
   /** Who did it: the part of the e-mail before the `@`. */
   readonly by?: string;
   readonly from?: string;
-  readonly ok?: boolean;
+  /** Null: the event does not say, as the API allows. */
+  readonly ok?: boolean | null;
   readonly entity?: string;
   readonly details?: Readonly<Record<string, unknown>>;
   readonly user?: Readonly<Record<string, unknown>>;
@@ -59,7 +60,7 @@ export function itemsOf(happenings: readonly Happening[]): object[] {
       event_type: type,
       entity_display_name: entity,
       event_details: details,
-      is_success: ok,
+      ...(ok === null ? {} : { is_success: ok }),
       created_at: new Date(START_MS + at * 60_000).toISOString(),
     };
   });

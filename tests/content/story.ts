@@ -8,6 +8,8 @@ const REVIEWED = { provider: 'local', mfa_configured: false };
 export const STORY: Readonly<Record<string, Happening>> = {
   signIn: { type: 'user_login', at: 0, by: 'ana', from: '198.51.100.4' },
   wrongPassword: { type: 'user_login', at: 1, by: 'bob', ok: false, details: { reason: 'invalid password' } },
+  // Only its type says how it ended.
+  strangerFails: { type: 'user_login_failed', at: 1, by: 'eve', ok: null },
   bobSignsIn: { type: 'user_login', at: 2, by: 'bob', user: REVIEWED },
   keyMade: { type: 'api_key_created', at: 3, by: 'bob', entity: 'ci-pipeline', details: { id: 'key-1' } },
   keyActs: {
@@ -49,7 +51,7 @@ export const STORY: Readonly<Record<string, Happening>> = {
     at: 16,
     by: 'olaf',
     entity: 'aws-production',
-    ok: false,
+    ok: null,
     details: { error: 'access denied by the cloud' },
   },
   syncWorked: { type: 'sync.run.finished', at: 17, by: 'olaf', entity: 'gcp-nightly' },
@@ -70,7 +72,7 @@ export type Name = keyof typeof STORY;
 export const FOUND: Readonly<Record<string, readonly Name[]>> = {
   all: Object.keys(STORY),
   grave: ['roleGiven'],
-  'failed-sign-ins': ['wrongPassword'],
+  'failed-sign-ins': ['wrongPassword', 'strangerFails'],
   'api-keys': ['keyMade', 'keyGone'],
   roles: ['roleGiven', 'roleChanged'],
   'sign-in-settings': ['ssoChanged', 'factorGone'],
@@ -87,7 +89,7 @@ export const FOUND: Readonly<Record<string, readonly Name[]>> = {
     'syncChanged',
     'refused',
   ],
-  failures: ['wrongPassword', 'syncFailed', 'refused'],
+  failures: ['wrongPassword', 'strangerFails', 'syncFailed', 'refused'],
   'failed-runs': ['syncFailed'],
   'data-out': ['auditRead', 'exported'],
   unclassified: ['strange'],
