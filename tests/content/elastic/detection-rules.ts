@@ -5,6 +5,7 @@ import type { Correlation, Level, SigmaRule } from './sigma-rules.ts';
 /** How often rules run, and how far they look back beyond that: events of an audit log that is polled come late. */
 const INTERVAL_MINUTES = 5;
 const LATE_MINUTES = 30;
+const SHORTEST = INTERVAL_MINUTES + LATE_MINUTES;
 const HISTORY = 'now-30d';
 
 type Rule = Readonly<Record<string, unknown>>;
@@ -33,7 +34,7 @@ interface About {
 
 function common(
   { id, title, description, level, tags = [], falsepositives = [] }: About,
-  spanMinutes: number,
+  lookBackMinutes: number,
 ): Rule {
   const [severity, riskScore] = RISK[level];
   return {
@@ -44,7 +45,7 @@ function common(
     risk_score: riskScore,
     enabled: false,
     interval: `${INTERVAL_MINUTES}m`,
-    from: `now-${spanMinutes + LATE_MINUTES + INTERVAL_MINUTES}m`,
+    from: `now-${lookBackMinutes}m`,
     to: 'now',
     tags: ['CloudQuery', 'auditferry', ...tags],
     false_positives: falsepositives,
@@ -74,14 +75,29 @@ function fromSigma(rule: SigmaRule): Rule {
   const { correlation } = rule;
   const [query = ''] = rule.lucene;
   if (correlation === null)
-    return { ...common(rule, 0), ...FIELDS, type: 'query', language: 'lucene', index: INDEX, query };
-  const base = { ...common(rule, minutesOf(correlation.timespan)), index: INDEX };
+    return { ...common(rule, SHORTEST), ...FIELDS, type: 'query', language: 'lucene', index: INDEX, query };
+  const span = minutesOf(correlation.timespan);
   const threshold = thresholdOf(correlation);
-  if (threshold !== null) return { ...base, type: 'threshold', language: 'lucene', query, threshold };
-  return { ...base, ...FIELDS, type: 'eql', language: 'eql', query: SEQUENCES[rule.name] };
+  if (threshold !== null)
+    // It counts over all that it looks back on, so that is the rule's span, and no time for late events.
+    return {
+      ...common(rule, span + INTERVAL_MINUTES),
+      type: 'threshold',
+      language: 'lucene',
+      index: INDEX,
+      query,
+      threshold,
+    };
+  return {
+    ...common(rule, span + SHORTEST),
+    ...FIELDS,
+    type: 'eql',
+    language: 'eql',
+    index: INDEX,
+    query: SEQUENCES[rule.name],
+  };
 }
 
-/** A threshold rule counts over all that it looks back on: over more than the rule's span, so that late events are counted. */
 function thresholdOf({ type, condition, 'group-by': field }: Correlation): Rule | null {
   if (type !== 'event_count' && type !== 'value_count') return null;
   if (condition?.field === undefined) return { field, value: condition?.gte, cardinality: [] };
@@ -105,7 +121,7 @@ const SEQUENCES: Readonly<Record<string, string>> = {
 
 function neverBefore(about: About, query: string, fields: readonly string[]): Rule {
   return {
-    ...common(about, 0),
+    ...common(about, SHORTEST),
     ...FIELDS,
     type: 'new_terms',
     language: 'lucene',
@@ -120,7 +136,6 @@ function neverBefore(about: About, query: string, fields: readonly string[]): Ru
 function noData(about: About, where: string, minutes: number): Rule {
   return {
     ...common(about, minutes),
-    from: `now-${minutes}m`,
     type: 'esql',
     language: 'esql',
     query: `from ${DATA_VIEW.title} | where ${where} | stats Esql.events = count(*) | where Esql.events == 0`,
