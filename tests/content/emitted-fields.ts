@@ -39,14 +39,20 @@ const RARE = itemsOf([
   { type: 'quantum.flux' },
 ]).map((item) => ({ ...item, team_name: 'blue' }));
 
-/** Documents with everything that a format can say; heartbeats are included. */
-export function emittedDocuments(format: 'ecs' | 'cim'): Document[] {
+const made = new Map<'ecs' | 'cim', readonly Document[]>();
+
+/** Documents with everything that a format can say; heartbeats are included. Made once: several tests look at them. */
+export function emittedDocuments(format: 'ecs' | 'cim'): readonly Document[] {
+  const known = made.get(format);
+  if (known !== undefined) return known;
   const examples = EXAMPLES.map((name) => JSON.parse(fixtureText(`examples/${name}.json`)) as object);
   const scenarios = Object.values(SCENARIOS).flatMap(({ fires, quiet }) =>
     [...fires, ...quiet].flatMap(itemsOf),
   );
   const items = [...examples, ...RARE, ...scenarios, ...simulatedItems()];
-  return [...rendered(items, format), ...HEARTBEATS[format]];
+  const documents = [...rendered(items, format), ...HEARTBEATS[format]];
+  made.set(format, documents);
+  return documents;
 }
 
 /** Every field that the `ecs` format emits. */
