@@ -130,6 +130,8 @@ async function pollOnce(
   let firstNs: bigint | null = null;
   const reader = { ...journal.held(name), doubt: guard.doubt };
   for await (const harvest of source.poll(reader, saved, signal)) {
+    // Whatever the source asked about is known by now: this is for what it did not.
+    await guard.assertReadable(harvest);
     const result = await journal.append(name, harvest, context.beside);
     count(status, harvest, result, clock.now());
     progress.committed(result.appended);
