@@ -40,6 +40,7 @@ export const HEARTBEATS: Readonly<Record<'ecs' | 'cim', readonly Document[]>> = 
         dataset: 'auditferry.heartbeat',
         provider: 'auditferry',
       },
+      ecs: { version: '9.4.0' },
       agent: { type: 'auditferry', name: 'auditferry', version: '0.1.0' },
       tags: ['auditferry-heartbeat'],
       auditferry_heartbeat: HEARTBEAT,
