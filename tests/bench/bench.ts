@@ -19,6 +19,8 @@ const { values: flags } = parseArgs({
     'one-sink': { type: 'boolean', default: false },
     /** Fail below this ratio of events a second. */
     'at-least': { type: 'string' },
+    /** Fail above this ratio of processor time, which other work on the machine hardly moves. */
+    'cpu-at-most': { type: 'string' },
     json: { type: 'string' },
   },
 });
@@ -68,6 +70,12 @@ const least = Number(flags['at-least'] ?? 0);
 const ratio = figures[0]?.spread.median ?? 0;
 if (ratio < least) {
   print(`events a second are ${ratio.toFixed(3)} of the floor's, less than ${least}`);
+  process.exitCode = 1;
+}
+const most = Number(flags['cpu-at-most'] ?? Infinity);
+const cpuRatio = figures[1]?.spread.median ?? Infinity;
+if (cpuRatio > most) {
+  print(`processor time is ${cpuRatio.toFixed(2)} times the floor's, more than ${most}`);
   process.exitCode = 1;
 }
 
