@@ -29,6 +29,8 @@ const POLL_TIME = '/src/sources/cloudquery/poll-time.ts';
 const READING_GUARD = '/src/pipeline/reading-guard.ts';
 const STANDING = '/src/pipeline/standing.ts';
 const DEAD_LETTERS = '/src/checkpoint/sqlite/deadletters.ts';
+const CLIENT = '/src/sources/cloudquery/client.ts';
+const APPEND = '/src/checkpoint/sqlite/append.ts';
 const VERDICT = '/src/pipeline/verdict.ts';
 
 export const sabotages: readonly Sabotage[] = [
@@ -443,6 +445,34 @@ export const sabotages: readonly Sabotage[] = [
     ],
     caughtBy: ['reading'],
     needs: ['poison rows'],
+  },
+  {
+    name: 'broken-is-empty',
+    what: 'an answer that broke off is one without rows',
+    edits: [
+      {
+        file: CLIENT,
+        find: 'limited(() => once(url, true, signal)),',
+        replace:
+          'limited(() => once(url, true, signal).catch((error: unknown) => { if ((error as { ambiguous?: boolean }).ambiguous !== true) throw error; return { status: 200, headers: { \'content-type\': \'application/json\' }, body: Buffer.from(\'{"items":[],"metadata":{"page_size":1000}}\') }; })),',
+      },
+    ],
+    caughtBy: ['coverage', 'no loss', 'progress'],
+    needs: ['broken connections'],
+  },
+  {
+    name: 'progress-apart',
+    what: 'the progress is written in a transaction of its own, before the events',
+    edits: [
+      {
+        file: APPEND,
+        find: "store.writerOnly('append events');",
+        replace:
+          "store.writerOnly('append events');\n      if (harvest.progress !== null) store.write(() => writeProgress.run(source, JSON.stringify(harvest.progress), store.timestamp()));",
+      },
+    ],
+    caughtBy: ['coverage', 'no loss', 'progress'],
+    needs: ['torn writes'],
   },
   {
     name: 'call-it-complete',

@@ -29,7 +29,7 @@ import { compileFilters } from './filters.ts';
 import { createKeyExpiry } from './key-expiry.ts';
 import { cloudquerySchema, validateCloudquery } from './options.ts';
 import type { CloudqueryOptions } from './options.ts';
-import { afterReading, dueOf, readSpoiled, writeSpoiled } from './look-again.ts';
+import { afterReading, dueOf, readSpoiled, since, writeSpoiled } from './look-again.ts';
 import type { Spoiled } from './look-again.ts';
 import { learnOrigin } from './origin.ts';
 import { createOverlap } from './overlap.ts';
@@ -179,7 +179,7 @@ export function createCloudquery(
     progress = withoutFutureStart(progress, firstNs, msToNs(nowMs));
     const before = progress.endNs;
     const knownFromNs = msToNs(nowMs - options.audit_horizon);
-    spoiled = readSpoiled(saved.spoiled).filter((span) => span.startNs >= knownFromNs);
+    spoiled = since(readSpoiled(saved.spoiled), knownFromNs);
     for (const span of dueOf(spoiled, clock.now())) addOpen(span);
     const openBefore = progress.open;
     const startNs = progress.startNs ?? firstNs;
