@@ -55,7 +55,7 @@ export function fenceJournal(
   const inner = new Proxy(journal, {
     get(target, key) {
       const value: unknown = Reflect.get(target, key);
-      if (typeof value !== 'function' || !WRITES.has(String(key))) return value;
+      if (typeof value !== 'function' || key !== 'append') return value;
       return async (...args: unknown[]) => {
         const written = disk.crashAtWrite === 'in' ? disk.photograph() : null;
         const result: unknown = await Reflect.apply(value, target, args);

@@ -461,17 +461,16 @@ export const sabotages: readonly Sabotage[] = [
     needs: ['broken connections'],
   },
   {
-    name: 'progress-apart',
-    what: 'the progress is written in a transaction of its own, before the events',
+    name: 'head-apart',
+    what: 'the end of the chain is written in a transaction of its own, after the events',
     edits: [
       {
         file: APPEND,
-        find: "store.writerOnly('append events');",
-        replace:
-          "store.writerOnly('append events');\n      if (harvest.progress !== null) store.write(() => writeProgress.run(source, JSON.stringify(harvest.progress), store.timestamp()));",
+        find: 'if (tally.appended > 0) writeHead.run(head.seq, head.hash);',
+        replace: 'if (tally.appended > 0) queueMicrotask(() => writeHead.run(head.seq, head.hash));',
       },
     ],
-    caughtBy: ['coverage', 'no loss', 'progress'],
+    caughtBy: ['daemon', 'chain', 'once', 'no loss', 'progress'],
     needs: ['torn writes'],
   },
   {

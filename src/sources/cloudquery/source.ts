@@ -86,6 +86,8 @@ const EXPLAINED_FOR_MS = 86_400_000;
 /** What windows that fail may take before the newest events are read again, and how often so in one poll. */
 const CARE_PER_ROUND: Allowance = { failures: 8, ms: 15_000 };
 const CARE_ROUNDS = 20;
+/** A Platform that changes the time zone of what it shows again and again is not read as a whole more often. */
+const REREAD_EVERY_MS = 3_600_000;
 
 /** The source over any HTTP client: the simulation hands one in that reaches no network. */
 export function createCloudquery(
@@ -127,6 +129,9 @@ export function createCloudquery(
   let tail: Tail = createTail(null);
   let outside: Outside = createOutside('0');
   let spoiled: readonly Spoiled[] = [];
+  /** Times are shown in another time zone than before, and what was read before is still to be read again. */
+  let zoneChanged = false;
+  let rereadMs = -Infinity;
   let explainedMs = 0;
   const overlap = createOverlap(client, totals);
 
@@ -150,7 +155,9 @@ export function createCloudquery(
   ): Omit<Harvest, 'progress'> => {
     const miscount = read.outcome.kind === 'done' ? read.outcome.miscount : undefined;
     if (miscount !== undefined) totals.doubt(window, miscount.counted, miscount.listed);
+    const [offsetNs, wasProven] = [outside.offsetNs(), outside.proven()];
     const strays = outside.note(window, read.items);
+    if (wasProven && outside.offsetNs() !== offsetNs) zoneChanged = true;
     precision.offsetNs = outside.offsetNs();
     if (read.outcome.kind === 'done' && purpose !== 'backfill')
       spoiled = afterReading(spoiled, window, read.malformed.length > 0, clock.now());
@@ -252,6 +259,14 @@ export function createCloudquery(
     signal: AbortSignal,
   ): AsyncGenerator<Harvest> {
     const endNs = progress.endNs ?? 0n;
+    if (zoneChanged && clock.monotonic() - rereadMs >= REREAD_EVERY_MS) {
+      // What we hold has other times than what is listed: no count says anything until all of it was seen again.
+      zoneChanged = false;
+      rereadMs = clock.monotonic();
+      addOpen({ startNs: startNs > knownFromNs ? startNs : knownFromNs, endNs });
+      yield { ...NOTHING, purpose: 'reconcile', events: [], progress: write() };
+      return;
+    }
     const asListed = outside.asListed(held);
     // After a restart everything is counted once: nobody knows how long we were away. After the first read nothing is due.
     const all = !resumed && !first;

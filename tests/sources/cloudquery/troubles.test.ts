@@ -238,6 +238,28 @@ describe('times that differ from the filter', () => {
     expect(setup.source.state().standing).toHaveLength(1);
   });
 
+  it('by a time zone that is corrected later: all is read again, and nothing is called missing', async () => {
+    const setup = setUp({ stray: { share: 1, by: -105 * MINUTE }, rate: 10 });
+    for (let polls = 0; polls < 3; polls += 1) {
+      await setup.poll();
+      await wait(16 * MINUTE);
+    }
+    setup.platform.set({ stray: { share: 0 } });
+    const before = setup.ledger.harvests.length;
+    // What the journal does with what it knows by another time: see moved-times.test.ts.
+    for (let polls = 0; polls < 4; polls += 1) {
+      await setup.poll();
+      for (const { events } of setup.ledger.harvests)
+        for (const event of events) setup.ledger.events.set(event.id, event);
+      await wait(MINUTE);
+    }
+    const seen = setup.ledger.harvests.slice(before).flatMap(({ events }) => events.map(({ id }) => id));
+    const ids = setup.platform.visibleEvents().flatMap(({ id }) => id ?? []);
+    expect(ids.filter((id) => !seen.includes(id)).length).toBeLessThan(20);
+    expect(setup.source.state().standing).toEqual([]);
+    expect(setup.ledger.findings.map(({ kind }) => kind)).not.toContain('fewer_on_server');
+  });
+
   it('now and then are read and named', async () => {
     const setup = setUp({ stray: { share: 0.01, by: -7 * HOUR } });
     await setup.poll();
