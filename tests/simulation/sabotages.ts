@@ -401,7 +401,8 @@ export const sabotages: readonly Sabotage[] = [
       {
         file: SOURCE,
         find: 'events: toEvents(read.items),',
-        replace: 'events: toEvents(read.items).filter((event) => !isOutside(event.createdNs, window)),',
+        replace:
+          'events: toEvents(read.items).filter(({ createdNs }) => createdNs >= window.startNs - 1_000_000_000n && createdNs <= window.endNs + 1_000_000_000n),',
       },
     ],
     caughtBy: ['coverage', 'no loss', 'progress'],
