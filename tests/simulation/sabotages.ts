@@ -467,8 +467,8 @@ export const sabotages: readonly Sabotage[] = [
     edits: [
       {
         file: APPEND,
-        find: 'if (tally.appended > 0) writeHead.run(head.seq, head.hash);',
-        replace: 'if (tally.appended > 0) queueMicrotask(() => writeHead.run(head.seq, head.hash));',
+        find: 'if (tally.appended > 0) writeHead.run(tip.seq, tip.hash);',
+        replace: 'if (tally.appended > 0) queueMicrotask(() => writeHead.run(tip.seq, tip.hash));',
       },
     ],
     caughtBy: ['daemon', 'chain', 'once', 'no loss', 'progress'],
