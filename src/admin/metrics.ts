@@ -19,7 +19,7 @@ export interface Metrics {
 const PROMETHEUS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 const OPENMETRICS_TYPE = 'application/openmetrics-text; version=1.0.0; charset=utf-8';
 
-/** The SDK is loaded by the first scrape: whoever asks for no metrics does not pay for it. */
+/** The SDK is loaded by the first scrape, so that it costs nothing where metrics are not used. */
 export function openMetrics(options: StatusOptions): Metrics {
   let opened: Promise<Metrics> | null = null;
   return {

@@ -1,4 +1,4 @@
-/** Longer words than this are no keys of ours; the comparison costs the product of both lengths. */
+/** No key is longer than this; the comparison costs the product of both lengths. */
 const WORD_LENGTH_MAX = 64;
 
 /** The candidate that `word` was probably meant to be, or null when none is near. Case, `-` and `_` count little. */

@@ -27,7 +27,7 @@ function readIdText(text: string): string {
     const id: unknown = JSON.parse(text);
     return typeof id === 'string' ? id : text;
   } catch {
-    return text; // of another version, or nobody's: it is no id of ours then
+    return text; // written by another version or another program
   }
 }
 
@@ -126,7 +126,7 @@ function jsonId(item: object, line: string): LineId {
   return { id, hashed: false, former: typeof own === 'string' && own !== '' ? own : hashOf(line) };
 }
 
-/** What a line of any format says of its event; null where it is no line of ours. */
+/** What a line of any format says of its event; null where auditferry did not write it. */
 export function idOfLine(line: string): LineId | null {
   if (line.startsWith('CEF:')) return cefId(line);
   if (line.startsWith('LEEF:')) return leefId(line);

@@ -65,7 +65,7 @@ const SECRET_WORDS = set(
 /** Spelled without a boundary: clientsecret, accesstoken. */
 const GLUED =
   /passw(?:or)?d|passphrase|secret(?!ar)|credential|apikey|privatekey|accesskey|accesstoken|authtoken|refreshtoken|tokenvalue|connectionstring/;
-/** The last two words of a key: one-time codes, addresses that let in whoever holds them, connection strings. */
+/** The last two words of a key: one-time codes, addresses that grant access by themselves, connection strings. */
 const SECRET_ENDINGS = set(
   'mfa_code backup_code backup_codes recovery_code recovery_codes verification_code activation_code security_code login_code ' +
     'webhook_url webhook_uri slack_webhook teams_webhook discord_webhook incoming_webhook connection_string connection_str connection_url ' +

@@ -20,7 +20,7 @@ export interface MemoryLimits {
   readonly processBytes: number;
 }
 
-/** A limit of the container that is none reads as a number larger than any machine. */
+/** Without a limit of the container, Node gives a number larger than any machine. */
 function memoryLimits(): MemoryLimits {
   const machine = totalmem();
   const container = process.constrainedMemory();

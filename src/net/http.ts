@@ -204,7 +204,7 @@ function pathOf(url: URL): string {
   return `${url.pathname}${url.search}`;
 }
 
-/** Interim answers before the real one: a few are honest. */
+/** Interim (1xx) answers before the final one: a few are normal. */
 const INTERIM_LIMIT = 100;
 
 function dispatch(

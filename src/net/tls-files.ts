@@ -147,7 +147,7 @@ function readKey(pem: Buffer): KeyObject {
   }
 }
 
-/** A certificate cut short is an error here: OpenSSL would leave it out of an authority file without a word. */
+/** A certificate cut short is an error here: OpenSSL silently leaves it out of an authority file. */
 function assertCertificates(pem: Buffer, key: FileKey): X509Certificate {
   const text = pem.toString('latin1');
   const [first = '', ...rest] = text.split(/-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----/);

@@ -50,7 +50,7 @@ export async function openTunnel(
   }
 }
 
-/** Leaves the socket paused, with no listener of ours, behind the head of the answer. */
+/** Leaves the socket paused after the head of the answer, with our listeners removed. */
 function readStatus(socket: Socket, proxy: Proxy, signal: AbortSignal): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>();
   let head = '';

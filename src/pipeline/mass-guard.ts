@@ -1,6 +1,6 @@
 import type { Fate } from '../sinks/sink.ts';
 
-/** More refusals in a row for one reason than this, with nothing accepted between, are no accident. */
+/** More refusals in a row for one reason than this, with nothing accepted between, have a common cause. */
 const ROW_LIMIT = 5;
 /** A smaller batch says nothing about a share. */
 const SHARE_BATCH_MIN = 10;

@@ -7,7 +7,14 @@ import { counted, number } from './verdict.ts';
  * Nothing is missing by them: the Platform joins the user into an event when it is read, events that share an id or lie elsewhere than
  * they were listed are kept, and counts that are wrong are not used.
  */
-const EXPECTED_KINDS = ['user_changed', 'shared_id', 'counts_not_credible', 'times_differ', 'stray_row'];
+const EXPECTED_KINDS = [
+  'user_changed',
+  'shared_id',
+  'counts_not_credible',
+  'times_differ',
+  'times_moved',
+  'stray_row',
+];
 /** Findings of these kinds do not stand for something missing: they are expected, or counted with their sink. */
 export const COUNTED_APART: readonly string[] = [...EXPECTED_KINDS, PRUNED_BEFORE_DELIVERY];
 

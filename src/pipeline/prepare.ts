@@ -18,7 +18,7 @@ export type Prepared =
   | { readonly kind: 'item'; readonly item: Item }
   /** The sink's `where` leaves it out: settled, and counted. */
   | { readonly kind: 'filtered' }
-  /** A fault of ours: it must cost this one event its way, not the others theirs. */
+  /** A bug in the format: only this event may fail by it. */
   | { readonly kind: 'unrendered'; readonly reason: string };
 
 export type Prepare = (event: AuditEvent, options?: { readonly evenFiltered: boolean }) => Prepared;

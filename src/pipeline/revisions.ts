@@ -75,7 +75,7 @@ function oneAltered(what: string, { revision, fields }: Change): Finding {
   };
 }
 
-/** What changed so many at once is one cause, and one finding; that there are more of them is news each time. */
+/** So many changes at once have one cause and are one finding, which is reported again when there are more. */
 function manyAltered(what: string, changes: readonly Change[]): Finding {
   const times = changes.map(({ revision }) => revision.createdAt).toSorted();
   return {

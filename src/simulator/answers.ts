@@ -6,7 +6,7 @@ export interface PlatformRequest {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
 }
 
-/** Failures that only a socket can show; whoever carries the answer has to act them out. */
+/** Failures of the connection; the server that sends the answer carries them out. */
 export type SocketFault = 'reset' | 'truncate' | 'hang' | 'slow';
 
 export interface PlatformResponse {

@@ -1,6 +1,6 @@
 import { ForwardError } from '../model/errors.ts';
 
-/** The address of an HTTP receiver. Throws `config` for what is none (a port above 65535, say) or holds credentials. */
+/** The address of an HTTP receiver. Throws `config` where it is invalid (a port above 65535, say) or holds credentials. */
 export function readHttpAddress(text: string): URL {
   const url = URL.parse(text);
   if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) {

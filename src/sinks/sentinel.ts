@@ -168,7 +168,7 @@ const HINTS: Readonly<Record<number, string>> = {
   404: 'check endpoint, rule_id (the immutable ID) and stream; an endpoint of the rule itself needs kind: Direct',
 };
 
-/** Rows of what can be sent at all. A longer event would be stored cut, without a word. */
+/** Rows of what can be sent at all. A longer event would silently be stored cut. */
 function rowsOf(items: readonly Item[], open: OpenFates): readonly Row[] {
   return items.flatMap((item, place) => {
     const size = Buffer.byteLength(item.body);

@@ -36,10 +36,13 @@ function fakeSource(...polls: readonly (() => Iterable<Harvest>)[]): FakeSource 
     said: {},
     troubles: [],
     standing: [],
-    async *poll(_held, progress, signal) {
+    async *poll(held, progress, signal) {
       signal.throwIfAborted();
       source.polls.push({ atMs: clock.monotonic(), progress });
-      yield* polls[Math.min(source.polls.length, polls.length) - 1]?.() ?? [];
+      for (const one of polls[Math.min(source.polls.length, polls.length) - 1]?.() ?? []) {
+        await held.doubt(one, async () => false);
+        yield one;
+      }
     },
     async *read() {},
     count: async () => null,

@@ -25,8 +25,12 @@ export interface JournalWatch {
 /** Faults of the disk, changed by the world while the daemon runs. */
 export interface Disk {
   full: boolean;
-  /** Crash at the next write: before it is applied, or after it and before its answer. */
-  crashAtWrite: 'before' | 'after' | null;
+  /** Crash at the next write: before it is applied, while it is, or after it and before its answer. */
+  crashAtWrite: 'before' | 'in' | 'after' | null;
+  /** Before a write: what is on the disk. To be called again after it: returns what puts that back, with a part of the write. */
+  photograph: () => () => () => void;
+  /** To be called once the journal is closed: the write that the crash came into is there in part. */
+  tear: (() => void) | null;
   /** Called when a write was refused. */
   refused: (method: string) => void;
 }
@@ -41,12 +45,27 @@ const FINDINGS_LIMIT = 10_000;
  * never answers a daemon that is dead.
  */
 export function fenceJournal(
-  inner: Journal,
+  journal: Journal,
   product: Product,
   life: Life,
   disk: Disk,
   watch: JournalWatch,
 ): Journal {
+  /** What a write that is torn makes of the journal, nobody in this life learns. */
+  const inner = new Proxy(journal, {
+    get(target, key) {
+      const value: unknown = Reflect.get(target, key);
+      if (typeof value !== 'function' || key !== 'append') return value;
+      return async (...args: unknown[]) => {
+        const written = disk.crashAtWrite === 'in' ? disk.photograph() : null;
+        const result: unknown = await Reflect.apply(value, target, args);
+        if (written === null) return result;
+        disk.tear = written();
+        life.crash(`in the middle of ${String(key)}`);
+        return life.alive();
+      };
+    },
+  });
   const guarded = async <T>(method: string, work: () => Promise<T>): Promise<T> => {
     await life.alive();
     const isWrite = WRITES.has(method);

@@ -25,6 +25,8 @@ export function buildParts(
   const wire = createWire(facts.platform, product, life, draw(0), {
     latencyMs: scenario.platformLatencyMs,
     counted: (rows) => Math.min(rows + (world.countsAhead ? 1 : 0), scenario.totalsCap),
+    broken: scenario.brokenConnections,
+    broke: () => world.states.seen('connection broken'),
     dateOffMs: () => {
       const offMs = world.wrongDate?.next() ?? 0;
       if (offMs !== 0) world.states.seen('answer with a wrong Date');

@@ -83,6 +83,7 @@ export function carryOut(
     if (how === 'now') now.life.crash('at some moment');
     else if (how === 'before write') disk.crashAtWrite = 'before';
     else if (how === 'after write') disk.crashAtWrite = 'after';
+    else if (how === 'in a write') disk.crashAtWrite = 'in';
     else {
       for (const receiver of facts.receivers.values()) {
         receiver.afterStore = () => now.life.crash('between store and settle');

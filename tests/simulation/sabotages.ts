@@ -29,6 +29,8 @@ const POLL_TIME = '/src/sources/cloudquery/poll-time.ts';
 const READING_GUARD = '/src/pipeline/reading-guard.ts';
 const STANDING = '/src/pipeline/standing.ts';
 const DEAD_LETTERS = '/src/checkpoint/sqlite/deadletters.ts';
+const CLIENT = '/src/sources/cloudquery/client.ts';
+const APPEND = '/src/checkpoint/sqlite/append.ts';
 const VERDICT = '/src/pipeline/verdict.ts';
 
 export const sabotages: readonly Sabotage[] = [
@@ -399,7 +401,8 @@ export const sabotages: readonly Sabotage[] = [
       {
         file: SOURCE,
         find: 'events: toEvents(read.items),',
-        replace: 'events: toEvents(read.items).filter((event) => !isOutside(event.createdNs, window)),',
+        replace:
+          'events: toEvents(read.items).filter(({ createdNs }) => createdNs >= window.startNs - 1_000_000_000n && createdNs <= window.endNs + 1_000_000_000n),',
       },
     ],
     caughtBy: ['coverage', 'no loss', 'progress'],
@@ -443,6 +446,33 @@ export const sabotages: readonly Sabotage[] = [
     ],
     caughtBy: ['reading'],
     needs: ['poison rows'],
+  },
+  {
+    name: 'broken-is-empty',
+    what: 'an answer that broke off is one without rows',
+    edits: [
+      {
+        file: CLIENT,
+        find: 'limited(() => once(url, true, signal)),',
+        replace:
+          'limited(() => once(url, true, signal).catch((error: unknown) => { if ((error as { ambiguous?: boolean }).ambiguous !== true) throw error; return { status: 200, headers: { \'content-type\': \'application/json\' }, body: Buffer.from(\'{"items":[],"metadata":{"page_size":1000}}\') }; })),',
+      },
+    ],
+    caughtBy: ['coverage', 'no loss', 'progress'],
+    needs: ['broken connections'],
+  },
+  {
+    name: 'head-apart',
+    what: 'the end of the chain is written in a transaction of its own, after the events',
+    edits: [
+      {
+        file: APPEND,
+        find: 'if (tally.appended > 0) writeHead.run(tip.seq, tip.hash);',
+        replace: 'if (tally.appended > 0) queueMicrotask(() => writeHead.run(tip.seq, tip.hash));',
+      },
+    ],
+    caughtBy: ['daemon', 'chain', 'once', 'no loss', 'progress'],
+    needs: ['torn writes'],
   },
   {
     name: 'call-it-complete',

@@ -38,7 +38,7 @@ export type Plan =
   | {
       readonly kind: 'crash';
       readonly atMs: number;
-      readonly how: 'now' | 'before write' | 'after write' | 'after store';
+      readonly how: 'now' | 'before write' | 'in a write' | 'after write' | 'after store';
     }
   | { readonly kind: 'restart'; readonly atMs: number }
   | { readonly kind: 'clock jump'; readonly atMs: number; readonly byMs: number }
@@ -75,6 +75,8 @@ export interface Scenario {
   /** The source keeps only events whose type holds this; empty keeps all. */
   readonly sourceOnly: string;
   readonly platformLatencyMs: number;
+  /** Of requests to the Platform whose connection breaks in one of the ways that only a socket knows. */
+  readonly brokenConnections: number;
   readonly maxBytes: number;
   readonly retentionMs: number;
   readonly sinks: readonly SinkScenario[];
@@ -130,6 +132,8 @@ export const FAULT_CLASSES = [
   'heavy windows',
   'stray rows',
   'renamed field',
+  'broken connections',
+  'torn writes',
 ] as const;
 
 export type FaultClass = (typeof FAULT_CLASSES)[number];
@@ -142,12 +146,18 @@ const ROWS_MORE = 150;
 const POLLS_MIN = 10;
 const POLLS_MORE = 14;
 const SCENARIO_SALT = 0x5ce4;
+/** Drawn apart from the others, so that what came later leaves the older scenarios as they were. */
+const LATER_CLASSES: readonly FaultClass[] = ['broken connections', 'torn writes'];
+const LATER_SALT = 0x7a31;
 
 /** The scenario of a seed: each fault class on with one half; every tenth seed has none at all. */
 export function scenarioOf(seed: number): Scenario {
   const random = randomFrom(seed, SCENARIO_SALT);
+  const later = randomFrom(seed, LATER_SALT);
   const faultFree = seed % 10 === 0;
-  const drawn = FAULT_CLASSES.filter(() => random.unit() < 0.5 && !faultFree);
+  const drawn = FAULT_CLASSES.filter(
+    (name) => (LATER_CLASSES.includes(name) ? later : random).unit() < 0.5 && !faultFree,
+  );
   const classes = withoutBothClocksWrong(drawn, seed % 2 === 0);
   const on = (name: FaultClass): boolean => classes.includes(name);
   const pollMs = [20 * SECOND, MINUTE, 3 * MINUTE, 5 * MINUTE][random.below(4)] ?? MINUTE;
@@ -165,11 +175,14 @@ export function scenarioOf(seed: number): Scenario {
     sourceConcurrent: 1 + random.below(3),
     sourceOnly: on('filters') && random.unit() < 0.5 ? 'user' : '',
     platformLatencyMs: on('latency') ? random.below(3000) : 0,
+    brokenConnections: on('broken connections') ? 0.02 + later.unit() * 0.06 : 0,
     maxBytes: on('full journal') ? 420 * 1024 + random.below(200 * 1024) : 2 ** 30,
     retentionMs: on('full journal') ? MINUTE : DAY,
     sinks,
     faultMs,
-    plans: plansOf(on, random, faultMs, sinks),
+    plans: [...plansOf(on, random, faultMs, sinks), ...tornWrites(on, later, faultMs)].toSorted(
+      (a, b) => a.atMs - b.atMs,
+    ),
     driftingRequests: 150,
     stepsLimit: 150_000,
     lookEveryPolls: 4,
@@ -269,6 +282,16 @@ function sinkOf(name: string, on: (name: FaultClass) => boolean, random: Random)
     poison: on('poison') ? 0.02 : 0,
     unrenderable: on('poison') && random.unit() < 0.5 ? 0.01 : 0,
   };
+}
+
+/** The process is killed while a transaction is on its way to the disk: a part of it is there. */
+function tornWrites(on: (name: FaultClass) => boolean, random: Random, faultMs: number): Plan[] {
+  if (!on('torn writes')) return [];
+  return Array.from({ length: 1 + random.below(4) }, () => ({
+    kind: 'crash',
+    atMs: random.below(faultMs),
+    how: 'in a write',
+  }));
 }
 
 function plansOf(

@@ -7,6 +7,8 @@ export const STATES = [
   'crash while a batch is on its way',
   'crash before a journal write',
   'crash after a journal write, before its answer',
+  'crash in the middle of a journal write',
+  'connection broken',
   'resume with open windows',
   'orderly restart',
   'window split',

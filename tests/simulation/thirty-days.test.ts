@@ -35,6 +35,7 @@ const month: Scenario = {
   pollMs: 30 * MINUTE,
   sourceConcurrent: 1,
   sourceOnly: '',
+  brokenConnections: 0,
   platformLatencyMs: 400,
   maxBytes: 2 ** 31,
   retentionMs: 7 * DAY,

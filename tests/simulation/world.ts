@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -44,6 +44,8 @@ const QUIET_TURNS = 50;
 const WORLD_SALT = 0x3017;
 /** What lies nearer to a row that no list shows may be lost with it: filters cut times to seconds. */
 const BESIDE_NS = 4_000_000_000n;
+/** Of the journal's file. */
+const PAGE_BYTES = 4096;
 
 export interface Outcome {
   readonly seed: number;
@@ -147,7 +149,13 @@ async function run(
     open: [],
     lives: 0,
   };
-  const disk: Disk = { full: false, crashAtWrite: null, refused: () => {} };
+  const disk: Disk = {
+    full: false,
+    crashAtWrite: null,
+    refused: () => {},
+    photograph: () => photograph(dir, random),
+    tear: null,
+  };
   const vault = new Map(scenario.sinks.map((sink) => [sink.name, 'sink-key-0']));
   vault.set('platform', 'platform-key-0');
   const world: World = {
@@ -229,6 +237,8 @@ async function run(
     trace.add(`crash: ${dead.life.cause() ?? ''}`);
     noteCrash(dead);
     await dead.inner.close();
+    disk.tear?.();
+    disk.tear = null;
     await turn();
     await turn();
     vi.clearAllTimers();
@@ -243,6 +253,7 @@ async function run(
     const cause = life.cause() ?? '';
     if (cause.startsWith('between')) states.seen('crash between store and settle');
     if (cause.startsWith('before')) states.seen('crash before a journal write');
+    if (cause.startsWith('in the middle')) states.seen('crash in the middle of a journal write');
     if (cause.startsWith('after')) states.seen('crash after a journal write, before its answer');
     if ([...daemon.status.sinks.values()].some((sink) => sink.inFlight > 0))
       states.seen('crash while a batch is on its way');
@@ -412,6 +423,28 @@ async function run(
     }
     await conclude(last);
   }
+}
+
+/**
+ * What a process leaves that is killed within a write: the journal's file as it was before, and of the write-ahead log a first part of what the
+ * write made of it.
+ */
+function photograph(dir: string, random: () => number): () => () => void {
+  const [file, log] = [join(dir, 'journal.db'), join(dir, 'journal.db-wal')];
+  const read = (path: string): Buffer => (existsSync(path) ? readFileSync(path) : Buffer.alloc(0));
+  const [content, before] = [read(file), read(log)];
+  return () => {
+    const after = read(log);
+    const first = after.findIndex((byte, at) => byte !== before[at]);
+    const last = after.findLastIndex((byte, at) => byte !== before[at]);
+    // Often only the end is missing: what a transaction writes last matters most.
+    const from = random() < 0.5 ? Math.max(first, last - PAGE_BYTES) : first;
+    const cut = from + Math.floor(random() * (last - from));
+    return () => {
+      writeFileSync(file, content);
+      writeFileSync(log, Buffer.concat([after.subarray(0, cut), before.subarray(cut)]));
+    };
+  };
 }
 
 function abs(ns: bigint): bigint {

@@ -219,7 +219,7 @@ export const MODIFIERS: ReadonlySet<string> = words('ad hoc bulk batch mass all 
 export const SIGN_IN_WAYS: ReadonlySet<string> = words('local basic magic web cli api oauth oauth2 ldap google github gitlab okta microsoft azure entra challenge');
 
 export const PREPOSITIONS: ReadonlySet<string> = words('to from for of on by with as via into onto in using');
-/** Prepositions before whoever or whatever did it: not what it was done to. */
+/** Prepositions before the actor, not before what was acted on. */
 export const AGENT_PREPOSITIONS: ReadonlySet<string> = words('by with as via using');
 /** Prepositions of somebody who comes or goes: `user added to team`. */
 export const MOTION_PREPOSITIONS: ReadonlySet<string> = words('to from into onto');

@@ -4,6 +4,7 @@ import type { Journal, KnownId, Revision } from '../../checkpoint/journal.ts';
 import { describe, ForwardError } from '../../model/errors.ts';
 import { identityKey } from '../../model/event-id.ts';
 import type { Finding, NewEvent, Window } from '../../model/event.ts';
+import { isOnlyMoved } from '../../model/moved-time.ts';
 import { formatTime, NS_PER_SECOND } from '../../model/time.ts';
 import type { RangeHarvest, Source, Trouble } from '../../sources/source.ts';
 import { withPatience } from '../patience.ts';
@@ -229,8 +230,9 @@ async function readWindow(
       if (id === null || reading.seen.has(id)) continue;
       reading.seen.add(id);
       const known = held.get(id);
-      if (known !== undefined && known.hash !== hash('sha256', event.original))
-        reading.changed.set(id, event);
+      if (known === undefined || known.hash === hash('sha256', event.original)) continue;
+      const isHeld = (text: string): boolean => known.hash === hash('sha256', text);
+      if (!isOnlyMoved(event.original, event.createdNs, isHeld)) reading.changed.set(id, event);
     }
   }
   return reading;

@@ -126,7 +126,7 @@ function readJson(body: Buffer): unknown {
   try {
     return JSON.parse(body.toString('utf8')) as unknown;
   } catch {
-    return undefined; // a proxy's page: whoever asked decides what that means
+    return undefined; // a proxy's page, say: the caller decides what that means
   }
 }
 

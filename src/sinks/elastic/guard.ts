@@ -68,7 +68,7 @@ function isOld(batch: Batch, document: BulkDocument, options: GuardOptions): boo
   return !(options.clock.now() - received < options.afterMs); // an unreadable time counts as old
 }
 
-/** A document of another event under the same id is none of this one's. */
+/** A document of another event under the same id does not count. */
 function isThere({ id, source }: BulkDocument, { copies, told }: Present): boolean {
   const theirs = told.get(id) ?? [];
   if (theirs.length === 0) return copies.has(id);

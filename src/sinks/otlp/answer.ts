@@ -59,7 +59,7 @@ function parse(body: Buffer): Readonly<Record<string, unknown>> | null {
     if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return null;
     return parsed as Readonly<Record<string, unknown>>;
   } catch {
-    return null; // not OTLP: whoever asked decides what that means
+    return null; // not OTLP: the caller decides what that means
   }
 }
 

@@ -1,7 +1,7 @@
 import { formatTime } from '../../model/time.ts';
 import type { Item } from '../sink.ts';
 
-/** Azure Monitor cuts a longer value without a word. Bytes. */
+/** Azure Monitor silently cuts a longer value. Bytes. */
 export const VALUE_LIMIT_BYTES = 64 * 1024;
 
 /**

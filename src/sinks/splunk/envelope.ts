@@ -61,7 +61,7 @@ const CIM_FIELDS =
 /** A label of such a name would give the field a second value, or another one. */
 const TAKEN = new Set(`${SPLUNK_FIELDS} ${CIM_FIELDS}`.split(' '));
 
-/** Flat and strings only: a nested value is refused with code 15, a number is dropped without a word. */
+/** Flat and strings only: a nested value is refused with code 15, a number is silently dropped. */
 type Fields = Readonly<Record<string, string>>;
 
 const EVENT_FIELDS = ['event_id', 'cloudquery_instance', 'cloudquery_event_type', 'cloudquery_severity'];

@@ -121,7 +121,7 @@ function watchWire(socket: Socket, where: string): Wire {
   return {
     ask: (command, data) => {
       const answer = Promise.withResolvers<Buffer>();
-      answer.promise.catch(() => {}); // whoever sends many looks at them in turn
+      answer.promise.catch(() => {}); // a caller that sends many awaits them in turn
       if (failed !== null) {
         answer.reject(failed);
         return answer.promise;

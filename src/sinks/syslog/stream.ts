@@ -236,11 +236,11 @@ interface Link {
   finish(): void;
 }
 
-/** A syslog receiver says nothing, so anything readable is news about the connection. */
+/** A syslog receiver sends nothing, so anything readable is about the connection itself. */
 function watch(socket: Socket, where: string): Link {
   const failed = Promise.withResolvers<never>();
   const ended = Promise.withResolvers<void>();
-  failed.promise.catch(() => {}); // it may fail while nobody is waiting; the next wait sees it
+  failed.promise.catch(() => {}); // it may fail between two waits; the next one sees it
   let finishing = false;
   socket.on('error', (error) => failed.reject(brokenConnection(error, where)));
   socket.on('data', (data) => failed.reject(talkative(where, data)));

@@ -4,7 +4,7 @@ import { tlsProblems } from '../../net/tls-files.ts';
 import { parseAddress } from './address.ts';
 import type { SyslogOptions } from './schema.ts';
 
-/** What the schema cannot say: an address that is none, keys that contradict it or one another, files that cannot be read. */
+/** What the schema cannot say: an invalid address, keys that contradict it or one another, files that cannot be read. */
 export function validateSyslog(options: SyslogOptions): readonly OptionProblem[] {
   const address = problemsOf([['address', () => parseAddress(options.address)]]);
   return [

@@ -91,7 +91,7 @@ export async function assertAnswering(
       await client.page(window, 1, 1, signal, true);
       return;
     } catch (error) {
-      if (!mayAskForLess(error) || error.retryAfterMs !== undefined) throw error;
+      if (!mayAskForLess(error)) throw error;
     }
   }
   throw failure;

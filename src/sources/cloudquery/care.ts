@@ -72,7 +72,7 @@ const CROWDED = [
 const RETRY_BASE_MS = 10_000;
 const RETRY_CAP_MS = 600_000;
 /** With few places set aside each is tried this often, with more of them less often: in all about once in so long. */
-const RETRY_EVERY_MS = 120_000;
+const RETRY_EVERY_MS = 180_000;
 
 /** Whether what fails next is set aside as it is: everything beside it failed as well, so it is no single row. */
 function isInSpan({ parted, row, failures }: Care): boolean {

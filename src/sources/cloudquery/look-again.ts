@@ -55,6 +55,13 @@ function joined(sorted: readonly Spoiled[]): Spoiled[] {
   return spans;
 }
 
+/** The spans without what lies before a time: there the journal no longer knows what it had. */
+export function since(spans: readonly Spoiled[], fromNs: bigint): readonly Spoiled[] {
+  return spans
+    .filter(({ endNs }) => endNs > fromNs)
+    .map((span) => (span.startNs < fromNs ? { ...span, startNs: fromNs } : span));
+}
+
 /** The spans to read now. A clock that was set back must not put them off for as long. */
 export function dueOf(spans: readonly Spoiled[], nowMs: number): Window[] {
   const farMs = nowMs + Math.max(CAP_MS, EVERY_MS * spans.length);

@@ -75,6 +75,8 @@ export async function assertFiltered(
 export interface Outside {
   /** Shown minus listed, where that is one time zone's worth for all; else zero. */
   offsetNs(): bigint;
+  /** Whether rows have shown it: the zero of the beginning is none that anything was read by. */
+  proven(): boolean;
   /** Learns from what one window was answered with; returns a finding for each single event that lies elsewhere. */
   note(window: Window, items: readonly ReadItem[]): Finding[];
   /** What holds of all times at the moment. */
@@ -90,6 +92,7 @@ export interface Outside {
 /** `saved` and `savedStrays` as kept in the progress; they are learned again where there are none. */
 export function createOutside(saved: Json | undefined, savedStrays?: Json): Outside {
   let offsetNs = typeof saved === 'string' && /^-?\d{1,18}$/.test(saved) ? BigInt(saved) : 0n;
+  let proven = offsetNs !== 0n;
   /** Times that differ, but not by one time zone's worth: by up to this. */
   let apartNs = 0n;
   let candidateNs = 0n;
@@ -103,6 +106,7 @@ export function createOutside(saved: Json | undefined, savedStrays?: Json): Outs
       const widthNs = window.endNs - window.startNs;
       if (items.length === 0 || widthNs > abs(offsetNs !== 0n ? offsetNs : apartNs)) return;
       [offsetNs, apartNs, candidateNs] = [0n, 0n, 0n];
+      proven = true;
       evidence = new Set();
       return;
     }
@@ -117,6 +121,7 @@ export function createOutside(saved: Json | undefined, savedStrays?: Json): Outs
     for (const { event } of outside.slice(0, EVIDENCE)) evidence.add(event.id);
     if (evidence.size < EVIDENCE) return;
     offsetNs = zone;
+    proven = true;
     apartNs =
       zone === 0n
         ? outside.reduce((most, { event }) => larger(most, apart(event.createdNs, window)), 0n)
@@ -125,6 +130,7 @@ export function createOutside(saved: Json | undefined, savedStrays?: Json): Outs
 
   return {
     offsetNs: () => offsetNs,
+    proven: () => proven,
     note(window, items) {
       const outside = items.filter(({ event }) => isOutside(event.createdNs, window));
       learn(window, items, outside);

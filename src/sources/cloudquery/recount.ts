@@ -3,6 +3,8 @@ import type { EventIdentity } from '../../model/event-id.ts';
 import type { Coverage, Finding, Window } from '../../model/event.ts';
 import { formatTime, NS_PER_SECOND } from '../../model/time.ts';
 import type { HeldEvents } from '../source.ts';
+import { isAside, widthOf, without } from './care.ts';
+import type { OpenWindow } from './care.ts';
 import type { Client } from './client.ts';
 import type { Precision, WindowRead } from './read-window.ts';
 import { readWindows } from './read-windows.ts';
@@ -81,6 +83,18 @@ export async function recount(
     findings: read.sure ? await fewerFinding(window, ours, seen.size, seen, held) : [],
     explained: await explain(length.counted ?? read.rows, ours + fresh),
   };
+}
+
+/** The parts of a window that can be counted: beside what is set aside, and no wider than what the Platform answers. */
+export function countable(
+  window: Window,
+  open: readonly OpenWindow[],
+  widthNs: bigint | null,
+  unitNs: bigint,
+): Window[] {
+  return without(window, open.filter(isAside)).flatMap((part) =>
+    widthNs === null || widthOf(part) <= widthNs ? [part] : splitWindow(part, unitNs, null, []),
+  );
 }
 
 async function readAgain(

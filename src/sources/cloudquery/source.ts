@@ -1,7 +1,7 @@
 import { parseMoment } from '../../model/moment.ts';
 import type { CheckReport } from '../../model/check.ts';
 import { echoesOf } from '../../model/echoes.ts';
-import type { Coverage, Finding, Json, NewEvent, Window } from '../../model/event.ts';
+import type { Finding, Json, NewEvent, Window } from '../../model/event.ts';
 import { ForwardError } from '../../model/errors.ts';
 import { remembering } from '../../model/hide.ts';
 import { roomForAnswer } from '../../model/memory.ts';
@@ -11,7 +11,6 @@ import { proxyCredentials } from '../../net/proxies.ts';
 import type { HttpClient } from '../../net/http.ts';
 import type {
   Harvest,
-  HeldEvents,
   RangeHarvest,
   Reader,
   Source,
@@ -22,26 +21,28 @@ import type {
 import { checkPlatform } from './check.ts';
 import { AS_MUCH_AS_CAN_BE, assertAnswering, leaveUnreadable, showsReadableRows } from './ask-less.ts';
 import type { Usual } from './ask-less.ts';
-import { beginCare, isAside, nextCareful, widthOf, without } from './care.ts';
+import { beginCare, isAside, nextCareful, without } from './care.ts';
 import type { OpenWindow } from './care.ts';
 import { apiBase, createClient, mayAskForLess } from './client.ts';
 import { compileFilters } from './filters.ts';
 import { createKeyExpiry } from './key-expiry.ts';
 import { cloudquerySchema, validateCloudquery } from './options.ts';
 import type { CloudqueryOptions } from './options.ts';
-import { afterReading, dueOf, readSpoiled, writeSpoiled } from './look-again.ts';
+import { afterReading, dueOf, readSpoiled, since, writeSpoiled } from './look-again.ts';
 import type { Spoiled } from './look-again.ts';
 import { learnOrigin } from './origin.ts';
 import { createOverlap } from './overlap.ts';
-import { createOutside, isOutside } from './outside.ts';
+import { observeLate } from './late-rows.ts';
+import { createOutside } from './outside.ts';
 import type { Outside } from './outside.ts';
 import type { Precision, WindowRead } from './read-window.ts';
 import { readWindows } from './read-windows.ts';
 import type { Allowance } from './read-windows.ts';
 import { freshReconcile, keyOf, readReconcile, schedule, writeReconcile } from './reconcile.ts';
 import type { ReconcileState } from './reconcile.ts';
-import { recount } from './recount.ts';
+import { countable, recount } from './recount.ts';
 import type { Recount } from './recount.ts';
+import { coverageOf, gapFinding, suspectFindings } from './read-report.ts';
 import { createPollTime } from './poll-time.ts';
 import { createServerClock } from './server-clock.ts';
 import { countRows, createTotals, withCredibleCounts } from './totals.ts';
@@ -53,9 +54,9 @@ import {
   liveWindow,
   NO_PROGRESS,
   readProgress,
+  savedOf,
   sortWindows,
   withoutFutureStart,
-  splitWindow,
   writeProgress,
 } from './windows.ts';
 import type { Progress } from './windows.ts';
@@ -86,6 +87,8 @@ const EXPLAINED_FOR_MS = 86_400_000;
 /** What windows that fail may take before the newest events are read again, and how often so in one poll. */
 const CARE_PER_ROUND: Allowance = { failures: 8, ms: 15_000 };
 const CARE_ROUNDS = 20;
+/** A Platform that changes the time zone of what it shows again and again is not read as a whole more often. */
+const REREAD_EVERY_MS = 3_600_000;
 
 /** The source over any HTTP client: the simulation hands one in that reaches no network. */
 export function createCloudquery(
@@ -127,6 +130,9 @@ export function createCloudquery(
   let tail: Tail = createTail(null);
   let outside: Outside = createOutside('0');
   let spoiled: readonly Spoiled[] = [];
+  /** Times are shown in another time zone than before, and what was read before is still to be read again. */
+  let zoneChanged = false;
+  let rereadMs = -Infinity;
   let explainedMs = 0;
   const overlap = createOverlap(client, totals);
 
@@ -150,7 +156,9 @@ export function createCloudquery(
   ): Omit<Harvest, 'progress'> => {
     const miscount = read.outcome.kind === 'done' ? read.outcome.miscount : undefined;
     if (miscount !== undefined) totals.doubt(window, miscount.counted, miscount.listed);
+    const [offsetNs, wasProven] = [outside.offsetNs(), outside.proven()];
     const strays = outside.note(window, read.items);
+    if (wasProven && outside.offsetNs() !== offsetNs) zoneChanged = true;
     precision.offsetNs = outside.offsetNs();
     if (read.outcome.kind === 'done' && purpose !== 'backfill')
       spoiled = afterReading(spoiled, window, read.malformed.length > 0, clock.now());
@@ -179,7 +187,7 @@ export function createCloudquery(
     progress = withoutFutureStart(progress, firstNs, msToNs(nowMs));
     const before = progress.endNs;
     const knownFromNs = msToNs(nowMs - options.audit_horizon);
-    spoiled = readSpoiled(saved.spoiled).filter((span) => span.startNs >= knownFromNs);
+    spoiled = since(readSpoiled(saved.spoiled), knownFromNs);
     for (const span of dueOf(spoiled, clock.now())) addOpen(span);
     const openBefore = progress.open;
     const startNs = progress.startNs ?? firstNs;
@@ -205,7 +213,11 @@ export function createCloudquery(
         learned = true; // an installation that did not answer at first is asked again with the next poll
         progress = { ...progress, open: step.open };
         const part = harvest('live', step.window, step.read);
-        if (before !== null) await observeTail(step.window, part.events, before, openBefore, nowMs, held);
+        if (before !== null) {
+          const { window } = step;
+          const read = { window, events: part.events, beforeNs: before, openBefore, nowMs };
+          await observeLate(tail, read, outside.offsetNs(), held);
+        }
         const findingsNow = [...findings, ...part.findings];
         yield {
           ...part,
@@ -252,6 +264,14 @@ export function createCloudquery(
     signal: AbortSignal,
   ): AsyncGenerator<Harvest> {
     const endNs = progress.endNs ?? 0n;
+    if (zoneChanged && clock.monotonic() - rereadMs >= REREAD_EVERY_MS) {
+      // What we hold has other times than what is listed: no count says anything until all of it was seen again.
+      zoneChanged = false;
+      rereadMs = clock.monotonic();
+      addOpen({ startNs: startNs > knownFromNs ? startNs : knownFromNs, endNs });
+      yield { ...NOTHING, purpose: 'reconcile', events: [], progress: write() };
+      return;
+    }
     const asListed = outside.asListed(held);
     // After a restart everything is counted once: nobody knows how long we were away. After the first read nothing is due.
     const all = !resumed && !first;
@@ -267,7 +287,7 @@ export function createCloudquery(
     for (let counts = 0; counts < RECOUNTS_PER_POLL; counts += 1) {
       let [window, ...left] = reconcile.pending;
       while (window !== undefined) {
-        const parts = countable(window);
+        const parts = countable(window, progress.open, usual.widthNs, precision.unitNs);
         if (parts.length === 1 && keyOf(parts[0] ?? window) === keyOf(window)) break;
         [window, ...left] = [...parts, ...left];
       }
@@ -310,41 +330,6 @@ export function createCloudquery(
         progress: write(),
       };
     }
-  }
-
-  /** The parts of a window that can be counted: beside what is set aside, and no wider than what the Platform answers. */
-  function countable(window: Window): Window[] {
-    const beside = without(window, progress.open.filter(isAside));
-    const { widthNs } = usual;
-    return beside.flatMap((part) =>
-      widthNs === null || widthOf(part) <= widthNs ? [part] : splitWindow(part, precision.unitNs, null, []),
-    );
-  }
-
-  /**
-   * Events new to the journal from a span that an earlier poll had read were late: by how much is what the tail learns. What
-   * was still open then had not been read.
-   */
-  async function observeTail(
-    window: Window,
-    all: readonly NewEvent[],
-    beforeNs: bigint,
-    openBefore: readonly Window[],
-    nowMs: number,
-    held: HeldEvents,
-  ): Promise<void> {
-    const offsetNs = outside.offsetNs();
-    const events = all
-      .filter(({ createdNs }) => !isOutside(createdNs, window, offsetNs))
-      .map((event) => ({ event, listedNs: event.createdNs - offsetNs }));
-    const wasOpen = (ns: bigint): boolean =>
-      openBefore.some(({ startNs, endNs }) => ns >= startNs && ns <= endNs);
-    const old = events.filter(({ listedNs }) => listedNs < beforeNs && !wasOpen(listedNs));
-    const known = await held.known(old.map(({ event }) => event));
-    const late = old
-      .filter((_, index) => known[index] === null)
-      .map(({ listedNs }) => nowMs - Number(listedNs / 1_000_000n));
-    tail.observe(late, events.filter(({ listedNs }) => listedNs >= beforeNs).length);
   }
 
   async function* read(windows: readonly Window[], signal: AbortSignal): AsyncGenerator<RangeHarvest> {
@@ -410,44 +395,5 @@ export function createCloudquery(
     }),
     refreshSecrets: () => http.refreshTls?.() === true,
     close: () => client.close(),
-  };
-}
-
-/** What is kept beside the progress. */
-function savedOf(extra: Json): {
-  schedule?: Json;
-  tail?: Json;
-  countsTold?: Json;
-  offset?: Json;
-  strays?: Json;
-  spoiled?: Json;
-} {
-  return (extra ?? {}) as ReturnType<typeof savedOf>;
-}
-
-function coverageOf(window: Window, read: WindowRead): Coverage[] {
-  if (read.outcome.kind !== 'done') return [];
-  return [{ ...window, status: read.outcome.status, serverCount: read.outcome.serverCount }];
-}
-
-function suspectFindings(window: Window, read: WindowRead): Finding[] {
-  if (read.outcome.kind !== 'done' || read.outcome.status !== 'suspect') return [];
-  return [
-    {
-      kind: 'suspect_window',
-      window,
-      summary: `${formatTime(window.startNs)} to ${formatTime(window.endNs)} could not be read to agreement with the Platform's own count; it is read again on the reconcile schedule`,
-    },
-  ];
-}
-
-/** Time that the Platform may have purged before we came back to read it. */
-function gapFinding(endNs: bigint | null, nowMs: number, horizonMs: number): Finding | null {
-  const reachNs = msToNs(nowMs - horizonMs);
-  if (endNs === null || endNs >= reachNs) return null;
-  return {
-    kind: 'gap',
-    window: { startNs: endNs, endNs: reachNs },
-    summary: `nothing was read between ${formatTime(endNs)} and now, longer than the audit horizon: events before ${formatTime(reachNs)} may be gone on the Platform`,
   };
 }

@@ -63,6 +63,18 @@ export function readProgress(json: Json | null): { readonly progress: Progress; 
   }
 }
 
+/** What is kept beside the progress. */
+export function savedOf(extra: Json): {
+  schedule?: Json;
+  tail?: Json;
+  countsTold?: Json;
+  offset?: Json;
+  strays?: Json;
+  spoiled?: Json;
+} {
+  return (extra ?? {}) as ReturnType<typeof savedOf>;
+}
+
 export function unreadable(cause: unknown): ForwardError {
   return new ForwardError('corrupt', 'the progress kept in the journal cannot be read by this version', {
     cause,

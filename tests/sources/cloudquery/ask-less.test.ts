@@ -128,13 +128,25 @@ describe('a window that fails for its width', () => {
     expect(it.open).toMatchObject([{ ...week, care: { failures: 0 } }]);
   });
 
-  it('asks one small question where a long pause is asked for', async () => {
+  it('asks two small questions where a long pause is asked for', async () => {
     const cause = new AnswerFault(503, 'busy');
     const it = reader(rows, () => {
       throw new ForwardError('transient', 'answered 503', { cause, retryAfterMs: 600_000 });
     });
     await expect(it.read(week)).rejects.toMatchObject({ retryAfterMs: 600_000 });
-    expect(it.client.asked).toHaveLength(2);
+    expect(it.client.asked).toHaveLength(3);
+  });
+
+  it('is told from the rest also where it is the newest that fails', async () => {
+    const newest = { id: 'newest', ns: week.endNs - 1n };
+    const it = reader([...rows, newest], (ask) => {
+      const cause = new AnswerFault(503, 'busy');
+      if (holds(ask, newest))
+        throw new ForwardError('transient', 'answered 503', { cause, retryAfterMs: 3_600_000 });
+    });
+    await it.read(week);
+    expect(it.ids.size).toBe(1008);
+    expect(it.open.every(isAside)).toBe(true);
   });
 
   it('is asked for as a whole again after a while', async () => {
@@ -188,7 +200,7 @@ describe('one row that makes the server fail', () => {
       while ((await it.read()) === 0) await it.clock.sleep(1000);
       pauses.push(Math.round((it.clock.now() - before) / 1000));
     }
-    expect(pauses).toEqual([10, 20, 40, 80, 120, 120, 120, 120, 120]);
+    expect(pauses).toEqual([10, 20, 40, 80, 160, 180, 180, 180, 180]);
     expect(it.open).toHaveLength(1);
     sick = false;
     await it.clock.sleep(600_000);

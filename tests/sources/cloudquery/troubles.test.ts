@@ -238,6 +238,31 @@ describe('times that differ from the filter', () => {
     expect(setup.source.state().standing).toHaveLength(1);
   });
 
+  it('by a time zone that is corrected later: all is read again, and nothing is called missing', async () => {
+    const setup = setUp({ stray: { share: 1, by: -105 * MINUTE }, rate: 10 });
+    for (let polls = 0; polls < 3; polls += 1) {
+      await setup.poll();
+      await wait(16 * MINUTE);
+    }
+    setup.platform.set({ stray: { share: 0 } });
+    const before = setup.ledger.harvests.length;
+    const commit = setup.ledger.commit.bind(setup.ledger);
+    setup.ledger.commit = (harvest) => {
+      commit(harvest);
+      // As the journal does with what it knows by the time of another zone: see moved-times.test.ts.
+      for (const event of harvest.events) setup.ledger.events.set(event.id, event);
+    };
+    for (let polls = 0; polls < 4; polls += 1) {
+      await setup.poll();
+      await wait(MINUTE);
+    }
+    const seen = setup.ledger.harvests.slice(before).flatMap(({ events }) => events.map(({ id }) => id));
+    const ids = setup.platform.visibleEvents().flatMap(({ id }) => id ?? []);
+    expect(ids.filter((id) => !seen.includes(id)).length).toBeLessThan(20);
+    expect(setup.source.state().standing).toEqual([]);
+    expect(setup.ledger.findings.map(({ kind }) => kind)).not.toContain('fewer_on_server');
+  });
+
   it('now and then are read and named', async () => {
     const setup = setUp({ stray: { share: 0.01, by: -7 * HOUR } });
     await setup.poll();
