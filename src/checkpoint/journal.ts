@@ -254,9 +254,12 @@ export interface Journal {
   ): Promise<readonly AuditEvent[]>;
   /**
    * Moves a sink's cursor forward and records what it refused. A cursor never moves back: a smaller `upTo` is an error.
-   * Passing what was pruned records the finding, as in `begin`.
+   * Passing what was pruned records the finding, as in `begin`. With `segment`, that is kept from then on.
    */
-  settle(sink: string, upTo: bigint, rejected: readonly RejectedEvent[]): Promise<void>;
+  settle(sink: string, upTo: bigint, rejected: readonly RejectedEvent[], segment?: Json): Promise<void>;
+  /** What was kept last for this sink, here or with `settle` or `settleRetried`: what its next heartbeat tells. Null before the first. */
+  segment(sink: string): Promise<Json | null>;
+  keepSegment(sink: string, segment: Json): Promise<void>;
   /** Resolves as soon as `read(after)` would find an event, or after `timeoutMs`; rejects when `signal` aborts. */
   waitForEvents(after: bigint, timeoutMs: number, signal: AbortSignal): Promise<void>;
   /**
@@ -299,10 +302,14 @@ export interface Journal {
   deadLetterCounts(side?: DeadLetter['side']): Promise<ReadonlyMap<string, number>>;
   /** Marks open dead letters of sinks for another try by their deliver loop. Returns how many. */
   retryDeadLetters(filter: DeadLetterFilter): Promise<number>;
-  /** Settles a try: delivered ones are gone; refused ones are open again with the new reason and one more attempt. */
+  /**
+   * Settles a try: delivered ones are gone; refused ones are open again with the new reason and one more attempt. `kept` is what
+   * `segment` gives from then on.
+   */
   settleRetried(
     delivered: readonly bigint[],
     refused: readonly { readonly id: bigint; readonly reason: string }[],
+    kept?: { readonly sink: string; readonly segment: Json },
   ): Promise<void>;
   /** Keeps the row and its bytes as evidence, out of the counts. Returns how many. */
   discardDeadLetters(filter: DeadLetterFilter, reason: string): Promise<number>;
@@ -337,6 +344,8 @@ export interface Journal {
     spared?: Spared,
   ): Promise<number>;
   verifyChain(signal: AbortSignal): Promise<ChainReport>;
+  /** The newest event's seq, and its hash in hex, on which all before it depend. */
+  head(): Promise<{ readonly seq: bigint; readonly hash: string }>;
   /** Random, made with the journal: names this installation. */
   readonly installationId: string;
   close(): Promise<void>;

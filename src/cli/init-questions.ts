@@ -18,6 +18,7 @@ export interface InitFlags {
   readonly sinkTokenFile?: string;
   readonly index?: string;
   readonly stateDir: string;
+  readonly heartbeat?: true;
   readonly yes?: true;
 }
 
@@ -67,7 +68,8 @@ async function answerAll(flags: InitFlags, ask: Ask): Promise<InitAnswers> {
   if (index !== null && sink.type !== 'splunk_hec') {
     throw new ForwardError('config', `--index belongs to the sink splunk_hec, not to ${sink.type}`);
   }
-  return { url, apiKey, sink, target, secret: place, index, stateDir: flags.stateDir };
+  const { stateDir, heartbeat = false } = flags;
+  return { url, apiKey, sink, target, secret: place, index, stateDir, heartbeat };
 }
 
 function asking(terminal: Terminal, lines: AsyncIterator<string> | null): Ask {

@@ -13,6 +13,7 @@ export interface InitAnswers {
   /** Splunk's index. */
   readonly index: string | null;
   readonly stateDir: string;
+  readonly heartbeat: boolean;
 }
 
 /** What `init` needs to know about a kind of sink. The keys are those of its schema. */
@@ -149,6 +150,10 @@ export function composeConfig(answers: InitAnswers): string {
     '# Health, metrics and the status page.',
     'admin:',
     '  listen: 127.0.0.1:9464',
+    '',
+    '# A marked event for each sink at an interval: alert when none comes, and prove what was delivered from exported records.',
+    '# See docs/heartbeat.md, also for a key that signs them.',
+    `${answers.heartbeat ? '' : '# '}heartbeat: { every: 5m }`,
     '',
     '# The name of a source or sink is its identity: under another name it begins anew.',
     'sources:',

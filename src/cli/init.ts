@@ -51,6 +51,7 @@ export function registerInit(program: Command): void {
     .option('--sink-token-file <file>', 'the file that holds the sink’s secret')
     .option('--index <name>', 'with splunk_hec: the index')
     .option('--state-dir <folder>', 'where the journal is kept', './data')
+    .option('--heartbeat', 'send each sink a heartbeat, by which delivery can be proved')
     .option('--output <file>', 'the file to write', 'auditferry.yaml')
     .option('--yes', 'ask nothing: take what the flags say, and the standard answers')
     .option('--force', 'replace the file when it is there')

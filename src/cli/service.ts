@@ -53,10 +53,12 @@ export function startService(
 
   function open(config: Config, parts: BuiltParts): Session {
     const retentionMs = config.state.retention;
+    const { heartbeat } = config;
     const daemon = startDaemon({
       ...parts,
       journal,
       retentionMs,
+      heartbeat,
       clock: wallClock,
       log,
       patienceMs,

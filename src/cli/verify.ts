@@ -27,12 +27,14 @@ import { openConfig, withJournal, withParts } from './session.ts';
 import { askDaemon } from './status-reader.ts';
 import { processTerminal } from './terminal.ts';
 import type { Terminal } from './terminal.ts';
+import { verifyRecordsCommand } from './verify-records.ts';
+import type { RecordsOptions } from './verify-records.ts';
 import { verifyDocument } from './verify-document.ts';
 import type { Circumstances } from './verify-document.ts';
 import { verifyText } from './verify-text.ts';
 import { version } from './version.ts';
 
-export interface VerifyOptions extends ReportOptions, RangeOptions {
+export interface VerifyOptions extends ReportOptions, RangeOptions, Partial<RecordsOptions> {
   readonly sink?: string;
   readonly deep?: true;
   readonly repair?: true;
@@ -43,17 +45,43 @@ export interface VerifyOptions extends ReportOptions, RangeOptions {
 const PATIENCE_MS = 120_000;
 const REASON_MOST = 200;
 
-/** `auditferry verify`: Platform against journal against sinks, for a range. */
+/** `auditferry verify`: Platform against journal against sinks, for a range; or exported records by themselves. */
 export function registerVerify(program: Command): void {
-  withRange(withConfig(program.command('verify')))
+  const command = withRange(withConfig(program.command('verify')))
     .description('compare Platform, journal and sinks over a range, and name every event that is missing')
     .option('--sink <name>', 'of the sinks only this one')
     .option('--deep', 'read and compare every event, also where the counts agree')
     .option('--report <file>', 'write an HTML page for an auditor')
     .option('--repair', 'append what the journal lacks, send again what a sink lacks, then verify again')
+    .option(
+      '--records <file>',
+      'instead: judge records that a receiver exported by the heartbeats among them; needs nothing else',
+    )
+    .option('--public-key <file>', 'with --records: check signatures with this Ed25519 key in PEM')
     .action(async (options: VerifyOptions) => {
-      process.exitCode = await interruptible((signal) => verifyCommand(options, processTerminal(signal)));
+      assertApart(options, (name) => command.getOptionValueSource(name) === 'cli');
+      process.exitCode = await interruptible((signal) => {
+        const terminal = processTerminal(signal);
+        const { records } = options;
+        return records === undefined
+          ? verifyCommand(options, terminal)
+          : verifyRecordsCommand({ ...options, records }, terminal);
+      });
     });
+  // Records stand for themselves: neither a configuration nor a range has to be given then. This runs before it is looked whether they are.
+  command.on('option:records', () => {
+    for (const option of command.options) option.makeOptionMandatory(false);
+  });
+}
+
+const FOR_A_RANGE = ['from', 'to', 'source', 'sink', 'deep', 'repair', 'report'];
+
+function assertApart({ records, publicKey }: VerifyOptions, isGiven: (name: string) => boolean): void {
+  const stray = FOR_A_RANGE.find(isGiven);
+  if (records !== undefined && stray !== undefined)
+    throw new ForwardError('config', `--${stray} does not go with --records, which judges the whole file`);
+  if (records === undefined && publicKey !== undefined)
+    throw new ForwardError('config', '--public-key goes with --records only');
 }
 
 export async function verifyCommand(options: VerifyOptions, terminal: Terminal): Promise<number> {

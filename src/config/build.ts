@@ -16,6 +16,7 @@ interface Validated {
     readonly allowed_hosts: readonly string[];
   };
   readonly log: { readonly level: LogLevel; readonly format: Config['log']['format'] };
+  readonly heartbeat?: { readonly every: number; readonly signing_key?: Secret };
   readonly shutdown_timeout: number;
   readonly normalize: unknown;
   readonly simulator?: SimulatorOptions;
@@ -57,6 +58,10 @@ export function buildConfig(data: unknown, origin: Pick<Config, 'file' | 'folder
       allowed_hosts: valid.admin.allowed_hosts,
     },
     log: valid.log,
+    heartbeat:
+      valid.heartbeat === undefined
+        ? null
+        : { everyMs: valid.heartbeat.every, signingKey: valid.heartbeat.signing_key ?? null },
     shutdown_timeout: valid.shutdown_timeout,
     normalize: valid.normalize,
     simulator: valid.simulator ?? null,

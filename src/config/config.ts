@@ -30,6 +30,8 @@ export interface Config {
     readonly level: LogLevel;
     readonly format: 'auto' | 'json' | 'pretty';
   };
+  /** Null when the configuration has no such section. */
+  readonly heartbeat: { readonly everyMs: number; readonly signingKey: Secret | null } | null;
   /** Milliseconds. */
   readonly shutdown_timeout: number;
   /** As the schema in formats/options.ts says. */

@@ -1,3 +1,5 @@
+import { createPrivateKey } from 'node:crypto';
+
 import { roomForAnswer } from '../model/memory.ts';
 import type { OptionProblem } from '../model/option-problems.ts';
 import { Secret } from '../model/secret.ts';
@@ -49,6 +51,25 @@ export function partProblems(
       return { at: positionOf(root, below, 'value'), path: pathOf(root, below), text: problem };
     });
   });
+}
+
+/** A key that cannot sign is found before anything starts, and without a word of what it is. */
+export function heartbeatProblems(data: unknown, root: TreeNode): readonly Problem[] {
+  const section = isMapping(data) ? data['heartbeat'] : undefined;
+  const key = isMapping(section) ? section['signing_key'] : undefined;
+  if (!(key instanceof Secret) || isSigningKey(key.reveal())) return [];
+  const keys = ['heartbeat', 'signing_key'];
+  const text =
+    'cannot sign; expected an Ed25519 private key in PEM, as openssl genpkey -algorithm ed25519 writes it';
+  return [{ at: positionOf(root, keys, 'value'), path: pathOf(root, keys), text }];
+}
+
+function isSigningKey(pem: string): boolean {
+  try {
+    return createPrivateKey(pem).asymmetricKeyType === 'ed25519';
+  } catch {
+    return false;
+  }
 }
 
 /** Allowed, since neither progress nor cursor is shared, but the dead letters of a source and a sink of one name are counted together. */

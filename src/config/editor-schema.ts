@@ -11,6 +11,7 @@ const DROPPED: ReadonlySet<string> = new Set([
   'discriminator',
   'duration',
   'header',
+  'lines',
   'listen',
   'path',
   'secret',

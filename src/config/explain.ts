@@ -201,7 +201,7 @@ function badValue(error: ErrorObject, shown: string | null): string {
     }
     case 'header':
     case 'secret':
-      return `${typeof error.data === 'string' ? secretFault(error.data) : actual(error.data)}; expected ${wanted}`;
+      return `${typeof error.data === 'string' ? secretFault(error.data, schema) : actual(error.data)}; expected ${wanted}`;
     case 'duration':
     case 'size':
     case 'path':

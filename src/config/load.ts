@@ -6,7 +6,7 @@ import { describe, oneLine } from '../model/errors.ts';
 import { readSmallFile } from '../model/small-file.ts';
 import { buildConfig } from './build.ts';
 import type { Config } from './config.ts';
-import { cautions, literalSecrets, partProblems, sharedNames } from './cross-checks.ts';
+import { cautions, heartbeatProblems, literalSecrets, partProblems, sharedNames } from './cross-checks.ts';
 import { explainErrors } from './explain.ts';
 import type { Environment } from './interpolate.ts';
 import { evaluate } from './interpolate.ts';
@@ -57,7 +57,7 @@ function readConfig(tree: Tree, path: string, env: Environment, parts: Parts): C
   const found = explainErrors(errors, root).filter(({ path: place }) => !isUnder(place, evaluated.failed));
   const problems: Problem[] = [...evaluated.problems, ...found];
   const settled = settle(data);
-  problems.push(...partProblems(settled, parts, root, problems));
+  problems.push(...partProblems(settled, parts, root, problems), ...heartbeatProblems(settled, root));
   if (problems.length > 0) throw configError(problemLines(file, problems, locate));
 
   const unwise = [

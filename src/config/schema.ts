@@ -6,6 +6,7 @@ import type { SourceDefinition } from '../sources/source.ts';
 import {
   adminSchema,
   commonSinkSchemas,
+  heartbeatSchema,
   logSchema,
   NAME_PATTERN,
   shutdownTimeoutSchema,
@@ -38,6 +39,7 @@ export function assembleSchema(parts: Parts): Schema {
       state: stateSchema,
       admin: adminSchema,
       log: logSchema,
+      heartbeat: heartbeatSchema,
       shutdown_timeout: shutdownTimeoutSchema,
       normalize: { ...partSchema(parts.normalize), default: {} },
       simulator: partSchema(parts.simulator),

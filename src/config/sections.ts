@@ -74,6 +74,30 @@ export const logSchema = section('The log on standard error.', {
   },
 });
 
+/** Off by default: without the section there is none. */
+export const heartbeatSchema: Schema = {
+  type: 'object',
+  additionalProperties: false,
+  description:
+    'One marked event for each sink at an interval, which proves what the sink was sent; without this section there is none.',
+  properties: {
+    every: {
+      type: 'string',
+      duration: true,
+      minimum: 1000,
+      maximum: 86_400_000,
+      default: '5m',
+      description: 'How often each sink gets one.',
+    },
+    signing_key: {
+      type: 'string',
+      secret: true,
+      lines: true,
+      description: 'An Ed25519 private key in PEM that signs them; best ${file:/path}.',
+    },
+  },
+};
+
 export const shutdownTimeoutSchema: Schema = {
   type: 'string',
   duration: true,

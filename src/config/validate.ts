@@ -54,6 +54,7 @@ export function compileSchema(schema: Schema): Validate {
   for (const [keyword, convert] of Object.entries(conversions)) {
     ajv.addKeyword({ keyword, schemaType: 'boolean', modifying: true, validate: keywordFunction(convert) });
   }
+  ajv.addKeyword({ keyword: 'lines', schemaType: 'boolean' });
   const validate = ajv.compile(untyped(schema) as object);
   return (data, surroundings) => (validate.call(surroundings, data) ? [] : (validate.errors ?? []));
 }
@@ -70,9 +71,9 @@ const conversions: Readonly<Record<string, Convert>> = {
       ? bytes
       : undefined;
   },
-  secret: (value, _schema, pointer, around) => secretOf(value, pointer, around),
-  header: (value, _schema, pointer, around) => {
-    const secret = secretOf(value, pointer, around);
+  secret: (value, schema, pointer, around) => secretOf(value, schema, pointer, around),
+  header: (value, schema, pointer, around) => {
+    const secret = secretOf(value, schema, pointer, around);
     const name = segmentsOf(pointer).at(-1) ?? '';
     const hidden = around.reader(pointer) !== null || isSecretName(name) || isCredential(String(value));
     return secret === undefined || hidden ? secret : value;
@@ -85,10 +86,10 @@ const conversions: Readonly<Record<string, Convert>> = {
     typeof value === 'string' && (value === 'off' || parseListen(value) !== null) ? value : undefined,
 };
 
-function secretOf(value: unknown, pointer: string, around: Surroundings): Secret | undefined {
-  if (typeof value !== 'string' || secretFault(value) !== null) return undefined;
+function secretOf(value: unknown, schema: Schema, pointer: string, around: Surroundings): Secret | undefined {
+  if (typeof value !== 'string' || secretFault(value, schema) !== null) return undefined;
   const read = around.reader(pointer);
-  return read === null ? Secret.of(value) : new Secret(() => sound(read()));
+  return read === null ? Secret.of(value) : new Secret(() => sound(read(), schema));
 }
 
 function keywordFunction(convert: Convert): KeywordFunction {
@@ -113,14 +114,15 @@ function withinLimits(value: number, schema: Schema): boolean {
 }
 
 /** Why a text cannot be a credential, or null. Never quotes it. */
-export function secretFault(value: string): string | null {
+export function secretFault(value: string, schema: Schema): string | null {
   if (value === '') return 'is empty';
+  if (schema['lines'] === true) return null; // a key in PEM, which is never sent
   // It will stand in a header: a line break there would start another one.
   return /[\u0000-\u001f\u007f]/.test(value) ? 'holds a line break or another control character' : null;
 }
 
-function sound(value: string): string {
-  const fault = secretFault(value);
+function sound(value: string, schema: Schema): string {
+  const fault = secretFault(value, schema);
   if (fault !== null) throw new Error(`the secret ${fault}`);
   return value;
 }

@@ -1,6 +1,7 @@
 import { eventsAfter } from '../checkpoint/journal.ts';
 import type { Journal } from '../checkpoint/journal.ts';
 import type { Canonicalize, Format } from '../formats/format.ts';
+import { createSeal, streamOf } from '../formats/seal.ts';
 import type { Clock } from '../model/clock.ts';
 import { asForwardError, describe, endsProgram } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
@@ -8,6 +9,8 @@ import type { Sink } from '../sinks/sink.ts';
 import type { Source } from '../sources/source.ts';
 import { collect } from './collect.ts';
 import { deliver } from './deliver.ts';
+import { createHeartbeats, NO_HEARTBEATS, sourcesRead } from './heartbeat.ts';
+import type { HeartbeatConfig, Heartbeats } from './heartbeat.ts';
 import { workOff } from './jobs.ts';
 import { createOutlet } from './outlet.ts';
 import type { OriginOf } from './origin.ts';
@@ -48,6 +51,8 @@ export interface DaemonParts {
   readonly originOf: OriginOf;
   /** How long events stay in the journal after every sink is past them. Milliseconds. */
   readonly retentionMs: number;
+  /** Absent or null: no heartbeats. */
+  readonly heartbeat?: HeartbeatConfig | null;
   readonly clock: Clock;
   readonly log: Log;
   /** Null: run until stopped. Otherwise catch up once; whatever fails longer than this is given up. Milliseconds. */
@@ -166,13 +171,16 @@ export function startDaemon(parts: DaemonParts): Daemon {
       patienceMs: parts.patienceMs,
       halting: halting.signal,
     });
-    const prepare = createPrepare(canonicalize, part.format, part.where, parts.originOf);
+    const seal =
+      parts.heartbeat == null ? null : createSeal(part.format, streamOf(journal.installationId, name));
+    const prepare = createPrepare(canonicalize, part.format, part.where, parts.originOf, seal);
     outlets.set(name, { sink: part.sink, outlet, prepare, batch: part.batch });
     const context = {
       name,
       journal,
       outlet,
       prepare,
+      heartbeats: heartbeatsOf(parts, name, part, sinkLog),
       batch: part.batch,
       concurrent: part.concurrent,
       clock,
@@ -263,6 +271,14 @@ async function countUndelivered(
     failures.push({ name: 'journal', error: asForwardError(error) });
     return new Map();
   }
+}
+
+function heartbeatsOf(parts: DaemonParts, sink: string, { format }: SinkPart, log: Log): Heartbeats {
+  const { heartbeat, journal, clock } = parts;
+  if (heartbeat == null) return NO_HEARTBEATS;
+  const sources = sourcesRead(journal, parts.sources, clock);
+  const origin = () => parts.originOf('auditferry');
+  return createHeartbeats({ ...heartbeat, sink, journal, format, origin, sources, clock, log });
 }
 
 function upkeepOf(parts: DaemonParts): Omit<UpkeepParts, 'status' | 'look'> {

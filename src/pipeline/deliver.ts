@@ -1,20 +1,21 @@
 import { eventsAfter } from '../checkpoint/journal.ts';
-import type { Beginning, DeadLetter, Journal, RejectedEvent } from '../checkpoint/journal.ts';
+import type { DeadLetter, Journal, RejectedEvent } from '../checkpoint/journal.ts';
 import type { Clock } from '../model/clock.ts';
-import { asForwardError, endsProgram } from '../model/errors.ts';
-import type { AuditEvent } from '../model/event.ts';
+import type { AuditEvent, Json } from '../model/event.ts';
 import type { Log } from '../model/log.ts';
-import { formatTime } from '../model/time.ts';
 import { span } from '../model/trace.ts';
 import type { Item } from '../sinks/sink.ts';
+import type { Ask, Heartbeats } from './heartbeat.ts';
 import type { Outlet, Refusal } from './outlet.ts';
-import { createPace } from './pace.ts';
-import type { Pace } from './pace.ts';
 import { sizeInBatch } from './prepare.ts';
 import type { Prepare } from './prepare.ts';
-import { backoffFor, createFaultLog, waitMs } from './retry.ts';
-import { enterFault, enterState } from './status.ts';
+import { again, takenOf, together } from './segment.ts';
+import type { Landed } from './segment.ts';
+import { enterState } from './status.ts';
 import type { SinkStatus } from './status.ts';
+import { backlogTeller } from './tell-backlog.ts';
+import { tellPruned } from './tell-pruned.ts';
+import { untilDone } from './until-done.ts';
 
 export interface DeliverContext {
   readonly name: string;
@@ -22,6 +23,7 @@ export interface DeliverContext {
   readonly outlet: Outlet;
   /** Event to item: filter, canonical form, format. */
   readonly prepare: Prepare;
+  readonly heartbeats: Heartbeats;
   readonly batch: { readonly maxEvents: number; readonly maxBytes: number; readonly maxWaitMs: number };
   /** Batches in flight at once. */
   readonly concurrent: number;
@@ -47,13 +49,15 @@ const RETRY_BATCH = 200;
 
 /** A span of the journal, or dead letters that are retried, on its way through one lane. */
 interface Flight {
-  readonly kind: 'events' | 'letters';
+  readonly kind: 'events' | 'letters' | 'heartbeats';
   /** Where the cursor may be once this and all before it have landed. */
   readonly upTo: bigint;
   done: boolean;
   /** It waited for another try when the halt came: it is not settled. */
   left: boolean;
   rejected: readonly RejectedEvent[];
+  /** What a heartbeat will tell of it. */
+  told: (() => Landed) | null;
   readonly landed: Promise<void>;
 }
 
@@ -63,13 +67,15 @@ interface Flight {
  * journal is drained. Throws what no waiting can fix.
  */
 export async function deliver(context: DeliverContext, signal: AbortSignal): Promise<void> {
-  const { journal, name, clock, status } = context;
+  const { journal, name, clock, log, status } = context;
   const stop = new AbortController();
   const either = AbortSignal.any([signal, stop.signal]);
   const flights: Flight[] = [];
   try {
     const beginning = await untilDone(context, () => journal.begin(name), either);
-    tellPruned(context, beginning);
+    tellPruned(name, log, beginning);
+    const ask: Ask = (work) => untilDone(context, work, either);
+    await context.heartbeats.begin(beginning, ask);
     let position = beginning.seq;
     status.cursor = position;
     status.progressedMs = clock.monotonic();
@@ -79,7 +85,8 @@ export async function deliver(context: DeliverContext, signal: AbortSignal): Pro
     for (;;) {
       either.throwIfAborted();
       while (flights.length < context.concurrent && !context.halting.aborted) {
-        const next = await takeTurns(position, flights);
+        const next =
+          takeOffHeartbeats(context, position, ask, either) ?? (await takeTurns(position, flights));
         if (next === null) break;
         flights.push(next);
         position = next.upTo;
@@ -90,8 +97,14 @@ export async function deliver(context: DeliverContext, signal: AbortSignal): Pro
         backlog.over();
         enterState(status, 'idle', clock.now());
         status.progressedMs = clock.monotonic();
-        if (context.finishing() && (await isDrained(context, position, either))) return;
-        const idleMs = context.finishing() ? LOOK_MS : IDLE_MS;
+        const ending = context.finishing() && (await isDrained(context, position, either));
+        await context.heartbeats.close(ending, ask);
+        if (ending && context.heartbeats.unsent() === 0) return;
+        if (context.heartbeats.unsent() > 0) continue; // to be sent before the wait
+        const idleMs = Math.min(
+          context.finishing() ? LOOK_MS : IDLE_MS,
+          Math.max(context.heartbeats.waitMs(), 1),
+        );
         news = await untilDone(context, () => journal.waitForNews(news, position, idleMs, either), either);
         status.progressedMs = clock.monotonic(); // until now there was nothing to do
         takeTurns.lookAgain();
@@ -105,6 +118,7 @@ export async function deliver(context: DeliverContext, signal: AbortSignal): Pro
       }
       await settlePrefix(context, flights, either);
       await backlog.tell(either);
+      await context.heartbeats.close(false, ask);
     }
   } catch (error) {
     if (!signal.aborted) throw error;
@@ -116,24 +130,23 @@ export async function deliver(context: DeliverContext, signal: AbortSignal): Pro
   }
 }
 
-/** Fewer events are delivered before anybody asks how long it takes. */
-const BACKLOG_EVENTS = 1_000;
-
-/** A line now and then while a sink works off a backlog, until it is `over`. */
-function backlogTeller(context: DeliverContext): { tell(signal: AbortSignal): Promise<void>; over(): void } {
-  const { journal, clock, log, status } = context;
-  let work: { readonly pace: Pace; readonly from: bigint } | null = null;
-  return {
-    async tell(signal) {
-      work ??= { pace: createPace(clock), from: status.cursor };
-      const done = Number(status.cursor - work.from);
-      if (!work.pace.isDue(done)) return;
-      const left = eventsAfter(await untilDone(context, () => journal.size(), signal), status.cursor);
-      const going = work.pace.say(done, done / (done + left));
-      if (left >= BACKLOG_EVENTS) log.info({ events_left: left, ...going }, 'works off a backlog');
-    },
-    over: () => void (work = null),
-  };
+/** Starts a lane on the heartbeats that are to be sent; null when there are none. */
+function takeOffHeartbeats(
+  context: DeliverContext,
+  position: bigint,
+  ask: Ask,
+  signal: AbortSignal,
+): Flight | null {
+  const { heartbeats } = context;
+  const items = heartbeats.takeOff(context.batch);
+  if (items.length === 0) return null;
+  return launch(context, 'heartbeats', position, 0, async () => {
+    const refusals = await context.outlet.settle(items, signal, { refusedBefore: true });
+    const refused = refusals.map(({ item }) => item);
+    for (const { reason } of refusals.slice(0, 1))
+      context.log.warn({ reason }, 'the receiver refuses heartbeats');
+    await heartbeats.sent(items, refused, ask);
+  });
 }
 
 /**
@@ -182,6 +195,7 @@ async function takeOff(
   const items: Item[] = [];
   const unrendered: RejectedEvent[] = [];
   let bytes = 0;
+  let filtered = 0;
   let upTo = position;
   for (const event of events) {
     const prepared = context.prepare(event);
@@ -190,14 +204,31 @@ async function takeOff(
     bytes += size;
     upTo = event.seq;
     if (prepared.kind === 'item') items.push(prepared.item);
-    else if (prepared.kind === 'filtered') context.status.filtered += 1;
+    else if (prepared.kind === 'filtered') filtered += 1;
     else unrendered.push({ event, reason: prepared.reason, attempts: 1 });
   }
+  context.status.filtered += filtered;
   const byId = new Map(events.map((event) => [event.seq, event]));
+  const first = events[0]?.seq ?? upTo;
   return launch(context, 'events', upTo, items.length, async (flight) => {
+    const before = triesOf(context);
     const refusals = await context.outlet.settle(items, signal);
     flight.rejected = [...unrendered, ...toRejected(refusals, byId)];
+    const ordered = context.concurrent === 1 && triesOf(context) === before;
+    flight.told = () => ({
+      upTo: Number(upTo),
+      taken: takenOf(items, refusals),
+      filtered,
+      deadLetters: flight.rejected.length,
+      pruned: first === position + 1n ? [] : [[Number(position) + 1, Number(first) - 1]],
+      ordered,
+    });
   });
+}
+
+/** While it stays the same nothing was sent a second time, and so nothing overtook anything. */
+function triesOf({ status: { retries } }: DeliverContext): number {
+  return retries.transient + retries.denied;
 }
 
 function launch(
@@ -214,6 +245,7 @@ function launch(
     done: false,
     left: false,
     rejected: [],
+    told: null,
     landed: span('batch', { sink: context.name, events }, async () => {
       await Promise.resolve(); // `flight` is there before anything lands
       try {
@@ -258,18 +290,22 @@ async function readBatch(
 async function settlePrefix(context: DeliverContext, flights: Flight[], signal: AbortSignal): Promise<void> {
   const { status, clock } = context;
   let upTo: bigint | null = null;
+  let delivered = false;
   const rejected: RejectedEvent[] = [];
+  const told: (() => Landed)[] = [];
   while (flights[0]?.done === true) {
     const flight = flights.shift();
     if (flight === undefined) break;
     upTo = flight.upTo;
     rejected.push(...flight.rejected);
+    if (flight.told !== null) told.push(flight.told);
+    if (flight.kind !== 'heartbeats') delivered = true;
   }
   if (upTo === null) return;
-  if (upTo > status.cursor) await commit(context, upTo, rejected, signal); // letters alone move no cursor
+  if (upTo > status.cursor) await commit(context, upTo, rejected, told, signal); // letters alone move no cursor
   status.cursor = upTo;
   status.rejected += rejected.length;
-  status.lastDeliveredMs = clock.now();
+  if (delivered) status.lastDeliveredMs = clock.now();
   status.progressedMs = clock.monotonic();
 }
 
@@ -278,38 +314,19 @@ async function commit(
   context: DeliverContext,
   upTo: bigint,
   rejected: readonly RejectedEvent[],
+  told: readonly (() => Landed)[],
   signal: AbortSignal,
 ): Promise<void> {
+  const { journal, name, heartbeats } = context;
   for (const { event, reason } of rejected)
     context.log.warn({ event_id: event.id, reason }, 'an event became a dead letter');
-  await untilDone(context, () => context.journal.settle(context.name, upTo, rejected), signal);
+  const ask: Ask = (work) => untilDone(context, work, signal);
+  const write = (segment?: Json) => ask(() => journal.settle(name, upTo, rejected, segment));
+  await heartbeats.record(() => together(told.map((tell) => tell())), write, ask);
 }
 
 async function isDrained(context: DeliverContext, position: bigint, signal: AbortSignal): Promise<boolean> {
   return eventsAfter(await untilDone(context, () => context.journal.size(), signal), position) === 0;
-}
-
-function tellPruned({ name, log }: DeliverContext, { isNew, pruned }: Beginning): void {
-  if (pruned === null) return;
-  if (isNew) {
-    log.info(
-      { pruned: pruned.events },
-      'a new sink begins with what the journal holds; earlier events are not sent to it',
-    );
-    return;
-  }
-  const { window } = pruned;
-  const range =
-    window === null ? '' : ` --from ${formatTime(window.startNs)} --to ${formatTime(window.endNs)}`;
-  log.warn(
-    {
-      events: pruned.events,
-      from_seq: Number(pruned.fromSeq),
-      to_seq: Number(pruned.toSeq),
-      hint: `auditferry backfill --sink ${name}${range} reads them from the Platform again and sends them to this sink`,
-    },
-    'events left the journal before this sink had them; the finding stays until it is acknowledged',
-  );
 }
 
 async function waitForEvents(
@@ -319,32 +336,6 @@ async function waitForEvents(
   signal: AbortSignal,
 ): Promise<void> {
   await untilDone(context, () => context.journal.waitForEvents(after, ms, signal), signal);
-}
-
-/** Repeats what is asked of the journal for as long as it fails: the disk is full, or another process holds it. */
-async function untilDone<T>(
-  context: DeliverContext,
-  work: () => Promise<T>,
-  signal: AbortSignal,
-): Promise<T> {
-  const { clock, log, status, patienceMs } = context;
-  const faults = createFaultLog(log, clock, () => 'the journal is asked again');
-  for (let failures = 1; ; failures += 1) {
-    try {
-      const done = await work();
-      faults.recovered();
-      return done;
-    } catch (thrown) {
-      signal.throwIfAborted();
-      const error = asForwardError(thrown);
-      if (endsProgram(error)) throw error;
-      const wait = waitMs(backoffFor(error.kind), failures, error.retryAfterMs, clock.random());
-      faults.failed(error, wait);
-      if (patienceMs !== null && faults.failingForMs() + wait > patienceMs) throw error;
-      enterFault(status, error, clock.now(), wait);
-      await clock.sleep(wait, signal);
-    }
-  }
 }
 
 /** Dead letters that an operator asked to try again: through today's mapping, and past the filter that let them through. */
@@ -385,7 +376,16 @@ async function takeOffLetters(
       byId.delete(key);
     }
     const delivered = [...byId.values()].map((letter) => letter.id);
-    await untilDone(context, () => journal.settleRetried(delivered, refused), signal);
+    const ask: Ask = (work) => untilDone(context, work, signal);
+    const write = (segment?: Json) =>
+      ask(() =>
+        journal.settleRetried(
+          delivered,
+          refused,
+          segment === undefined ? undefined : { sink: name, segment },
+        ),
+      );
+    await context.heartbeats.record(() => again(takenOf(items, refusals)), write, ask);
     context.log.info({ delivered: delivered.length, refused: refused.length }, 'retried dead letters');
   });
 }

@@ -211,7 +211,7 @@ function sortFates(
     if (fate === undefined || fate.outcome === 'retry')
       left.push({ item, reason: fate?.reason ?? 'no fate' });
     else if (fate.outcome === 'rejected') refusals.push({ item, reason: fate.reason, attempts });
-    else {
+    else if (item.heartbeat === undefined) {
       countReading(item, status);
       if (fate.outcome === 'duplicate') status.duplicates += 1;
       else {

@@ -1,4 +1,5 @@
 import type { CanonicalEvent, Canonicalize, Format, Origin, Outcome, Severity } from '../formats/format.ts';
+import type { Seal } from '../formats/seal.ts';
 import { SEVERITIES } from '../formats/severity.ts';
 import { describe } from '../model/errors.ts';
 import type { AuditEvent } from '../model/event.ts';
@@ -28,6 +29,8 @@ export function createPrepare(
   format: Format,
   where: Where,
   originOf: (source: string) => Origin,
+  /** Null where no heartbeat will tell of the events. */
+  seal: Seal | null = null,
 ): Prepare {
   const wanted = compileWhere(where);
   return (event, options) => {
@@ -36,7 +39,8 @@ export function createPrepare(
       if (options?.evenFiltered !== true && !wanted(canonical)) return { kind: 'filtered' };
       const origin = originOf(event.source);
       const body = format.render(canonical, origin);
-      return { kind: 'item', item: { canonical, origin, body, kind: format.kind } };
+      const item = { canonical, origin, body, kind: format.kind };
+      return { kind: 'item', item: seal === null ? item : { ...item, ...seal(body, canonical) } };
     } catch (error) {
       return {
         kind: 'unrendered',

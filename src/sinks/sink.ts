@@ -1,4 +1,5 @@
 import type { CanonicalEvent, Origin } from '../formats/format.ts';
+import type { Heartbeat } from '../formats/heartbeat.ts';
 import type { CheckReport } from '../model/check.ts';
 import type { Clock } from '../model/clock.ts';
 import type { OptionProblem } from '../model/option-problems.ts';
@@ -12,6 +13,10 @@ export interface Item {
   readonly body: string;
   /** `json` when body is a JSON object, `text` otherwise. */
   readonly kind: 'json' | 'text';
+  /** Of its seal, which a heartbeat tells; absent where no heartbeat is configured. */
+  readonly digest?: string;
+  /** Set where it is no audit event but a heartbeat: then the receiver must be able to tell it from one. */
+  readonly heartbeat?: Heartbeat;
 }
 
 export interface Batch {

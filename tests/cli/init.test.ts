@@ -94,9 +94,13 @@ it.each(SINK_KINDS.map((kind) => [kind.type, kind] as const))('the file for %s l
     secret: sink.secret === null ? null : { kind: 'variable', name: 'TOKEN' },
     index: sink.type === 'splunk_hec' ? 'audit' : null,
     stateDir: './state $1 "x"',
+    heartbeat: sink.type === 'file',
   });
   const config = parseConfig(text, '/etc/ferry/a.yaml', { KEY: 'k', TOKEN: 't' }, allParts);
   expect(config.warnings).toEqual([]);
+  // Off unless it is asked for; offered as a comment.
+  expect(config.heartbeat).toEqual(sink.type === 'file' ? { everyMs: 300_000, signingKey: null } : null);
+  expect(text).toContain('heartbeat: { every: 5m }');
   expect(config.state.dir).toBe('/etc/ferry/state $1 "x"');
 });
 

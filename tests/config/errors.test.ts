@@ -16,7 +16,7 @@ const SINK = `sinks:
   a: { type: heap, path: x }
 `;
 const SINK_KEYS = 'format, format_options, batch, where, concurrent, rate_limit or on_mass_rejection';
-const TOP_KEYS = 'state, admin, log, shutdown_timeout, normalize, simulator, sources or sinks';
+const TOP_KEYS = 'state, admin, log, heartbeat, shutdown_timeout, normalize, simulator, sources or sinks';
 
 function linesOf(text: string): readonly string[] {
   try {
@@ -201,6 +201,16 @@ describe('one fault, one line', () => {
       'a secret that is a number',
       SOURCE.replace('${KEY}', '12345') + SINK,
       'name.yaml:5:14: sources.platform.api_key: is a number; expected a secret, as ${NAME} or ${file:/path}',
+    ],
+    [
+      'a heartbeat too often',
+      `${SOURCE}${SINK}heartbeat: { every: 10ms }\n`,
+      'name.yaml:8:21: heartbeat.every: "10ms" does not fit; expected a duration such as 15s, 10m, 24h or 30d, from 1s up to 1d',
+    ],
+    [
+      'a key that cannot sign',
+      `${SOURCE}${SINK}heartbeat: { signing_key: "\${KEY}" }\n`,
+      'name.yaml:8:27: heartbeat.signing_key: cannot sign; expected an Ed25519 private key in PEM, as openssl genpkey -algorithm ed25519 writes it',
     ],
     [
       'a listener that is none',

@@ -118,7 +118,16 @@ describe('the schema for editors', () => {
   });
 
   test('holds no keyword of our own', () => {
-    for (const keyword of ['duration', 'size', 'secret', 'header', 'path', 'listen', 'discriminator']) {
+    for (const keyword of [
+      'duration',
+      'size',
+      'secret',
+      'lines',
+      'header',
+      'path',
+      'listen',
+      'discriminator',
+    ]) {
       expect(schema).not.toContain(`"${keyword}": true`);
     }
     expect(schema).not.toContain('"propertyName"');

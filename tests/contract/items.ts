@@ -1,4 +1,6 @@
 import type { CanonicalEvent, Origin } from '../../src/formats/format.ts';
+import { heartbeatEvent, renderHeartbeat } from '../../src/formats/heartbeat.ts';
+import type { Heartbeat } from '../../src/formats/heartbeat.ts';
 import type { Json } from '../../src/model/event.ts';
 import { formatTime, NS_PER_MS, parseTime } from '../../src/model/time.ts';
 import type { Item } from '../../src/sinks/sink.ts';
@@ -36,6 +38,40 @@ export function makeItem(number: number, wishes: ItemWishes = {}): Item {
       ...(wishes.padding === undefined ? {} : { padding: 'x'.repeat(wishes.padding) }),
     });
   return { canonical, origin: makeOrigin(wishes), body, kind: wishes.kind ?? 'json' };
+}
+
+/** A heartbeat as a sink with three events would get it. */
+export const HEARTBEAT: Heartbeat = {
+  version: 1,
+  installation_id: '00000000-0000-4000-8000-0000000000aa',
+  sink: 'bench',
+  stream: '00112233445566aa',
+  number: 7,
+  closed_at: '2026-01-02T03:05:00.000Z',
+  every_seconds: 300,
+  first_seq: 1,
+  last_seq: 4,
+  events: 3,
+  seqs: '1-2,4',
+  digest: 'd'.repeat(64),
+  filtered: 1,
+  dead_letters: 0,
+  pruned: '',
+  unsealed: '',
+  ordered: true,
+  waiting: 0,
+  open_dead_letters: 0,
+  journal_seq: 4,
+  journal_sha256: 'e'.repeat(64),
+  sources: [{ name: 'platform', frontier: '2026-01-02T03:04:50Z', verified_up_to: null }],
+  previous: 'f'.repeat(64),
+};
+
+/** The same as the item that the deliver loop hands over, beside items as `makeItem` makes them. */
+export function makeHeartbeat(): Item {
+  const origin = makeOrigin({});
+  const body = renderHeartbeat(HEARTBEAT, { name: 'cim', kind: 'json' }, origin);
+  return { canonical: heartbeatEvent(HEARTBEAT), origin, body, kind: 'json', heartbeat: HEARTBEAT };
 }
 
 /** `count` events numbered from `first`. */

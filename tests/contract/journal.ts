@@ -444,6 +444,32 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
         expect((await journal.read(3n, FULL_READ)).map(({ seq }) => seq)).toEqual([4n, 5n]);
       });
 
+      it('keep what a heartbeat will tell, in the same step and over a restart', async () => {
+        await journal.append('platform', harvest(newEvents(1, 5)));
+        expect(await journal.segment('splunk')).toBeNull();
+        await journal.settle('splunk', 3n, [], { events: 3 });
+        await expect(journal.settle('splunk', 9n, [], { events: 9 })).rejects.toThrow(/no such event/);
+        await reopen();
+        expect(await journal.segment('splunk')).toEqual({ events: 3 });
+        await journal.settle('splunk', 4n, []);
+        expect(await journal.segment('splunk')).toEqual({ events: 3 });
+        await journal.settleRetried([], [], { sink: 'splunk', segment: { events: 4 } });
+        expect(await journal.segment('splunk')).toEqual({ events: 4 });
+        await journal.keepSegment('splunk', { events: 0 });
+        expect(await journal.segment('splunk')).toEqual({ events: 0 });
+        expect(await journal.segment('elastic')).toBeNull();
+      });
+
+      it('the head is the newest event, and another with each one', async () => {
+        const none = await journal.head();
+        expect(none.seq).toBe(0n);
+        await journal.append('platform', harvest(newEvents(1, 5)));
+        const { seq, hash } = await journal.head();
+        expect(seq).toBe(5n);
+        expect(hash).toBe((await journal.verifyChain(signal)).head);
+        expect(hash).not.toBe(none.hash);
+      });
+
       const begun = (seq: bigint, isNew: boolean, pruned: object | null): object => ({ seq, isNew, pruned });
       const FUTURE = '2027-01-01T00:00:00Z';
 

@@ -12,7 +12,7 @@ import { deliverLoop } from './deliver-loop.ts';
 import type { Delivery } from './deliver-loop.ts';
 import { writeMatrix } from './fault-matrix.ts';
 import type { CountedRow, MatrixRow, MatrixScenario } from './fault-matrix.ts';
-import { BODY_MARK, hostileItems, makeItems } from './items.ts';
+import { BODY_MARK, hostileItems, makeHeartbeat, makeItems } from './items.ts';
 
 /** A sink with its receiver, made anew for every test. */
 export interface SinkHarness {
@@ -238,6 +238,20 @@ function registerPlain(options: SinkContractOptions): void {
         await bench.close();
       }
     });
+
+  plainly('takes a heartbeat among events, and once more after a crash', async (bench) => {
+    const { sink, delivered, receivedBody } = bench.harness;
+    const heartbeat = makeHeartbeat();
+    const { signal } = new AbortController();
+    const first = await sink.send({ items: [...makeItems(2), heartbeat], attempt: 1 }, signal);
+    expect(first.fates).toEqual([1, 2, 3].map(() => ({ outcome: 'delivered' })));
+    const again = await sink.send({ items: [heartbeat], attempt: 1 }, signal);
+    expect(['delivered', 'duplicate']).toContain(again.fates[0]?.outcome);
+    const ids = await delivered();
+    const copies = ids.filter((id) => id === heartbeat.canonical.id).length;
+    expect(copies).toBe(options.neverRepeats === true ? 1 : 2);
+    if (receivedBody !== undefined) expect(receivedBody(heartbeat.canonical.id)).toBe(heartbeat.body);
+  });
 
   plainly('resolves an empty batch with no fates and leaves the receiver alone', async (bench) => {
     const receipt = await bench.harness.sink.send({ items: [], attempt: 1 }, new AbortController().signal);

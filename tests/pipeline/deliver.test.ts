@@ -7,6 +7,7 @@ import { untilAborted } from '../../src/model/abort.ts';
 import { ForwardError } from '../../src/model/errors.ts';
 import { deliver } from '../../src/pipeline/deliver.ts';
 import type { DeliverContext } from '../../src/pipeline/deliver.ts';
+import { NO_HEARTBEATS } from '../../src/pipeline/heartbeat.ts';
 import { createOutlet } from '../../src/pipeline/outlet.ts';
 import { createPrepare } from '../../src/pipeline/prepare.ts';
 import type { Prepare } from '../../src/pipeline/prepare.ts';
@@ -69,6 +70,7 @@ function run(
     journal: stage.journal,
     outlet,
     prepare: plain,
+    heartbeats: NO_HEARTBEATS,
     batch: { maxEvents: 10, maxBytes: 1e6, maxWaitMs: 0 },
     concurrent: 1,
     clock,

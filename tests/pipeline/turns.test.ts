@@ -9,6 +9,7 @@ import { wallClock } from '../../src/model/clock.ts';
 import { collect } from '../../src/pipeline/collect.ts';
 import { deliver } from '../../src/pipeline/deliver.ts';
 import { workOff } from '../../src/pipeline/jobs.ts';
+import { NO_HEARTBEATS } from '../../src/pipeline/heartbeat.ts';
 import { createOutlet } from '../../src/pipeline/outlet.ts';
 import { sinkStatus, sourceStatus } from '../../src/pipeline/status.ts';
 import type { Source } from '../../src/sources/source.ts';
@@ -63,6 +64,7 @@ it('a deliver loop whose journal promises events and has none', () =>
         journal: liar,
         outlet,
         prepare: plain,
+        heartbeats: NO_HEARTBEATS,
         batch: { maxEvents: 10, maxBytes: 1e6, maxWaitMs: 0 },
         concurrent: 1,
         clock,

@@ -35,7 +35,15 @@ export interface Disk {
   refused: (method: string) => void;
 }
 
-const WRITES = new Set(['append', 'begin', 'settle', 'settleRetried', 'addFindings', 'retryDeadLetters']);
+const WRITES = new Set([
+  'append',
+  'begin',
+  'settle',
+  'settleRetried',
+  'keepSegment',
+  'addFindings',
+  'retryDeadLetters',
+]);
 const ALL = { maxEvents: 1_000_000, maxBytes: Number.MAX_SAFE_INTEGER };
 const LETTERS_LIMIT = 10_000;
 const FINDINGS_LIMIT = 10_000;
@@ -115,17 +123,17 @@ export function fenceJournal(
         );
         return beginning;
       }),
-    settle: (sink, upTo, rejected) =>
+    settle: (sink, upTo, rejected, segment) =>
       guarded('settle', async () => {
         watch.settling(sink, upTo, rejected);
-        await inner.settle(sink, upTo, rejected);
+        await inner.settle(sink, upTo, rejected, segment);
         watch.settled(sink, upTo, rejected);
       }),
-    settleRetried: (delivered, refused) =>
+    settleRetried: (delivered, refused, kept) =>
       guarded('settleRetried', async () => {
         const letters =
           delivered.length === 0 ? [] : await inner.deadLetters({ ids: delivered, limit: LETTERS_LIMIT });
-        await inner.settleRetried(delivered, refused);
+        await inner.settleRetried(delivered, refused, kept);
         watch.retried(letters, refused.length);
       }),
     prune: (sinks, before, idsBefore) =>

@@ -1,5 +1,6 @@
 import type { Secret } from '../../src/model/secret.ts';
 import type { Status } from '../../src/pipeline/status.ts';
+import type { Item } from '../../src/sinks/sink.ts';
 import type { MalformedItem } from '../../src/model/event.ts';
 import type { Checker } from './checkers/checker.ts';
 import { idIn } from './checkers/reading.ts';
@@ -9,6 +10,11 @@ import type { Watch } from './receiver.ts';
 import { isAmong, ODD_ERROR } from './receiver.ts';
 import { shortHash } from './trace.ts';
 import type { World } from './world.ts';
+
+/** A heartbeat's id names the installation, which is another one each time. */
+function nameOf({ canonical, heartbeat }: Item): string {
+  return heartbeat === undefined ? canonical.id : `heartbeat ${heartbeat.number}`;
+}
 
 /** Everything that the seams report: facts first, then the trace, the rare states and the checkers. */
 export interface Observer extends Watch, JournalWatch {
@@ -151,7 +157,7 @@ export function observe(world: World, checkers: readonly Checker[], status: () =
     sendStarted(sink, batch) {
       started.set(sink, [...(started.get(sink) ?? []), batch]);
       trace.add(
-        `send ${sink} ${batch.attempt} ${batch.items.length} ${shortHash(batch.items.map((item) => item.canonical.id).join())}`,
+        `send ${sink} ${batch.attempt} ${batch.items.length} ${shortHash(batch.items.map(nameOf).join())}`,
       );
       for (const checker of checkers) checker.sendStarted?.(sink, batch);
     },

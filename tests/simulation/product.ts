@@ -10,6 +10,8 @@ export { createCanonicalize } from '../../src/formats/canonical.ts';
 export { ForwardError } from '../../src/model/errors.ts';
 export { Secret } from '../../src/model/secret.ts';
 export { startDaemon } from '../../src/pipeline/daemon.ts';
+export { openRecordTable } from '../../src/records/record-table.ts';
+export { proveRecords } from '../../src/records/prove.ts';
 export { createLimit } from '../../src/pipeline/rate-limit.ts';
 export { cleanSource } from '../../src/sources/echoes.ts';
 export { createCloudquery } from '../../src/sources/cloudquery/source.ts';

@@ -24,6 +24,8 @@ export interface Receiver {
   readonly scenario: SinkScenario;
   /** Copies by event id. */
   readonly store: ReadonlyMap<string, number>;
+  /** What arrived, heartbeats and copies included, in the order of arrival. */
+  readonly records: readonly string[];
   key: string;
   down: boolean;
   /** Refuses everything for one reason, as after a wrong change of its configuration. */
@@ -39,12 +41,14 @@ export interface Receiver {
 
 interface Insides extends Receiver {
   readonly store: Map<string, number>;
+  readonly records: string[];
 }
 
 export function createReceiver(scenario: SinkScenario): Receiver {
   const receiver: Insides = {
     scenario,
     store: new Map(),
+    records: [],
     key: 'sink-key-0',
     down: false,
     refusesAll: false,
@@ -113,7 +117,11 @@ export function createReceiverSink(
     const fates = batch.items.map((item, index): Fate =>
       index < taken ? take(item) : { outcome: 'retry', reason: 'the queue is full' },
     );
-    unheard.push(...batch.items.filter((_, index) => fates[index]?.outcome === 'delivered').map(idOf));
+    unheard.push(
+      ...batch.items
+        .filter((item, index) => fates[index]?.outcome === 'delivered' && item.heartbeat === undefined)
+        .map(idOf),
+    );
     far.afterStore?.();
     await life.alive();
     await life.sleep(random.unit() * scenario.latencyMs, signal);
@@ -133,11 +141,16 @@ export function createReceiverSink(
   function take(item: Item): Fate {
     const id = idOf(item);
     if (far.refusesAll) return { outcome: 'rejected', reason: 'field mapping 17 is not valid' };
+    if (item.heartbeat !== undefined) {
+      far.records.push(item.body);
+      return { outcome: 'delivered' };
+    }
     if (far.isPoison(id))
       return { outcome: 'rejected', reason: `document ${id} has a value that cannot be parsed` };
     const copies = far.store.get(id) ?? 0;
     if (copies > 0 && far.scenario.idempotent) return { outcome: 'duplicate' };
     far.store.set(id, copies + 1);
+    far.records.push(item.body);
     watch.stored(name, id, copies + 1);
     return { outcome: 'delivered' };
   }

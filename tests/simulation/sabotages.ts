@@ -32,6 +32,7 @@ const DEAD_LETTERS = '/src/checkpoint/sqlite/deadletters.ts';
 const CLIENT = '/src/sources/cloudquery/client.ts';
 const APPEND = '/src/checkpoint/sqlite/append.ts';
 const VERDICT = '/src/pipeline/verdict.ts';
+const HEARTBEAT = '/src/pipeline/heartbeat.ts';
 
 export const sabotages: readonly Sabotage[] = [
   {
@@ -119,7 +120,7 @@ export const sabotages: readonly Sabotage[] = [
     what: 'a settle that the disk refused counts as done',
     edits: [
       {
-        file: DELIVER,
+        file: '/src/pipeline/until-done.ts',
         find: 'if (endsProgram(error)) throw error;',
         replace: "if (error.kind === 'transient' && status.cursor > 0n) return;\n      throw error;",
       },
@@ -504,5 +505,45 @@ export const sabotages: readonly Sabotage[] = [
       },
     ],
     caughtBy: ['timers'],
+  },
+  {
+    name: 'tell-what-was-refused',
+    what: 'a heartbeat counts what the receiver refused among what it has',
+    edits: [
+      {
+        file: '/src/pipeline/segment.ts',
+        find: '.filter((item) => !refused.has(item))',
+        replace: '.filter((item) => !refused.has(item) || refused.size > 0)',
+      },
+    ],
+    caughtBy: ['heartbeats'],
+    needs: ['poison'],
+  },
+  {
+    name: 'forget-the-segment',
+    what: 'a restart begins a new segment at the cursor and forgets the one that was open',
+    edits: [
+      {
+        file: HEARTBEAT,
+        find: 'kept = found ?? { ...kept, segment: openSegment(cursor) };',
+        replace: 'kept = { ...(found ?? kept), segment: openSegment(cursor) };',
+      },
+    ],
+    caughtBy: ['heartbeats'],
+    needs: ['restarts'],
+  },
+  {
+    name: 'keep-the-segment-later',
+    what: 'the cursor moves without what a heartbeat has to tell of it',
+    edits: [
+      {
+        file: DELIVER,
+        find: 'ask(() => journal.settle(name, upTo, rejected, segment));',
+        replace:
+          'ask(() => journal.settle(name, upTo, rejected, segment === undefined ? undefined : undefined));',
+      },
+    ],
+    caughtBy: ['heartbeats'],
+    needs: ['restarts'],
   },
 ];

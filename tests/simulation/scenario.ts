@@ -80,6 +80,8 @@ export interface Scenario {
   readonly maxBytes: number;
   readonly retentionMs: number;
   readonly sinks: readonly SinkScenario[];
+  /** 0: no heartbeats. */
+  readonly heartbeatMs: number;
   /** Length of the fault phase. */
   readonly faultMs: number;
   readonly plans: readonly Plan[];
@@ -179,6 +181,8 @@ export function scenarioOf(seed: number): Scenario {
     maxBytes: on('full journal') ? 420 * 1024 + random.below(200 * 1024) : 2 ** 30,
     retentionMs: on('full journal') ? MINUTE : DAY,
     sinks,
+    // By the number and not by chance, so that the seeds are what they were.
+    heartbeatMs: [0, 7 * MINUTE, 31 * MINUTE][seed % 3] ?? 0,
     faultMs,
     plans: [...plansOf(on, random, faultMs, sinks), ...tornWrites(on, later, faultMs)].toSorted(
       (a, b) => a.atMs - b.atMs,

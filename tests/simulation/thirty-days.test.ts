@@ -33,6 +33,7 @@ const month: Scenario = {
   overlapMs: 10 * MINUTE,
   horizonMs: 30 * DAY,
   pollMs: 30 * MINUTE,
+  heartbeatMs: 6 * HOUR,
   sourceConcurrent: 1,
   sourceOnly: '',
   brokenConnections: 0,

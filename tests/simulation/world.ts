@@ -208,6 +208,7 @@ async function run(
       journal: fenceJournal(inner, product, life, disk, watch),
       originOf: (name) => ({ instance: name, apiVersion: 'v2', forwarderVersion: '0', labels: {} }),
       retentionMs: scenario.retentionMs,
+      heartbeat: scenario.heartbeatMs === 0 ? null : { everyMs: scenario.heartbeatMs, signingKey: null },
       clock: life.clock,
       log: createLogs(watch.logged, life),
       patienceMs: null,

@@ -20,6 +20,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'model',
     'net',
     'formats/format.ts',
+    'formats/heartbeat.ts',
     'formats/line-ids.ts',
     'formats/severity.ts',
     'formats/title.ts',
@@ -41,11 +42,15 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'model',
     'checkpoint/journal.ts',
     'formats/format.ts',
+    'formats/heartbeat.ts',
+    'formats/seal.ts',
     'formats/severity.ts',
     'formats/unclassified.ts',
     'sinks/sink.ts',
     'sources/source.ts',
   ],
+  // What exported records prove by themselves: no journal, no Platform, no configuration.
+  records: ['model', 'formats/heartbeat.ts', 'formats/json.ts', 'formats/seal.ts'],
   // The verdict is one function for all who tell it: the commands, the listener and the page.
   admin: [
     'model',

@@ -40,7 +40,7 @@ interface Walk {
  * Walks from the oldest page to the newest in slices, each on its own snapshot, so that both loops go on meanwhile;
  * what is pruned during the walk is skipped, what is appended is left to the next one.
  */
-export function chain(store: Store): Pick<Journal, 'verifyChain'> {
+export function chain(store: Store): Pick<Journal, 'verifyChain' | 'head'> {
   const readState = store.prepare('SELECT * FROM chain');
   const readSlice = store.prepare(
     `SELECT ${PAGE_COLUMNS} FROM pages WHERE first_seq > ? AND first_seq <= ? ORDER BY first_seq LIMIT ${SLICE_PAGES}`,
@@ -86,6 +86,10 @@ export function chain(store: Store): Pick<Journal, 'verifyChain'> {
   }
 
   return {
+    head: async () => {
+      const { headSeq, headHash } = chainState(store.read(() => readState.get()));
+      return { seq: headSeq, hash: headHash.toString('hex') };
+    },
     verifyChain: async (signal) => {
       signal.throwIfAborted();
       const { head, stray } = store.read(() => ({

@@ -1,5 +1,5 @@
 import { oneLine } from '../../model/errors.ts';
-import type { MalformedItem, NewEvent } from '../../model/event.ts';
+import type { Json, MalformedItem, NewEvent } from '../../model/event.ts';
 import type { DeadLetter, DeadLetterFilter, DeadLetterGlimpse, Journal, RejectedEvent } from '../journal.ts';
 import { bytes, count, integer, page, text, textOrNull, word, type Row } from './columns.ts';
 import { among, amongNumbers, filtered } from './conditions.ts';
@@ -27,10 +27,11 @@ type DeadLetterMethods = Pick<
   | 'discardDeadLetters'
 >;
 
-/** `tell`: wakes who waits for letters to try again. */
+/** `tell`: wakes who waits for letters to try again. `keep` runs in the transaction that settles a try. */
 export function deadLetters(
   store: Store,
   tell: () => void,
+  keep: (sink: string, segment: Json) => void,
 ): {
   methods: DeadLetterMethods;
   reject: (sink: string, rejected: RejectedEvent, at: string) => void;
@@ -103,12 +104,13 @@ export function deadLetters(
         const why = oneLine(reason, REASON_MAX_LENGTH);
         return store.write(() => Number(statement.run(why, ...values, limitOf(filter)).changes));
       },
-      settleRetried: async (delivered, refused) => {
+      settleRetried: async (delivered, refused, kept) => {
         store.writerOnly('settle retried dead letters');
         store.write(() => {
           const at = store.timestamp();
           for (const id of delivered) deliver.run(id);
           for (const { id, reason } of refused) refuse.run(oneLine(reason, REASON_MAX_LENGTH), at, id);
+          if (kept !== undefined) keep(kept.sink, kept.segment);
         });
       },
     },

@@ -1,5 +1,5 @@
 import { oneLine } from '../../model/errors.ts';
-import type { AuditEvent, Finding, Window } from '../../model/event.ts';
+import type { AuditEvent, Finding, Json, Window } from '../../model/event.ts';
 import { NS_PER_SECOND } from '../../model/time.ts';
 import type { Beginning, Glimpse, Journal, PrunedEvents, RejectedEvent } from '../journal.ts';
 import { PRUNED_BEFORE_DELIVERY } from '../journal.ts';
@@ -15,6 +15,7 @@ import { waiters } from './waiters.ts';
 interface Records {
   readonly reject: (sink: string, rejected: RejectedEvent, at: string) => void;
   readonly find: (sink: string, finding: Finding, at: string) => void;
+  readonly keep: (sink: string, segment: Json) => void;
 }
 
 type EventMethods = Pick<
@@ -200,9 +201,12 @@ export function events(
     },
     read: async (after, limit) =>
       store.read(() => readInOrder(int64(after), Math.max(1, limit.maxEvents), limit.maxBytes)),
-    settle: async (sink, upTo, rejected) => {
+    settle: async (sink, upTo, rejected, segment) => {
       store.writerOnly('move a cursor');
-      store.write(() => moveCursor(sink, upTo, rejected));
+      store.write(() => {
+        moveCursor(sink, upTo, rejected);
+        if (segment !== undefined) record.keep(sink, segment);
+      });
     },
     waitForEvents: waiting.wait,
     waitForNews: waiting.waitForNews,

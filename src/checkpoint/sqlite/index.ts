@@ -25,6 +25,7 @@ import { takeLock } from './lock.ts';
 import { openDatabase } from './open.ts';
 import { pageReader } from './pages.ts';
 import { places } from './places.ts';
+import { segments } from './segments.ts';
 import { createStore, type Store } from './store.ts';
 import { upkeep } from './upkeep.ts';
 
@@ -76,12 +77,17 @@ export function journalOn(
   installationId: string,
   release: () => void,
 ): Journal {
-  const letters = deadLetters(store, () => log.told());
+  const kept = segments(store);
+  const letters = deadLetters(store, () => log.told(), kept.keep);
   const spans = coverage(store);
   const noted = findings(store);
   const pages = pageReader(store);
   const whereabouts = places(store);
-  const log = events(store, pages, { reject: letters.reject, find: noted.find });
+  const log = events(store, pages, {
+    reject: letters.reject,
+    find: noted.find,
+    keep: kept.keep,
+  });
   const { held, ...known } = ids(store);
   const methods = {
     ...appending(store, pages, whereabouts, {
@@ -95,6 +101,7 @@ export function journalOn(
     ...letters.methods,
     ...spans.methods,
     ...noted.methods,
+    ...kept.methods,
     ...known,
     ...jobs(store, log.told),
     ...upkeep(store, whereabouts, maxBytes),

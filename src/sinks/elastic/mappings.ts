@@ -39,6 +39,7 @@ export function auditMappings(product: Product): Tree {
         ...keywords('action category code dataset id kind module outcome provider reason type'),
         created: date,
         ingested: date,
+        sequence: { type: 'long' },
         original: stored,
       }),
       group: branch(keywords('name')),
@@ -57,8 +58,28 @@ export function auditMappings(product: Product): Tree {
         changes: branch(keywords('roles')),
       }),
       labels: branch({}, true),
+      // Of heartbeats (docs/heartbeat.md), and the seal of every event while they are on.
+      auditferry_seal: stored,
+      auditferry_heartbeat: heartbeatBranch(),
       cloudquery: branch({ audit: auditBranch(product) }),
     },
+  };
+}
+
+/** What alerts and comparisons look at; the rest is kept and found by no search. */
+function heartbeatBranch(): Tree {
+  const long: Tree = { type: 'long' };
+  const numbers =
+    'number every_seconds first_seq last_seq events filtered dead_letters waiting open_dead_letters journal_seq';
+  return {
+    ...branch({
+      ...keywords('installation_id sink stream'),
+      ...Object.fromEntries(numbers.split(' ').map((name) => [name, long])),
+      closed_at: date,
+      ordered: boolean,
+      sources: branch({ name: keyword, frontier: date, verified_up_to: date }),
+    }),
+    dynamic: false,
   };
 }
 

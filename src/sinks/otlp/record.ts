@@ -1,4 +1,5 @@
 import type { CanonicalEvent } from '../../formats/format.ts';
+import type { Heartbeat } from '../../formats/heartbeat.ts';
 import { otlpSeverity } from '../../formats/severity.ts';
 import { displayMessage } from '../../formats/title.ts';
 import { parseTime } from '../../model/time.ts';
@@ -34,6 +35,7 @@ const EVENT_NAME = 'cloudquery.platform.audit';
  */
 export function logRecord(item: Item, includeOriginal: boolean): LogRecord {
   const event = item.canonical;
+  if (item.heartbeat !== undefined) return heartbeatRecord(item, item.heartbeat, includeOriginal);
   const severity = otlpSeverity(event);
   return {
     timeUnixNano: positive(event.createdNs),
@@ -44,12 +46,39 @@ export function logRecord(item: Item, includeOriginal: boolean): LogRecord {
     body: displayMessage(event).toWellFormed(),
     attributes: present([
       ['log.record.uid', event.id],
+      ['auditferry.seq', item.digest === undefined ? undefined : event.seq.toString()],
+      ['auditferry.digest', item.digest],
       ...actorAttributes(event),
       ['server.address', item.origin.instance],
       ...outcomeAttributes(event),
       ...classAttributes(event),
       ...subjectAttributes(event),
       ['log.record.original', includeOriginal ? item.body : undefined],
+    ]),
+  };
+}
+
+/** No audit event: the body is the whole heartbeat, and what an alert compares are attributes. */
+function heartbeatRecord(
+  { canonical: event, body }: Item,
+  heartbeat: Heartbeat,
+  includeOriginal: boolean,
+): LogRecord {
+  const severity = otlpSeverity(event);
+  return {
+    timeUnixNano: positive(event.createdNs),
+    observedTimeUnixNano: positive(event.createdNs),
+    severityNumber: severity.number,
+    severityText: severity.text,
+    eventName: event.classification.eventType,
+    body: event.originalText,
+    attributes: present([
+      ['log.record.uid', event.id],
+      ['auditferry.heartbeat.number', heartbeat.number.toString()],
+      ['auditferry.heartbeat.first_seq', heartbeat.first_seq.toString()],
+      ['auditferry.heartbeat.last_seq', heartbeat.last_seq.toString()],
+      ['auditferry.heartbeat.events', heartbeat.events.toString()],
+      ['log.record.original', includeOriginal ? body : undefined],
     ]),
   };
 }

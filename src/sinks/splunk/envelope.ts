@@ -24,20 +24,24 @@ export function createEnvelope(settings: EnvelopeSettings): WriteEnvelope {
     metadata: [
       `"host":${JSON.stringify(settings.host ?? origin.instance)}`,
       `"source":${JSON.stringify(settings.source ?? `cloudquery:audit-logs:${origin.apiVersion}`)}`,
-      `"sourcetype":${JSON.stringify(settings.sourcetype)}`,
-      ...(settings.index === undefined ? [] : [`"index":${JSON.stringify(settings.index)}`]),
     ].join(','),
     fields: JSON.stringify(originFields(origin)).slice(1, -1),
   }));
-  return ({ canonical, origin, body, kind }) => {
+  const sourcetype = JSON.stringify(settings.sourcetype);
+  const index = settings.index === undefined ? '' : `,"index":${JSON.stringify(settings.index)}`;
+  return ({ canonical, origin, body, kind, heartbeat }) => {
     const { metadata, fields } = constants(origin);
     const event = kind === 'json' ? body : JSON.stringify(body.toWellFormed());
     // Never empty: every event has an id.
     const own = JSON.stringify(eventFields(canonical)).slice(1);
     const all = `{${fields}${fields === '' ? '' : ','}${own}`;
-    return `{"time":${epochSeconds(canonical.createdNs)},${metadata},"event":${event},"fields":${all}}`.toWellFormed();
+    const type = heartbeat === undefined ? sourcetype : HEARTBEAT_SOURCETYPE;
+    return `{"time":${epochSeconds(canonical.createdNs)},${metadata},"sourcetype":${type}${index},"event":${event},"fields":${all}}`.toWellFormed();
   };
 }
+
+/** Searches for audit events name their own source type, and so never meet a heartbeat. */
+const HEARTBEAT_SOURCETYPE = '"auditferry:heartbeat"';
 
 /** Seconds with three digits of milliseconds, as text: no float is involved. */
 export function epochSeconds(ns: bigint): string {

@@ -4,6 +4,7 @@ import { backpressure } from './backpressure.ts';
 import { chainHolds } from './chain.ts';
 import type { Checker, Fail } from './checker.ts';
 import { coverage } from './coverage.ts';
+import { heartbeats } from './heartbeats.ts';
 import { inFlight } from './in-flight.ts';
 import { noLoss } from './no-loss.ts';
 import { once } from './once.ts';
@@ -36,6 +37,7 @@ export function createCheckers(
     inFlight(facts, failAs('in flight')),
     repeats(facts, failAs('repeats')),
     rest(facts, failAs('rest')),
+    heartbeats(facts, product, failAs('heartbeats')),
     coverage(facts, product, failAs('coverage')),
     backpressure(facts, failAs('backpressure')),
     reading(facts, failAs('reading')),

@@ -16,7 +16,8 @@ export function repeats(facts: Facts, fail: Fail): Checker {
       for (const ids of heard.values()) ids.clear();
     },
     sendStarted(sink, batch) {
-      for (const { canonical } of batch.items) {
+      for (const { canonical, heartbeat } of batch.items) {
+        if (heartbeat !== undefined) continue;
         const id = facts.journaled[Number(canonical.seq) - 1];
         if (id !== canonical.id)
           fail(`${sink}: seq ${canonical.seq} goes out as ${canonical.id}, the journal has ${id}`);

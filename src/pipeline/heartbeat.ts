@@ -1,0 +1,288 @@
+import { createPrivateKey, createPublicKey, hash, sign } from 'node:crypto';
+
+import { eventsAfter } from '../checkpoint/journal.ts';
+import type { Beginning, Journal } from '../checkpoint/journal.ts';
+import type { Format, Origin } from '../formats/format.ts';
+import { heartbeatEvent, heartbeatHash, renderHeartbeat, signedText } from '../formats/heartbeat.ts';
+import type { Heartbeat } from '../formats/heartbeat.ts';
+import { streamOf } from '../formats/seal.ts';
+import type { Clock } from '../model/clock.ts';
+import { describe } from '../model/errors.ts';
+import type { Json } from '../model/event.ts';
+import type { Log } from '../model/log.ts';
+import type { Secret } from '../model/secret.ts';
+import { formatTime, msToNs } from '../model/time.ts';
+import type { Item } from '../sinks/sink.ts';
+import type { Source } from '../sources/source.ts';
+import { isObject } from './job-json.ts';
+import { extend, openSegment, runsText } from './segment.ts';
+import type { Landed, Segment } from './segment.ts';
+
+/** The `heartbeat:` section. */
+export interface HeartbeatConfig {
+  readonly everyMs: number;
+  /** An Ed25519 private key in PEM; null: heartbeats are not signed. */
+  readonly signingKey: Secret | null;
+}
+
+export interface HeartbeatContext extends HeartbeatConfig {
+  readonly sink: string;
+  readonly journal: Journal;
+  readonly format: Pick<Format, 'name' | 'kind'>;
+  readonly origin: () => Origin;
+  readonly sources: () => Promise<Heartbeat['sources']>;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** The heartbeats of one sink, as its deliver loop sends them. Every method that writes asks the loop to do it: a full disk is its affair. */
+export interface Heartbeats {
+  begin(beginning: Beginning, ask: Ask): Promise<void>;
+  /** Tells what has landed, and writes it in one transaction with the cursor, or whatever else `write` does. */
+  record(landed: () => Landed, write: (segment?: Json) => Promise<void>, ask: Ask): Promise<void>;
+  /** Closes the segment when the interval is over and the last heartbeat is out; `ending`: also before, when there is something to tell. */
+  close(ending: boolean, ask: Ask): Promise<void>;
+  /** What has to be sent now; nothing while some of it is on its way. The same again until `sent`. */
+  takeOff(limit: { readonly maxEvents: number; readonly maxBytes: number }): readonly Item[];
+  /** Those that the receiver refused stay, and are due again after an interval. */
+  sent(items: readonly Item[], refused: readonly Item[], ask: Ask): Promise<void>;
+  /** How many are closed, not out yet, and to be sent now. */
+  unsent(): number;
+  /** How long until the next one is due. */
+  waitMs(): number;
+}
+
+/** Of a sink that gets none: nothing is worked out, nothing is kept. */
+export const NO_HEARTBEATS: Heartbeats = {
+  begin: async () => {},
+  record: (_landed, write) => write(),
+  close: async () => {},
+  takeOff: () => [],
+  sent: async () => {},
+  unsent: () => 0,
+  waitMs: () => Infinity,
+};
+
+/** Repeats what is asked of the journal for as long as it fails. */
+export type Ask = <T>(work: () => Promise<T>) => Promise<T>;
+
+/** As the journal keeps it for the sink. */
+type Kept = {
+  /** Of the next heartbeat. */
+  readonly number: number;
+  readonly previous: string | null;
+  readonly segment: Segment;
+  /** Closed, and not known to be delivered: sent again, byte for byte, after a crash. */
+  readonly pending: readonly Heartbeat[];
+  readonly closedAt: string | null;
+};
+
+/** A receiver that takes events and refuses heartbeats must not fill the journal: the oldest are let go, and the next one shows it. */
+const PENDING_LIMIT = 30;
+
+export function createHeartbeats(context: HeartbeatContext): Heartbeats {
+  const { sink, journal, everyMs, clock, log } = context;
+  const stream = streamOf(journal.installationId, sink);
+  let kept: Kept = { number: 1, previous: null, segment: openSegment(0), pending: [], closedAt: null };
+  let dueMs = 0;
+  let onTheWay = false;
+  /** After a refusal: not before this. */
+  let againMs = 0;
+  let turn: Promise<unknown> = Promise.resolve();
+
+  /** One change after the other: each is built upon what the one before has written. */
+  const change = (next: () => Promise<Kept>, write: (segment: Json) => Promise<void>): Promise<void> => {
+    const result = turn.then(async () => {
+      const fresh = await next();
+      await write(fresh);
+      kept = fresh;
+    });
+    turn = result.catch(() => {});
+    return result;
+  };
+
+  /** What was read from the journal before the segments are closed: signing waits for nobody. */
+  const closed = async (full: readonly Segment[], open: Segment, ask: Ask): Promise<Kept> => {
+    if (full.length === 0) return { ...kept, segment: open };
+    const standing = await ask(() => standingOf(context, open.lastSeq));
+    const closedAt = new Date(clock.now()).toISOString();
+    let { number, previous } = kept;
+    const pending = [...kept.pending];
+    for (const segment of full) {
+      const heartbeat = signed({ ...told(segment), ...standing, number, previous, closed_at: closedAt });
+      pending.push(heartbeat);
+      previous = heartbeatHash(heartbeat);
+      number += 1;
+    }
+    dueMs = clock.monotonic() + everyMs;
+    return { number, previous, segment: open, pending: pending.slice(-PENDING_LIMIT), closedAt };
+  };
+
+  const told = ({ firstSeq, lastSeq, runs, events, digest, filtered, deadLetters, ...rest }: Segment) => ({
+    version: 1 as const,
+    installation_id: journal.installationId,
+    sink,
+    stream,
+    every_seconds: Math.round(everyMs / 1000),
+    first_seq: firstSeq,
+    last_seq: lastSeq,
+    events,
+    seqs: runsText(runs),
+    digest,
+    filtered,
+    dead_letters: deadLetters,
+    pruned: runsText(rest.pruned),
+    unsealed: runsText(rest.unsealed),
+    ordered: rest.ordered,
+  });
+
+  /** A key that cannot be used must not keep a heartbeat back, let alone events: it goes unsigned, and whoever verifies is told. */
+  const signed = (heartbeat: Heartbeat): Heartbeat => {
+    if (context.signingKey === null) return heartbeat;
+    try {
+      return signHeartbeat(heartbeat, context.signingKey.reveal());
+    } catch (error) {
+      log.warn(
+        { error: describe(error), hint: 'heartbeat.signing_key takes an Ed25519 private key in PEM' },
+        'a heartbeat goes out unsigned',
+      );
+      return heartbeat;
+    }
+  };
+
+  const unsent = (): number => (clock.monotonic() < againMs ? 0 : kept.pending.length);
+
+  return {
+    async begin({ seq, isNew, pruned }, ask) {
+      await turn; // of a loop that ended before
+      const found = readKept(await ask(() => journal.segment(sink)));
+      const cursor = Number(seq);
+      kept = found ?? { ...kept, segment: openSegment(cursor) };
+      const { segment, closedAt } = kept;
+      if (found !== null && cursor > segment.lastSeq) {
+        const lost = pruned !== null && !isNew ? Number(pruned.fromSeq) - 1 : cursor;
+        const unsealed = lost > segment.lastSeq ? [[segment.lastSeq + 1, lost] as const] : [];
+        const gone = cursor > lost ? [[lost + 1, cursor] as const] : [];
+        const gaps = { unsealed: [...segment.unsealed, ...unsealed], pruned: [...segment.pruned, ...gone] };
+        kept = { ...kept, segment: { ...segment, ...gaps, lastSeq: cursor } };
+      }
+      const agoMs = closedAt === null ? 0 : clock.now() - Date.parse(closedAt);
+      dueMs = clock.monotonic() + Math.min(Math.max(everyMs - agoMs, 0), everyMs);
+      onTheWay = false;
+      againMs = 0;
+    },
+
+    record: (landed, write, ask) =>
+      change(async () => {
+        const { full, open } = extend(kept.segment, landed());
+        return closed(full, open, ask);
+      }, write),
+
+    async close(ending, ask) {
+      const { events, deadLetters } = kept.segment;
+      const something = events + deadLetters > 0 || kept.closedAt === null;
+      if (kept.pending.length > 0 || (clock.monotonic() < dueMs && !(ending && something))) return;
+      await change(
+        () => closed([kept.segment], openSegment(kept.segment.lastSeq), ask),
+        (segment) => ask(() => journal.keepSegment(sink, segment)),
+      );
+    },
+
+    takeOff({ maxEvents, maxBytes }) {
+      if (onTheWay || unsent() === 0) return [];
+      onTheWay = true;
+      const items = kept.pending.slice(0, maxEvents).map((heartbeat) => itemOf(heartbeat, context));
+      let bytes = 0;
+      return items.filter(({ body }, index) => (bytes += Buffer.byteLength(body)) <= maxBytes || index === 0);
+    },
+
+    async sent(items, refused, ask) {
+      const left = new Set(refused);
+      const numbers = new Set(
+        items.filter((item) => !left.has(item)).map(({ heartbeat }) => heartbeat?.number),
+      );
+      if (refused.length > 0) againMs = clock.monotonic() + everyMs;
+      await change(
+        async () => ({ ...kept, pending: kept.pending.filter(({ number }) => !numbers.has(number)) }),
+        (segment) => ask(() => journal.keepSegment(sink, segment)),
+      );
+      onTheWay = false;
+    },
+
+    unsent,
+    waitMs: () => Math.max((kept.pending.length > 0 ? againMs : dueMs) - clock.monotonic(), 0),
+  };
+}
+
+function itemOf(heartbeat: Heartbeat, { format, origin }: HeartbeatContext): Item {
+  const from = origin();
+  const body = renderHeartbeat(heartbeat, format, from);
+  return { canonical: heartbeatEvent(heartbeat), origin: from, body, kind: format.kind, heartbeat };
+}
+
+type Standing = Pick<
+  Heartbeat,
+  'waiting' | 'open_dead_letters' | 'journal_seq' | 'journal_sha256' | 'sources'
+>;
+
+async function standingOf({ journal, sink, sources }: HeartbeatContext, cursor: number): Promise<Standing> {
+  const [head, size, letters, read] = await Promise.all([
+    journal.head(),
+    journal.size(),
+    journal.deadLetterCounts('sink'),
+    sources(),
+  ]);
+  return {
+    waiting: eventsAfter(size, BigInt(cursor)),
+    open_dead_letters: letters.get(sink) ?? 0,
+    journal_seq: Number(head.seq),
+    journal_sha256: head.hash,
+    sources: read,
+  };
+}
+
+/** Throws what `node:crypto` throws for a key that is none. */
+export function signHeartbeat(heartbeat: Heartbeat, pem: string): Heartbeat {
+  const key = createPrivateKey(pem);
+  if (key.asymmetricKeyType !== 'ed25519')
+    throw new Error(`the key is ${key.asymmetricKeyType ?? 'of no kind'}, not ed25519`);
+  const named = { ...heartbeat, key: keyName(createPublicKey(key).export({ type: 'spki', format: 'der' })) };
+  return { ...named, signature: sign(null, Buffer.from(signedText(named)), key).toString('base64') };
+}
+
+/** Digits that tell one key from another. */
+const KEY_DIGITS = 16;
+
+function keyName(spki: Buffer): string {
+  return hash('sha256', spki).slice(0, KEY_DIGITS);
+}
+
+function readKept(json: Json | null): Kept | null {
+  return isObject(json ?? undefined) && isObject((json as { segment?: Json }).segment)
+    ? (json as unknown as Kept)
+    : null;
+}
+
+/** How far each source has read, and up to where everything was counted again with the same result. */
+export function sourcesRead(
+  journal: Journal,
+  sources: ReadonlyMap<string, { readonly source: Pick<Source, 'state'>; readonly auditHorizonMs: number }>,
+  clock: Clock,
+): () => Promise<Heartbeat['sources']> {
+  return () =>
+    Promise.all(
+      [...sources].map(async ([name, { source, auditHorizonMs }]) => {
+        const nowMs = clock.now();
+        const horizon = { startNs: msToNs(nowMs - auditHorizonMs), endNs: msToNs(nowMs) };
+        const spans = await journal.coverage(name, horizon);
+        const open = spans.find(({ status }) => status !== 'verified');
+        const verified = open?.startNs ?? spans.at(-1)?.endNs ?? null;
+        const { frontierNs } = source.state();
+        return {
+          name,
+          frontier: frontierNs === null ? null : formatTime(frontierNs),
+          verified_up_to: verified === null || spans[0] === open ? null : formatTime(verified),
+        };
+      }),
+    );
+}

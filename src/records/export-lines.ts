@@ -1,0 +1,65 @@
+import { createReadStream } from 'node:fs';
+import type { Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+
+/** Longer ones are no record: receivers refuse them long before. Bytes. */
+const LINE_LIMIT_BYTES = 64 * 2 ** 20;
+
+const LINE_FEED = 0x0a;
+const GZIP_MAGIC = [0x1f, 0x8b];
+
+export interface Line {
+  /** From 1. */
+  readonly number: number;
+  /** Null where it is too long to be one. */
+  readonly text: string | null;
+}
+
+/** The lines of a file, gzip or plain, one at a time. Throws what the file system throws. */
+export async function* linesOfFile(path: string, signal: AbortSignal): AsyncGenerator<Line> {
+  const zipped = await startsWith(path, GZIP_MAGIC);
+  const file = createReadStream(path, { signal });
+  const content: Readable = zipped ? file.pipe(createGunzip()) : file;
+  // A file that breaks off in the middle must not end like one that is whole.
+  if (zipped) file.on('error', (error) => content.destroy(error));
+  try {
+    yield* linesOf(content);
+  } finally {
+    file.destroy();
+  }
+}
+
+export async function* linesOf(content: AsyncIterable<Buffer>): AsyncGenerator<Line> {
+  let number = 0;
+  let parts: Buffer[] = [];
+  let bytes = 0;
+  const line = (): Line => {
+    number += 1;
+    const text = bytes > LINE_LIMIT_BYTES ? null : Buffer.concat(parts).toString('utf8').replace(/\r$/, '');
+    parts = [];
+    bytes = 0;
+    return { number, text };
+  };
+  const take = (part: Buffer): void => {
+    bytes += part.length;
+    if (bytes <= LINE_LIMIT_BYTES) parts.push(part);
+    else parts = []; // only its length counts any more
+  };
+  for await (const block of content) {
+    let start = 0;
+    for (let end = block.indexOf(LINE_FEED); end >= 0; end = block.indexOf(LINE_FEED, start)) {
+      take(block.subarray(start, end));
+      yield line();
+      start = end + 1;
+    }
+    take(block.subarray(start));
+  }
+  if (bytes > 0) yield line();
+}
+
+async function startsWith(path: string, magic: readonly number[]): Promise<boolean> {
+  for await (const first of createReadStream(path, { end: magic.length - 1 }) as AsyncIterable<Buffer>) {
+    return magic.every((byte, at) => first[at] === byte);
+  }
+  return false;
+}

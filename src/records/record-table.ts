@@ -1,0 +1,146 @@
+import { DatabaseSync } from 'node:sqlite';
+import type { StatementSync } from 'node:sqlite';
+
+import { heartbeatHash } from '../formats/heartbeat.ts';
+import type { Heartbeat } from '../formats/heartbeat.ts';
+import type { OpenedSeal } from '../formats/seal.ts';
+
+/** What is kept of a record while a file is judged. */
+export interface RecordRow {
+  readonly seq: number;
+  readonly digest: string;
+  readonly content: OpenedSeal['content'];
+  readonly line: number;
+  /** Its place among all records of the file. */
+  readonly at: number;
+}
+
+export interface HeartbeatRow {
+  readonly heartbeat: Heartbeat;
+  readonly hash: string;
+  readonly line: number;
+}
+
+/**
+ * The records of a file in a temporary database: they come in any order, and there may be more of them than memory holds. SQLite keeps it
+ * in a file without a name, which is gone when it is closed.
+ */
+export interface RecordTable {
+  addRecord(seal: OpenedSeal, line: number, bare: boolean): void;
+  addHeartbeat(heartbeat: Heartbeat, line: number): void;
+  /** Ends the writing. */
+  finish(): void;
+  streams(): readonly string[];
+  /** By number; of two with one number that are alike, one. */
+  heartbeats(stream: string): Iterable<HeartbeatRow>;
+  /** By seq, and of one seq in the order of the file. */
+  records(stream: string, first: number, last: number): Iterable<RecordRow>;
+  /** Notes that a heartbeat names these, and how many it named before: their place in the order of sending. */
+  claim(stream: string, run: readonly [number, number], before: number, ordered: boolean): void;
+  /** Records that no heartbeat names, by seq. */
+  unclaimed(stream: string): Iterable<RecordRow>;
+  /** The first record of each seq as the file has them: its place in the order of sending. Only where that means something. */
+  placed(stream: string): Iterable<{ readonly seq: number; readonly place: number }>;
+  close(): void;
+}
+
+const CONTENTS = ['intact', 'changed', 'trimmed'] as const;
+/** Rows written in one transaction. */
+const AT_ONCE = 10_000;
+
+const SCHEMA = `
+  PRAGMA journal_mode = OFF;
+  PRAGMA synchronous = OFF;
+  PRAGMA cache_size = -32000;
+  CREATE TABLE records (at INTEGER PRIMARY KEY, stream TEXT, seq INTEGER, digest TEXT, content INTEGER, line INTEGER, bare INTEGER);
+  CREATE TABLE heartbeats (stream TEXT, number INTEGER, hash TEXT, line INTEGER, body TEXT, PRIMARY KEY (stream, number, hash)) WITHOUT ROWID;
+  CREATE TABLE runs (stream TEXT, first INTEGER, last INTEGER, before INTEGER, ordered INTEGER, PRIMARY KEY (stream, first)) WITHOUT ROWID;
+`;
+
+/** The run that a record lies in: the last one that begins before it, since runs do not overlap. */
+const RUN_OF = `(SELECT first FROM runs WHERE runs.stream = records.stream AND first <= records.seq ORDER BY first DESC LIMIT 1)`;
+
+export function openRecordTable(): RecordTable {
+  const db = new DatabaseSync('');
+  db.exec(SCHEMA);
+  const addRecord = db.prepare('INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?)');
+  const addHeartbeat = db.prepare('INSERT OR IGNORE INTO heartbeats VALUES (?, ?, ?, ?, ?)');
+  const claim = db.prepare('INSERT OR IGNORE INTO runs VALUES (?, ?, ?, ?, ?)');
+  const columns = 'records.seq, records.digest, records.content, records.line, records.at';
+  let rows = 0;
+  let readers: Readers | null = null;
+  const reading = (): Readers => (readers ??= prepareReaders(db, columns));
+  db.exec('BEGIN');
+  return {
+    addRecord({ stream, seq, digest, content }, line, bare) {
+      rows += 1;
+      addRecord.run(rows, stream, seq, digest, CONTENTS.indexOf(content), line, bare ? 1 : 0);
+      if (rows % AT_ONCE === 0) db.exec('COMMIT; BEGIN');
+    },
+    addHeartbeat(heartbeat, line) {
+      const hash = heartbeatHash(heartbeat);
+      addHeartbeat.run(heartbeat.stream, heartbeat.number, hash, line, JSON.stringify(heartbeat));
+    },
+    finish() {
+      db.exec('COMMIT; CREATE INDEX records_by_seq ON records (stream, seq, at)');
+    },
+    streams: () =>
+      reading()
+        .streams.all()
+        .map((row) => String(row['stream'])),
+    *heartbeats(stream) {
+      for (const row of reading().heartbeats.iterate(stream)) {
+        const heartbeat = JSON.parse(String(row['body'])) as Heartbeat;
+        yield { heartbeat, hash: String(row['hash']), line: Number(row['line']) };
+      }
+    },
+    *records(stream, first, last) {
+      for (const row of reading().records.iterate(stream, first, last)) yield recordRow(row);
+    },
+    claim: (stream, [first, last], before, ordered) =>
+      void claim.run(stream, first, last, before, ordered ? 1 : 0),
+    *unclaimed(stream) {
+      for (const row of reading().unclaimed.iterate(stream)) yield recordRow(row);
+    },
+    *placed(stream) {
+      for (const row of reading().placed.iterate(stream)) {
+        yield { seq: Number(row['seq']), place: Number(row['place']) };
+      }
+    },
+    close: () => db.close(),
+  };
+}
+
+type Readers = Readonly<Record<'streams' | 'heartbeats' | 'records' | 'unclaimed' | 'placed', StatementSync>>;
+
+function prepareReaders(db: DatabaseSync, columns: string): Readers {
+  return {
+    streams: db.prepare('SELECT stream FROM heartbeats UNION SELECT stream FROM records ORDER BY stream'),
+    heartbeats: db.prepare('SELECT hash, line, body FROM heartbeats WHERE stream = ? ORDER BY number, line'),
+    records: db.prepare(
+      `SELECT ${columns} FROM records WHERE stream = ? AND seq BETWEEN ? AND ? ORDER BY seq, at`,
+    ),
+    unclaimed: db.prepare(
+      `SELECT ${columns} FROM records LEFT JOIN runs ON runs.stream = records.stream AND runs.first = ${RUN_OF}
+       WHERE records.stream = ? AND (runs.last IS NULL OR runs.last < records.seq) ORDER BY records.seq, records.at`,
+    ),
+    placed: db.prepare(
+      `SELECT records.seq, runs.before + records.seq - runs.first AS place
+       FROM records JOIN runs ON runs.stream = records.stream AND runs.first = ${RUN_OF} AND runs.last >= records.seq
+       WHERE records.stream = ? AND records.bare = 1 AND runs.ordered = 1 AND NOT EXISTS (
+         SELECT 1 FROM records AS earlier
+         WHERE earlier.stream = records.stream AND earlier.seq = records.seq AND earlier.at < records.at)
+       ORDER BY records.at`,
+    ),
+  };
+}
+
+function recordRow(row: Record<string, unknown>): RecordRow {
+  return {
+    seq: Number(row['seq']),
+    digest: String(row['digest']),
+    content: CONTENTS[Number(row['content'])] ?? 'changed',
+    line: Number(row['line']),
+    at: Number(row['at']),
+  };
+}
