@@ -39,7 +39,7 @@ export async function proveReceiver(
   signal: AbortSignal,
 ): Promise<SinkProof> {
   const proof = emptyProof(context);
-  const receiver = createQuestions(context, proof, signal);
+  const receiver = createQuestions(context, range, proof, signal);
   const letters = await countLetters(context, range, proof);
   const cursor = await context.journal.cursor(context.name);
   const gone = await goneSpans(context, cursor);
@@ -142,6 +142,7 @@ type Copies = (ids: readonly string[]) => Promise<ReadonlyMap<string, number> | 
  */
 function createQuestions(
   context: ReceiverContext,
+  range: Window,
   proof: SinkProof,
   signal: AbortSignal,
 ): { expect: (event: AuditEvent) => Promise<void>; copies: Copies; finish: () => Promise<void> } {
@@ -153,7 +154,11 @@ function createQuestions(
     if (!proof.canBeAsked || proof.failure !== null) return null;
     try {
       const nothing = new Map<string, number>();
-      return await withPatience(context, signal, async () => (await sink.holds?.(ids, signal)) ?? nothing);
+      return await withPatience(
+        context,
+        signal,
+        async () => (await sink.holds?.(ids, signal, range)) ?? nothing,
+      );
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof ForwardError) || error.kind === 'corrupt') throw error;
