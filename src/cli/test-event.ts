@@ -54,7 +54,14 @@ export async function sendTestEvent(
 ): Promise<readonly CheckItem[]> {
   const [source = 'auditferry'] = parts.sources.keys();
   const event = testEvent(source, name, clock.now());
-  const prepare = createPrepare(parts.canonicalize, part.format, part.where, parts.originOf);
+  const prepare = createPrepare(
+    parts.canonicalize,
+    part.format,
+    part.where,
+    parts.originOf,
+    part.limits,
+    clock,
+  );
   const prepared = prepare(event, { evenFiltered: true });
   if (prepared.kind !== 'item') {
     const finding = prepared.kind === 'unrendered' ? prepared.reason : 'it was filtered';

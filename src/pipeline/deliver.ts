@@ -15,6 +15,7 @@ import type { Prepare } from './prepare.ts';
 import { backoffFor, createFaultLog, waitMs } from './retry.ts';
 import { enterFault, enterState } from './status.ts';
 import type { SinkStatus } from './status.ts';
+import { TOO_OLD } from './verdict.ts';
 
 export interface DeliverContext {
   readonly name: string;
@@ -280,9 +281,17 @@ async function commit(
   rejected: readonly RejectedEvent[],
   signal: AbortSignal,
 ): Promise<void> {
-  for (const { event, reason } of rejected)
+  const [tooOld, others] = [rejected.filter(isTooOld), rejected.filter((one) => !isTooOld(one))];
+  for (const { event, reason } of others)
     context.log.warn({ event_id: event.id, reason }, 'an event became a dead letter');
+  if (tooOld[0] !== undefined)
+    context.log.warn({ events: tooOld.length, reason: tooOld[0].reason }, 'events were too old for the sink');
   await untilDone(context, () => context.journal.settle(context.name, upTo, rejected), signal);
+}
+
+/** A backfill meets them by the thousand: they are told together. */
+function isTooOld({ reason }: RejectedEvent): boolean {
+  return reason.startsWith(TOO_OLD);
 }
 
 async function isDrained(context: DeliverContext, position: bigint, signal: AbortSignal): Promise<boolean> {

@@ -1,9 +1,13 @@
 import type { CanonicalEvent, Canonicalize, Format, Origin, Outcome, Severity } from '../formats/format.ts';
 import { SEVERITIES } from '../formats/severity.ts';
+import type { Clock } from '../model/clock.ts';
 import { describe } from '../model/errors.ts';
 import type { AuditEvent } from '../model/event.ts';
 import { globsOf } from '../model/glob.ts';
+import { nsToMs } from '../model/time.ts';
+import { formatDuration } from '../model/units.ts';
 import type { Item } from '../sinks/sink.ts';
+import { TOO_OLD } from './verdict.ts';
 
 /** Which events a sink takes; an empty list takes all. */
 export interface Where {
@@ -18,24 +22,39 @@ export type Prepared =
   | { readonly kind: 'item'; readonly item: Item }
   /** The sink's `where` leaves it out: settled, and counted. */
   | { readonly kind: 'filtered' }
-  /** A fault of ours: it must cost this one event its way, not the others theirs. */
+  /** Not sent: a fault of ours, which must cost this one event its way and not the others theirs, or a limit of the sink. */
   | { readonly kind: 'unrendered'; readonly reason: string };
 
 export type Prepare = (event: AuditEvent, options?: { readonly evenFiltered: boolean }) => Prepared;
+
+/** What a receiver would drop or cut without a word. `Infinity` where nothing is known of it. */
+export interface EventLimits {
+  readonly maxAgeMs: number;
+  readonly maxBytes: number;
+}
 
 export function createPrepare(
   canonicalize: Canonicalize,
   format: Format,
   where: Where,
   originOf: (source: string) => Origin,
+  { maxAgeMs, maxBytes }: EventLimits = { maxAgeMs: Infinity, maxBytes: Infinity },
+  clock: Pick<Clock, 'now'> = { now: () => 0 },
 ): Prepare {
   const wanted = compileWhere(where);
   return (event, options) => {
     try {
       const canonical = canonicalize(event);
       if (options?.evenFiltered !== true && !wanted(canonical)) return { kind: 'filtered' };
+      const ageMs = clock.now() - nsToMs(canonical.createdNs);
+      if (ageMs > maxAgeMs) return { kind: 'unrendered', reason: tooOld(canonical, maxAgeMs) };
       const origin = originOf(event.source);
       const body = format.render(canonical, origin);
+      const bytes = maxBytes === Infinity ? 0 : Buffer.byteLength(body);
+      if (bytes > maxBytes) {
+        const reason = `the document takes ${bytes} bytes, max_event_bytes allows ${maxBytes}`;
+        return { kind: 'unrendered', reason };
+      }
       return { kind: 'item', item: { canonical, origin, body, kind: format.kind } };
     } catch (error) {
       return {
@@ -44,6 +63,10 @@ export function createPrepare(
       };
     }
   };
+}
+
+function tooOld({ createdAt }: CanonicalEvent, maxAgeMs: number): string {
+  return `${TOO_OLD}it is of ${createdAt}, and max_event_age is ${formatDuration(maxAgeMs)}`;
 }
 
 function compileWhere(where: Where): (event: CanonicalEvent) => boolean {

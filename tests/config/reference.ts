@@ -47,6 +47,8 @@ const COMMON_SINK_KEYS = [
   'where',
   'concurrent',
   'rate_limit',
+  'max_event_age',
+  'max_event_bytes',
   'on_mass_rejection',
 ];
 

@@ -8,6 +8,7 @@ import { everyFinding, prunedSpan } from '../open-findings.ts';
 import { withPatience } from '../patience.ts';
 import type { Patience } from '../patience.ts';
 import type { Prepare } from '../prepare.ts';
+import { TOO_OLD } from '../verdict.ts';
 import { bucketsOf } from './buckets.ts';
 import { addName, nameList } from './result.ts';
 import type { NamedEvent, SinkProof, Waits } from './result.ts';
@@ -67,6 +68,7 @@ function emptyProof({ name, sink, waits }: ReceiverContext): SinkProof {
     waiting: 0,
     waits,
     deadLetters: 0,
+    tooOld: 0,
     discarded: 0,
     prunedBeforeDelivery: 0,
     filtered: 0,
@@ -90,13 +92,14 @@ async function countLetters(
   const keys = new Set<string>();
   for (let after = 0n; ;) {
     const page = await journal.glanceAtDeadLetters({ owner: name, after, limit: PAGE_LETTERS }, 0);
-    for (const { event, state } of page) {
+    for (const { event, state, reason } of page) {
       if (event === null) continue;
       keys.add(keyOf(event.source, event.id));
       const createdNs = parseTime(event.createdAt) ?? range.startNs;
       const inRange = createdNs >= range.startNs && createdNs <= range.endNs;
       if (!inRange || !sources.includes(event.source)) continue;
       if (state === 'discarded') proof.discarded += 1;
+      else if (reason.startsWith(TOO_OLD)) proof.tooOld += 1;
       else proof.deadLetters += 1;
     }
     const last = page.at(-1);
