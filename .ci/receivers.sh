@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the real receivers that tests/receivers/ sends to, on Debian 12 as root. Every step is left out when its result
 # is there already. What apt does not install goes to RECEIVERS_DIR (./.receivers unless set), which may be kept as a cache.
-# Expected on the machine: Go 1.24 or later, Java 17 or later, Maven, Node.js. docs/testing-receivers.md tells more.
+# Expected on the machine: Go 1.24 or later, Java 17 or later, Maven, Python 3, Node.js. docs/testing-receivers.md tells more.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -10,8 +10,9 @@ SETUP=$PWD/tests/receivers/setup
 OPENSEARCH=2.19.1
 ELASTICSEARCH=8.19.0
 COLLECTOR_BUILDER=0.145.0
+MOTO=5.2.5
 SYSLOG_NG_PACKAGES=(syslog-ng-core libivykis0 libnet1 libpcre3 libwrap0)
-APT_PACKAGES=(rsyslog rsyslog-gnutls rsyslog-openssl rsyslog-relp haproxy nginx-light openssl unzip util-linux)
+APT_PACKAGES=(rsyslog rsyslog-gnutls rsyslog-openssl rsyslog-relp haproxy nginx-light openssl python3-venv unzip util-linux)
 
 main() {
   require_tools
@@ -22,12 +23,13 @@ main() {
   step "OpenSearch $OPENSEARCH" unpack_server org.opensearch.distribution.integ-test-zip opensearch "$OPENSEARCH"
   step "OpenSearch's security plugin" add_security
   step "Elasticsearch $ELASTICSEARCH" unpack_server org.elasticsearch.distribution.integ-test-zip elasticsearch "$ELASTICSEARCH"
+  step "moto $MOTO" install_moto
   step "OpenTelemetry Collector $COLLECTOR_BUILDER" build_collector
 }
 
 require_tools() {
   local tool missing=()
-  for tool in go java mvn node; do
+  for tool in go java mvn python3 node; do
     command -v "$tool" > /dev/null || missing+=("$tool")
   done
   if ((${#missing[@]} > 0)); then
@@ -131,6 +133,16 @@ add_security() {
     "$fresh/bin/opensearch-plugin" install --batch "file:$RECEIVERS_DIR/downloads/$plugin-$OPENSEARCH.0.zip" > /dev/null
   rm -f "$RECEIVERS_DIR/downloads/$plugin-$OPENSEARCH.0.zip"
   mv "$fresh" "$target"
+}
+
+# In an environment of its own, so that nothing of the machine's Python changes.
+install_moto() {
+  local target=$RECEIVERS_DIR/moto
+  [[ $(cat "$target/version" 2> /dev/null) != "$MOTO" ]] || return 0
+  rm -rf "$target"
+  python3 -m venv "$target"
+  "$target/bin/pip" install --quiet --disable-pip-version-check "moto[s3,server]==$MOTO"
+  echo "$MOTO" > "$target/version"
 }
 
 build_collector() {

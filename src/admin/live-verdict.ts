@@ -43,6 +43,7 @@ export function liveVerdict(survey: Survey, staleMs = STALE_MS): LiveVerdict {
 
 function standingOf(name: string, survey: Survey): SinkStanding {
   const { view, size, cursors, letters, prunedBefore } = survey;
+  const tooOld = letters.tooOld.get(name) ?? 0;
   const loop = view.status?.sinks.get(name);
   const cursor = cursors.get(name);
   const waiting = cursor === undefined ? 0 : eventsAfter(size, cursor);
@@ -51,7 +52,8 @@ function standingOf(name: string, survey: Survey): SinkStanding {
     name,
     waiting,
     held: loop?.state === 'held' ? waiting : 0,
-    deadLetters: letters.ofSinks.get(name) ?? 0,
+    deadLetters: (letters.ofSinks.get(name) ?? 0) - tooOld,
+    tooOld,
     prunedBeforeDelivery: prunedBefore.get(name) ?? 0,
     waitsFor: loop?.reason == null ? null : oneLine(loop.reason, REASON_MOST),
     unasked: null,

@@ -1,5 +1,6 @@
 import type { FindingCount, Journal, JournalSize } from '../checkpoint/journal.ts';
 import type { Clock } from '../model/clock.ts';
+import { TOO_OLD } from '../pipeline/verdict.ts';
 import type { AdminView } from './options.ts';
 
 /** Everything that health, the verdict, the status and the metrics look at, read at one moment. */
@@ -14,6 +15,8 @@ export interface Survey {
   readonly letters: {
     readonly ofSources: ReadonlyMap<string, number>;
     readonly ofSinks: ReadonlyMap<string, number>;
+    /** Of those of sinks: too old for their sink when their turn came. */
+    readonly tooOld: ReadonlyMap<string, number>;
   };
   /** Those that nobody has acknowledged. */
   readonly findings: readonly FindingCount[];
@@ -39,10 +42,11 @@ export async function survey(options: SurveyOptions): Promise<Survey> {
     return [name, knows ? loop.cursor : await journal.cursor(name)] as const;
   });
   const open = { unacknowledgedOnly: true };
-  const [size, ofSources, ofSinks, findings, prunedBefore] = await Promise.all([
+  const [size, ofSources, ofSinks, tooOld, findings, prunedBefore] = await Promise.all([
     journal.size(),
     journal.deadLetterCounts('source'),
     journal.deadLetterCounts('sink'),
+    journal.deadLetterCounts('sink', TOO_OLD),
     journal.findingCounts(open),
     journal.prunedUndelivered(),
   ]);
@@ -53,7 +57,7 @@ export async function survey(options: SurveyOptions): Promise<Survey> {
     monotonicMs: clock.monotonic(),
     size,
     cursors: reached,
-    letters: { ofSources, ofSinks },
+    letters: { ofSources, ofSinks, tooOld },
     findings,
     prunedBefore,
   };

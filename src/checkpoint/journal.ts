@@ -298,8 +298,8 @@ export interface Journal {
   deadLetters(filter: DeadLetterFilter): Promise<readonly DeadLetter[]>;
   /** The same without what they hold, but for its first `contentBytes`. */
   glanceAtDeadLetters(filter: DeadLetterFilter, contentBytes: number): Promise<readonly DeadLetterGlimpse[]>;
-  /** Open and retrying ones, per owner; with `side` only those of sources, or of sinks. */
-  deadLetterCounts(side?: DeadLetter['side']): Promise<ReadonlyMap<string, number>>;
+  /** Open and retrying ones, per owner; with `side` only those of sources, or of sinks, with `reason` those whose reason begins so. */
+  deadLetterCounts(side?: DeadLetter['side'], reason?: string): Promise<ReadonlyMap<string, number>>;
   /** Marks open dead letters of sinks for another try by their deliver loop. Returns how many. */
   retryDeadLetters(filter: DeadLetterFilter): Promise<number>;
   /**

@@ -160,7 +160,10 @@ function jobContext(config: Config, parts: BuiltParts, journal: Journal, termina
       status: sinkStatus(name, part.sink.delivery, clock.now()),
       patienceMs: PATIENCE_MS,
     });
-    const prepare = createPrepare(parts.canonicalize, part.format, part.where, parts.originOf);
+    const prepare = createPrepare(parts.canonicalize, part.format, part.where, parts.originOf, {
+      limits: part.limits,
+      clock,
+    });
     sinks.set(name, { sink: part.sink, outlet, prepare, batch: part.batch });
   }
   const sources = new Map([...parts.sources].map(([name, { source }]) => [name, source]));

@@ -8,6 +8,7 @@ import type { Classify, Explanation } from '../formats/classify.ts';
 import type { Classification } from '../formats/format.ts';
 import type { NormalizeOptions } from '../formats/options.ts';
 import { ForwardError, oneLine } from '../model/errors.ts';
+import { wallClock } from '../model/clock.ts';
 import type { AuditEvent } from '../model/event.ts';
 import { createPrepare } from '../pipeline/prepare.ts';
 import type { BuiltParts } from './build-parts.ts';
@@ -117,7 +118,10 @@ function sinkNames(config: Config, wanted: string | undefined): readonly string[
 function renderingOf(parts: BuiltParts, config: Config, name: string, event: AuditEvent): Rendering {
   const part = parts.sinks.get(name);
   if (part === undefined) throw new Error(`the sink ${name} is configured but was not built`);
-  const prepare = createPrepare(parts.canonicalize, part.format, part.where, parts.originOf);
+  const prepare = createPrepare(parts.canonicalize, part.format, part.where, parts.originOf, {
+    limits: part.limits,
+    clock: wallClock,
+  });
   const prepared = prepare(event);
   const common = { sink: name, format: config.sinks.get(name)?.format ?? part.format.name };
   if (prepared.kind === 'item') return { ...common, outcome: 'sent', body: prepared.item.body, reason: null };

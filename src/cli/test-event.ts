@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 
+import type { CanonicalEvent } from '../formats/format.ts';
 import type { CheckItem } from '../model/check.ts';
 import type { Clock } from '../model/clock.ts';
 import { oneLine } from '../model/errors.ts';
 import type { AuditEvent } from '../model/event.ts';
 import type { SinkPart } from '../pipeline/daemon.ts';
 import { createPrepare } from '../pipeline/prepare.ts';
-import type { Fate } from '../sinks/sink.ts';
+import type { Fate, Sink } from '../sinks/sink.ts';
 import type { BuiltParts } from './build-parts.ts';
 import { version } from './version.ts';
 
@@ -53,7 +54,10 @@ export async function sendTestEvent(
 ): Promise<readonly CheckItem[]> {
   const [source = 'auditferry'] = parts.sources.keys();
   const event = testEvent(source, name, clock.now());
-  const prepare = createPrepare(parts.canonicalize, part.format, part.where, parts.originOf);
+  const prepare = createPrepare(parts.canonicalize, part.format, part.where, parts.originOf, {
+    limits: part.limits,
+    clock,
+  });
   const prepared = prepare(event, { evenFiltered: true });
   if (prepared.kind !== 'item') {
     const finding = prepared.kind === 'unrendered' ? prepared.reason : 'it was filtered';
@@ -62,7 +66,7 @@ export async function sendTestEvent(
   const receipt = await part.sink.send({ items: [prepared.item], attempt: 1 }, signal);
   const sent = sentItem(receipt.fates[0], event.id, part);
   if (sent.outcome === 'fail' || part.sink.holds === undefined) return [sent];
-  return [sent, await readBack(part.sink.holds.bind(part.sink), event.id, clock, signal)];
+  return [sent, await readBack(part.sink, prepared.item.canonical, clock, signal)];
 }
 
 function sentItem(fate: Fate | undefined, id: string, part: SinkPart): CheckItem {
@@ -87,15 +91,16 @@ function sentItem(fate: Fate | undefined, id: string, part: SinkPart): CheckItem
 }
 
 async function readBack(
-  holds: (ids: readonly string[], signal: AbortSignal) => Promise<ReadonlyMap<string, number>>,
-  id: string,
+  sink: Sink,
+  { id, createdNs }: Pick<CanonicalEvent, 'id' | 'createdNs'>,
   clock: Clock,
   signal: AbortSignal,
 ): Promise<CheckItem> {
   const name = 'read back';
   const startMs = clock.monotonic();
   for (;;) {
-    const copies = (await holds([id], signal)).get(id) ?? 0;
+    const held = await sink.holds?.([id], signal, { startNs: createdNs, endNs: createdNs });
+    const copies = held?.get(id) ?? 0;
     const tookMs = clock.monotonic() - startMs;
     if (copies > 0) {
       const finding = `the receiver shows it, ${Math.max(Math.ceil(tookMs / 1000), 1)} s after it was sent`;

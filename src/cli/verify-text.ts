@@ -96,7 +96,12 @@ function sinkLines(proof: SinkProof, line: Line): string[] {
   const standing = standingOf(proof);
   const short = undeliveredClause(standing);
   const mark: Mark = proof.missing.total > 0 ? 'fail' : short.length > 0 || !proof.canBeAsked ? 'warn' : 'ok';
-  const due = proof.expected + standing.waiting + standing.deadLetters + standing.prunedBeforeDelivery;
+  const due =
+    proof.expected +
+    standing.waiting +
+    standing.deadLetters +
+    standing.tooOld +
+    standing.prunedBeforeDelivery;
   const what = proof.canBeAsked
     ? `holds ${proof.found.toLocaleString('en-US')} of ${count(due, 'event')}`
     : `cannot be asked what it holds (${proof.delivery}): ${proof.expected.toLocaleString('en-US')} of ${count(due, 'event')} handed over`;

@@ -150,9 +150,9 @@ async function askWaits(
 function chosen(parts: BuiltParts, options: VerifyOptions): Pick<VerifyContext, 'sources' | 'sinks'> {
   const sources = [...parts.sources].filter(([name]) => name === (options.source ?? name));
   const sinks = [...parts.sinks].filter(([name]) => name === (options.sink ?? name));
-  const prepared = sinks.map(([name, { sink, format, where }]) => {
-    const prepare = createPrepare(parts.canonicalize, format, where, parts.originOf);
-    return [name, { sink, prepare }] as const;
+  const prepared = sinks.map(([name, part]) => {
+    const prepare = createPrepare(parts.canonicalize, part.format, part.where, parts.originOf);
+    return [name, { sink: part.sink, prepare }] as const;
   });
   return { sources: new Map(sources), sinks: new Map(prepared) };
 }

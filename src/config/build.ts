@@ -42,6 +42,8 @@ interface ValidatedSink {
   };
   readonly concurrent: number;
   readonly rate_limit?: number;
+  readonly max_event_age?: number;
+  readonly max_event_bytes?: number;
   readonly on_mass_rejection: 'hold' | 'dead_letter';
 }
 
@@ -90,6 +92,8 @@ function buildSink(name: string, sink: ValidatedSink): SinkConfig {
     where,
     concurrent,
     rate_limit,
+    max_event_age,
+    max_event_bytes,
     on_mass_rejection,
     ...options
   } = sink;
@@ -102,6 +106,7 @@ function buildSink(name: string, sink: ValidatedSink): SinkConfig {
     where: { eventType: where.event_type, status: where.status, severity: where.severity },
     concurrent,
     rateLimit: rate_limit ?? null,
+    limits: { maxAgeMs: max_event_age ?? Infinity, maxBytes: max_event_bytes ?? Infinity },
     onMassRejection: on_mass_rejection,
     options,
   };

@@ -69,6 +69,8 @@ export interface SinkConfig {
   readonly concurrent: number;
   /** Requests per second; null: no limit. */
   readonly rateLimit: number | null;
+  /** What the receiver would drop or cut without a word; `Infinity` where nothing is known of it. */
+  readonly limits: { readonly maxAgeMs: number; readonly maxBytes: number };
   /** What to do when a receiver refuses nearly everything for one reason. */
   readonly onMassRejection: 'hold' | 'dead_letter';
   /** As the definition's schema says. */

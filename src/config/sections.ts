@@ -128,6 +128,19 @@ export function commonSinkSchemas(batch: {
       maximum: 10_000,
       description: 'Requests a second, at most; no limit when absent.',
     },
+    max_event_age: {
+      type: 'string',
+      duration: true,
+      minimum: 1,
+      description:
+        'Events older than this are not sent and are counted as too old: for a receiver that takes old ones and drops them.',
+    },
+    max_event_bytes: {
+      type: 'string',
+      size: true,
+      minimum: 1024,
+      description: 'Larger documents become dead letters: for a receiver that would cut them.',
+    },
     on_mass_rejection: {
       enum: ['hold', 'dead_letter'],
       default: 'hold',

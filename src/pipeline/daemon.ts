@@ -16,7 +16,7 @@ import { createOutlet } from './outlet.ts';
 import type { OriginOf } from './origin.ts';
 import { createPrepare } from './prepare.ts';
 import { createReadOnce } from './read-once.ts';
-import type { Where } from './prepare.ts';
+import type { EventLimits, Where } from './prepare.ts';
 import type { ReplaySink } from './replay.ts';
 import { createFaultLog, HOLD, waitMs } from './retry.ts';
 import type { PollSchedule } from './schedule.ts';
@@ -38,6 +38,7 @@ export interface SinkPart {
   readonly batch: { readonly maxEvents: number; readonly maxBytes: number; readonly maxWaitMs: number };
   readonly where: Where;
   readonly concurrent: number;
+  readonly limits?: EventLimits;
   /** Requests per second, which the sink keeps to; null: no limit. */
   readonly rateLimit: number | null;
   readonly onMassRejection: 'hold' | 'dead_letter';
@@ -173,7 +174,11 @@ export function startDaemon(parts: DaemonParts): Daemon {
     });
     const seal =
       parts.heartbeat == null ? null : createSeal(part.format, streamOf(journal.installationId, name));
-    const prepare = createPrepare(canonicalize, part.format, part.where, parts.originOf, seal);
+    const prepare = createPrepare(canonicalize, part.format, part.where, parts.originOf, {
+      limits: part.limits,
+      clock,
+      seal,
+    });
     outlets.set(name, { sink: part.sink, outlet, prepare, batch: part.batch });
     const context = {
       name,

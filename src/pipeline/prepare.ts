@@ -1,10 +1,14 @@
 import type { CanonicalEvent, Canonicalize, Format, Origin, Outcome, Severity } from '../formats/format.ts';
 import type { Seal } from '../formats/seal.ts';
 import { SEVERITIES } from '../formats/severity.ts';
+import type { Clock } from '../model/clock.ts';
 import { describe } from '../model/errors.ts';
 import type { AuditEvent } from '../model/event.ts';
 import { globsOf } from '../model/glob.ts';
+import { nsToMs } from '../model/time.ts';
+import { formatDuration } from '../model/units.ts';
 import type { Item } from '../sinks/sink.ts';
+import { TOO_OLD } from './verdict.ts';
 
 /** Which events a sink takes; an empty list takes all. */
 export interface Where {
@@ -19,28 +23,51 @@ export type Prepared =
   | { readonly kind: 'item'; readonly item: Item }
   /** The sink's `where` leaves it out: settled, and counted. */
   | { readonly kind: 'filtered' }
-  /** A bug in the format: only this event may fail by it. */
+  /** Not sent: a fault of ours, which must cost this one event its way and not the others theirs, or a limit of the sink. */
   | { readonly kind: 'unrendered'; readonly reason: string };
 
 export type Prepare = (event: AuditEvent, options?: { readonly evenFiltered: boolean }) => Prepared;
+
+/** What a receiver would drop or cut without a word. `Infinity` where nothing is known of it. */
+export interface EventLimits {
+  readonly maxAgeMs: number;
+  readonly maxBytes: number;
+}
+
+const NO_LIMITS: EventLimits = { maxAgeMs: Infinity, maxBytes: Infinity };
+
+/** What a sink asks for beyond its format. */
+export interface SinkTerms {
+  readonly limits?: EventLimits;
+  readonly clock?: Pick<Clock, 'now'>;
+  /** Null where no heartbeat will tell of the events. */
+  readonly seal?: Seal | null;
+}
 
 export function createPrepare(
   canonicalize: Canonicalize,
   format: Format,
   where: Where,
   originOf: (source: string) => Origin,
-  /** Null where no heartbeat will tell of the events. */
-  seal: Seal | null = null,
+  { limits = NO_LIMITS, clock = { now: () => 0 }, seal = null }: SinkTerms = {},
 ): Prepare {
   const wanted = compileWhere(where);
   return (event, options) => {
     try {
       const canonical = canonicalize(event);
       if (options?.evenFiltered !== true && !wanted(canonical)) return { kind: 'filtered' };
+      const ageMs = clock.now() - nsToMs(canonical.createdNs);
+      if (ageMs > limits.maxAgeMs) return { kind: 'unrendered', reason: tooOld(canonical, limits.maxAgeMs) };
       const origin = originOf(event.source);
       const body = format.render(canonical, origin);
       const item = { canonical, origin, body, kind: format.kind };
-      return { kind: 'item', item: seal === null ? item : { ...item, ...seal(body, canonical) } };
+      const sent = seal === null ? item : { ...item, ...seal(body, canonical) };
+      const bytes = limits.maxBytes === Infinity ? 0 : Buffer.byteLength(sent.body);
+      if (bytes > limits.maxBytes) {
+        const reason = `the document takes ${bytes} bytes, max_event_bytes allows ${limits.maxBytes}`;
+        return { kind: 'unrendered', reason };
+      }
+      return { kind: 'item', item: sent };
     } catch (error) {
       return {
         kind: 'unrendered',
@@ -48,6 +75,10 @@ export function createPrepare(
       };
     }
   };
+}
+
+function tooOld({ createdAt }: CanonicalEvent, maxAgeMs: number): string {
+  return `${TOO_OLD}it is of ${createdAt}, and max_event_age is ${formatDuration(maxAgeMs)}`;
 }
 
 function compileWhere(where: Where): (event: CanonicalEvent) => boolean {

@@ -2,6 +2,7 @@ import type { DeadLetter, Journal, RejectedEvent } from '../checkpoint/journal.t
 import type { Clock } from '../model/clock.ts';
 import type { AuditEvent, Json, Window } from '../model/event.ts';
 import type { Log } from '../model/log.ts';
+import { parseTime } from '../model/time.ts';
 import type { Item, Sink } from '../sinks/sink.ts';
 import type { Outlet, Refusal } from './outlet.ts';
 import { sizeInBatch } from './prepare.ts';
@@ -125,6 +126,15 @@ export async function sendRead(
   return progress;
 }
 
+/** Undefined when one of the times cannot be read. */
+function spanOf(events: readonly AuditEvent[]): Window | undefined {
+  const times = events.map(({ createdAt }) => parseTime(createdAt)).filter((time) => time !== null);
+  const sorted = times.toSorted((a, b) => (a < b ? -1 : 1));
+  const [startNs, endNs] = [sorted[0], sorted.at(-1)];
+  if (startNs === undefined || endNs === undefined || times.length < events.length) return undefined;
+  return { startNs, endNs };
+}
+
 type Counts = Pick<ReplayProgress, 'looked' | 'sent' | 'present' | 'refused' | 'filtered' | 'pending'>;
 
 async function sendPage(
@@ -144,6 +154,7 @@ async function sendPage(
       : await sink.holds(
           settled.map((event) => event.id),
           signal,
+          spanOf(settled),
         );
   const absent = settled.filter((event) => (held.get(event.id) ?? 0) === 0);
   const tried: AuditEvent[] = [];

@@ -106,6 +106,9 @@ function sentence(word: string, clauses: readonly string[]): string {
   return `${word}: ${told}${more > 0 ? `; and ${number(more)} more reasons` : ''}.`;
 }
 
+/** How the reason of an event begins that was too old for its sink: it is a dead letter, and counted apart. */
+export const TOO_OLD = 'too old: ';
+
 export const number = (value: number): string => value.toLocaleString('en-US');
 export const counted = (value: number, one: string): string =>
   `${number(value)} ${one}${value === 1 ? '' : 's'}`;

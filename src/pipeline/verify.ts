@@ -131,13 +131,14 @@ function evidence(
 
 /** A proof in the words of the verdict. */
 export function standingOf(proof: SinkProof): SinkStanding {
-  const { name, waiting, waits, deadLetters, prunedBeforeDelivery, failure } = proof;
+  const { name, waiting, waits, deadLetters, tooOld, prunedBeforeDelivery, failure } = proof;
   return {
     ...NO_SHORTFALL,
     name,
     waiting,
     held: waits?.held === true ? waiting : 0,
     deadLetters,
+    tooOld,
     prunedBeforeDelivery,
     missing: proof.missing.total,
     unconfirmed: failure === null ? 0 : proof.expected - proof.found - proof.missing.total,

@@ -28,8 +28,8 @@ function open<Options>(definition: SinkDefinition<Options>, options: Options, co
     delivery: sink.delivery,
     send: (batch, signal) => told(sink.send(batch, signal), signal, (receipt) => cleanReceipt(receipt, hide)),
     check: (signal) => told(sink.check(signal), signal, cleanReport),
-    holds: (ids, signal) =>
-      told(sink.holds?.(ids, signal) ?? Promise.resolve(new Map()), signal, (held) => held),
+    holds: (ids, signal, within) =>
+      told(sink.holds?.(ids, signal, within) ?? Promise.resolve(new Map()), signal, (held) => held),
     refreshSecrets: () => renewed() || sink.refreshSecrets?.() === true,
     close: () => sink.close(),
   };

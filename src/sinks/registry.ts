@@ -12,6 +12,7 @@ export const sinkTypes: ReadonlyMap<string, () => Promise<SinkDefinition>> = new
   ['stdout', async () => (await import('./stdout.ts')).stdoutSink],
   ['http', async () => (await import('./http.ts')).httpSink],
   ['otlp', async () => (await import('./otlp.ts')).otlp],
+  ['s3', async () => (await import('./s3.ts')).s3],
   ['sentinel', async () => (await import('./sentinel.ts')).sentinel],
 ]);
 

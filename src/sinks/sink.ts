@@ -2,6 +2,7 @@ import type { CanonicalEvent, Origin } from '../formats/format.ts';
 import type { Heartbeat } from '../formats/heartbeat.ts';
 import type { CheckReport } from '../model/check.ts';
 import type { Clock } from '../model/clock.ts';
+import type { Window } from '../model/event.ts';
 import type { OptionProblem } from '../model/option-problems.ts';
 import type { PartSchema } from '../model/part.ts';
 
@@ -70,9 +71,9 @@ export interface Sink {
   check(signal: AbortSignal): Promise<CheckReport>;
   /**
    * Asks the receiver which of these event ids it holds, with how many copies. Absent where the protocol cannot be asked.
-   * At most 1000 ids a call.
+   * At most 1000 ids a call. All of them were created within `within`, for a receiver that must know where to look.
    */
-  holds?(ids: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, number>>;
+  holds?(ids: readonly string[], signal: AbortSignal, within?: Window): Promise<ReadonlyMap<string, number>>;
   /**
    * Whether it was given another credential, such as a certificate, since it used one last: then a hold may end. Secrets of its options
    * are seen to in echoes.ts.

@@ -33,6 +33,16 @@ describe('the verdict of a running daemon', () => {
     expect((await verdict(room)).summary).toMatch(/; 12 windows due to be counted again\.$/);
   });
 
+  it('counts events that were too old for a sink apart from its dead letters', async () => {
+    const room = delivered();
+    const event = anEvent(1, START_MS);
+    const letters = ['too old: by a day', 'mapping', 'too old: by two days'];
+    room.letters.push(...letters.map((reason, at) => aLetter(at + 1, event, reason)));
+    const { summary, sinks } = await verdict(room);
+    expect(sinks.get('splunk')).toMatchObject({ deadLetters: 1, tooOld: 2 });
+    expect(summary).toContain('1 dead letter, 2 events too old for the receiver');
+  });
+
   it('says in its first sentence how many events wait, are held, or are dead letters, per sink', async () => {
     const room = delivered();
     room.splunk.cursor = 9n;

@@ -190,10 +190,10 @@ function journalOf(room: () => Room): Journal {
           size: letter.bytes.length,
         })),
     prunedUndelivered: async () => room().pruned,
-    deadLetterCounts: async (side) => {
+    deadLetterCounts: async (side, start = '') => {
       const counts = new Map<string, number>();
-      for (const { owner, side: its } of room().letters) {
-        if (side !== undefined && side !== its) continue;
+      for (const { owner, side: its, reason } of room().letters) {
+        if ((side !== undefined && side !== its) || !reason.startsWith(start)) continue;
         counts.set(owner, (counts.get(owner) ?? 0) + 1);
       }
       return counts;

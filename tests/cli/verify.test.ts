@@ -110,6 +110,18 @@ describe('verify', () => {
       { waiting: 0, dead_letters: 17 },
       '17 dead letters',
     ],
+    [
+      'too old for the receiver',
+      async (journal: Journal) => {
+        const all = await journal.read(0n, { maxEvents: 999, maxBytes: 1e9 });
+        const rejected = all
+          .slice(0, 5)
+          .map((event) => ({ event, reason: 'too old: by a day', attempts: 1 }));
+        await journal.settle('late', all.at(-1)?.seq ?? 0n, rejected);
+      },
+      { waiting: 0, dead_letters: 0, too_old: 5 },
+      '5 events too old for the receiver',
+    ],
   ])(
     'exits 3 and says undelivered in its first words when events are %s',
     async (_name, arrange, figures, words) => {

@@ -15,7 +15,8 @@ const SOURCE = `sources:
 const SINK = `sinks:
   a: { type: heap, path: x }
 `;
-const SINK_KEYS = 'format, format_options, batch, where, concurrent, rate_limit or on_mass_rejection';
+const SINK_KEYS =
+  'format, format_options, batch, where, concurrent, rate_limit, max_event_age, max_event_bytes or on_mass_rejection';
 const TOP_KEYS = 'state, admin, log, heartbeat, shutdown_timeout, normalize, simulator, sources or sinks';
 
 function linesOf(text: string): readonly string[] {

@@ -62,6 +62,7 @@ describe('a configuration', () => {
       where: { eventType: [], status: [], severity: 'informational' },
       concurrent: 1,
       rateLimit: null,
+      limits: { maxAgeMs: Infinity, maxBytes: Infinity },
       onMassRejection: 'hold',
       options: { path: join(folder, 'x') },
     });
@@ -93,6 +94,8 @@ sinks:
     where: { event_type: ["user.*"], status: [failure], severity: high }
     concurrent: 4
     rate_limit: 2.5
+    max_event_age: 18h
+    max_event_bytes: 1000000
 admin: { listen: "off", token: "\${KEY}", allowed_hosts: [ops.example.com] }
 simulator:
 `);
@@ -106,6 +109,7 @@ simulator:
       where: { eventType: ['user.*'], status: ['failure'], severity: 'high' },
       concurrent: 4,
       rateLimit: 2.5,
+      limits: { maxAgeMs: 64_800_000, maxBytes: 1_000_000 },
       onMassRejection: 'hold',
       options: { path: '/abs/olute' },
     });

@@ -18,6 +18,7 @@ const SAMPLES: Readonly<Record<string, string>> = {
   'sinks.syslog.address': 'tls://siem.example.com:6514',
   'sinks.file.path': './out/audit.ndjson',
   'sinks.http.url': 'https://collector.example.com/events',
+  'sinks.s3.bucket': 'audit',
   'sinks.sentinel.endpoint': 'https://audit-x1y2.westeurope-1.ingest.monitor.azure.com',
   'sinks.sentinel.rule_id': 'dcr-00000000000000000000000000000000',
   'sinks.sentinel.stream': 'Custom-CloudQueryAudit',
@@ -46,6 +47,8 @@ const COMMON_SINK_KEYS = [
   'where',
   'concurrent',
   'rate_limit',
+  'max_event_age',
+  'max_event_bytes',
   'on_mass_rejection',
 ];
 

@@ -743,6 +743,7 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
             ['splunk', 1],
           ]),
         );
+        expect(await journal.deadLetterCounts('sink', 'ag')).toEqual(new Map([['splunk', 1]]));
       });
 
       it('of a source are unique by their bytes, and are not retried', async () => {

@@ -105,7 +105,7 @@ function run(
       name: 'splunk',
       journal,
       outlet,
-      prepare: createPrepare(createCanonicalize(), format, where, () => ORIGIN, seal),
+      prepare: createPrepare(createCanonicalize(), format, where, () => ORIGIN, { seal }),
       heartbeats: createHeartbeats({
         everyMs: EVERY,
         signingKey: options.signingKey ?? null,

@@ -1,6 +1,6 @@
 import { describe, expect, it, test } from 'vitest';
 
-import type { Canonicalize, Format, Outcome, Severity } from '../../src/formats/format.ts';
+import type { Canonicalize, Format, Origin, Outcome, Severity } from '../../src/formats/format.ts';
 import type { AuditEvent } from '../../src/model/event.ts';
 import { createPrepare } from '../../src/pipeline/prepare.ts';
 import type { Where } from '../../src/pipeline/prepare.ts';
@@ -60,6 +60,28 @@ describe('where', () => {
 
   it('is passed by what an operator asked for', () => {
     expect(kindOf({ eventType: ['sync.*'] }, 'x', 'success', 'low', true)).toBe('item');
+  });
+});
+
+describe('limits of a receiver', () => {
+  const limited = (maxAgeMs: number, maxBytes: number) => {
+    const { canonical } = makeItem(1, { createdAt: '2026-01-02T00:00:00Z' });
+    const clock = { now: () => Date.parse('2026-01-03T00:00:00Z') };
+    const limits = { maxAgeMs, maxBytes };
+    const origin = (): Origin => makeItem(1).origin;
+    return createPrepare(() => canonical, format, EVERYTHING, origin, { limits, clock });
+  };
+  const DAY_MS = 86_400_000;
+
+  it.each([
+    [DAY_MS, 1000, 'item'],
+    [DAY_MS - 1, 1000, /^too old: it is of 2026-01-02T00:00:00Z, and max_event_age is /],
+    [Infinity, 10, /^the document takes \d+ bytes, max_event_bytes allows 10$/],
+  ])('of %d ms and %d bytes', (maxAgeMs, maxBytes, wanted) => {
+    const prepared = limited(maxAgeMs, maxBytes)(EVENT);
+    if (wanted === 'item') expect(prepared.kind).toBe('item');
+    else
+      expect(prepared).toMatchObject({ kind: 'unrendered', reason: expect.stringMatching(wanted) as string });
   });
 });
 

@@ -11,7 +11,8 @@ export type ReceiverName =
   | 'collector'
   | 'promtool'
   | 'haproxy'
-  | 'nginx';
+  | 'nginx'
+  | 'moto';
 
 /** Versions of what .ci/receivers.sh unpacks; the names of its folders. */
 export const OPENSEARCH_FOLDER = 'opensearch-2.19.1';
@@ -96,6 +97,7 @@ const NEEDS: Readonly<Record<ReceiverName, readonly Need[]>> = {
   elasticsearch: [unpacked(`${ELASTICSEARCH_FOLDER}/bin/elasticsearch`), program('java')],
   collector: [unpacked('collector/hec-receiver')],
   promtool: [unpacked('promtool')],
+  moto: [unpacked('moto/bin/moto_server')],
   haproxy: [program('haproxy')],
   nginx: [program('nginx')],
 };

@@ -5,6 +5,8 @@ import { elasticsearch } from '../../src/sinks/elasticsearch.ts';
 import type { ElasticsearchOptions } from '../../src/sinks/elastic/options.ts';
 import { otlp } from '../../src/sinks/otlp.ts';
 import type { OtlpOptions } from '../../src/sinks/otlp/options.ts';
+import { s3 } from '../../src/sinks/s3.ts';
+import type { S3Options } from '../../src/sinks/s3/options.ts';
 import type { Item, Sink, SinkContext } from '../../src/sinks/sink.ts';
 import { splunkHecSink } from '../../src/sinks/splunk-hec.ts';
 import type { SplunkOptions } from '../../src/sinks/splunk/options.ts';
@@ -58,6 +60,22 @@ export function openOtlp(url: string, options: Partial<OtlpOptions> = {}): Sink 
     ...options,
   };
   return otlp.create(settings, contextOf('otlp'));
+}
+
+export function openS3(endpoint: string, options: Partial<S3Options> = {}): Sink {
+  const settings: S3Options = {
+    endpoint,
+    bucket: 'audit',
+    prefix: '',
+    region: 'us-east-1',
+    encoding: 'ndjson_gzip',
+    access_key_id: 'AKIDEXAMPLE',
+    secret_access_key: Secret.of(TOKEN),
+    if_none_match: true,
+    request_timeout: PATIENCE_MS,
+    ...options,
+  };
+  return s3.create(settings, contextOf('lake'));
 }
 
 /** The `tls` block of a sink. */

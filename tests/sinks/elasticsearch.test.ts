@@ -266,7 +266,7 @@ describe('elasticsearch: the fate of each item', () => {
       async (request) => {
         const answer = await receive(request);
         if (!request.path.endsWith('/_bulk')) return answer;
-        const parsed = JSON.parse(answer.body ?? '') as { items: unknown[] };
+        const parsed = JSON.parse(String(answer.body ?? '')) as { items: unknown[] };
         return { ...answer, body: JSON.stringify({ ...parsed, items: parsed.items.slice(1) }) };
       };
     await onBench({ behind }, async ({ sink }) => {

@@ -84,10 +84,11 @@ export function deadLetters(
         const { statement, values } = glance(conditions(filter));
         return store.read(() => statement.all(contentBytes, ...values, limitOf(filter)).map(glimpse));
       },
-      deadLetterCounts: async (side) => {
+      deadLetterCounts: async (side, reason) => {
         const { statement, values } = counts([
           [`state IN ('open', 'retrying')`],
           ...among('side', side === undefined ? undefined : [side]),
+          ...(reason === undefined ? [] : [['substr(reason, 1, ?) = ?', reason.length, reason] as const]),
         ]);
         return store.read(
           () => new Map(statement.all(...values).map((row) => [text(row, 'owner'), count(row, 'count')])),

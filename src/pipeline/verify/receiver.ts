@@ -8,6 +8,7 @@ import { everyFinding, prunedSpan } from '../open-findings.ts';
 import { withPatience } from '../patience.ts';
 import type { Patience } from '../patience.ts';
 import type { Prepare } from '../prepare.ts';
+import { TOO_OLD } from '../verdict.ts';
 import { bucketsOf } from './buckets.ts';
 import { addName, nameList } from './result.ts';
 import type { NamedEvent, SinkProof, Waits } from './result.ts';
@@ -39,7 +40,7 @@ export async function proveReceiver(
   signal: AbortSignal,
 ): Promise<SinkProof> {
   const proof = emptyProof(context);
-  const receiver = createQuestions(context, proof, signal);
+  const receiver = createQuestions(context, range, proof, signal);
   const letters = await countLetters(context, range, proof);
   const cursor = await context.journal.cursor(context.name);
   const gone = await goneSpans(context, cursor);
@@ -67,6 +68,7 @@ function emptyProof({ name, sink, waits }: ReceiverContext): SinkProof {
     waiting: 0,
     waits,
     deadLetters: 0,
+    tooOld: 0,
     discarded: 0,
     prunedBeforeDelivery: 0,
     filtered: 0,
@@ -90,13 +92,14 @@ async function countLetters(
   const keys = new Set<string>();
   for (let after = 0n; ;) {
     const page = await journal.glanceAtDeadLetters({ owner: name, after, limit: PAGE_LETTERS }, 0);
-    for (const { event, state } of page) {
+    for (const { event, state, reason } of page) {
       if (event === null) continue;
       keys.add(keyOf(event.source, event.id));
       const createdNs = parseTime(event.createdAt) ?? range.startNs;
       const inRange = createdNs >= range.startNs && createdNs <= range.endNs;
       if (!inRange || !sources.includes(event.source)) continue;
       if (state === 'discarded') proof.discarded += 1;
+      else if (reason.startsWith(TOO_OLD)) proof.tooOld += 1;
       else proof.deadLetters += 1;
     }
     const last = page.at(-1);
@@ -142,6 +145,7 @@ type Copies = (ids: readonly string[]) => Promise<ReadonlyMap<string, number> | 
  */
 function createQuestions(
   context: ReceiverContext,
+  range: Window,
   proof: SinkProof,
   signal: AbortSignal,
 ): { expect: (event: AuditEvent) => Promise<void>; copies: Copies; finish: () => Promise<void> } {
@@ -153,7 +157,11 @@ function createQuestions(
     if (!proof.canBeAsked || proof.failure !== null) return null;
     try {
       const nothing = new Map<string, number>();
-      return await withPatience(context, signal, async () => (await sink.holds?.(ids, signal)) ?? nothing);
+      return await withPatience(
+        context,
+        signal,
+        async () => (await sink.holds?.(ids, signal, range)) ?? nothing,
+      );
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof ForwardError) || error.kind === 'corrupt') throw error;

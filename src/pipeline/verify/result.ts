@@ -106,6 +106,8 @@ export interface SinkProof {
   readonly waits: Waits | null;
   /** Refused, and neither delivered nor discarded since. */
   deadLetters: number;
+  /** Older than the sink's max_event_age when their turn came: dead letters as well, and not among those above. */
+  tooOld: number;
   /** Explained: refused, and set aside by an operator. */
   discarded: number;
   /** Pruned from the journal before the sink was past them, and not at the receiver as far as it can be asked. */

@@ -3,10 +3,9 @@ import { createGunzip } from 'node:zlib';
 
 import { idOfLine } from '../../formats/line-ids.ts';
 import { hashOf } from '../../model/event-id.ts';
+import { linesOf } from '../lines.ts';
 import { LINE_LIMIT_BYTES } from './active.ts';
 import { fileFailure, isMissing } from './errors.ts';
-
-const LF = 0x0a;
 
 /**
  * Counts in how many lines of a file each id stands, reading it as a stream. Only the id's own place in a line
@@ -40,22 +39,8 @@ async function* lines(path: string, compressed: boolean): AsyncIterable<string> 
   const file = createReadStream(path);
   const source = compressed ? file.pipe(createGunzip()) : file;
   file.on('error', (error) => source.destroy(error));
-  let pending: Buffer[] = [];
-  let held = 0;
   try {
-    for await (const bytes of source as AsyncIterable<Buffer>) {
-      let start = 0;
-      for (let end = bytes.indexOf(LF); end >= 0; end = bytes.indexOf(LF, start)) {
-        pending.push(bytes.subarray(start, end));
-        if (held + end - start <= LINE_LIMIT_BYTES) yield Buffer.concat(pending).toString('utf8');
-        pending = [];
-        held = 0;
-        start = end + 1;
-      }
-      held += bytes.length - start;
-      if (held <= LINE_LIMIT_BYTES) pending.push(bytes.subarray(start));
-      else pending = [];
-    }
+    yield* linesOf(source as AsyncIterable<Buffer>, LINE_LIMIT_BYTES);
   } finally {
     file.destroy();
     source.destroy();

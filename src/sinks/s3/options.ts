@@ -1,0 +1,127 @@
+import { ForwardError } from '../../model/errors.ts';
+import { problemsOf } from '../../model/option-problems.ts';
+import type { OptionProblem } from '../../model/option-problems.ts';
+import type { PartSchema } from '../../model/part.ts';
+import { assertAwsKeys, awsKeyProperties, awsKeyRules } from '../../net/aws.ts';
+import type { AwsKeyOptions } from '../../net/aws.ts';
+import { clientProblems } from '../../net/http.ts';
+import { tlsSchema } from '../../net/tls.ts';
+import type { TlsOptions } from '../../net/tls.ts';
+import { readHttpAddress } from '../http-address.ts';
+import type { Encoding } from './object.ts';
+
+export interface S3Options extends AwsKeyOptions {
+  readonly bucket: string;
+  readonly prefix: string;
+  readonly region: string;
+  readonly endpoint?: string;
+  readonly path_style?: boolean;
+  readonly encoding: Encoding;
+  readonly storage_class?: string;
+  readonly server_side_encryption?: 'AES256' | 'aws:kms';
+  readonly kms_key_id?: string;
+  readonly if_none_match: boolean;
+  /** Milliseconds. */
+  readonly request_timeout: number;
+  readonly tls?: TlsOptions;
+}
+
+export const s3Schema: PartSchema = {
+  description: 'Amazon S3 and what speaks its protocol (MinIO, R2, Ceph): one object per batch.',
+  required: ['bucket'],
+  properties: {
+    bucket: {
+      type: 'string',
+      pattern: '^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$',
+      description: 'Name of the bucket; it must be there.',
+    },
+    prefix: {
+      type: 'string',
+      pattern: "^(?!/)[A-Za-z0-9!_.*'()/=-]{0,512}$",
+      default: '',
+      description: 'What the name of every object begins with, such as cloudquery/.',
+    },
+    region: {
+      type: 'string',
+      pattern: '^[a-z0-9-]+$',
+      default: 'us-east-1',
+      description: 'Region of the bucket.',
+    },
+    endpoint: {
+      type: 'string',
+      pattern: '^https?://[^\\s@]+$',
+      description: 'Address of another store than Amazon: http://minio:9000.',
+    },
+    path_style: {
+      type: 'boolean',
+      description:
+        'The bucket in the path and not in the host name; so with an endpoint or a dot in the name.',
+    },
+    encoding: {
+      enum: ['ndjson_gzip', 'ndjson_zstd'],
+      default: 'ndjson_gzip',
+      description: 'One document per line, compressed.',
+    },
+    storage_class: {
+      type: 'string',
+      pattern: '^[A-Z_]+$',
+      description: 'Storage class, such as STANDARD_IA.',
+    },
+    server_side_encryption: {
+      enum: ['AES256', 'aws:kms'],
+      description: 'Encryption at rest; the bucket decides when absent.',
+    },
+    kms_key_id: {
+      type: 'string',
+      minLength: 1,
+      description: 'Key for aws:kms; the default key when absent.',
+    },
+    if_none_match: {
+      type: 'boolean',
+      default: true,
+      description: 'Never write over an object; false for a store that does not know the header.',
+    },
+    ...awsKeyProperties,
+    request_timeout: {
+      type: 'string',
+      duration: true,
+      default: '60s',
+      description: 'Longest wait for a whole answer.',
+    },
+    tls: tlsSchema,
+  },
+  rules: { dependentRequired: { ...awsKeyRules, kms_key_id: ['server_side_encryption'] } },
+};
+
+/** What the schema cannot say, each at its own key. */
+export function validateS3(options: S3Options): readonly OptionProblem[] {
+  const key = options.endpoint === undefined ? 'bucket' : 'endpoint';
+  return [
+    ...problemsOf([
+      [key, () => bucketUrl(options)],
+      ['', () => assertAwsKeys(options)],
+      ['kms_key_id', () => assertKms(options)],
+    ]),
+    ...clientProblems(options.tls, 'tls'),
+  ];
+}
+
+function assertKms({ kms_key_id: id, server_side_encryption: encryption }: S3Options): void {
+  if (id === undefined || encryption === 'aws:kms') return;
+  throw new ForwardError('config', 'goes with server_side_encryption: aws:kms only', {
+    hint: 'expected that, or no key',
+  });
+}
+
+/** The address of the bucket, with a slash at its end. */
+export function bucketUrl({ bucket, region, endpoint, path_style: pathStyle }: S3Options): URL {
+  const url = readHttpAddress(endpoint ?? `https://s3.${region}.amazonaws.com`);
+  const base = url.pathname.replace(/\/+$/, '');
+  // A certificate for *.s3.… does not cover a name with a dot.
+  if (pathStyle ?? (endpoint !== undefined || bucket.includes('.'))) url.pathname = `${base}/${bucket}/`;
+  else {
+    url.hostname = `${bucket}.${url.hostname}`;
+    url.pathname = `${base}/`;
+  }
+  return url;
+}
