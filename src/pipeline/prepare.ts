@@ -38,7 +38,7 @@ const NO_LIMITS: EventLimits = { maxAgeMs: Infinity, maxBytes: Infinity };
 
 /** What a sink asks for beyond its format. */
 export interface SinkTerms {
-  readonly limits?: EventLimits;
+  readonly limits?: EventLimits | undefined;
   readonly clock?: Pick<Clock, 'now'>;
   /** Null where no heartbeat will tell of the events. */
   readonly seal?: Seal | null;
