@@ -4,6 +4,11 @@ import { NS_PER_MS, parseTime } from './time.ts';
 const ZONE_STEP_NS = 900_000_000_000n;
 const ZONES_APART_NS = 26n * 3_600_000_000_000n;
 
+/** By how much the times of one event can differ, all time zones taken together. Nanoseconds. */
+export function* zonesApart(): Generator<bigint> {
+  for (let byNs = ZONE_STEP_NS; byNs <= ZONES_APART_NS; byNs += ZONE_STEP_NS) yield* [byNs, -byNs];
+}
+
 const MEMBER = /"created_at"\s*:\s*"([^"\\]{1,64})"/g;
 const TIME = /^(\d{4}-\d\d-\d\d)([Tt ])(\d\d:\d\d:\d\d)(.*)$/;
 
@@ -27,10 +32,8 @@ export function textsAt(original: string, createdNs: bigint, ns: bigint): string
 
 /** Whether an item says what it said before but for the time zone in which its time was shown then, whichever that was. */
 export function isOnlyMoved(original: string, createdNs: bigint, isHeld: (text: string) => boolean): boolean {
-  for (let byNs = ZONE_STEP_NS; byNs <= ZONES_APART_NS; byNs += ZONE_STEP_NS) {
-    for (const ns of [createdNs + byNs, createdNs - byNs])
-      if (textsAt(original, createdNs, ns).some(isHeld)) return true;
-  }
+  for (const byNs of zonesApart())
+    if (textsAt(original, createdNs, createdNs + byNs).some(isHeld)) return true;
   return false;
 }
 

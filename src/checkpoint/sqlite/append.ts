@@ -1,9 +1,10 @@
 import type { Harvest } from '../../sources/source.ts';
 import type { Finding, NewEvent } from '../../model/event.ts';
 import { free } from '../../model/free.ts';
+import { isOnlyMoved, textsAt } from '../../model/moved-time.ts';
 import { NS_PER_SECOND } from '../../model/time.ts';
 import type { Appended, Journal, Revision } from '../journal.ts';
-import { bytes, integer, secondOf, type Row } from './columns.ts';
+import { bytes, createdNsOf, integer, secondOf, type Row } from './columns.ts';
 import { oneLine } from '../../model/errors.ts';
 import { corrupt } from './faults.ts';
 import { sha256 } from './hash.ts';
@@ -34,6 +35,8 @@ interface Tally {
   appended: number;
   repeated: number;
   filtered: number;
+  /** Known ones whose time is shown in another time zone now. */
+  moved: number;
   readonly revised: Revision[];
   /** Events kept under an id of their own because the one they state is another event's of their source. */
   readonly shared: SharedId[];
@@ -89,7 +92,15 @@ export function appending(
   ): { appended: Appended; headSeq: bigint } {
     const at = store.timestamp();
     const tip = tipOf(readHead.get(), source, beside, at);
-    const tally: Tally = { appended: 0, repeated: 0, filtered: 0, revised: [], shared: [], types: new Map() };
+    const tally: Tally = {
+      appended: 0,
+      repeated: 0,
+      filtered: 0,
+      moved: 0,
+      revised: [],
+      shared: [],
+      types: new Map(),
+    };
     for (const event of harvest.events) record(event, tip, tally);
     close(tip);
     places.write(tip.seq);
@@ -100,7 +111,7 @@ export function appending(
     for (const item of harvest.malformed) writers.malformed(source, item, at);
     writers.readable(source, harvest.events);
     for (const window of harvest.coverage) writers.cover(source, window, at);
-    const findings = [...harvest.findings, ...sharedFinding(tally.shared)];
+    const findings = [...harvest.findings, ...sharedFinding(tally.shared), ...movedFinding(tally.moved)];
     for (const finding of findings) writers.find(source, finding, at);
     if (harvest.progress !== null) writeProgress.run(source, JSON.stringify(harvest.progress), at);
     const { appended, repeated, filtered, revised } = tally;
@@ -144,6 +155,9 @@ function eventRecorder(store: Store, pages: PageReader, places: Places) {
   const insertId = store.prepare(
     'INSERT INTO ids (source, second, id, ns, body_hash, type_hash, seq) VALUES (?, ?, ?, ?, ?, ?, ?)',
   );
+  const findAt = store.prepare(
+    'SELECT second, ns, body_hash, type_hash, seq FROM ids WHERE source = ? AND second = ? AND id = ?',
+  );
   const removeId = store.prepare('DELETE FROM ids WHERE source = ? AND second = ? AND id = ?');
   const writePage = pageWriter(store);
 
@@ -185,11 +199,30 @@ function eventRecorder(store: Store, pages: PageReader, places: Places) {
     };
   }
 
+  /** The same event where it lies by the time of another time zone, all else being the same. */
+  function movedFrom(source: string, { id, original, createdNs, eventType }: NewEvent): KnownEvent | null {
+    for (const second of places.secondsOf(id)) {
+      const row = findAt.get(source, second, idKey(id));
+      if (row === undefined || !bytes(row, 'type_hash').equals(typeHashOf(eventType))) continue;
+      const [before, bodyHash] = [createdNsOf(row), bytes(row, 'body_hash')];
+      if (!textsAt(original, createdNs, before).some((text) => bodyHash.equals(sha256(text)))) continue;
+      return { id, createdNs: before, bodyHash, seq: row['seq'] === null ? null : integer(row, 'seq') };
+    }
+    return null;
+  }
+
   function record(event: NewEvent, tip: Tip, tally: Tally): void {
     const { source, beside } = tip;
     const body = Buffer.from(event.original, 'utf8');
     const seenHash = sha256(body);
-    const known = find(source, event);
+    const there = find(source, event);
+    const moved = there === null ? movedFrom(source, event) : null;
+    if (moved !== null) {
+      removeId.run(source, secondOf(moved.createdNs), idKey(moved.id));
+      remember(moved.id, event, moved.bodyHash, moved.seq, tip);
+      tally.moved++;
+    }
+    const known = there ?? (moved === null ? null : { ...moved, createdNs: event.createdNs });
     if (known === null) {
       const { id, taken } = newId(source, event, null, beside);
       if (event.wanted) keep(id, event, body, seenHash, tip);
@@ -199,7 +232,8 @@ function eventRecorder(store: Store, pages: PageReader, places: Places) {
       if (taken === 'here') tally.shared.push({ event, id });
       countEvent(tally.types, event);
     } else {
-      if (!known.bodyHash.equals(seenHash)) tally.revised.push(revision(event, known, seenHash, tip));
+      if (!known.bodyHash.equals(seenHash) && !isMovedBefore(event, known))
+        tally.revised.push(revision(event, known, seenHash, tip));
       // The filters may have been widened since this event was left out: then it is new to the sinks.
       if (known.seq === null && event.wanted) {
         const { id } = newId(source, event, known, beside);
@@ -215,6 +249,24 @@ function eventRecorder(store: Store, pages: PageReader, places: Places) {
   }
 
   return { record, close };
+}
+
+/** What the journal has is the same text with the time of another zone. */
+function isMovedBefore({ original, createdNs }: NewEvent, { bodyHash }: KnownEvent): boolean {
+  return isOnlyMoved(original, createdNs, (text) => bodyHash.equals(sha256(text)));
+}
+
+/** One finding for a source, with the same words each time. */
+function movedFinding(moved: number): Finding[] {
+  if (moved === 0) return [];
+  return [
+    {
+      kind: 'times_moved',
+      summary:
+        'the Platform shows events in another time zone than before, which it may have corrected: they are known as the same ones and not delivered again; sinks have them with the time of before',
+      detail: { events: moved },
+    },
+  ];
 }
 
 /** Names so many of the events that share an id; how often it was seen tells the rest. */

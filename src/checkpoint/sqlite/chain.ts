@@ -1,3 +1,4 @@
+import { zonesApart } from '../../model/moved-time.ts';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import type { ChainFault, ChainReport, Journal } from '../journal.ts';
@@ -50,7 +51,16 @@ export function chain(store: Store): Pick<Journal, 'verifyChain' | 'head'> {
      WHERE first_seq <= (SELECT removed_seq FROM chain) OR last_seq > (SELECT head_seq FROM chain) LIMIT 1`,
   );
   const findId = store.prepare('SELECT seq, body_hash FROM ids WHERE source = ? AND second = ? AND id = ?');
-  const findKnown: FindKnown = (source, createdNs, id) => findId.get(source, secondOf(createdNs), idKey(id));
+  const findKnown: FindKnown = (source, createdNs, id) => {
+    const own = findId.get(source, secondOf(createdNs), idKey(id));
+    if (own !== undefined) return own;
+    // It lies elsewhere where the Platform corrected its time zone since.
+    for (const apartNs of zonesApart()) {
+      const moved = findId.get(source, secondOf(createdNs + apartNs), idKey(id));
+      if (moved !== undefined) return moved;
+    }
+    return undefined;
+  };
   // The list of known ids has no index by seq: only asked when something is lost.
   const findLost = store.prepare(
     'SELECT seq, source, id FROM ids WHERE seq IN (SELECT value FROM json_each(?))',
