@@ -51,7 +51,7 @@ describe('a backfill', () => {
     const impatient = { ...its.jobs(), clock: { ...its.clock, monotonic: ticking() } };
     const saved = async (progress: BackfillProgress): Promise<void> => {
       left = readBackfillProgress(JSON.parse(JSON.stringify(writeBackfillProgress(progress))) as Json);
-      if (progress.events > 3000) crash.abort(new Error('crash'));
+      if (progress.events > 4500) crash.abort(new Error('crash'));
     };
     await expect(backfill(impatient, whole(its), NOTHING_READ, saved, crash.signal)).rejects.toThrow('crash');
     const from = left as BackfillProgress | null;

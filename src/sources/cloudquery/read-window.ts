@@ -10,7 +10,7 @@ import { assertFiltered, isOutside } from './outside.ts';
 import type { Page, ReadItem } from './wire.ts';
 import { isIndivisible, splitWindow } from './windows.ts';
 
-/** What reading one window came to. Of a window that was split the items are those that were seen; its parts give them all. */
+/** What reading one window came to. A window that was split gives no items: its parts do. */
 export interface WindowRead {
   readonly items: readonly ReadItem[];
   readonly malformed: readonly MalformedItem[];
@@ -104,7 +104,7 @@ export async function readWindow(
   // A part of what was counted just now is not counted again before it is read.
   const expected = total === null ? undefined : { rows: Math.ceil(total / parts.length), of: total };
   const counting = parts.map((part) => (expected === undefined ? part : { ...part, expected }));
-  return { items, malformed: [], outcome: { kind: 'split', parts: counting } };
+  return { items: [], malformed: [], outcome: { kind: 'split', parts: counting } };
 }
 
 interface Judgement {

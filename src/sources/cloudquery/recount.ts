@@ -124,11 +124,7 @@ async function readAgain(
     reads,
     coverage,
     events: [...new Map(events.map((event) => [identityKey(event), event])).values()],
-    rows: reads.reduce(
-      (sum, { outcome, items, malformed }) =>
-        outcome.kind === 'split' ? sum : sum + items.length + malformed.length, // its parts show them again
-      0,
-    ),
+    rows: reads.reduce((sum, read) => sum + read.items.length + read.malformed.length, 0),
     sure: coverage.every(({ status }) => status !== 'suspect'),
   };
 }
