@@ -15,8 +15,8 @@ import { enterState } from './status.ts';
 import type { SinkStatus } from './status.ts';
 import { backlogTeller } from './tell-backlog.ts';
 import { tellPruned } from './tell-pruned.ts';
+import { tellRejected } from './tell-rejected.ts';
 import { untilDone } from './until-done.ts';
-import { TOO_OLD } from './verdict.ts';
 
 export interface DeliverContext {
   readonly name: string;
@@ -319,19 +319,10 @@ async function commit(
   signal: AbortSignal,
 ): Promise<void> {
   const { journal, name, heartbeats } = context;
-  const [tooOld, others] = [rejected.filter(isTooOld), rejected.filter((one) => !isTooOld(one))];
-  for (const { event, reason } of others)
-    context.log.warn({ event_id: event.id, reason }, 'an event became a dead letter');
-  if (tooOld[0] !== undefined)
-    context.log.warn({ events: tooOld.length, reason: tooOld[0].reason }, 'events were too old for the sink');
+  tellRejected(context.log, rejected);
   const ask: Ask = (work) => untilDone(context, work, signal);
   const write = (segment?: Json) => ask(() => journal.settle(name, upTo, rejected, segment));
   await heartbeats.record(() => together(told.map((tell) => tell())), write, ask);
-}
-
-/** A backfill meets them by the thousand: they are told together. */
-function isTooOld({ reason }: RejectedEvent): boolean {
-  return reason.startsWith(TOO_OLD);
 }
 
 async function isDrained(context: DeliverContext, position: bigint, signal: AbortSignal): Promise<boolean> {
