@@ -3,6 +3,8 @@ import { formatDuration } from '../model/units.ts';
 
 /** Work that takes longer is spoken of this often. */
 const SAY_EVERY_MS = 3_000;
+/** What is said to take longer than this stands still for now: nobody knows how long it takes. */
+const LONGEST_LEFT_S = 7 * 86_400;
 
 /** How fast a long piece of work goes, and how long it will still take. */
 export interface Pace {
@@ -24,6 +26,7 @@ export function createPace(clock: Clock): Pace {
       [saidMs, said] = [nowMs, events];
       if (share === null || share <= 0 || share >= 1) return { per_second: perSecond };
       const leftS = Math.max(Math.round((((nowMs - startedMs) / 1000) * (1 - share)) / share), 1);
+      if (leftS > LONGEST_LEFT_S) return { per_second: perSecond };
       return { per_second: perSecond, left: `about ${formatDuration(leftS * 1000)}` };
     },
   };

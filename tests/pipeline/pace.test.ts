@@ -16,4 +16,6 @@ it('tells the rate since it spoke last, and how long the rest takes at the pace 
   expect(pace.say(12_000, 0.5)).toEqual({ per_second: 1_000, left: 'about 8s' });
   nowMs += 4_000;
   expect(pace.say(12_400, null)).toEqual({ per_second: 100 });
+  nowMs += 4_000;
+  expect(pace.say(12_800, 0.000_001)).toEqual({ per_second: 100 }); // stands still: no years
 });
