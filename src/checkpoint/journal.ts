@@ -343,7 +343,8 @@ export interface Journal {
     idsBeforeNs: bigint,
     spared?: Spared,
   ): Promise<number>;
-  verifyChain(signal: AbortSignal): Promise<ChainReport>;
+  /** `onChecked` is told how many more events were checked. */
+  verifyChain(signal: AbortSignal, onChecked?: (events: number) => void): Promise<ChainReport>;
   /** The newest event's seq, and its hash in hex, on which all before it depend. */
   head(): Promise<{ readonly seq: bigint; readonly hash: string }>;
   /** Random, made with the journal: names this installation. */

@@ -31,6 +31,7 @@ import { verifyRecordsCommand } from './verify-records.ts';
 import type { RecordsOptions } from './verify-records.ts';
 import { verifyDocument } from './verify-document.ts';
 import type { Circumstances } from './verify-document.ts';
+import { verifyProgress } from './verify-progress.ts';
 import { verifyText } from './verify-text.ts';
 import { version } from './version.ts';
 
@@ -126,6 +127,7 @@ function verifyOnce(
         clock: terminal.clock,
         log: openLog(config.log, terminal.err),
         patienceMs: PATIENCE_MS,
+        onProgress: verifyProgress(terminal),
       };
       return verify(context, range, terminal.signal);
     });

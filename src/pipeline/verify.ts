@@ -26,6 +26,15 @@ export interface VerifyContext extends Patience {
   readonly waits?: ReadonlyMap<string, Waits>;
   /** Read and compare every event, also where the counts agree. */
   readonly deep: boolean;
+  /** Told often how far it has come. */
+  readonly onProgress?: (step: VerifyStep) => void;
+}
+
+/** How far one of the comparisons has come, in events. */
+export interface VerifyStep {
+  readonly name: string;
+  readonly done: number;
+  readonly of: number;
 }
 
 /** An event may take this much longer than a poll and the overlap until it is in the journal. */
@@ -44,15 +53,19 @@ export async function verify(
 ): Promise<VerifyResult> {
   const { journal, clock } = context;
   const startedMs = clock.now();
-  const { headSeq } = await journal.size();
-  const chain = await journal.verifyChain(signal);
+  const { headSeq, events: kept } = await journal.size();
+  const chain = await journal.verifyChain(signal, steps(context, 'journal', kept));
   const sources: SourceProof[] = [];
+  let known = 0;
   for (const [name, { source, schedule, auditHorizonMs }] of context.sources) {
     const settlingMs = source.state().overlapMs + pollEveryMs(schedule, clock) + GRACE_MS;
+    const held = await journal.held(name).count(range);
+    known += held;
     const its = {
       ...context,
       name,
       source,
+      advance: steps(context, `source ${name}`, held),
       youngNs: msToNs(startedMs - settlingMs),
       horizonNs: msToNs(startedMs - auditHorizonMs),
       explained: await acknowledgedGone(journal, name, range),
@@ -63,7 +76,8 @@ export async function verify(
   const sinks: SinkProof[] = [];
   for (const [name, part] of context.sinks) {
     const waits = context.waits?.get(name) ?? null;
-    const its = { ...context, ...part, name, sources: [...context.sources.keys()], headSeq, waits };
+    const advance = steps(context, `sink ${name}`, known);
+    const its = { ...context, ...part, name, sources: [...context.sources.keys()], headSeq, waits, advance };
     sinks.push(await proveReceiver(its, range, signal));
   }
   const about = {
@@ -84,6 +98,14 @@ export async function verify(
     sources,
     sinks,
     findings: (await everyFinding(journal, about)).reverse(),
+  };
+}
+
+function steps({ onProgress }: VerifyContext, name: string, of: number): (events: number) => void {
+  let done = 0;
+  return (events) => {
+    done += events;
+    onProgress?.({ name, done, of });
   };
 }
 

@@ -2,6 +2,7 @@ import { echoesOf } from '../model/echoes.ts';
 import { remembering } from '../model/hide.ts';
 import type { Hide } from '../model/hide.ts';
 import { proxyCredentials } from '../net/proxies.ts';
+import { IDS_AT_ONCE } from './sink.ts';
 import type { Receipt, Sink, SinkContext, SinkDefinition } from './sink.ts';
 
 /**
@@ -30,6 +31,7 @@ function open<Options>(definition: SinkDefinition<Options>, options: Options, co
     check: (signal) => told(sink.check(signal), signal, cleanReport),
     holds: (ids, signal, within) =>
       told(sink.holds?.(ids, signal, within) ?? Promise.resolve(new Map()), signal, (held) => held),
+    idsAtOnce: sink.idsAtOnce ?? IDS_AT_ONCE,
     refreshSecrets: () => renewed() || sink.refreshSecrets?.() === true,
     close: () => sink.close(),
   };

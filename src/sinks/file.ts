@@ -10,7 +10,7 @@ import { fileFailure, isMissing } from './file/errors.ts';
 import { placeOfFile } from './file/place.ts';
 import { rotateAway, rotatedFiles, tidyRotated } from './file/rotation.ts';
 import type { RotationOptions } from './file/rotation.ts';
-import { countIds } from './file/search.ts';
+import { IdSearch } from './file/search.ts';
 import { withinRate } from './request-limit.ts';
 import type { Batch, Receipt, Sink, SinkContext, SinkDefinition } from './sink.ts';
 
@@ -32,7 +32,8 @@ const LEAST_ROTATE_BYTES = 1024;
 /** Shorter than this makes folders full of tiny files. Milliseconds. */
 const LEAST_INTERVAL_MS = 60_000;
 const KEEP_LIMIT = 10_000;
-const IDS_LIMIT = 1000;
+/** Each question reads all files, so that it should ask for many: these take some 50 MB while it is asked. */
+const IDS_AT_ONCE = 250_000;
 
 const schema: PartSchema = {
   description: 'Appends events to a file, one line each, on disk before they count as delivered.',
@@ -163,6 +164,7 @@ export function createFileSink(options: FileOptions, context: SinkContext, appen
     },
     check: async () => ({ items: await checkFile(path) }),
     holds: (ids, signal) => inTurn(() => holds(path, ids, signal)),
+    idsAtOnce: IDS_AT_ONCE,
     refreshSecrets: () => false,
     close: () => inTurn(drop),
   };
@@ -211,13 +213,11 @@ async function holds(
   ids: readonly string[],
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, number>> {
-  const wanted = new Set(ids.slice(0, IDS_LIMIT));
-  const counts = new Map([...wanted].map((id) => [id, 0]));
-  for (const rotated of await rotatedFiles(path)) {
-    await countIds(rotated.path, rotated.compressed, wanted, counts, signal);
-  }
-  await countIds(path, false, wanted, counts, signal);
-  return counts;
+  const search = new IdSearch(ids.slice(0, IDS_AT_ONCE));
+  for (const rotated of await rotatedFiles(path))
+    await search.through(rotated.path, rotated.compressed, signal);
+  await search.through(path, false, signal);
+  return search.counts;
 }
 
 /** Looks without touching: neither the file nor its folder is created. */

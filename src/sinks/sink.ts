@@ -54,6 +54,9 @@ export interface Receipt {
  */
 export type DeliveryClass = 'confirmed' | 'sent';
 
+/** Most ids in one question to a sink that does not say otherwise. */
+export const IDS_AT_ONCE = 1000;
+
 /**
  * A place that events go to.
  *
@@ -71,9 +74,11 @@ export interface Sink {
   check(signal: AbortSignal): Promise<CheckReport>;
   /**
    * Asks the receiver which of these event ids it holds, with how many copies. Absent where the protocol cannot be asked.
-   * At most 1000 ids a call. All of them were created within `within`, for a receiver that must know where to look.
+   * At most `idsAtOnce` ids a call. All of them were created within `within`, for a receiver that must know where to look.
    */
   holds?(ids: readonly string[], signal: AbortSignal, within?: Window): Promise<ReadonlyMap<string, number>>;
+  /** Most ids in one question; absent: `IDS_AT_ONCE`. More where every question reads everything that was written. */
+  readonly idsAtOnce?: number;
   /**
    * Whether it was given another credential, such as a certificate, since it used one last: then a hold may end. Secrets of its options
    * are seen to in echoes.ts.

@@ -4,6 +4,7 @@ import { ForwardError } from '../../src/model/errors.ts';
 import { formatTime, msToNs } from '../../src/model/time.ts';
 import { runJob } from '../../src/pipeline/jobs.ts';
 import { repairsFor, verify } from '../../src/pipeline/verify.ts';
+import type { VerifyStep } from '../../src/pipeline/verify.ts';
 import { bucketsOf, cutWindow, gapsIn } from '../../src/pipeline/verify/buckets.ts';
 import type { AuditEvent, Window } from '../../src/model/event.ts';
 import type { Source } from '../../src/sources/source.ts';
@@ -387,6 +388,33 @@ describe('journal against a receiver', () => {
       never,
     );
     expect(result.reasons).toEqual([]);
+  });
+
+  it('asks as many ids at once as the sink takes, over all intervals, and tells how far it is', async () => {
+    const its = await settled();
+    const memory = memorySink();
+    const to = its.sink(memory);
+    await its.deliver('memory', to);
+    const asked: number[] = [];
+    const sink = {
+      ...memory,
+      idsAtOnce: 300,
+      holds: async (wanted: readonly string[]) => {
+        asked.push(wanted.length);
+        return new Map(wanted.map((one) => [one, 1]));
+      },
+    };
+    const told = new Map<string, VerifyStep>();
+    const context = {
+      ...its.verifying(new Map([['memory', { ...to, sink }]])),
+      onProgress: (step: VerifyStep) => void told.set(step.name, step),
+    };
+    const result = await verify(context, its.range(), never);
+    const { found = 0 } = result.sinks[0] ?? {};
+    expect(found).toBeGreaterThan(300);
+    expect(asked).toEqual([...Array<number>(Math.floor(found / 300)).fill(300), found % 300]);
+    expect(told.get('sink memory')).toEqual({ name: 'sink memory', done: found, of: found });
+    expect(told.get('source platform')?.of).toBe(found);
   });
 
   it('counts dead letters, filtered and pending events apart', async () => {

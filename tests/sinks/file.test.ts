@@ -429,6 +429,17 @@ describe('holds', () => {
     expect(wanted.map((id) => found?.get(id))).toEqual([...items.map(() => 1), 0, 0]);
   });
 
+  it('answers for as many ids as it takes at once, each file read once', async () => {
+    const sink = open({ rotate: { size: 1024 } });
+    const items = makeItems(40);
+    for (const item of items) await send(sink, [item]);
+    const others = Array.from({ length: 20_000 }, (_, index) => `other-${index}`);
+    const found = await sink.holds?.([...others, ...idsOf(items)], new AbortController().signal);
+    expect(sink.idsAtOnce).toBeGreaterThanOrEqual(others.length + items.length);
+    expect(idsOf(items).map((id) => found?.get(id))).toEqual(items.map(() => 1));
+    expect([...(found ?? [])].filter(([, count]) => count > 0)).toHaveLength(items.length);
+  });
+
   it('holds nothing where there is no file', async () => {
     const found = await open().holds?.(['a'], new AbortController().signal);
     expect([...(found ?? [])]).toEqual([['a', 0]]);

@@ -100,7 +100,7 @@ export function chain(store: Store): Pick<Journal, 'verifyChain' | 'head'> {
       const { headSeq, headHash } = chainState(store.read(() => readState.get()));
       return { seq: headSeq, hash: headHash.toString('hex') };
     },
-    verifyChain: async (signal) => {
+    verifyChain: async (signal, onChecked) => {
       signal.throwIfAborted();
       const { head, stray } = store.read(() => ({
         head: chainState(readState.get()),
@@ -118,7 +118,10 @@ export function chain(store: Store): Pick<Journal, 'verifyChain' | 'head'> {
         const seq = integer(stray, 'first_seq');
         note(walk, { seq, source: null, id: null }, 'this event lies outside the chain');
       }
+      let told = 0;
       while (store.read(() => walkSlice(walk, head))) {
+        onChecked?.(walk.checked - told);
+        told = walk.checked;
         await nextTurn();
         signal.throwIfAborted();
       }

@@ -28,6 +28,8 @@ export interface PlatformContext extends Patience {
   readonly explained: readonly Window[];
   /** Read everything, also where the counts agree. */
   readonly deep: boolean;
+  /** Told how many more events of the range were looked at. */
+  readonly advance: (events: number) => void;
 }
 
 /** Where counts differ, windows are cut until one holds no more than this, and then read. */
@@ -79,6 +81,7 @@ export async function provePlatform(
   });
   proof.unreadable = (await context.journal.deadLetterCounts('source')).get(context.name) ?? 0;
   for (const bucket of bucketsOf(range)) {
+    asked.advance(proof.buckets.at(-1)?.journal ?? 0);
     const tally = await emptyBucket(context, bucket);
     proof.buckets.push(tally);
     if (proof.failure !== null) continue;

@@ -2,6 +2,7 @@ import type { Journal, KnownId } from '../../checkpoint/journal.ts';
 import { describe, ForwardError } from '../../model/errors.ts';
 import type { AuditEvent, Window } from '../../model/event.ts';
 import { parseTime } from '../../model/time.ts';
+import { IDS_AT_ONCE } from '../../sinks/sink.ts';
 import type { Sink } from '../../sinks/sink.ts';
 import { PRUNED_BEFORE_DELIVERY } from '../../checkpoint/journal.ts';
 import { everyFinding, prunedSpan } from '../open-findings.ts';
@@ -23,10 +24,10 @@ export interface ReceiverContext extends Patience {
   /** The newest event when the verification began: what came later is too young to be judged. */
   readonly headSeq: bigint;
   readonly waits: Waits | null;
+  /** Told how many more events of the range were looked at. */
+  readonly advance: (events: number) => void;
 }
 
-/** The contract's limit of ids in one question. */
-const ASK_IDS = 1_000;
 const PAGE_EVENTS = 500;
 const PAGE_IDS = 5_000;
 const PAGE_LETTERS = 200;
@@ -48,7 +49,7 @@ export async function proveReceiver(
     for (const bucket of bucketsOf(range)) {
       await expectEvents(context, source, bucket, cursor, letters, proof, receiver.expect, signal);
       if (proof.canBeAsked || gone.length > 0)
-        await countPruned(context, source, bucket, gone, proof, receiver.copies);
+        await findPruned(context, source, bucket, gone, proof, receiver.pruned);
     }
   }
   await receiver.finish();
@@ -130,14 +131,50 @@ async function expectEvents(
       } else if (event.seq <= context.headSeq) proof.waiting += 1;
       else proof.pending += 1;
     }
+    context.advance(page.length);
     const last = page.at(-1);
     if (last === undefined) return;
     after = last.seq;
   }
 }
 
-/** Asks for ids; null once the receiver could not be asked, or when it cannot be. */
-type Copies = (ids: readonly string[]) => Promise<ReadonlyMap<string, number> | null>;
+/** Something that is asked for by its id. */
+interface Asked {
+  readonly id: string;
+}
+
+/** A pruned event, and whether the sink never had it by our account. */
+interface PrunedId extends Asked {
+  readonly wasGone: boolean;
+}
+
+/** Questions to a receiver, each as full as it may be: one may read all that the receiver has. */
+interface Questions<Its extends Asked> {
+  add(its: Its): Promise<void>;
+  /** Asks for what is left. */
+  finish(): Promise<void>;
+}
+
+/** `answered` gets what was asked for, and how many copies there are of each; null where the receiver cannot be asked (any more). */
+function questions<Its extends Asked>(
+  most: number,
+  copies: (ids: readonly string[]) => Promise<ReadonlyMap<string, number> | null>,
+  answered: (asked: readonly Its[], held: ReadonlyMap<string, number> | null) => void,
+): Questions<Its> {
+  let waiting: Its[] = [];
+  const finish = async (): Promise<void> => {
+    const asked = waiting;
+    waiting = [];
+    if (asked.length > 0) answered(asked, await copies(asked.map(({ id }) => id)));
+  };
+  return {
+    add: async (its) => {
+      waiting.push(its);
+      if (waiting.length >= most) await finish();
+    },
+    finish,
+  };
+}
 
 /**
  * Collects events until one question is full. What the receiver does not show is asked for once more at the end, and named
@@ -148,12 +185,15 @@ function createQuestions(
   range: Window,
   proof: SinkProof,
   signal: AbortSignal,
-): { expect: (event: AuditEvent) => Promise<void>; copies: Copies; finish: () => Promise<void> } {
+): {
+  expect: (event: AuditEvent) => Promise<void>;
+  pruned: (its: PrunedId) => Promise<void>;
+  finish: () => Promise<void>;
+} {
   const { sink } = context;
-  const doubtful: NamedEvent[] = [];
-  let waiting: NamedEvent[] = [];
+  const most = sink.idsAtOnce ?? IDS_AT_ONCE;
 
-  const copies: Copies = async (ids) => {
+  const copies = async (ids: readonly string[]): Promise<ReadonlyMap<string, number> | null> => {
     if (!proof.canBeAsked || proof.failure !== null) return null;
     try {
       const nothing = new Map<string, number>();
@@ -170,40 +210,39 @@ function createQuestions(
     }
   };
 
-  /** Counts what is found and what is repeated; returns what is not there, and nothing when nobody could be asked. */
-  const ask = async (asked: readonly NamedEvent[]): Promise<NamedEvent[]> => {
-    const held = await copies(asked.map(({ id }) => id));
-    if (held === null) return [];
-    const absent: NamedEvent[] = [];
-    for (const event of asked) {
-      const count = held.get(event.id) ?? 0;
-      if (count === 0) absent.push(event);
-      else proof.found += 1;
-      if (count > 1) addName(proof.repeated, { ...event, copies: count });
+  /** Counts what is found and what is repeated; what is not there goes to `absent`. Nothing when nobody could be asked. */
+  const expected = (absent: (event: NamedEvent) => void): Questions<NamedEvent> =>
+    questions(most, copies, (asked, held) => {
+      if (held === null) return;
+      for (const event of asked) {
+        const count = held.get(event.id) ?? 0;
+        if (count === 0) absent(event);
+        else proof.found += 1;
+        if (count > 1) addName(proof.repeated, { ...event, copies: count });
+      }
+    });
+  const doubtful: NamedEvent[] = [];
+  const first = expected((event) => doubtful.push(event));
+  const again = expected((event) => addName(proof.missing, event));
+  const pruned = questions<PrunedId>(most, copies, (asked, held) => {
+    for (const { id, wasGone } of asked) {
+      if ((held?.get(id) ?? 0) > 0) proof.prunedFound += 1;
+      else if (wasGone) proof.prunedBeforeDelivery += 1;
     }
-    return absent;
-  };
-
-  const flush = async (): Promise<void> => {
-    const asked = waiting;
-    waiting = [];
-    if (asked.length > 0) doubtful.push(...(await ask(asked)));
-  };
+  });
 
   return {
-    copies,
+    pruned: (its) => pruned.add(its),
     expect: async ({ source, id, createdAt }) => {
-      if (!proof.canBeAsked || proof.failure !== null) return;
-      waiting.push({ source, id, createdAt });
-      if (waiting.length >= ASK_IDS) await flush();
+      if (proof.canBeAsked && proof.failure === null) await first.add({ source, id, createdAt });
     },
     finish: async () => {
-      await flush();
+      await pruned.finish();
+      await first.finish();
       if (doubtful.length === 0 || proof.failure !== null) return;
       await context.clock.sleep(ASK_AGAIN_MS, signal);
-      for (let at = 0; at < doubtful.length; at += ASK_IDS) {
-        for (const event of await ask(doubtful.slice(at, at + ASK_IDS))) addName(proof.missing, event);
-      }
+      for (const event of doubtful) await again.add(event);
+      await again.finish();
     },
   };
 }
@@ -229,27 +268,23 @@ async function goneSpans({ journal, name }: ReceiverContext, cursor: bigint): Pr
 }
 
 /** Without the event nobody can look at `where`: what is not found proves nothing, unless the sink never had it. */
-async function countPruned(
-  { journal }: ReceiverContext,
+async function findPruned(
+  { journal, advance }: ReceiverContext,
   source: string,
   bucket: Window,
   gone: readonly Gone[],
   proof: SinkProof,
-  copies: Copies,
+  ask: (its: PrunedId) => Promise<void>,
 ): Promise<void> {
   const firstKept = await firstKeptSeq(journal);
+  if (firstKept <= 1n) return;
   for (let last: KnownId | null = null; ;) {
     const page: readonly KnownId[] = await journal.idsInWindow(source, bucket, last, PAGE_IDS);
-    const pruned = page.filter(({ seq }) => seq !== null && seq < firstKept);
-    proof.pruned += pruned.length;
-    for (let at = 0; at < pruned.length; at += ASK_IDS) {
-      const asked = pruned.slice(at, at + ASK_IDS);
-      const held = await copies(asked.map(({ id }) => id));
-      for (const { id, seq } of asked) {
-        const wasGone = gone.some((span) => seq !== null && seq >= span.fromSeq && seq <= span.toSeq);
-        if ((held?.get(id) ?? 0) > 0) proof.prunedFound += 1;
-        else if (wasGone) proof.prunedBeforeDelivery += 1;
-      }
+    for (const { id, seq } of page) {
+      if (seq === null || seq >= firstKept) continue;
+      proof.pruned += 1;
+      advance(1);
+      await ask({ id, wasGone: gone.some((span) => seq >= span.fromSeq && seq <= span.toSeq) });
     }
     last = page.at(-1) ?? null;
     if (last === null || page.length < PAGE_IDS) return;

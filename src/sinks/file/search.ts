@@ -7,31 +7,44 @@ import { linesOf } from '../lines.ts';
 import { LINE_LIMIT_BYTES } from './active.ts';
 import { fileFailure, isMissing } from './errors.ts';
 
-/**
- * Counts in how many lines of a file each id stands, reading it as a stream. Only the id's own place in a line
- * counts, since an event may mention another one's id.
- * A file that vanished meanwhile holds nothing.
- */
-export async function countIds(
-  path: string,
-  compressed: boolean,
-  ids: ReadonlySet<string>,
-  counts: Map<string, number>,
-  signal: AbortSignal,
-): Promise<void> {
-  const byHash = new Map([...ids].map((id) => [hashOf(id), id]));
-  try {
-    for await (const line of lines(path, compressed)) {
+/** Counts in how many lines of files each id stands. Only the id's own place in a line counts, since an event may mention another one's id. */
+export class IdSearch {
+  readonly counts: Map<string, number>;
+  /** Made when a line is met that says the hash of its id: most files have none. */
+  #byHash: ReadonlyMap<string, string> | null = null;
+
+  constructor(ids: readonly string[]) {
+    this.counts = new Map(ids.map((id) => [id, 0]));
+  }
+
+  /** Reads one more file, as a stream. One that vanished meanwhile holds nothing. */
+  async through(path: string, compressed: boolean, signal: AbortSignal): Promise<void> {
+    try {
+      for await (const line of lines(path, compressed)) {
+        signal.throwIfAborted();
+        this.#look(line);
+      }
+    } catch (error) {
       signal.throwIfAborted();
-      const said = idOfLine(line);
-      if (said === null) continue;
-      const named = said.hashed ? byHash.get(said.id) : said.id;
-      const id = [named, said.former].find((one) => one !== undefined && ids.has(one));
-      if (id !== undefined) counts.set(id, (counts.get(id) ?? 0) + 1);
+      if (!isMissing(error)) throw fileFailure(error, path, 'read');
     }
-  } catch (error) {
-    signal.throwIfAborted();
-    if (!isMissing(error)) throw fileFailure(error, path, 'read');
+  }
+
+  #look(line: string): void {
+    const said = idOfLine(line);
+    if (said === null) return;
+    const named = said.hashed ? this.#hashed(said.id) : said.id;
+    for (const id of [named, said.former]) {
+      const count = id === undefined ? undefined : this.counts.get(id);
+      if (id === undefined || count === undefined) continue;
+      this.counts.set(id, count + 1);
+      return;
+    }
+  }
+
+  #hashed(hash: string): string | undefined {
+    this.#byHash ??= new Map([...this.counts.keys()].map((id) => [hashOf(id), id]));
+    return this.#byHash.get(hash);
   }
 }
 
