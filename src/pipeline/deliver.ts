@@ -9,6 +9,8 @@ import type { Ask, Heartbeats } from './heartbeat.ts';
 import type { Outlet, Refusal } from './outlet.ts';
 import { sizeInBatch } from './prepare.ts';
 import type { Prepare } from './prepare.ts';
+import { readAhead } from './read-ahead.ts';
+import type { ReadAhead } from './read-ahead.ts';
 import { again, takenOf, together } from './segment.ts';
 import type { Landed } from './segment.ts';
 import { enterState } from './status.ts';
@@ -164,6 +166,7 @@ function turns(
 } {
   let lookAtMs = -Infinity;
   let lettersNext = true;
+  const ahead = readAhead(context);
   const letters = async (position: bigint, flights: readonly Flight[]): Promise<Flight | null> => {
     const now = context.clock.monotonic();
     if (now < lookAtMs || flights.some(({ kind }) => kind === 'letters')) return null; // one at a time, or they go twice
@@ -175,7 +178,7 @@ function turns(
     const first = lettersNext ? await letters(position, flights) : null;
     const flight =
       first ??
-      (await takeOff(context, position, flights.length === 0, signal)) ??
+      (await takeOff(context, ahead, position, flights.length === 0, signal)) ??
       (lettersNext ? null : await letters(position, flights));
     lettersNext = flight?.kind !== 'letters';
     return flight;
@@ -186,11 +189,12 @@ function turns(
 /** Starts a lane on the next events after `position`; null when there are none. */
 async function takeOff(
   context: DeliverContext,
+  ahead: ReadAhead,
   position: bigint,
   waitForMore: boolean,
   signal: AbortSignal,
 ): Promise<Flight | null> {
-  const events = await readBatch(context, position, waitForMore, signal);
+  const events = await ahead.read(position, waitForMore, signal);
   const last = events.at(-1);
   if (last === undefined) return null;
   const items: Item[] = [];
@@ -198,18 +202,21 @@ async function takeOff(
   let bytes = 0;
   let filtered = 0;
   let upTo = position;
+  let taken = 0;
   for (const event of events) {
     const prepared = context.prepare(event);
     const size = prepared.kind === 'item' ? sizeInBatch(prepared.item) : 0;
     if (items.length > 0 && bytes + size > context.batch.maxBytes * context.outlet.share()) break;
     bytes += size;
     upTo = event.seq;
+    taken += 1;
     if (prepared.kind === 'item') items.push(prepared.item);
     else if (prepared.kind === 'filtered') filtered += 1;
     else unrendered.push({ event, reason: prepared.reason, attempts: 1 });
   }
+  ahead.keep(upTo, events.slice(taken));
   context.status.filtered += filtered;
-  const byId = new Map(events.map((event) => [event.seq, event]));
+  const byId = new Map(events.slice(0, taken).map((event) => [event.seq, event]));
   const first = events[0]?.seq ?? upTo;
   return launch(context, 'events', upTo, items.length, async (flight) => {
     const before = triesOf(context);
@@ -262,32 +269,6 @@ function launch(
   return flight;
 }
 
-/** Events for one batch; when a lone lane finds only a few, waits up to `maxWaitMs` for more to come. */
-async function readBatch(
-  context: DeliverContext,
-  position: bigint,
-  waitForMore: boolean,
-  signal: AbortSignal,
-): Promise<readonly AuditEvent[]> {
-  const { journal, batch, clock } = context;
-  const maxEvents = Math.max(Math.floor(batch.maxEvents * context.outlet.share()), 1);
-  const limit = { maxEvents, maxBytes: batch.maxBytes };
-  const read = (): Promise<readonly AuditEvent[]> =>
-    untilDone(context, () => journal.read(position, limit), signal);
-  let events = await read();
-  const until = clock.monotonic() + batch.maxWaitMs;
-  while (waitForMore && events.length > 0 && events.length < maxEvents && !context.finishing()) {
-    const left = until - clock.monotonic();
-    // What fills a batch alone is not read again in the hope of more: it may be large.
-    if (left <= 0 || events.reduce((sum, { original }) => sum + original.length, 0) >= batch.maxBytes) break;
-    await waitForEvents(context, events.at(-1)?.seq ?? position, left, signal);
-    const more = await read();
-    if (more.length === events.length && clock.monotonic() < until) break; // the byte limit, not the count, ended the batch
-    events = more;
-  }
-  return events;
-}
-
 async function settlePrefix(context: DeliverContext, flights: Flight[], signal: AbortSignal): Promise<void> {
   const { status, clock } = context;
   let upTo: bigint | null = null;
@@ -327,15 +308,6 @@ async function commit(
 
 async function isDrained(context: DeliverContext, position: bigint, signal: AbortSignal): Promise<boolean> {
   return eventsAfter(await untilDone(context, () => context.journal.size(), signal), position) === 0;
-}
-
-async function waitForEvents(
-  context: DeliverContext,
-  after: bigint,
-  ms: number,
-  signal: AbortSignal,
-): Promise<void> {
-  await untilDone(context, () => context.journal.waitForEvents(after, ms, signal), signal);
 }
 
 /** Dead letters that an operator asked to try again: through today's mapping, and past the filter that let them through. */

@@ -149,6 +149,30 @@ describe('finishing', () => {
     expect(sink.taken).toHaveLength(6);
   });
 
+  it('reads no event twice, however few of what was read fit a batch', async () => {
+    await append(1, 30);
+    const sink = fakeSink();
+    let read = 0;
+    const journal: Journal = {
+      ...stage.journal,
+      read: async (...asked) => {
+        const events = await stage.journal.read(...asked);
+        read += events.length;
+        return events;
+      },
+    };
+    const prepare: Prepare = (event) => {
+      const made = plain(event);
+      return made.kind === 'item' ? { ...made, item: { ...made.item, body: 'x'.repeat(400) } } : made;
+    };
+    await elapse(
+      run(sink, { journal, prepare, batch: { maxEvents: 10, maxBytes: 1000, maxWaitMs: 0 } }).done,
+    );
+    expect(sink.taken).toEqual(idsFrom(1, 30));
+    expect(sink.batches).toHaveLength(15);
+    expect(read).toBe(30);
+  });
+
   it('counts what events take in memory, which may be far more than their text', async () => {
     await append(1, 6);
     const sink = fakeSink();
