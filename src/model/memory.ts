@@ -11,8 +11,21 @@ const LEAST = 2 ** 20;
 
 /** The largest answer that this process can take while `lanes` of them may come at once: by its heap, and by what its container gives it. */
 export function roomForAnswer(lanes: number, limits: MemoryLimits = memoryLimits()): number {
-  const room = Math.min(limits.heapBytes - HEAP_BESIDE, limits.processBytes - BESIDE);
-  return Math.max(Math.floor(room / (TIMES * lanes)), LEAST);
+  return Math.max(Math.floor(roomBeside(limits) / (TIMES * lanes)), LEAST);
+}
+
+/** What an id takes while it is asked for: itself, its event's name, and its places in the tables of both sides. Bytes. */
+const PER_ID = 400;
+const LEAST_IDS = 1_000;
+const MOST_IDS = 1_000_000;
+
+/** How many ids this process can ask for at once, where asking for few costs as much as for many. Takes half of what there is. */
+export function roomForIds(limits: MemoryLimits = memoryLimits()): number {
+  return Math.min(Math.max(Math.floor(roomBeside(limits) / PER_ID / 2), LEAST_IDS), MOST_IDS);
+}
+
+function roomBeside({ heapBytes, processBytes }: MemoryLimits): number {
+  return Math.min(heapBytes - HEAP_BESIDE, processBytes - BESIDE);
 }
 
 export interface MemoryLimits {

@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 
 import type { CheckItem } from '../model/check.ts';
 import { describe, ForwardError } from '../model/errors.ts';
+import { roomForIds } from '../model/memory.ts';
 import type { PartSchema } from '../model/part.ts';
 import { appendAll, appendLines, isInPlace, openActive } from './file/active.ts';
 import type { ActiveFile, ActiveOptions, Append } from './file/active.ts';
@@ -32,8 +33,6 @@ const LEAST_ROTATE_BYTES = 1024;
 /** Shorter than this makes folders full of tiny files. Milliseconds. */
 const LEAST_INTERVAL_MS = 60_000;
 const KEEP_LIMIT = 10_000;
-/** Each question reads all files, so that it should ask for many: these take some 50 MB while it is asked. */
-const IDS_AT_ONCE = 250_000;
 
 const schema: PartSchema = {
   description: 'Appends events to a file, one line each, on disk before they count as delivered.',
@@ -111,7 +110,11 @@ export function createFileSink(options: FileOptions, context: SinkContext, appen
   /** One at a time, in the order of the calls: a batch's lines stay together. */
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
     const result = turn.then(work);
-    turn = result.catch(() => {});
+    // Not the result itself, which may be large.
+    turn = result.then(
+      () => {},
+      () => {},
+    );
     return result;
   };
   const drop = async (): Promise<void> => {
@@ -164,7 +167,7 @@ export function createFileSink(options: FileOptions, context: SinkContext, appen
     },
     check: async () => ({ items: await checkFile(path) }),
     holds: (ids, signal) => inTurn(() => holds(path, ids, signal)),
-    idsAtOnce: IDS_AT_ONCE,
+    idsAtOnce: roomForIds(), // each question reads all files
     refreshSecrets: () => false,
     close: () => inTurn(drop),
   };
@@ -213,7 +216,7 @@ async function holds(
   ids: readonly string[],
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, number>> {
-  const search = new IdSearch(ids.slice(0, IDS_AT_ONCE));
+  const search = new IdSearch(ids);
   for (const rotated of await rotatedFiles(path))
     await search.through(rotated.path, rotated.compressed, signal);
   await search.through(path, false, signal);
