@@ -284,6 +284,11 @@ export interface Journal {
     after: bigint,
     maxEvents: number,
   ): Promise<readonly AuditEvent[]>;
+  /** How many of the known ids in a window are of events that were left out, and of events that were pruned. */
+  absentInWindow(
+    source: string,
+    window: Window,
+  ): Promise<{ readonly leftOut: number; readonly pruned: number }>;
   /** All known ids in a window (wanted or filtered), in an order of the journal's own, from behind `after`; null: from the start. */
   idsInWindow(
     source: string,

@@ -315,6 +315,19 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
         ]);
         expect(await journal.idsInWindow('platform', EVERYTHING, null, 3)).toHaveLength(3);
       });
+
+      it('are counted where their events were left out or pruned', async () => {
+        await journal.append('platform', harvest([...newEvents(1, 9), newEvent(10, { wanted: false })]));
+        await journal.append('another', harvest([newEvent(11), newEvent(12, { wanted: false })]));
+        await journal.settle('splunk', 4n, []);
+        expect(await journal.absentInWindow('platform', EVERYTHING)).toEqual({ leftOut: 1, pruned: 0 });
+        await journal.prune(['splunk'], '2027-01-01T00:00:00Z', 0n);
+        const { oldestSeq } = await journal.size();
+        expect(oldestSeq).toBe(5n);
+        expect(await journal.absentInWindow('platform', EVERYTHING)).toEqual({ leftOut: 1, pruned: 4 });
+        expect(await journal.absentInWindow('platform', seconds(3, 8))).toEqual({ leftOut: 0, pruned: 2 });
+        expect(await journal.absentInWindow('nobody', EVERYTHING)).toEqual({ leftOut: 0, pruned: 0 });
+      });
     });
 
     describe('events that share an id', () => {

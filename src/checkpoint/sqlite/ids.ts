@@ -6,8 +6,13 @@ import { idKey, idOf, knownEvents } from './identity.ts';
 import type { Store } from './store.ts';
 
 /** What a source and `verify` ask about ids. An id is `kept` when its event was appended, also after it was pruned. */
-export function ids(store: Store): Pick<Journal, 'held' | 'idsInWindow'> {
+export function ids(store: Store): Pick<Journal, 'held' | 'absentInWindow' | 'idsInWindow'> {
   const countWindow = store.prepare(`SELECT count(*) AS count FROM ids WHERE source = ? AND ${IN_WINDOW}`);
+  const countAbsent = store.prepare(
+    `SELECT count(*) FILTER (WHERE seq IS NULL) AS left_out,
+       count(*) FILTER (WHERE seq <= (SELECT anchor_seq FROM chain)) AS pruned
+     FROM ids WHERE source = ? AND ${IN_WINDOW}`,
+  );
   const find = knownEvents(store);
   const listWindow = store.prepare(
     `SELECT second, ns, id, seq, body_hash FROM ids
@@ -39,6 +44,11 @@ export function ids(store: Store): Pick<Journal, 'held' | 'idsInWindow'> {
       known: async (asked) => store.read(() => asked.map((event) => find(source, event)?.id ?? null)),
       missing: async (window, seen, limit) => store.read(() => missing(source, window, seen, limit)),
     }),
+    absentInWindow: async (source, window) =>
+      store.read(() => {
+        const row = countAbsent.get(source, ...windowBounds(window)) ?? {};
+        return { leftOut: count(row, 'left_out'), pruned: count(row, 'pruned') };
+      }),
     idsInWindow: async (source, window, after, limit) =>
       store.read(() => {
         // No id is empty, so that nothing of the first second is passed over.

@@ -95,7 +95,11 @@ export async function provePlatform(
       proof.failure = describe(error);
     }
   }
-  await countKnown(context, proof);
+  for (const bucket of proof.buckets) {
+    const absent = await journal.absentInWindow(name, bucket);
+    proof.leftOut += absent.leftOut;
+    proof.pruned += absent.pruned;
+  }
   return proof;
 }
 
@@ -381,15 +385,4 @@ async function originalsOf(
     after = last.seq;
   }
   return originals;
-}
-
-async function countKnown(context: PlatformContext, proof: SourceProof): Promise<void> {
-  const { oldestSeq, headSeq } = await context.journal.size();
-  const firstKept = oldestSeq === 0n ? headSeq + 1n : oldestSeq;
-  for (const bucket of proof.buckets) {
-    for (const { seq } of (await knownIds(context, bucket)).values()) {
-      if (seq === null) proof.leftOut += 1;
-      else if (seq < firstKept) proof.pruned += 1;
-    }
-  }
 }
