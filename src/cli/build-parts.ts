@@ -41,7 +41,7 @@ export async function buildParts(config: Config, log: Log): Promise<BuiltParts> 
   }
   const builtSinks = new Map<string, SinkPart>();
   for (const sinkConfig of config.sinks.values()) {
-    const { name, type, rateLimit } = sinkConfig;
+    const { name, type, rateLimit, concurrent } = sinkConfig;
     const definition = sinkWithoutEchoes(await loadSink(type));
     const warn = (text: string): void => log.warn({ sink: name }, text);
     const sink = definition.create(sinkConfig.options as never, {
@@ -49,6 +49,7 @@ export async function buildParts(config: Config, log: Log): Promise<BuiltParts> 
       warn,
       clock: wallClock,
       forwarderVersion: version,
+      concurrent,
       ...(rateLimit === null ? {} : { limit: createLimit(rateLimit) }),
     });
     const format = find(formats, (entry) => entry.name === sinkConfig.format).create(

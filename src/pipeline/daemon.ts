@@ -188,6 +188,7 @@ export function startDaemon(parts: DaemonParts): Daemon {
       heartbeats: heartbeatsOf(parts, name, part, sinkLog),
       batch: part.batch,
       concurrent: part.concurrent,
+      ahead: () => part.sink.ahead?.() ?? 0,
       clock,
       log: sinkLog,
       status: its,

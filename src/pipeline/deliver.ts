@@ -28,8 +28,10 @@ export interface DeliverContext {
   readonly prepare: Prepare;
   readonly heartbeats: Heartbeats;
   readonly batch: { readonly maxEvents: number; readonly maxBytes: number; readonly maxWaitMs: number };
-  /** Batches in flight at once. */
+  /** Batches that are sent at once. */
   readonly concurrent: number;
+  /** Batches that may be in flight beside them: sent in order, and waiting for the receiver's word. */
+  readonly ahead: () => number;
   readonly clock: Clock;
   readonly log: Log;
   readonly status: SinkStatus;
@@ -61,6 +63,8 @@ interface Flight {
   rejected: readonly RejectedEvent[];
   /** What a heartbeat will tell of it. */
   told: (() => Landed) | null;
+  /** How many tries there had been when the oldest flight beside it began. */
+  readonly since: number;
   readonly landed: Promise<void>;
 }
 
@@ -87,7 +91,7 @@ export async function deliver(context: DeliverContext, signal: AbortSignal): Pro
     const backlog = backlogTeller(context);
     for (;;) {
       either.throwIfAborted();
-      while (flights.length < context.concurrent && !context.halting.aborted) {
+      while (flights.length < context.concurrent + context.ahead() && !context.halting.aborted) {
         const next =
           takeOffHeartbeats(context, position, ask, either) ?? (await takeTurns(position, flights));
         if (next === null) break;
@@ -166,7 +170,7 @@ function turns(
 } {
   let lookAtMs = -Infinity;
   let lettersNext = true;
-  const ahead = readAhead(context);
+  const reader = readAhead(context);
   const letters = async (position: bigint, flights: readonly Flight[]): Promise<Flight | null> => {
     const now = context.clock.monotonic();
     if (now < lookAtMs || flights.some(({ kind }) => kind === 'letters')) return null; // one at a time, or they go twice
@@ -178,7 +182,7 @@ function turns(
     const first = lettersNext ? await letters(position, flights) : null;
     const flight =
       first ??
-      (await takeOff(context, ahead, position, flights.length === 0, signal)) ??
+      (await takeOff(context, reader, position, flights, signal)) ??
       (lettersNext ? null : await letters(position, flights));
     lettersNext = flight?.kind !== 'letters';
     return flight;
@@ -189,14 +193,18 @@ function turns(
 /** Starts a lane on the next events after `position`; null when there are none. */
 async function takeOff(
   context: DeliverContext,
-  ahead: ReadAhead,
+  reader: ReadAhead,
   position: bigint,
-  waitForMore: boolean,
+  flights: readonly Flight[],
   signal: AbortSignal,
 ): Promise<Flight | null> {
-  const events = await ahead.read(position, waitForMore, signal);
+  const events = await reader.read(position, flights.length === 0, signal);
   const last = events.at(-1);
   if (last === undefined) return null;
+  if (flights.length >= context.concurrent && (await isDrained(context, last.seq, signal))) {
+    reader.keep(position, events); // the last few wait for a lane of their own, and grow meanwhile
+    return null;
+  }
   const items: Item[] = [];
   const unrendered: RejectedEvent[] = [];
   let bytes = 0;
@@ -214,24 +222,24 @@ async function takeOff(
     else if (prepared.kind === 'filtered') filtered += 1;
     else unrendered.push({ event, reason: prepared.reason, attempts: 1 });
   }
-  ahead.keep(upTo, events.slice(taken));
+  reader.keep(upTo, events.slice(taken));
   context.status.filtered += filtered;
   const byId = new Map(events.slice(0, taken).map((event) => [event.seq, event]));
   const first = events[0]?.seq ?? upTo;
-  return launch(context, 'events', upTo, items.length, async (flight) => {
-    const before = triesOf(context);
+  const since = flights[0]?.since ?? triesOf(context);
+  const land = async (flight: Flight): Promise<void> => {
     const refusals = await context.outlet.settle(items, signal);
     flight.rejected = [...unrendered, ...toRejected(refusals, byId)];
-    const ordered = context.concurrent === 1 && triesOf(context) === before;
     flight.told = () => ({
       upTo: Number(upTo),
       taken: takenOf(items, refusals),
       filtered,
       deadLetters: flight.rejected.length,
       pruned: first === position + 1n ? [] : [[Number(position) + 1, Number(first) - 1]],
-      ordered,
+      ordered: context.concurrent === 1 && triesOf(context) === since,
     });
-  });
+  };
+  return launch(context, 'events', upTo, items.length, land, since);
 }
 
 /** While it stays the same nothing was sent a second time, and so nothing overtook anything. */
@@ -245,6 +253,7 @@ function launch(
   upTo: bigint,
   events: number,
   land: (flight: Flight) => Promise<void>,
+  since = triesOf(context),
 ): Flight {
   enterState(context.status, 'working', context.clock.now());
   const flight: Flight = {
@@ -254,6 +263,7 @@ function launch(
     left: false,
     rejected: [],
     told: null,
+    since,
     landed: span('batch', { sink: context.name, events }, async () => {
       await Promise.resolve(); // `flight` is there before anything lands
       try {

@@ -12,6 +12,7 @@ import { placeOfFile } from './file/place.ts';
 import { rotateAway, rotatedFiles, tidyRotated } from './file/rotation.ts';
 import type { RotationOptions } from './file/rotation.ts';
 import { IdSearch } from './file/search.ts';
+import { oneAtATime } from './in-turn.ts';
 import { withinRate } from './request-limit.ts';
 import type { Batch, Receipt, Sink, SinkContext, SinkDefinition } from './sink.ts';
 
@@ -105,18 +106,7 @@ export function createFileSink(options: FileOptions, context: SinkContext, appen
   const rotation = rotationOptions(options, context);
   const { path } = active;
   let file: ActiveFile | null = null;
-  let turn: Promise<unknown> = Promise.resolve();
-
-  /** One at a time, in the order of the calls: a batch's lines stay together. */
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const result = turn.then(work);
-    // Not the result itself, which may be large.
-    turn = result.then(
-      () => {},
-      () => {},
-    );
-    return result;
-  };
+  const inTurn = oneAtATime(); // a batch's lines stay together
   const drop = async (): Promise<void> => {
     const dropped = file;
     file = null;

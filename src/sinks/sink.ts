@@ -70,6 +70,11 @@ export const IDS_AT_ONCE = 1000;
 export interface Sink {
   readonly delivery: DeliveryClass;
   send(batch: Batch, signal: AbortSignal): Promise<Receipt>;
+  /**
+   * How many batches more than `concurrent` may be on their way at the moment: sent, and waiting for the receiver's word. For a sink that
+   * sends no more than `concurrent` at a time even so, in the order of the calls. Absent: none.
+   */
+  ahead?(): number;
   /** Looks at everything that `send` will need, for real: reachable, TLS, credentials, index, sizes. Sends no event. */
   check(signal: AbortSignal): Promise<CheckReport>;
   /**
@@ -101,6 +106,8 @@ export interface SinkContext {
   readonly forwarderVersion: string;
   /** Credentials that the sink is given in exchange for its own, such as tokens: whatever it tells is cleaned of them too. */
   conceal?(known: () => readonly string[]): void;
+  /** Batches that may be sent at a time; above 1 their order is not kept. Absent: 1. */
+  readonly concurrent?: number;
   /** Each request to the receiver passes it, not each batch (`request-limit.ts`). Absent: no limit. */
   readonly limit?: Limit;
 }

@@ -1,7 +1,9 @@
 import type { CheckReport } from '../model/check.ts';
 import { ForwardError } from '../model/errors.ts';
 import type { HttpClient } from '../net/http.ts';
+import { untilAborted } from '../model/abort.ts';
 import { placeOf } from './http-fates.ts';
+import { oneAtATime } from './in-turn.ts';
 import { OpenFates } from './open-fates.ts';
 import { openLimitedClient } from './request-limit.ts';
 import { sendInRuns } from './send-in-runs.ts';
@@ -36,6 +38,9 @@ export const splunkHecSink: SinkDefinition<SplunkOptions> = {
 /** Splunk Cloud refuses bodies somewhere between 5,242,881 and 6,000,000 bytes before compression. */
 const REQUEST_BYTES_LIMIT = 5_000_000;
 
+/** Batches that wait for an acknowledgement while the next one is sent: an indexer takes seconds for it. */
+const AHEAD = 3;
+
 /** One event on its way: its envelope and its index in the batch. */
 interface Placed {
   readonly place: number;
@@ -67,6 +72,7 @@ class SplunkHecSink implements Sink {
   readonly #limit: SizeLimit;
   readonly #userAgent: string;
   readonly #envelope: WriteEnvelope;
+  readonly #inTurn = oneAtATime();
 
   constructor(options: SplunkOptions, context: SinkContext) {
     this.#options = options;
@@ -98,13 +104,12 @@ class SplunkHecSink implements Sink {
     const open = new OpenFates(batch.items.length);
     const placed = this.#placed(batch.items, open);
     if (placed.length === 0) return open.receipt('');
-    const now = this.#context.clock.monotonic();
-    const endpoint = this.#endpoints.next();
-    const channel = endpoint.takeChannel(now, this.#options.channel_cookie);
-    const sending = { endpoint, channel, open, signal, attempt: batch.attempt, queued: new Map() };
-    const limits = { open, limit: this.#limit, weigh };
+    const post = () => this.#post(placed, open, batch.attempt, signal);
+    const { sending, failure } = await (this.#keepsOrder()
+      ? untilAborted(this.#inTurn(post), signal)
+      : post());
+    const { endpoint, channel } = sending;
     // What was queued before a failure still has to be asked for.
-    const failure = await sendInRuns(placed, limits, (run) => this.#postRun(run, sending), signal);
     const unacknowledged = await this.#settleQueued(sending);
     signal.throwIfAborted();
     const fault = failure ?? unacknowledged;
@@ -114,6 +119,30 @@ class SplunkHecSink implements Sink {
       return open.receipt(`${where} has not acknowledged it, or refuses one event after the other`);
     }
     return open.interrupted(this.#endpoints.failed(endpoint, fault));
+  }
+
+  ahead(): number {
+    return this.#keepsOrder() && this.#endpoints.all.some(({ ackProven }) => ackProven) ? AHEAD : 0;
+  }
+
+  #keepsOrder(): boolean {
+    return (this.#context.concurrent ?? 1) === 1;
+  }
+
+  /** Sends everything on one channel; what HEC has taken may be queued for its acknowledgement then. */
+  async #post(
+    placed: readonly Placed[],
+    open: OpenFates,
+    attempt: number,
+    signal: AbortSignal,
+  ): Promise<{ readonly sending: Sending; readonly failure: ForwardError | null }> {
+    signal.throwIfAborted();
+    const endpoint = this.#endpoints.next();
+    const channel = endpoint.takeChannel(this.#context.clock.monotonic(), this.#options.channel_cookie);
+    const sending = { endpoint, channel, open, signal, attempt, queued: new Map() };
+    const limits = { open, limit: this.#limit, weigh };
+    const failure = await sendInRuns(placed, limits, (run) => this.#postRun(run, sending), signal);
+    return { sending, failure };
   }
 
   /** Envelopes of what can be sent at all; an event over the limit is refused here, before compression. */

@@ -73,6 +73,7 @@ function run(
     heartbeats: NO_HEARTBEATS,
     batch: { maxEvents: 10, maxBytes: 1e6, maxWaitMs: 0 },
     concurrent: 1,
+    ahead: () => 0,
     clock,
     log,
     status,
@@ -311,6 +312,31 @@ describe('lanes', () => {
     await elapse(run(sink, { concurrent: 4 }).done);
     expect(most).toBe(4);
     expect(new Set(sink.taken).size).toBe(100);
+  });
+
+  it('are more while a sink waits for the word of its receiver, for a backlog only', async () => {
+    await append(1, 33);
+    let ahead = 0;
+    const begun: number[] = [];
+    const sink = fakeSink(async (batch, signal) => {
+      begun.push(batch.items.length);
+      await clock.sleep(SECOND, signal);
+      ahead = 2;
+      return takeAll(batch, signal);
+    });
+    const stop = new AbortController();
+    const { done } = run(sink, { ahead: () => ahead, finishing: () => false }, stop.signal);
+    await elapse(clock.sleep(500));
+    expect(begun).toEqual([10]);
+    await elapse(clock.sleep(SECOND));
+    expect(begun).toEqual([10, 10, 10]); // the last three are worth no request of their own
+    await append(34, 36);
+    await elapse(clock.sleep(SECOND));
+    expect(begun).toEqual([10, 10, 10, 6]);
+    await elapse(clock.sleep(SECOND));
+    expect(sink.taken).toEqual(idsFrom(1, 36));
+    stop.abort(new Error('enough'));
+    await elapse(done);
   });
 
   it('keep refusals of a later lane until the earlier one is settled', async () => {

@@ -119,6 +119,7 @@ function run(
       }),
       batch: { maxEvents: 10, maxBytes: 1e6, maxWaitMs: 0 },
       concurrent: 1,
+      ahead: () => 0,
       clock,
       log,
       status,
@@ -170,6 +171,35 @@ describe('a heartbeat', () => {
       journal_sha256: hash,
       sources: [{ name: 'platform', frontier: null, verified_up_to: null }],
     });
+  });
+
+  it('says that events left in order while the next batches go before the first is confirmed, unless one is sent again', async () => {
+    await append(1, 40);
+    const calm = receiver(async (batch, signal) => {
+      await clock.sleep(SECOND, signal);
+      return takeAll(batch, signal);
+    });
+    const one = run(calm, { changes: { ahead: () => 3 } });
+    await pass(2500);
+    expect(calm.bodies).toHaveLength(40); // one after the other they would take four seconds
+    await one.finish();
+    expect(calm.heartbeats().map(({ events, ordered }) => [events, ordered])).toEqual([[40, true]]);
+    expect(await proveOne(calm.bodies)).toMatchObject({ ...CLEAN, order: 'ascending' });
+    await append(41, 80);
+    let failed = false;
+    const rough = receiver(async (batch, signal) => {
+      const first = batch.items.some(({ canonical }) => canonical.seq === 41n);
+      await clock.sleep(SECOND, signal);
+      if (first && !failed) {
+        failed = true;
+        throw new ForwardError('transient', 'not acknowledged', { ambiguous: true });
+      }
+      return takeAll(batch, signal);
+    });
+    const two = run(rough, { changes: { ahead: () => 3 } });
+    await pass(MINUTE);
+    await two.finish();
+    expect(rough.heartbeats().map(({ events, ordered }) => [events, ordered])).toEqual([[40, false]]);
   });
 
   it('comes at each interval, with or without events, and never more often', async () => {

@@ -67,6 +67,7 @@ it('a deliver loop whose journal promises events and has none', () =>
         heartbeats: NO_HEARTBEATS,
         batch: { maxEvents: 10, maxBytes: 1e6, maxWaitMs: 0 },
         concurrent: 1,
+        ahead: () => 0,
         clock,
         log,
         status,

@@ -23,6 +23,31 @@ describe('acknowledgement', () => {
     expect(clock.slept).toEqual([250, 500, 1000, 1000, 1000, 1000]);
   });
 
+  it('lets the next batches be sent in order meanwhile, once it is known that there are acknowledgements', async () => {
+    const { sink, fake } = await openBench();
+    expect(sink.ahead?.()).toBe(0);
+    await sink.send(batch(1), signal());
+    expect(sink.ahead?.()).toBe(3);
+    fake.requests.length = 0;
+    fake.pollsUntilTrue = 3;
+    const sizes = [4, 1, 3, 2];
+    const receipts = await Promise.all(sizes.map((size) => sink.send(batch(size), signal())));
+    expect(receipts.map(({ fates }) => fates.length)).toEqual(sizes);
+    expect(fake.indexed.slice(1).map(({ id }) => id)).toEqual(
+      sizes.flatMap((size) => batch(size).items.map(({ canonical }) => canonical.id)),
+    );
+    expect(new Set(posts(fake).map(channelOf)).size).toBe(4); // ids of one channel are one batch's
+    const lastPost = fake.requests.findLastIndex(({ path }) => path === EVENT_PATH);
+    const answered = fake.requests.slice(0, lastPost).filter(({ path }) => path === ACK_PATH);
+    expect(answered.length).toBeLessThan(3 * 3);
+  });
+
+  it('lets no batch go beside another where none waits, or their order is not kept', async () => {
+    const { sink } = await openBench({ ack: 'off' });
+    await sink.send(batch(1), signal());
+    expect(sink.ahead?.()).toBe(0);
+  });
+
   it('throws ambiguous on a timeout and sends again on a new channel', async () => {
     const { sink, fake } = await openBench({ ack_timeout: 60_000 });
     fake.pollsUntilTrue = Number.POSITIVE_INFINITY;
