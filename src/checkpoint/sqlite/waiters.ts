@@ -35,9 +35,18 @@ export function waiters({ clock, hasMore, othersVersion, lookEveryMs }: WaitersO
     wakeWhere(() => true);
   };
 
+  /** A disk that fails for a moment is met by whoever asks the journal for something: nobody would hear of it here. */
+  function versionNow(): bigint | null {
+    try {
+      return othersVersion();
+    } catch {
+      return version;
+    }
+  }
+
   async function look(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const now = othersVersion();
+      const now = versionNow();
       if (now === null) return;
       if (now !== version) tell();
       version = now;

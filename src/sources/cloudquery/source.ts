@@ -285,13 +285,19 @@ export function createCloudquery(
       ? freshReconcile(nowMs)
       : schedule(reconcile, nowMs, endNs, startNs, options.audit_horizon, all);
     for (let counts = 0; counts < RECOUNTS_PER_POLL; counts += 1) {
+      if (reconcile.pending.length === 0) return;
       let [window, ...left] = reconcile.pending;
       while (window !== undefined) {
         const parts = countable(window, progress.open, usual.widthNs, precision.unitNs);
         if (parts.length === 1 && keyOf(parts[0] ?? window) === keyOf(window)) break;
         [window, ...left] = [...parts, ...left];
       }
-      if (window === undefined) return;
+      if (window === undefined) {
+        // All that was due is set aside: it is read as a whole once it can be, and must not look like work until then.
+        reconcile = { ...reconcile, pending: [] };
+        yield { ...NOTHING, purpose: 'reconcile', events: [], progress: write() };
+        return;
+      }
       let result: Recount;
       try {
         result = await recount(client, window, asListed, reconcile.explained, precision, totals, signal);

@@ -74,6 +74,18 @@ describe('rows that cannot be read, nearly all of an old window and none elsewhe
     expect(room.missing()).toEqual([]);
   });
 
+  it('cost no request more than one poll in a while, also where nothing else is left to be counted', async () => {
+    const room = guarded(sourceRoom({ history: 0 }, { start: '27h' }));
+    insertEvents(room, 730, NOW - 26.9 * HOUR, SECOND);
+    insertEvents(room, 60, NOW - HOUR, MINUTE);
+    spoil(room, (ms) => ms < NOW - 25 * HOUR);
+    await room.poll(3);
+    room.restart();
+    await room.poll(1);
+    expect(room.source.state().troubles).toHaveLength(1);
+    expect(room.source.state().pendingReconcile).toBe(0);
+  });
+
   it('found by a count cost their window as well', async () => {
     const room = guarded(sourceRoom({ history: 0 }));
     insertEvents(room, 100, NOW - MINUTE, MINUTE);

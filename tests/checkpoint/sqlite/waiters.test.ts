@@ -1,0 +1,33 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+
+import { waiters } from '../../../src/checkpoint/sqlite/waiters.ts';
+import { elapse, simulatedClock, startSimulatedTime, stopSimulatedTime } from '../../fakes/simulated-time.ts';
+
+const LOOK_MS = 1000;
+const quiet = new AbortController().signal;
+
+beforeEach(() => startSimulatedTime(0));
+afterEach(() => stopSimulatedTime());
+
+it('hears of another process although the disk failed in between, and a failure ends nobody', async () => {
+  let version = 1n;
+  let failures = 0;
+  const waiting = waiters({
+    clock: simulatedClock(() => 0.5),
+    hasMore: () => false,
+    othersVersion: () => {
+      if (failures > 0) {
+        failures -= 1;
+        throw new Error('disk I/O error');
+      }
+      return version;
+    },
+    lookEveryMs: LOOK_MS,
+  });
+  failures = 3;
+  const began = Date.now();
+  const news = waiting.waitForNews(0, null, 60 * LOOK_MS, quiet);
+  version = 2n;
+  expect(await elapse(news)).toBe(1);
+  expect(Date.now() - began).toBe(3 * LOOK_MS);
+});
