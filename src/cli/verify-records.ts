@@ -68,7 +68,7 @@ async function* readable(path: string, signal: AbortSignal): ReturnType<typeof l
 function unreadable(path: string, error: unknown): ForwardError {
   return new ForwardError('config', `--records ${oneLine(path)} cannot be read: ${describe(error)}`, {
     cause: error,
-    hint: 'name a file with one record a line, plain or gzip',
+    hint: 'name an export: one record a line, a JSON array or a page of a search; plain or gzip',
   });
 }
 
