@@ -10,11 +10,15 @@ const LINE_LIMIT_BYTES = 64 * 2 ** 20;
 
 const LINE_FEED = 0x0a;
 const GZIP_MAGIC = [0x1f, 0x8b];
+const ZSTD_MAGIC = [0x28, 0xb5, 0x2f, 0xfd];
 
 export type Line = Part;
 
 /** The lines of a file, gzip or plain, one at a time; of an array or a page of a search, its elements. Throws what the file system throws. */
 export async function* linesOfFile(path: string, signal: AbortSignal): AsyncGenerator<Line> {
+  // Node reads the first of several frames and ends as if that were all.
+  if (await startsWith(path, ZSTD_MAGIC))
+    throw new Error('it is packed with zstd: unpack it first, as zstd -d does');
   const zipped = await startsWith(path, GZIP_MAGIC);
   const file = createReadStream(path, { signal });
   const content: Readable = zipped ? file.pipe(createGunzip()) : file;

@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { gzipSync } from 'node:zlib';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 
 import { describe, expect, it } from 'vitest';
 
@@ -124,6 +124,9 @@ describe('verify --records', () => {
       expect(verifyRecordsCommand(options, fakeTerminal())).rejects.toMatchObject({ kind: 'config' });
     await refused({ records: room().path('absent') });
     await refused({ records: room().dir });
+    const packed = room().path('export.zst');
+    writeFileSync(packed, zstdCompressSync(signed.lines.join('\n')));
+    await refused({ records: packed });
     await refused({ records: keyFile('x'), publicKey: room().path('absent') });
     await refused({ records: keyFile('x'), publicKey: keyFile('no key') });
   });
