@@ -95,7 +95,7 @@ export async function* partsOf(blocks: AsyncIterable<Buffer>, limitBytes: number
           begin(at);
           wasPage = true;
         }
-        names[depth] = depth === 0 ? '' : name;
+        if (depth < NAMED_DEPTH) names[depth] = depth === 0 ? '' : name;
         depth += 1;
         name = '';
         const isRecords = byte === OPEN_ARRAY && recordsAt === 0 && depth <= NAMED_DEPTH;

@@ -194,6 +194,11 @@ describe('a file', () => {
     });
   });
 
+  it('finds nothing added where a record is named twice: refused in a replay, and taken later', async () => {
+    const { lines } = made([from(1, 40), [5], from(41, 50)]);
+    expect(await proveOne(lines)).toMatchObject({ added: { total: 0 }, uncovered: { total: 0 }, forged: [] });
+  });
+
   it('does not run for ever over a heartbeat that claims everything', async () => {
     const huge = 9_007_199_254_740_000;
     const lines = replaced(file.heartbeat(4), (line) =>
