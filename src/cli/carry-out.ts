@@ -4,6 +4,7 @@ import type { Config } from '../config/config.ts';
 import { formatDuration } from '../model/units.ts';
 import { ForwardError } from '../model/errors.ts';
 import type { Json } from '../model/event.ts';
+import { heartbeatsOf } from '../pipeline/heartbeat.ts';
 import { runJob } from '../pipeline/jobs.ts';
 import type { JobContext } from '../pipeline/jobs.ts';
 import { createOutlet } from '../pipeline/outlet.ts';
@@ -153,18 +154,22 @@ function jobContext(config: Config, parts: BuiltParts, journal: Journal, termina
   const log = openLog(config.log, terminal.err);
   const sinks = new Map<string, ReplaySink>();
   for (const [name, part] of parts.sinks) {
+    const sinkLog = log.child({ sink: name });
+    const { heartbeat } = config;
+    const heartbeats = heartbeatsOf({ ...parts, heartbeat, journal, clock }, name, part.format, sinkLog);
     const outlet = createOutlet({
       ...part,
       clock,
-      log: log.child({ sink: name }),
+      log: sinkLog,
       status: sinkStatus(name, part.sink.delivery, clock.now()),
       patienceMs: PATIENCE_MS,
     });
     const prepare = createPrepare(parts.canonicalize, part.format, part.where, parts.originOf, {
       limits: part.limits,
       clock,
+      seal: heartbeats.seal,
     });
-    sinks.set(name, { sink: part.sink, outlet, prepare, batch: part.batch });
+    sinks.set(name, { sink: part.sink, outlet, prepare, heartbeats, batch: part.batch });
   }
   const sources = new Map([...parts.sources].map(([name, { source }]) => [name, source]));
   return { journal, sources, sinks, clock, log, patienceMs: PATIENCE_MS };

@@ -10,6 +10,8 @@ export interface ReportOptions {
   readonly json?: true;
 }
 
+const CONFIG_VARIABLE = 'AUDITFERRY_CONFIG';
+
 /** Adds `-c` and `--json`: what every command takes that reports. */
 export function withConfig(command: Command): Command {
   return withConfigFile(command).option('--json', 'print one JSON document on standard output');
@@ -17,11 +19,9 @@ export function withConfig(command: Command): Command {
 
 /** Adds `-c`. A container names its file once, in the environment, for the daemon and for every command beside it. */
 export function withConfigFile(command: Command): Command {
-  return command.addOption(
-    new Option('-c, --config <file>', 'the configuration file')
-      .env('AUDITFERRY_CONFIG')
-      .default('./auditferry.yaml'),
-  );
+  const option = new Option('-c, --config <file>', 'the configuration file').default('./auditferry.yaml');
+  // A container says "not set" with an empty variable.
+  return command.addOption(process.env[CONFIG_VARIABLE] === '' ? option : option.env(CONFIG_VARIABLE));
 }
 
 /** Prints one JSON document on one line. Integers of the journal become numbers where a double holds them, else text. */

@@ -68,7 +68,7 @@ async function* readable(path: string, signal: AbortSignal): ReturnType<typeof l
 function unreadable(path: string, error: unknown): ForwardError {
   return new ForwardError('config', `--records ${oneLine(path)} cannot be read: ${describe(error)}`, {
     cause: error,
-    hint: 'name a file with one record a line, plain or gzip',
+    hint: 'name an export: one record a line, a JSON array or a page of a search; plain or gzip',
   });
 }
 
@@ -85,8 +85,7 @@ function judge(proof: RecordsProof, hasKey: boolean): Judged {
   const { streams } = proof;
   const several = streams.length > 1;
   const lacks = streams.flatMap((stream) => lacksOf(stream).map((text) => prefixed(stream, several, text)));
-  if (!streams.some(({ heartbeats }) => heartbeats > 0))
-    lacks.push('there is no heartbeat in the file, so nothing tells what was sent');
+  if (streams.length === 0) lacks.push(NO_HEARTBEAT);
   const short = streams.flatMap((stream) => shortOf(stream).map((text) => prefixed(stream, several, text)));
   const notProven = [
     ...new Set(
@@ -113,10 +112,16 @@ function prefixed({ sink, stream }: StreamProof, several: boolean, text: string)
   return several ? `sink ${sink === null ? stream : oneLine(sink, 64)}: ${text}` : text;
 }
 
+const NO_HEARTBEAT = 'there is no heartbeat in the file, so nothing tells what was sent';
+
 function lacksOf(stream: StreamProof): string[] {
   const { deleted, changed, repeated, reordered, added, forged, faults, faultsTotal } = stream;
   const more = faultsTotal - faults.length;
+  // A file without its heartbeats, or with nothing else, proves nothing: whoever takes the others out must not be told "complete".
+  const isBare = stream.named > 0 && stream.found === 0 && deleted.total === 0;
   return [
+    ...(stream.heartbeats === 0 ? [NO_HEARTBEAT] : []),
+    ...(isBare ? [`not one of ${count(stream.named, 'record')} that heartbeats name is there`] : []),
     ...clause(deleted, 'deleted'),
     ...clause(changed, 'changed'),
     ...forged.map(

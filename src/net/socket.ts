@@ -96,11 +96,21 @@ function tooSlow(target: SocketTarget): ForwardError {
   return new NoConnectionError(`${target.where} did not accept a connection within ${seconds} s`);
 }
 
+/** Names and routes: the receiver has seen no certificate of ours yet. */
+const BEFORE_HANDSHAKE = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ETIMEDOUT',
+]);
+
 /** No byte of an event had left: nothing can have been taken. */
 function connectFailure(error: unknown, target: SocketTarget): ForwardError {
   const refused = tlsRefusal(error, target.where);
   if (refused !== null) return refused;
-  const handshake = target.tls !== undefined && codeOf(error) !== 'ECONNREFUSED';
+  const handshake = target.tls !== undefined && !BEFORE_HANDSHAKE.has(codeOf(error));
   return new ForwardError('transient', `${target.where} cannot be reached: ${describe(error)}`, {
     cause: error,
     hint: handshake

@@ -1,7 +1,6 @@
 import { eventsAfter } from '../checkpoint/journal.ts';
 import type { Journal } from '../checkpoint/journal.ts';
 import type { Canonicalize, Format } from '../formats/format.ts';
-import { createSeal, streamOf } from '../formats/seal.ts';
 import type { Clock } from '../model/clock.ts';
 import { asForwardError, describe, endsProgram } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
@@ -9,8 +8,8 @@ import type { Sink } from '../sinks/sink.ts';
 import type { Source } from '../sources/source.ts';
 import { collect } from './collect.ts';
 import { deliver } from './deliver.ts';
-import { createHeartbeats, NO_HEARTBEATS, sourcesRead } from './heartbeat.ts';
-import type { HeartbeatConfig, Heartbeats } from './heartbeat.ts';
+import { heartbeatsOf } from './heartbeat.ts';
+import type { HeartbeatConfig } from './heartbeat.ts';
 import { workOff } from './jobs.ts';
 import { createOutlet } from './outlet.ts';
 import type { OriginOf } from './origin.ts';
@@ -172,20 +171,19 @@ export function startDaemon(parts: DaemonParts): Daemon {
       patienceMs: parts.patienceMs,
       halting: halting.signal,
     });
-    const seal =
-      parts.heartbeat == null ? null : createSeal(part.format, streamOf(journal.installationId, name));
+    const heartbeats = heartbeatsOf(parts, name, part.format, sinkLog);
     const prepare = createPrepare(canonicalize, part.format, part.where, parts.originOf, {
       limits: part.limits,
       clock,
-      seal,
+      seal: heartbeats.seal,
     });
-    outlets.set(name, { sink: part.sink, outlet, prepare, batch: part.batch });
+    outlets.set(name, { sink: part.sink, outlet, prepare, heartbeats, batch: part.batch });
     const context = {
       name,
       journal,
       outlet,
       prepare,
-      heartbeats: heartbeatsOf(parts, name, part, sinkLog),
+      heartbeats,
       batch: part.batch,
       concurrent: part.concurrent,
       ahead: () => part.sink.ahead?.() ?? 0,
@@ -277,14 +275,6 @@ async function countUndelivered(
     failures.push({ name: 'journal', error: asForwardError(error) });
     return new Map();
   }
-}
-
-function heartbeatsOf(parts: DaemonParts, sink: string, { format }: SinkPart, log: Log): Heartbeats {
-  const { heartbeat, journal, clock } = parts;
-  if (heartbeat == null) return NO_HEARTBEATS;
-  const sources = sourcesRead(journal, parts.sources, clock);
-  const origin = () => parts.originOf('auditferry');
-  return createHeartbeats({ ...heartbeat, sink, journal, format, origin, sources, clock, log });
 }
 
 function upkeepOf(parts: DaemonParts): Omit<UpkeepParts, 'status' | 'look'> {

@@ -5,7 +5,8 @@ import type { Beginning, Journal } from '../checkpoint/journal.ts';
 import type { Format, Origin } from '../formats/format.ts';
 import { heartbeatEvent, heartbeatHash, renderHeartbeat, signedText } from '../formats/heartbeat.ts';
 import type { Heartbeat } from '../formats/heartbeat.ts';
-import { streamOf } from '../formats/seal.ts';
+import { createSeal, streamOf } from '../formats/seal.ts';
+import type { Seal } from '../formats/seal.ts';
 import type { Clock } from '../model/clock.ts';
 import { describe } from '../model/errors.ts';
 import type { Json } from '../model/event.ts';
@@ -37,8 +38,10 @@ export interface HeartbeatContext extends HeartbeatConfig {
 
 /** The heartbeats of one sink, as its deliver loop sends them. Every method that writes asks the loop to do it: a full disk is its affair. */
 export interface Heartbeats {
+  /** What every event carries that they tell of. Null: they tell of none. */
+  readonly seal: Seal | null;
   begin(beginning: Beginning, ask: Ask): Promise<void>;
-  /** Tells what has landed, and writes it in one transaction with the cursor, or whatever else `write` does. */
+  /** Tells what has landed, and writes it in one transaction with the cursor, or whatever else `write` does. A job may do so before the loop begins. */
   record(landed: () => Landed, write: (segment?: Json) => Promise<void>, ask: Ask): Promise<void>;
   /** Closes the segment when the interval is over and the last heartbeat is out; `ending`: also before, when there is something to tell. */
   close(ending: boolean, ask: Ask): Promise<void>;
@@ -54,6 +57,7 @@ export interface Heartbeats {
 
 /** Of a sink that gets none: nothing is worked out, nothing is kept. */
 export const NO_HEARTBEATS: Heartbeats = {
+  seal: null,
   begin: async () => {},
   record: (_landed, write) => write(),
   close: async () => {},
@@ -80,12 +84,33 @@ type Kept = {
 /** A receiver that takes events and refuses heartbeats must not fill the journal: the oldest are let go, and the next one shows it. */
 const PENDING_LIMIT = 30;
 
+/** Those of a sink, as the configuration wants them. */
+export function heartbeatsOf(
+  parts: {
+    readonly heartbeat?: HeartbeatConfig | null;
+    readonly journal: Journal;
+    readonly sources: Parameters<typeof sourcesRead>[1];
+    readonly originOf: (source: string) => Origin;
+    readonly clock: Clock;
+  },
+  sink: string,
+  format: HeartbeatContext['format'],
+  log: Log,
+): Heartbeats {
+  const { heartbeat, journal, clock } = parts;
+  if (heartbeat == null) return NO_HEARTBEATS;
+  const sources = sourcesRead(journal, parts.sources, clock);
+  const origin = () => parts.originOf('auditferry');
+  return createHeartbeats({ ...heartbeat, sink, journal, format, origin, sources, clock, log });
+}
+
 export function createHeartbeats(context: HeartbeatContext): Heartbeats {
   const { sink, journal, everyMs, clock, log } = context;
   const stream = streamOf(journal.installationId, sink);
   let kept: Kept = { number: 1, previous: null, segment: openSegment(0), pending: [], closedAt: null };
   let dueMs = 0;
   let onTheWay = false;
+  let isRead = false;
   /** After a refusal: not before this. */
   let againMs = 0;
   let turn: Promise<unknown> = Promise.resolve();
@@ -153,9 +178,12 @@ export function createHeartbeats(context: HeartbeatContext): Heartbeats {
   const unsent = (): number => (clock.monotonic() < againMs ? 0 : kept.pending.length);
 
   return {
+    seal: createSeal(context.format, stream),
+
     async begin({ seq, isNew, pruned }, ask) {
       await turn; // of a loop that ended before
       const found = readKept(await ask(() => journal.segment(sink)));
+      isRead = true;
       const cursor = Number(seq);
       kept = found ?? { ...kept, segment: openSegment(cursor) };
       const { segment, closedAt } = kept;
@@ -174,6 +202,7 @@ export function createHeartbeats(context: HeartbeatContext): Heartbeats {
 
     record: (landed, write, ask) =>
       change(async () => {
+        if (!isRead) kept = readKept(await ask(() => journal.segment(sink))) ?? kept;
         const { full, open } = extend(kept.segment, landed());
         return closed(full, open, ask);
       }, write),

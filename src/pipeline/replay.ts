@@ -4,9 +4,12 @@ import type { AuditEvent, Json, Window } from '../model/event.ts';
 import type { Log } from '../model/log.ts';
 import { parseTime } from '../model/time.ts';
 import type { Item, Sink } from '../sinks/sink.ts';
+import type { Heartbeats } from './heartbeat.ts';
 import type { Outlet, Refusal } from './outlet.ts';
 import { sizeInBatch } from './prepare.ts';
 import type { Prepare } from './prepare.ts';
+import { again } from './segment.ts';
+import type { Landed } from './segment.ts';
 import { bucketsOf } from './verify/buckets.ts';
 import { isObject, unknownPart } from './job-json.ts';
 
@@ -15,6 +18,8 @@ export interface ReplaySink {
   readonly sink: Sink;
   readonly outlet: Outlet;
   readonly prepare: Prepare;
+  /** Of the deliver loop: a dead letter that is taken now is an event that a heartbeat has to name. */
+  readonly heartbeats: Pick<Heartbeats, 'record'>;
   readonly batch: { readonly maxEvents: number; readonly maxBytes: number };
 }
 
@@ -140,7 +145,7 @@ type Counts = Pick<ReplayProgress, 'looked' | 'sent' | 'present' | 'refused' | '
 async function sendPage(
   context: ReplayContext,
   params: Pick<ReplayParams, 'sink' | 'force'>,
-  { sink, outlet, prepare, batch }: ReplaySink,
+  { sink, outlet, prepare, heartbeats, batch }: ReplaySink,
   events: readonly AuditEvent[],
   letters: ReadonlyMap<string, bigint>,
   signal: AbortSignal,
@@ -157,7 +162,7 @@ async function sendPage(
           spanOf(settled),
         );
   const absent = settled.filter((event) => (held.get(event.id) ?? 0) === 0);
-  const tried: AuditEvent[] = [];
+  const tried: Tried[] = [];
   const rejected: RejectedEvent[] = [];
   let filtered = 0;
   /** One at a time: only one batch of a page is in memory. */
@@ -167,7 +172,7 @@ async function sendPage(
       if (prepared.kind === 'filtered') filtered += 1;
       else if (prepared.kind === 'unrendered') rejected.push({ event, reason: prepared.reason, attempts: 1 });
       else {
-        tried.push(event);
+        tried.push({ event, digest: prepared.item.digest ?? '' });
         yield prepared.item;
       }
     }
@@ -182,7 +187,17 @@ async function sendPage(
   if (rejected.length > 0) await journal.addDeadLetters(params.sink, rejected);
   for (const { event, reason } of rejected)
     context.log.warn({ sink: params.sink, event_id: event.id, reason }, 'an event became a dead letter');
-  await settleLetters(journal, tried, rejected, letters);
+  const taken = takenLetters(tried, rejected, letters);
+  if (taken.length > 0) {
+    const settled = taken.map(({ letter }) => letter);
+    const write = (segment?: Json): Promise<void> =>
+      journal.settleRetried(settled, [], segment === undefined ? undefined : { sink: params.sink, segment });
+    await heartbeats.record(
+      () => again(taken),
+      write,
+      (work) => work(),
+    );
+  }
   return {
     looked: events.length,
     sent: tried.length - refused,
@@ -236,20 +251,25 @@ export async function openLetters(journal: Journal, owner: string): Promise<Read
   }
 }
 
-async function settleLetters(
-  journal: Journal,
-  tried: readonly AuditEvent[],
+/** An event that was sent, without its text: only one batch of a page is in memory. */
+interface Tried {
+  readonly event: AuditEvent;
+  readonly digest: string;
+}
+
+/** Dead letters that the receiver took now, as a heartbeat tells of them. */
+function takenLetters(
+  tried: readonly Tried[],
   rejected: readonly RejectedEvent[],
   letters: ReadonlyMap<string, bigint>,
-): Promise<void> {
-  if (letters.size === 0) return;
+): readonly (Landed['taken'][number] & { readonly letter: bigint })[] {
+  if (letters.size === 0) return [];
   const refused = new Set(rejected.map(({ event }) => keyOf(event.source, event.id)));
-  const delivered = tried.flatMap(({ source, id }) => {
-    const key = keyOf(source, id);
+  return tried.flatMap(({ event, digest }) => {
+    const key = keyOf(event.source, event.id);
     const letter = letters.get(key);
-    return letter === undefined || refused.has(key) ? [] : [letter];
+    return letter === undefined || refused.has(key) ? [] : [{ letter, seq: Number(event.seq), digest }];
   });
-  if (delivered.length > 0) await journal.settleRetried(delivered, []);
 }
 
 function keyOf(source: string, id: string): string {

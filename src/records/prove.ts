@@ -251,7 +251,8 @@ function followOn(walk: Walk, row: HeartbeatRow): void {
   walk.unsigned(heartbeat);
   if (pruned !== '' && walk.pruned.length < NAMED) walk.pruned.push(pruned);
   if (unsealed !== '' && walk.unproven.length < NAMED) walk.unproven.push(unsealed);
-  for (const run of parseRuns(unsealed) ?? []) walk.gaps.push(run);
+  // Of what was pruned a backfill may have sent some after all.
+  for (const text of [unsealed, pruned]) walk.gaps.push(...(parseRuns(text) ?? []));
   walk.heartbeats += 1;
   walk.last = row;
 }

@@ -52,20 +52,15 @@ const SCHEMA = `
   PRAGMA journal_mode = OFF;
   PRAGMA synchronous = OFF;
   PRAGMA cache_size = -32000;
-  CREATE TABLE records (at INTEGER PRIMARY KEY, stream TEXT, seq INTEGER, digest TEXT, content INTEGER, line INTEGER, bare INTEGER);
+  CREATE TABLE records (at INTEGER PRIMARY KEY, stream TEXT, seq INTEGER, digest TEXT, content INTEGER, line INTEGER, bare INTEGER, place INTEGER, ordered INTEGER);
   CREATE TABLE heartbeats (stream TEXT, number INTEGER, hash TEXT, line INTEGER, body TEXT, PRIMARY KEY (stream, number, hash)) WITHOUT ROWID;
-  CREATE TABLE runs (stream TEXT, first INTEGER, last INTEGER, before INTEGER, ordered INTEGER, PRIMARY KEY (stream, first)) WITHOUT ROWID;
 `;
-
-/** The run that a record lies in: the last one that begins before it, since runs do not overlap. */
-const RUN_OF = `(SELECT first FROM runs WHERE runs.stream = records.stream AND first <= records.seq ORDER BY first DESC LIMIT 1)`;
 
 export function openRecordTable(): RecordTable {
   const db = new DatabaseSync('');
   db.exec(SCHEMA);
-  const addRecord = db.prepare('INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?)');
+  const addRecord = db.prepare('INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, NULL, NULL)');
   const addHeartbeat = db.prepare('INSERT OR IGNORE INTO heartbeats VALUES (?, ?, ?, ?, ?)');
-  const claim = db.prepare('INSERT OR IGNORE INTO runs VALUES (?, ?, ?, ?, ?)');
   const columns = 'records.seq, records.digest, records.content, records.line, records.at';
   let rows = 0;
   let readers: Readers | null = null;
@@ -98,7 +93,7 @@ export function openRecordTable(): RecordTable {
       for (const row of reading().records.iterate(stream, first, last)) yield recordRow(row);
     },
     claim: (stream, [first, last], before, ordered) =>
-      void claim.run(stream, first, last, before, ordered ? 1 : 0),
+      void reading().claim.run(before - first, ordered ? 1 : 0, stream, first, last),
     *unclaimed(stream) {
       for (const row of reading().unclaimed.iterate(stream)) yield recordRow(row);
     },
@@ -111,7 +106,9 @@ export function openRecordTable(): RecordTable {
   };
 }
 
-type Readers = Readonly<Record<'streams' | 'heartbeats' | 'records' | 'unclaimed' | 'placed', StatementSync>>;
+type Readers = Readonly<
+  Record<'streams' | 'heartbeats' | 'records' | 'claim' | 'unclaimed' | 'placed', StatementSync>
+>;
 
 function prepareReaders(db: DatabaseSync, columns: string): Readers {
   return {
@@ -120,17 +117,18 @@ function prepareReaders(db: DatabaseSync, columns: string): Readers {
     records: db.prepare(
       `SELECT ${columns} FROM records WHERE stream = ? AND seq BETWEEN ? AND ? ORDER BY seq, at`,
     ),
+    // The first heartbeat that names a record has it: one that was refused in a replay and taken later is named twice.
+    claim: db.prepare(
+      'UPDATE records SET place = ? + seq, ordered = ? WHERE stream = ? AND seq BETWEEN ? AND ? AND place IS NULL',
+    ),
     unclaimed: db.prepare(
-      `SELECT ${columns} FROM records LEFT JOIN runs ON runs.stream = records.stream AND runs.first = ${RUN_OF}
-       WHERE records.stream = ? AND (runs.last IS NULL OR runs.last < records.seq) ORDER BY records.seq, records.at`,
+      `SELECT ${columns} FROM records WHERE stream = ? AND place IS NULL ORDER BY seq, at`,
     ),
     placed: db.prepare(
-      `SELECT records.seq, runs.before + records.seq - runs.first AS place
-       FROM records JOIN runs ON runs.stream = records.stream AND runs.first = ${RUN_OF} AND runs.last >= records.seq
-       WHERE records.stream = ? AND records.bare = 1 AND runs.ordered = 1 AND NOT EXISTS (
+      `SELECT seq, place FROM records WHERE stream = ? AND bare = 1 AND ordered = 1 AND NOT EXISTS (
          SELECT 1 FROM records AS earlier
          WHERE earlier.stream = records.stream AND earlier.seq = records.seq AND earlier.at < records.at)
-       ORDER BY records.at`,
+       ORDER BY at`,
     ),
   };
 }

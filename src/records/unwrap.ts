@@ -17,7 +17,7 @@ const NOTHING: readonly Unwrapped[] = [];
 
 /**
  * The records of one line of an export, in whichever of these forms: as our file sink writes it; Splunk's `{"result":{"_raw":…}}`; a HEC
- * event; a hit of Elasticsearch with its `_source`, or a page of them; a message of syslog with its header. None: nothing to be read.
+ * event; a hit of Elasticsearch with its `_source`, or a page of them; a row of Sentinel; a message of syslog with its header. None: nothing to be read.
  */
 export function recordsIn(line: string): readonly Unwrapped[] {
   const text = line.trim().replace(/,$/, ''); // one of an array that takes a line for each
@@ -58,6 +58,7 @@ function around(value: { readonly [key: string]: Json }): Json | null {
   if (isObject(result) && result['_raw'] !== undefined) return result;
   if (Array.isArray(results)) return results as Json;
   if (isObject(hits) && Array.isArray(hits['hits'])) return hits['hits'] as Json;
+  if (typeof value['EventTime'] === 'string' && value['Event'] !== undefined) return value['Event'];
   if (typeof value['sourcetype'] === 'string' && event !== undefined && event !== null) return event;
   const isText = typeof message === 'string' && /^(?:CEF|LEEF):\d/.test(message);
   return isText && value['auditferry_heartbeat'] === undefined ? message : null;

@@ -81,8 +81,10 @@ describe('the program', () => {
     expect((await run('check')).text).toContain('/nowhere/named.yaml');
     expect((await run('run', '--once')).text).toContain('/nowhere/named.yaml');
     expect((await run('check', '-c', '/nowhere/said.yaml')).text).toContain('/nowhere/said.yaml');
-    vi.stubEnv('AUDITFERRY_CONFIG', undefined);
-    expect((await run('health')).text).toMatch(/^\.\/auditferry\.yaml: .*there is no such file/);
+    for (const unset of [undefined, '']) {
+      vi.stubEnv('AUDITFERRY_CONFIG', unset);
+      expect((await run('health')).text).toMatch(/^\.\/auditferry\.yaml: .*there is no such file/);
+    }
     vi.unstubAllEnvs();
   });
 

@@ -24,6 +24,17 @@ describe('replay', () => {
     expect(readFileSync(file, 'utf8').trimEnd().split('\n')).toHaveLength(240);
   });
 
+  it('seals what it sends where the daemon would, so that exported records prove it', async () => {
+    const carried = await carryEverything(rooms());
+    const file = carried.path('out/audit.ndjson');
+    writeFileSync(file, '');
+    writeFileSync(carried.config, `${readFileSync(carried.config, 'utf8')}\nheartbeat: { every: 1h }\n`);
+    const options = { config: carried.config, sink: 'archive', from: '3h', to: 'now' } as const;
+    expect(await replayCommand(options, impatient())).toBe(0);
+    const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
+    expect(lines.filter((line) => /"auditferry_seq":\d+,"auditferry_seal":"/.test(line))).toHaveLength(120);
+  });
+
   it('refuses --json for a sink that writes to the same place', async () => {
     const config = rooms().config('  out: { type: stdout }');
     const options = { config, sink: 'out', from: '3h', to: 'now', json: true } as const;

@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { gzipSync } from 'node:zlib';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 
 import { describe, expect, it } from 'vitest';
 
@@ -95,6 +95,20 @@ describe('verify --records', () => {
     expect([code, (JSON.parse(out) as Document).verdict]).toEqual([3, 'undelivered']);
   });
 
+  it('is not complete for a sink without its heartbeats, or for heartbeats without one record', async () => {
+    const other = made([from(1, 5)], undefined, 'other').lines.slice(0, 5);
+    const beside = await judged([...signed.lines, ...other]);
+    expect(beside).toMatchObject({
+      code: 3,
+      out: expect.stringMatching(/sink [0-9a-f]{16}: there is no heartbeat/) as unknown,
+    });
+    const bare = await judged(signed.lines.slice(signed.heartbeat(2)));
+    expect(bare).toMatchObject({
+      code: 3,
+      out: expect.stringContaining('not one of 30 records that heartbeats name is there') as unknown,
+    });
+  });
+
   it('reads gzip, and a rotated file after the other', async () => {
     const path = room().path('export.gz');
     const half = signed.at(40);
@@ -110,6 +124,9 @@ describe('verify --records', () => {
       expect(verifyRecordsCommand(options, fakeTerminal())).rejects.toMatchObject({ kind: 'config' });
     await refused({ records: room().path('absent') });
     await refused({ records: room().dir });
+    const packed = room().path('export.zst');
+    writeFileSync(packed, zstdCompressSync(signed.lines.join('\n')));
+    await refused({ records: packed });
     await refused({ records: keyFile('x'), publicKey: room().path('absent') });
     await refused({ records: keyFile('x'), publicKey: keyFile('no key') });
   });

@@ -202,7 +202,8 @@ describe('docs/guides/proxies-and-private-cas.md', () => {
 describe('docs/guides/proving-completeness.md', () => {
   it('leaves evidence that is whole', async () => {
     const steps = await follow('proving-completeness', folder, places({}), ENVIRONMENT);
-    expectDone(steps, 4);
+    expectDone(steps, 5);
+    expect(steps.map(({ output }) => output).join('\n')).toMatch(/complete: the file holds .* records/);
     const evidence = JSON.parse(readFileSync(join(folder.path, 'evidence.json'), 'utf8')) as {
       verdict: string;
     };

@@ -14,6 +14,7 @@ import { silentLog } from '../../src/model/log.ts';
 import { Secret } from '../../src/model/secret.ts';
 import { msToNs } from '../../src/model/time.ts';
 import type { JobContext } from '../../src/pipeline/jobs.ts';
+import { NO_HEARTBEATS } from '../../src/pipeline/heartbeat.ts';
 import { createOutlet } from '../../src/pipeline/outlet.ts';
 import { createPrepare } from '../../src/pipeline/prepare.ts';
 import type { Where } from '../../src/pipeline/prepare.ts';
@@ -193,6 +194,7 @@ function replaySink(clock: TestClock, sink: MemorySink, where: Partial<Where>): 
       patienceMs: null,
       onMassRejection: 'dead_letter',
     }),
+    heartbeats: NO_HEARTBEATS,
     batch: { maxEvents: 100, maxBytes: 1e6 },
   };
 }

@@ -1,17 +1,21 @@
 import { describe, expect, it } from 'vitest';
 
+import { NO_HEARTBEATS } from '../../src/pipeline/heartbeat.ts';
 import { NOTHING_REPLAYED, replay } from '../../src/pipeline/replay.ts';
-import type { ReplayProgress } from '../../src/pipeline/replay.ts';
+import type { ReplayProgress, ReplaySink } from '../../src/pipeline/replay.ts';
 import { installations, memorySink, never } from './proving.ts';
 import type { Installation, MemorySink } from './proving.ts';
 
 const install = installations();
 const save = async (): Promise<void> => {};
 
-async function delivered(askable = true): Promise<{ its: Installation; memory: MemorySink; run: Run }> {
+async function delivered(
+  askable = true,
+  heartbeats: ReplaySink['heartbeats'] = NO_HEARTBEATS,
+): Promise<{ its: Installation; memory: MemorySink; run: Run }> {
   const its = await install();
   const memory = memorySink(askable);
-  const to = its.sink(memory);
+  const to = { ...its.sink(memory), heartbeats };
   await its.poll();
   await its.deliver('memory', to);
   memory.batches.length = 0;
@@ -61,6 +65,28 @@ describe('a replay', () => {
     memory.refuses.clear();
     await run();
     expect(await its.journal.deadLetters({ owner: 'memory', limit: 10 })).toEqual([]);
+  });
+
+  it('has a heartbeat name the dead letters that are taken now, and nothing that was named before', async () => {
+    const told: unknown[] = [];
+    const { its, memory, run } = await delivered(true, {
+      record: async (landed, write) => {
+        told.push(...landed().taken);
+        await write({ segment: 'kept' });
+      },
+    });
+    const [bad = '', other = ''] = memory.copies.keys();
+    memory.copies.delete(bad);
+    memory.refuses.set(bad, 'too long');
+    await run();
+    const [letter] = await its.journal.deadLetters({ owner: 'memory', limit: 1 });
+    expect(told).toEqual([]);
+    memory.refuses.clear();
+    memory.copies.delete(other);
+    expect(await run()).toMatchObject({ sent: 2 });
+    expect(told).toMatchObject([{ seq: Number(letter?.event?.seq) }]);
+    expect(await its.journal.segment('memory')).toEqual({ segment: 'kept' });
+    expect(await its.journal.deadLetters({ owner: 'memory', limit: 1 })).toEqual([]);
   });
 
   it('sends only the ids that were named', async () => {

@@ -183,6 +183,22 @@ describe('a file', () => {
     expect(proof.streams[0]).toMatchObject(CLEAN);
   });
 
+  it('says nothing of records that a heartbeat calls pruned: a backfill may have sent them', async () => {
+    const others = [...from(1, 20), ...from(31, 40)];
+    const sent = made([others]).lines.map((line) => line.replace('"pruned":""', '"pruned":"21-30"'));
+    const late = made([from(1, 40)]).lines.slice(20, 30);
+    expect(await proveOne([...sent, ...late])).toMatchObject({
+      added: { total: 0 },
+      uncovered: { total: 10 },
+      pruned: ['21-30'],
+    });
+  });
+
+  it('finds nothing added where a record is named twice: refused in a replay, and taken later', async () => {
+    const { lines } = made([from(1, 40), [5], from(41, 50)]);
+    expect(await proveOne(lines)).toMatchObject({ added: { total: 0 }, uncovered: { total: 0 }, forged: [] });
+  });
+
   it('does not run for ever over a heartbeat that claims everything', async () => {
     const huge = 9_007_199_254_740_000;
     const lines = replaced(file.heartbeat(4), (line) =>

@@ -29,6 +29,12 @@ describe('a line of an export', () => {
       JSON.stringify({ _source: { '@timestamp': 'x', message: CEF, event: { id: 'a' } } }),
       [{ record: CEF, bare: false }],
     ],
+    ['of Sentinel', JSON.stringify({ EventTime: 'x', EventId: 'a', Event: RECORD }), [wrapped]],
+    [
+      'of Sentinel, text',
+      JSON.stringify({ EventTime: 'x', EventId: 'a', Event: CEF }),
+      [{ record: CEF, bare: false }],
+    ],
     ['of syslog', `<13>1 2026-01-02T03:04:05Z host app - - - ${CEF}`, [{ record: CEF, bare: true }]],
     [
       'of syslog, JSON',

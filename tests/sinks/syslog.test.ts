@@ -1,9 +1,10 @@
 import { createSocket } from 'node:dgram';
+import dns from 'node:dns';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 
 import { ForwardError } from '../../src/model/errors.ts';
 import type { Item, Receipt, Sink, SinkContext } from '../../src/sinks/sink.ts';
@@ -206,6 +207,16 @@ describe('syslog over TCP', () => {
     const error = await failureOf(send(open({ address: `tcp://127.0.0.1:${fake.port}` }), makeItems(1)));
     expect(error).toMatchObject({ kind: 'transient', ambiguous: false });
     expect(error.message).toContain(`tcp://127.0.0.1:${fake.port} cannot be reached`);
+  });
+
+  it('speaks of certificates only where the receiver may have seen one', async () => {
+    const lookup = vi.spyOn(dns, 'lookup');
+    lookup.mockImplementation(((_host: string, _options: unknown, done: (error: Error) => void) =>
+      done(Object.assign(new Error('no such name'), { code: 'ENOTFOUND' }))) as never);
+    const error = await failureOf(send(open({ address: 'tls://siem.invalid:6514' }), makeItems(1)));
+    lookup.mockRestore();
+    expect(error.message).toContain('cannot be reached: no such name');
+    expect(error.hint).toBeUndefined();
   });
 
   it('gives up on a receiver that takes no bytes', async () => {
