@@ -7,6 +7,16 @@ import type { Hash } from 'node:crypto';
  * counts, because the Platform joins the rest of it when the item is read. Takes one walk over the text, however deep it nests.
  */
 export function contentHash(item: string): string {
+  return hashOf(item, tokenOf);
+}
+
+/** The same of an item whose own members may be named otherwise: only their values count. */
+export function valuesHash(item: string): string {
+  return hashOf(item, unnamedToken);
+}
+
+/** `itemToken` gives the item itself in one piece. */
+function hashOf(item: string, itemToken: (frame: Frame) => string): string {
   const root = openFrame('[');
   const frames: Frame[] = [root];
   let frame = root;
@@ -19,7 +29,10 @@ export function contentHash(item: string): string {
     } else if (code === CLOSE_OBJECT || code === CLOSE_LIST) {
       const closed = frames.length > 1 ? frames.pop() : undefined;
       frame = frames.at(-1) ?? root;
-      if (closed !== undefined) add(frame, tokenOf(closed, frames.length === 2 && frame.key === USER_KEY));
+      if (closed !== undefined) {
+        const isUser = frames.length === 2 && frame.key === USER_KEY;
+        add(frame, frames.length === 1 ? itemToken(closed) : tokenOf(closed, isUser));
+      }
       at += 1;
     } else if (code === QUOTE) {
       const end = endOfString(item, at);
@@ -33,7 +46,7 @@ export function contentHash(item: string): string {
       at = end;
     }
   }
-  return hash('sha256', tokenOf(root, false));
+  return hash('sha256', tokenOf(root));
 }
 
 const QUOTE = 0x22;
@@ -85,12 +98,17 @@ function write(frame: Frame, token: string): void {
 }
 
 /** A closed frame in one piece: as it is, ended by a comma, or as a hash, which has none. */
-function tokenOf(frame: Frame, isUser: boolean): string {
+function tokenOf(frame: Frame, isUser = false): string {
   const members = isUser ? whoOf(frame.members) : frame.members;
   members.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
   for (const [key, token] of members) write(frame, `${key}:${token}`);
   if (frame.hash === null && frame.text.length <= INLINE_LIMIT) return `${frame.kind}${frame.text}`;
   return `${frame.kind}#${(frame.hash ?? createHash('sha256')).update(frame.text).digest('hex')}`;
+}
+
+/** As if each value were its own key. */
+function unnamedToken(frame: Frame): string {
+  return tokenOf({ ...frame, members: frame.members.map(([, token]) => [token, '']) });
 }
 
 function whoOf(members: Frame['members']): Frame['members'] {

@@ -18,9 +18,14 @@ export const NIL_UUID = '00000000-0000-0000-0000-000000000000';
  * writes for an id that it does not have: they state none. `item` is the item's own text.
  */
 export function eventIdOf(stated: unknown, item: Buffer | string): string {
-  if (typeof stated !== 'string' || !isStated(stated)) return `sha256:${contentHash(item.toString())}`;
+  if (!statesId(stated)) return `sha256:${contentHash(item.toString())}`;
   if (stated.length <= ID_LIMIT && stated.isWellFormed() && !OUR_FORM.test(stated)) return stated;
   return hashOf(JSON.stringify(stated)); // not of the item: the user part of the same event may change
+}
+
+/** Whether the value of an item's `id` tells it from other items. */
+export function statesId(stated: unknown): stated is string {
+  return typeof stated === 'string' && isStated(stated);
 }
 
 /** `sha256:` and 64 hexadecimal digits: what stands for an id that cannot stand itself. */

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eventsAfter } from '../../src/checkpoint/journal.ts';
 import type { DeadLetterFilter, Journal } from '../../src/checkpoint/journal.ts';
 import type { Clock } from '../../src/model/clock.ts';
+import { eventIdOf } from '../../src/model/event-id.ts';
 import type { NewEvent, Window } from '../../src/model/event.ts';
 import { formatTime, NS_PER_SECOND } from '../../src/model/time.ts';
 import type { Harvest } from '../../src/sources/source.ts';
@@ -778,6 +779,97 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
           { state: 'discarded', discardReason: 'known' },
         ]);
         expect((await journal.deadLetterCounts()).size).toBe(0);
+      });
+
+      describe('of a source are gone once what they hold was read:', () => {
+        const at = '2026-03-01T12:00:00.5Z';
+        const user = { id: 'ana', last_login_at: '2026-03-01T11:00:00Z' };
+        const said = { user, event_type: 'sync.run', n: 1 };
+        const openAfter = async (item: object | string, event: object, changes = {}): Promise<number> => {
+          const bytes = Buffer.from(typeof item === 'string' ? item : JSON.stringify(item));
+          await journal.append('platform', harvest([], { malformed: [{ reason: 'no', bytes }] }));
+          // What was learned of the letter must not be about another.
+          await journal.append('platform', harvest([newEvent(900)]));
+          const original = JSON.stringify(event);
+          await journal.append('platform', harvest([newEvent(901, { original, ...changes })]));
+          return (await journal.deadLetters(every({ owner: 'platform', states: ['open'] }))).length;
+        };
+
+        it.each([
+          ['the same bytes', { id: 7, ...said, at }, { id: 7, ...said, at }, {}],
+          ['an event of its id', { id: 'x', createdAt: at }, { id: 'x', created_at: at, n: 2 }, { id: 'x' }],
+          [
+            'an event of its id, which is hashed for its length',
+            { id: 'x'.repeat(300), createdAt: at },
+            { n: 2 },
+            { id: eventIdOf('x'.repeat(300), '') },
+          ],
+          ['no id, another name', { ...said, createdAt: at }, { ...said, created_at: at }, {}],
+          [
+            'an id without meaning',
+            { id: ' ', ...said, createdAt: at },
+            { created_at: at, id: ' ', ...said },
+            {},
+          ],
+          [
+            'no id, another state of the user',
+            { ...said, createdAt: at },
+            { ...said, created_at: at, user: { ...user, last_login_at: at } },
+            {},
+          ],
+          [
+            'its id has another name as well',
+            { uid: 'x', createdAt: at },
+            { id: 'x', created_at: at },
+            { id: 'x' },
+          ],
+        ])('%s', async (_, item, event, changes) => {
+          expect(await openAfter(item, event, changes)).toBe(0);
+        });
+
+        it.each([
+          [
+            'another id',
+            { id: 'x', ...said, createdAt: at },
+            { id: 'y', ...said, created_at: at },
+            { id: 'y' },
+          ],
+          ['an id, but only its values', { id: 'x', at }, { created_at: at, id: 'x' }, { id: 'z' }],
+          [
+            'no id, another time',
+            { ...said, createdAt: at },
+            { ...said, created_at: '2026-03-01T12:00:00.6Z' },
+            {},
+          ],
+          ['no id, more is said', { ...said, createdAt: at }, { ...said, created_at: at, more: 1 }, {}],
+          [
+            'no id, another user',
+            { ...said, createdAt: at },
+            { ...said, user: { id: 'bo' }, created_at: at },
+            {},
+          ],
+          ['no object', '["x"]', { id: 'x' }, { id: 'x' }],
+          ['no JSON', '{"id":"x"', { id: 'x' }, { id: 'x' }],
+        ])('but not for %s', async (_, item, event, changes) => {
+          expect(await openAfter(item, event, changes)).toBe(1);
+        });
+
+        it('each by itself, however many, and no other source’s', async () => {
+          const items = [1, 2, 3].map((n) => ({ ...said, n }));
+          const malformed = items.map((item) => ({
+            reason: 'no',
+            bytes: Buffer.from(JSON.stringify({ ...item, createdAt: at })),
+          }));
+          for (const source of ['platform', 'other'])
+            await journal.append(source, harvest([], { malformed }));
+          const event = newEvent(1, { original: JSON.stringify({ ...items[1], created_at: at }) });
+          await journal.append('other', harvest([newEvent(2)]));
+          await journal.append('platform', harvest([event]));
+          const left = await journal.deadLetters(every());
+          expect(left.filter(({ owner }) => owner === 'other')).toHaveLength(3);
+          const own = left.filter(({ owner }) => owner === 'platform');
+          expect(own.map(({ bytes }) => (JSON.parse(bytes.toString()) as { n: number }).n)).toEqual([1, 3]);
+        });
       });
 
       it('are retried, and then gone or open again', async () => {

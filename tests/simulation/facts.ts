@@ -1,4 +1,4 @@
-import type { Window } from '../../src/model/event.ts';
+import type { MalformedItem, Window } from '../../src/model/event.ts';
 import type { Platform } from '../../src/simulator/platform.ts';
 import type { Receiver } from './receiver.ts';
 import type { Scenario } from './scenario.ts';
@@ -22,7 +22,7 @@ export interface Facts {
   readonly missed: Map<string, Set<string>>;
   /** Ids refused for good, by sink. */
   readonly dead: Map<string, Set<string>>;
-  /** Ids of events that the source set aside because they could not be read. */
+  /** Events, as text, that the source set aside because they could not be read. Not by id: some state none. */
   readonly setAside: Set<string>;
   /** Windows that the source calls open, as last committed. */
   open: readonly Window[];
@@ -39,7 +39,6 @@ export function isLeftOut(facts: Facts, sink: string, id: string): boolean {
 export interface VisibleRow {
   /** The item as text, which tells events apart whatever ids they state. */
   readonly item: string;
-  readonly id: string | null;
   /** The time that the Platform lists it by. */
   readonly listedNs: bigint;
   readonly poison: boolean;
@@ -47,14 +46,28 @@ export interface VisibleRow {
 
 /** What the Platform lists now, as it is written while no field is renamed; what cannot be an event is left out. */
 export function visibleRows(facts: Facts): VisibleRow[] {
-  const renamed = JSON.stringify(facts.platform.options().created_at_key);
   return facts.platform
     .visibleEvents()
     .filter((event) => !event.malformed)
-    .map(({ id, json, listedNs, poison }) => ({
-      item: json.replace(`${renamed}:`, '"created_at":'),
-      id,
-      listedNs,
-      poison,
-    }));
+    .map(({ json, listedNs, poison }) => ({ item: asUsual(json), listedNs, poison }));
+}
+
+/** The name that the time of an event has while a field is renamed. */
+export const RENAMED_TIME = 'createdAt';
+const RENAMED_KEY = `${JSON.stringify(RENAMED_TIME)}:`;
+
+/** The item as it is listed while no field is renamed: what the journal would have of it. */
+export function asUsual(item: string): string {
+  return item.replace(RENAMED_KEY, '"created_at":');
+}
+
+/**
+ * Remembers which events only the other name of a field made unreadable; what is never an event is not meant. The other name stands in the
+ * item itself: by the time that it is committed the field may have its own again.
+ */
+export function noteSetAside(facts: Facts, malformed: readonly MalformedItem[]): void {
+  const items = malformed.map(({ bytes }) => bytes.toString()).filter((text) => text.includes(RENAMED_KEY));
+  if (items.length === 0) return;
+  const events = new Set(visibleRows(facts).map(({ item }) => item));
+  for (const item of items.map(asUsual)) if (events.has(item)) facts.setAside.add(item);
 }

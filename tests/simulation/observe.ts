@@ -1,10 +1,8 @@
 import type { Secret } from '../../src/model/secret.ts';
 import type { Status } from '../../src/pipeline/status.ts';
 import type { Item } from '../../src/sinks/sink.ts';
-import type { MalformedItem } from '../../src/model/event.ts';
 import type { Checker } from './checkers/checker.ts';
-import { idIn } from './checkers/reading.ts';
-import { isLeftOut } from './facts.ts';
+import { isLeftOut, noteSetAside } from './facts.ts';
 import type { JournalWatch } from './journal-seam.ts';
 import type { Watch } from './receiver.ts';
 import { isAmong, ODD_ERROR } from './receiver.ts';
@@ -98,7 +96,7 @@ export function observe(world: World, checkers: readonly Checker[], status: () =
         if (sourceOnly !== '' && !event.wanted) states.seen('event left out by the source');
       }
       if (harvest.malformed.length > 0) states.seen('malformed item set aside');
-      if (facts.platform.options().created_at_key !== 'created_at') noteRenamed(harvest.malformed);
+      noteSetAside(facts, harvest.malformed);
       if (harvest.findings.some((finding) => finding.kind === 'stray_row')) states.seen('stray row kept');
       if (harvest.coverage.some((window) => window.status === 'suspect')) states.seen('suspect window');
       if (harvest.findings.some((finding) => finding.kind === 'fewer_on_server'))
@@ -180,15 +178,6 @@ export function observe(world: World, checkers: readonly Checker[], status: () =
       for (const checker of checkers) checker.sendEnded?.(sink, batch, how, storedUnheard);
     },
   };
-
-  /** Events, which only another name of a field makes unreadable; what is never one is not meant. */
-  function noteRenamed(malformed: readonly MalformedItem[]): void {
-    const events = new Set(facts.platform.visibleEvents().flatMap(({ id }) => id ?? []));
-    for (const { bytes } of malformed) {
-      const id = idIn(bytes);
-      if (events.has(id)) facts.setAside.add(id);
-    }
-  }
 
   function noteLine(line: string): void {
     if (line.includes('unexpected error')) {

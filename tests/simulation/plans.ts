@@ -1,6 +1,7 @@
 import { vi } from 'vitest';
 
 import type { Agenda } from './agenda.ts';
+import { RENAMED_TIME } from './facts.ts';
 import { DAY } from './scenario.ts';
 import type { Plan } from './scenario.ts';
 import type { Running, World } from './world.ts';
@@ -57,7 +58,7 @@ export function carryOut(
       case 'wrong date':
         return wrongDate(plan.byMs, plan.every);
       case 'renamed field':
-        facts.platform.set({ created_at_key: 'createdAt' });
+        facts.platform.set({ created_at_key: RENAMED_TIME });
         return () => facts.platform.set({ created_at_key: 'created_at' });
     }
   }

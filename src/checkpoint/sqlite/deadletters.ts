@@ -5,13 +5,11 @@ import { bytes, count, integer, page, text, textOrNull, word, type Row } from '.
 import { among, amongNumbers, filtered } from './conditions.ts';
 import type { Condition } from './conditions.ts';
 import { sha256 } from './hash.ts';
+import { readableAgain } from './readable-again.ts';
 import type { Store } from './store.ts';
 
 /** A receiver's own words are kept up to this many characters. */
 const REASON_MAX_LENGTH = 4000;
-
-/** Open letters of a source that are compared with what it reads, the oldest. */
-const COMPARED_LIMIT = 5000;
 
 const SIDES: readonly DeadLetter['side'][] = ['sink', 'source'];
 const STATES: readonly DeadLetter['state'][] = ['open', 'retrying', 'discarded'];
@@ -144,32 +142,6 @@ function rowWriters(store: Store) {
       const subject = sha256(item.bytes).toString('hex');
       insertMalformed.run(source, subject, item.bytes, oneLine(item.reason, REASON_MAX_LENGTH), at, at);
     },
-  };
-}
-
-/**
- * What could not be read once and can be now is no dead letter any more: the same bytes, or an event of the id that the item
- * states, which the Platform shows in another form by now.
- */
-function readableAgain(store: Store): (source: string, events: readonly NewEvent[]) => void {
-  const open = store.prepare(
-    `SELECT id, event_id, CASE WHEN json_valid(CAST(bytes AS TEXT)) THEN json_extract(CAST(bytes AS TEXT), '$.id') END AS stated
-     FROM dead_letters WHERE side = 'source' AND owner = ? AND state = 'open' ORDER BY id LIMIT ?`,
-  );
-  const remove = store.prepare('DELETE FROM dead_letters WHERE id = ?');
-  return (source, events) => {
-    if (events.length === 0) return;
-    const letters = open.all(source, COMPARED_LIMIT);
-    if (letters.length === 0) return;
-    const ids = new Set(events.map((event) => event.id));
-    const bodies = new Set(
-      events.map((event) => sha256(Buffer.from(event.original, 'utf8')).toString('hex')),
-    );
-    for (const row of letters) {
-      const stated = row['stated'];
-      if (bodies.has(text(row, 'event_id')) || (typeof stated === 'string' && ids.has(stated)))
-        remove.run(integer(row, 'id'));
-    }
   };
 }
 

@@ -1,3 +1,4 @@
+import { asUsual } from '../facts.ts';
 import type { Facts } from '../facts.ts';
 import type { Checker, Fail } from './checker.ts';
 
@@ -23,7 +24,7 @@ export function reading(facts: Facts, fail: Fail): Checker {
         states: ['open'],
         limit: LETTERS_LIMIT,
       });
-      const readable = letters.filter(({ bytes }) => facts.known.has(asUsual(bytes)));
+      const readable = letters.filter(({ bytes }) => facts.known.has(asUsual(bytes.toString())));
       if (readable.length > 0)
         fail(`${readable.length} dead letters of the source are events in the journal`);
       const findings = await journal.findings({ unacknowledgedOnly: true, limit: LETTERS_LIMIT });
@@ -31,19 +32,4 @@ export function reading(facts: Facts, fail: Fail): Checker {
       if (stale.length > 0) fail(`still called unreadable at rest: ${stale[0]?.summary ?? ''}`);
     },
   };
-}
-
-/** The item as it is listed while no field is renamed: what the journal would have of it. */
-function asUsual(bytes: Buffer): string {
-  return bytes.toString('utf8').replace('"createdAt":', '"created_at":');
-}
-
-/** The id in the bytes of an item; empty where it has none. */
-export function idIn(bytes: Buffer): string {
-  try {
-    const item = JSON.parse(bytes.toString('utf8')) as { id?: unknown } | null;
-    return typeof item?.id === 'string' ? item.id : '';
-  } catch {
-    return ''; // an item need not be JSON of any shape
-  }
 }
