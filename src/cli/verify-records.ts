@@ -243,6 +243,7 @@ function streamDocument(stream: StreamProof): object {
     changed_with_their_seals: stream.forged,
     repeated: seqsDocument(stream.repeated),
     reordered: seqsDocument(stream.reordered),
+    unanswered: seqsDocument(stream.unanswered),
     added: seqsDocument(stream.added),
     trimmed: seqsDocument(stream.trimmed),
     uncovered: seqsDocument(stream.uncovered),
@@ -282,12 +283,17 @@ const SIGNATURES: Readonly<Record<StreamProof['signature'], string>> = {
 };
 
 function streamLines(stream: StreamProof, out: Output): string[] {
-  const { sink, covered, heartbeats, named, found, changedLines } = stream;
+  const { sink, covered, heartbeats, named, found, unanswered, changedLines } = stream;
   if (covered === null) return [`${markOf('warn', out)}  stream ${stream.stream}: records, and no heartbeat`];
   const good = lacksOf(stream).length === 0;
   return [
     `${markOf(good ? 'ok' : 'fail', out)}  sink ${shown(sink ?? '', 64)}: ${found.toLocaleString('en-US')} of ${count(named, 'record')} there, seq ${covered.fromSeq} to ${covered.toSeq}`,
     `      ${count(heartbeats, 'heartbeat')} from ${shown(covered.firstClosedAt, 40)} to ${shown(covered.lastClosedAt, 40)}, ${SIGNATURES[stream.signature]}`,
+    ...(unanswered.total === 0
+      ? []
+      : [
+          `      ${count(unanswered.total, 'record')} there that the receiver took without an answer and refused later: ${seqsOf(unanswered)}`,
+        ]),
     ...changedLines
       .slice(0, SHOWN_RUNS)
       .map(({ seq, line }) => `        seq ${seq} was changed: line ${line}`),

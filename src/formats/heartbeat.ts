@@ -26,6 +26,7 @@ export type Heartbeat = {
   readonly digest: string;
   readonly filtered: number;
   readonly dead_letters: number;
+  readonly unanswered?: string;
   readonly pruned: string;
   readonly unsealed: string;
   readonly ordered: boolean;
@@ -46,6 +47,14 @@ export type Heartbeat = {
 const HEARTBEAT_TYPE = 'auditferry.heartbeat';
 const KEY = 'auditferry_heartbeat';
 const TITLE = 'auditferry heartbeat';
+
+/** Characters of a digest by which `unanswered` names a record: 132 bits. */
+const DIGEST_CHARACTERS = 22;
+
+/** An event whose fate nobody knows, as a heartbeat names it. */
+export function unansweredText({ seq, digest }: { readonly seq: number; readonly digest: string }): string {
+  return `${seq}:${digest.slice(0, DIGEST_CHARACTERS)}`;
+}
 
 /** What the signature is over: everything else, in the one form that it has. */
 export function signedText({ signature: _, ...heartbeat }: Heartbeat): string {
@@ -259,12 +268,12 @@ const TEXTS = [
 /** Whatever is in the place of a heartbeat and does not have its members is none. */
 function asHeartbeat(value: Json | undefined): Heartbeat | null {
   if (!isObject(value) || value['version'] !== 1) return null;
-  const { previous, key, signature } = value;
+  const { previous, key, signature, unanswered } = value;
   const whole =
     NUMBERS.every((name) => Number.isSafeInteger(value[name]) && Number(value[name]) >= 0) &&
     TEXTS.every((name) => typeof value[name] === 'string') &&
     (previous === null || typeof previous === 'string') &&
-    [key, signature].every((text) => text === undefined || typeof text === 'string') &&
+    [key, signature, unanswered].every((text) => text === undefined || typeof text === 'string') &&
     typeof value['ordered'] === 'boolean';
   return whole ? (value as unknown as Heartbeat) : null;
 }

@@ -1,5 +1,5 @@
 import { eventsAfter } from '../checkpoint/journal.ts';
-import type { DeadLetter, Journal, RejectedEvent } from '../checkpoint/journal.ts';
+import type { Beginning, DeadLetter, Journal, RejectedEvent } from '../checkpoint/journal.ts';
 import type { Clock } from '../model/clock.ts';
 import type { AuditEvent, Json } from '../model/event.ts';
 import type { Log } from '../model/log.ts';
@@ -11,8 +11,8 @@ import { sizeInBatch } from './prepare.ts';
 import type { Prepare } from './prepare.ts';
 import { readAhead } from './read-ahead.ts';
 import type { ReadAhead } from './read-ahead.ts';
-import { again, takenOf, together } from './segment.ts';
-import type { Landed } from './segment.ts';
+import { again, sentOf, takenOf, together } from './segment.ts';
+import type { Landed, Sent } from './segment.ts';
 import { enterState } from './status.ts';
 import type { SinkStatus } from './status.ts';
 import { backlogTeller } from './tell-backlog.ts';
@@ -51,6 +51,8 @@ const IDLE_MS = 30_000;
 /** While there are events, dead letters to retry are looked for again after this; while it ends, whether it has ended. */
 const LOOK_MS = 500;
 const RETRY_BATCH = 200;
+/** More lanes than any sink fills beyond its own (`ahead`). */
+const AHEAD_AT_MOST = 8;
 
 /** A span of the journal, or dead letters that are retried, on its way through one lane. */
 interface Flight {
@@ -86,7 +88,7 @@ export async function deliver(context: DeliverContext, signal: AbortSignal): Pro
     let position = beginning.seq;
     status.cursor = position;
     status.progressedMs = clock.monotonic();
-    const takeTurns = turns(context, either);
+    const takeTurns = turns(context, beginning, either);
     let news = 0;
     const backlog = backlogTeller(context);
     for (;;) {
@@ -162,6 +164,7 @@ function takeOffHeartbeats(
  */
 function turns(
   context: DeliverContext,
+  { seq: from, isNew }: Beginning,
   signal: AbortSignal,
 ): {
   (position: bigint, flights: readonly Flight[]): Promise<Flight | null>;
@@ -171,18 +174,23 @@ function turns(
   let lookAtMs = -Infinity;
   let lettersNext = true;
   const reader = readAhead(context);
+  // What the run before had on its way when it ended: nobody knows what became of it.
+  const lanes = context.concurrent + AHEAD_AT_MOST;
+  const reach = isNew ? from : from + BigInt(lanes * context.batch.maxEvents);
+  let lettersMayBeOut = !isNew;
   const letters = async (position: bigint, flights: readonly Flight[]): Promise<Flight | null> => {
     const now = context.clock.monotonic();
     if (now < lookAtMs || flights.some(({ kind }) => kind === 'letters')) return null; // one at a time, or they go twice
-    const flight = await takeOffLetters(context, position, signal);
+    const flight = await takeOffLetters(context, position, lettersMayBeOut, signal);
     if (flight === null) lookAtMs = now + LOOK_MS;
+    else lettersMayBeOut = false;
     return flight;
   };
   const next = async (position: bigint, flights: readonly Flight[]): Promise<Flight | null> => {
     const first = lettersNext ? await letters(position, flights) : null;
     const flight =
       first ??
-      (await takeOff(context, reader, position, flights, signal)) ??
+      (await takeOff(context, reader, position, reach, flights, signal)) ??
       (lettersNext ? null : await letters(position, flights));
     lettersNext = flight?.kind !== 'letters';
     return flight;
@@ -190,11 +198,14 @@ function turns(
   return Object.assign(next, { lookAgain: () => void (lookAtMs = -Infinity) });
 }
 
-/** Starts a lane on the next events after `position`; null when there are none. */
+/**
+ * Starts a lane on the next events after `position`; null when there are none. Those up to `reach` may have been sent before.
+ */
 async function takeOff(
   context: DeliverContext,
   reader: ReadAhead,
   position: bigint,
+  reach: bigint,
   flights: readonly Flight[],
   signal: AbortSignal,
 ): Promise<Flight | null> {
@@ -235,11 +246,33 @@ async function takeOff(
       taken: takenOf(items, refusals),
       filtered,
       deadLetters: flight.rejected.length,
+      unanswered: unansweredOf(
+        context,
+        refusals,
+        unrendered.map(({ event }) => event),
+        (seq) => seq <= reach,
+      ),
       pruned: first === position + 1n ? [] : [[Number(position) + 1, Number(first) - 1]],
       ordered: context.concurrent === 1 && triesOf(context) === since,
     });
   };
   return launch(context, 'events', upTo, items.length, land, since);
+}
+
+/** What the receiver may have although it is a dead letter. `unsent` were not tried this time; `wasOut` tells what may have been before. */
+function unansweredOf(
+  context: DeliverContext,
+  refusals: readonly Refusal[],
+  unsent: readonly AuditEvent[],
+  wasOut: (seq: bigint) => boolean,
+): readonly Sent[] {
+  const again = refusals.filter(({ item, unanswered }) => unanswered || wasOut(item.canonical.seq));
+  const before = unsent.flatMap((event) => {
+    if (!wasOut(event.seq)) return [];
+    const prepared = context.prepare(event, { evenFiltered: true, evenTooOld: true });
+    return prepared.kind === 'item' ? [prepared.item] : [];
+  });
+  return [...again.map(({ item }) => item), ...before].map(sentOf);
 }
 
 /** While it stays the same nothing was sent a second time, and so nothing overtook anything. */
@@ -324,6 +357,7 @@ async function isDrained(context: DeliverContext, position: bigint, signal: Abor
 async function takeOffLetters(
   context: DeliverContext,
   position: bigint,
+  mayBeOut: boolean,
   signal: AbortSignal,
 ): Promise<Flight | null> {
   const { journal, name } = context;
@@ -337,6 +371,7 @@ async function takeOffLetters(
   const byId = new Map<string, DeadLetter>();
   const items: Item[] = [];
   const refused: { id: bigint; reason: string }[] = [];
+  const unsent: AuditEvent[] = [];
   for (const letter of letters) {
     if (letter.event === null) continue;
     const prepared = context.prepare(letter.event, { evenFiltered: true });
@@ -345,7 +380,10 @@ async function takeOffLetters(
       if (items.length > 0 && bytes > context.batch.maxBytes) break; // the rest has its turn next time
       items.push(prepared.item);
       byId.set(`${letter.event.source}\n${letter.event.id}`, letter);
-    } else if (prepared.kind === 'unrendered') refused.push({ id: letter.id, reason: prepared.reason });
+    } else if (prepared.kind === 'unrendered') {
+      refused.push({ id: letter.id, reason: prepared.reason });
+      unsent.push(letter.event);
+    }
   }
   if (items.length === 0 && refused.length === 0) return null;
   return launch(context, 'letters', position, items.length, async () => {
@@ -367,7 +405,12 @@ async function takeOffLetters(
           segment === undefined ? undefined : { sink: name, segment },
         ),
       );
-    await context.heartbeats.record(() => again(takenOf(items, refusals)), write, ask);
+    const landed = (): Landed =>
+      again(
+        takenOf(items, refusals),
+        unansweredOf(context, refusals, unsent, () => mayBeOut),
+      );
+    await context.heartbeats.record(landed, write, ask);
     context.log.info({ delivered: delivered.length, refused: refused.length }, 'retried dead letters');
   });
 }

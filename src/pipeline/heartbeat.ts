@@ -3,7 +3,13 @@ import { createPrivateKey, createPublicKey, hash, sign } from 'node:crypto';
 import { eventsAfter } from '../checkpoint/journal.ts';
 import type { Beginning, Journal } from '../checkpoint/journal.ts';
 import type { Format, Origin } from '../formats/format.ts';
-import { heartbeatEvent, heartbeatHash, renderHeartbeat, signedText } from '../formats/heartbeat.ts';
+import {
+  heartbeatEvent,
+  heartbeatHash,
+  renderHeartbeat,
+  signedText,
+  unansweredText,
+} from '../formats/heartbeat.ts';
 import type { Heartbeat } from '../formats/heartbeat.ts';
 import { createSeal, streamOf } from '../formats/seal.ts';
 import type { Seal } from '../formats/seal.ts';
@@ -16,7 +22,7 @@ import { formatTime, msToNs } from '../model/time.ts';
 import type { Item } from '../sinks/sink.ts';
 import type { Source } from '../sources/source.ts';
 import { isObject } from './job-json.ts';
-import { extend, openSegment, runsText } from './segment.ts';
+import { extend, isLate, openSegment, runsText } from './segment.ts';
 import type { Landed, Segment } from './segment.ts';
 
 /** The `heartbeat:` section. */
@@ -43,7 +49,10 @@ export interface Heartbeats {
   begin(beginning: Beginning, ask: Ask): Promise<void>;
   /** Tells what has landed, and writes it in one transaction with the cursor, or whatever else `write` does. A job may do so before the loop begins. */
   record(landed: () => Landed, write: (segment?: Json) => Promise<void>, ask: Ask): Promise<void>;
-  /** Closes the segment when the interval is over and the last heartbeat is out; `ending`: also before, when there is something to tell. */
+  /**
+   * Closes the segment when the interval is over and the last heartbeat is out; before, when it is late with something, and, `ending`, when there
+   * is anything to tell.
+   */
   close(ending: boolean, ask: Ask): Promise<void>;
   /** What has to be sent now; nothing while some of it is on its way. The same again until `sent`. */
   takeOff(limit: { readonly maxEvents: number; readonly maxBytes: number }): readonly Item[];
@@ -156,6 +165,7 @@ export function createHeartbeats(context: HeartbeatContext): Heartbeats {
     digest,
     filtered,
     dead_letters: deadLetters,
+    ...(rest.unanswered.length === 0 ? {} : { unanswered: rest.unanswered.map(unansweredText).join(',') }),
     pruned: runsText(rest.pruned),
     unsealed: runsText(rest.unsealed),
     ordered: rest.ordered,
@@ -175,6 +185,7 @@ export function createHeartbeats(context: HeartbeatContext): Heartbeats {
     }
   };
 
+  const dueInMs = (): number => (isLate(kept.segment) ? 0 : Math.max(dueMs - clock.monotonic(), 0));
   const unsent = (): number => (clock.monotonic() < againMs ? 0 : kept.pending.length);
 
   return {
@@ -208,9 +219,9 @@ export function createHeartbeats(context: HeartbeatContext): Heartbeats {
       }, write),
 
     async close(ending, ask) {
-      const { events, deadLetters } = kept.segment;
-      const something = events + deadLetters > 0 || kept.closedAt === null;
-      if (kept.pending.length > 0 || (clock.monotonic() < dueMs && !(ending && something))) return;
+      const { events, deadLetters, unanswered } = kept.segment;
+      const something = events + deadLetters + unanswered.length > 0 || kept.closedAt === null;
+      if (kept.pending.length > 0 || (dueInMs() > 0 && !(ending && something))) return;
       await change(
         () => closed([kept.segment], openSegment(kept.segment.lastSeq), ask),
         (segment) => ask(() => journal.keepSegment(sink, segment)),
@@ -239,7 +250,7 @@ export function createHeartbeats(context: HeartbeatContext): Heartbeats {
     },
 
     unsent,
-    waitMs: () => Math.max((kept.pending.length > 0 ? againMs : dueMs) - clock.monotonic(), 0),
+    waitMs: () => (kept.pending.length > 0 ? Math.max(againMs - clock.monotonic(), 0) : dueInMs()),
   };
 }
 
@@ -287,9 +298,10 @@ function keyName(spki: Buffer): string {
 }
 
 function readKept(json: Json | null): Kept | null {
-  return isObject(json ?? undefined) && isObject((json as { segment?: Json }).segment)
-    ? (json as unknown as Kept)
-    : null;
+  if (!isObject(json ?? undefined) || !isObject((json as { segment?: Json }).segment)) return null;
+  const kept = json as unknown as Kept;
+  // An earlier version kept less of a segment.
+  return { ...kept, segment: { ...openSegment(0), ...kept.segment } };
 }
 
 /** How far each source has read, and up to where everything was counted again with the same result. */

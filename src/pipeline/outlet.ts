@@ -17,6 +17,8 @@ export interface Refusal {
   readonly item: Item;
   readonly reason: string;
   readonly attempts: number;
+  /** No answer came to an earlier try: the receiver may have it all the same. */
+  readonly unanswered: boolean;
 }
 
 export interface OutletOptions {
@@ -150,6 +152,7 @@ export function createOutlet(options: OutletOptions): Outlet {
   ): Promise<readonly Refusal[]> {
     let pending = items;
     const refusals: Refusal[] = [];
+    let unanswered = false;
     const waiting = options.halting === undefined ? signal : AbortSignal.any([signal, options.halting]);
     for (let attempts = 1; pending.length > 0; attempts += 1) {
       const pass = await gate.enter(waiting);
@@ -161,12 +164,13 @@ export function createOutlet(options: OutletOptions): Outlet {
         throw error;
       }
       if (result instanceof ForwardError) {
+        unanswered ||= result.ambiguous;
         await failed(pass, result, lane, waiting);
         continue;
       }
       accept(result);
       const { fates, hold } = refusedBefore ? { fates: result.fates, hold: null } : judged(result);
-      const left = sortFates(pending, fates, attempts, refusals, status);
+      const left = sortFates(pending, fates, { attempts, unanswered }, refusals, status);
       if (left.length > 0) await failed(pass, hold ?? retryError(result, left), lane, waiting);
       else {
         pass.succeeded();
@@ -201,7 +205,7 @@ interface Left {
 function sortFates(
   items: readonly Item[],
   fates: readonly Fate[],
-  attempts: number,
+  tries: Pick<Refusal, 'attempts' | 'unanswered'>,
   refusals: Refusal[],
   status: SinkStatus,
 ): Left[] {
@@ -210,7 +214,7 @@ function sortFates(
     const fate = fates[index];
     if (fate === undefined || fate.outcome === 'retry')
       left.push({ item, reason: fate?.reason ?? 'no fate' });
-    else if (fate.outcome === 'rejected') refusals.push({ item, reason: fate.reason, attempts });
+    else if (fate.outcome === 'rejected') refusals.push({ item, reason: fate.reason, ...tries });
     else if (item.heartbeat === undefined) {
       countReading(item, status);
       if (fate.outcome === 'duplicate') status.duplicates += 1;

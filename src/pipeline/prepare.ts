@@ -26,7 +26,13 @@ export type Prepared =
   /** Not sent: a fault of ours, which must cost this one event its way and not the others theirs, or a limit of the sink. */
   | { readonly kind: 'unrendered'; readonly reason: string };
 
-export type Prepare = (event: AuditEvent, options?: { readonly evenFiltered: boolean }) => Prepared;
+export type Prepare = (event: AuditEvent, options?: PrepareOptions) => Prepared;
+
+export interface PrepareOptions {
+  readonly evenFiltered: boolean;
+  /** As it would have been sent before it became too old. */
+  readonly evenTooOld?: boolean;
+}
 
 /** What a receiver would drop or cut without a word. `Infinity` where nothing is known of it. */
 export interface EventLimits {
@@ -57,7 +63,8 @@ export function createPrepare(
       const canonical = canonicalize(event);
       if (options?.evenFiltered !== true && !wanted(canonical)) return { kind: 'filtered' };
       const ageMs = clock.now() - nsToMs(canonical.createdNs);
-      if (ageMs > limits.maxAgeMs) return { kind: 'unrendered', reason: tooOld(canonical, limits.maxAgeMs) };
+      if (ageMs > limits.maxAgeMs && options?.evenTooOld !== true)
+        return { kind: 'unrendered', reason: tooOld(canonical, limits.maxAgeMs) };
       const origin = originOf(event.source);
       const body = format.render(canonical, origin);
       const item = { canonical, origin, body, kind: format.kind };

@@ -8,8 +8,8 @@ import type { Heartbeats } from './heartbeat.ts';
 import type { Outlet, Refusal } from './outlet.ts';
 import { sizeInBatch } from './prepare.ts';
 import type { Prepare } from './prepare.ts';
-import { again } from './segment.ts';
-import type { Landed } from './segment.ts';
+import { again, sentOf } from './segment.ts';
+import type { Sent } from './segment.ts';
 import { bucketsOf } from './verify/buckets.ts';
 import { isObject, unknownPart } from './job-json.ts';
 
@@ -164,6 +164,7 @@ async function sendPage(
   const absent = settled.filter((event) => (held.get(event.id) ?? 0) === 0);
   const tried: Tried[] = [];
   const rejected: RejectedEvent[] = [];
+  const unanswered: Sent[] = [];
   let filtered = 0;
   /** One at a time: only one batch of a page is in memory. */
   function* items(): Generator<Item> {
@@ -183,17 +184,18 @@ async function sendPage(
     const refusals = await outlet.settle(part, signal);
     refused += refusals.length;
     rejected.push(...toRejected(refusals, bySeq));
+    for (const refusal of refusals) if (refusal.unanswered) unanswered.push(sentOf(refusal.item));
   }
   if (rejected.length > 0) await journal.addDeadLetters(params.sink, rejected);
   for (const { event, reason } of rejected)
     context.log.warn({ sink: params.sink, event_id: event.id, reason }, 'an event became a dead letter');
   const taken = takenLetters(tried, rejected, letters);
-  if (taken.length > 0) {
+  if (taken.length + unanswered.length > 0) {
     const settled = taken.map(({ letter }) => letter);
     const write = (segment?: Json): Promise<void> =>
       journal.settleRetried(settled, [], segment === undefined ? undefined : { sink: params.sink, segment });
     await heartbeats.record(
-      () => again(taken),
+      () => again(taken, unanswered),
       write,
       (work) => work(),
     );
@@ -262,7 +264,7 @@ function takenLetters(
   tried: readonly Tried[],
   rejected: readonly RejectedEvent[],
   letters: ReadonlyMap<string, bigint>,
-): readonly (Landed['taken'][number] & { readonly letter: bigint })[] {
+): readonly (Sent & { readonly letter: bigint })[] {
   if (letters.size === 0) return [];
   const refused = new Set(rejected.map(({ event }) => keyOf(event.source, event.id)));
   return tried.flatMap(({ event, digest }) => {

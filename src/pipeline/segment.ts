@@ -18,6 +18,8 @@ export type Segment = {
   readonly digest: string;
   readonly filtered: number;
   readonly deadLetters: number;
+  /** Not settled as taken, and perhaps there: they were sent, and no answer came. */
+  readonly unanswered: readonly Sent[];
   /** Left the journal before the sink had them. */
   readonly pruned: readonly Run[];
   /** Sent while no heartbeat was configured. */
@@ -29,6 +31,9 @@ export type Segment = {
 /** From the first to the last of some seqs without a hole. */
 export type Run = readonly [first: number, last: number];
 
+/** An event as it was sent: by its seal. */
+export type Sent = { readonly seq: number; readonly digest: string };
+
 /** A segment while it is extended. */
 type Growing = { -readonly [Key in keyof Segment]: Segment[Key] };
 
@@ -37,24 +42,27 @@ export interface Landed {
   /** Where the cursor comes to. */
   readonly upTo: number;
   /** What the receiver has, in the order of the journal. */
-  readonly taken: readonly { readonly seq: number; readonly digest: string }[];
+  readonly taken: readonly Sent[];
   readonly filtered: number;
   readonly deadLetters: number;
+  readonly unanswered: readonly Sent[];
   readonly pruned: readonly Run[];
   readonly ordered: boolean;
 }
 
 /** What the receiver has of a batch. */
-export function takenOf(items: readonly Item[], refusals: readonly Refusal[]): Landed['taken'] {
+export function takenOf(items: readonly Item[], refusals: readonly Refusal[]): readonly Sent[] {
   const refused = new Set(refusals.map(({ item }) => item));
-  return items
-    .filter((item) => !refused.has(item))
-    .map(({ canonical, digest = '' }) => ({ seq: Number(canonical.seq), digest }));
+  return items.filter((item) => !refused.has(item)).map(sentOf);
+}
+
+export function sentOf({ canonical, digest = '' }: Item): Sent {
+  return { seq: Number(canonical.seq), digest };
 }
 
 /** Dead letters that were taken at last: the cursor is past them. */
-export function again(taken: Landed['taken']): Landed {
-  return { upTo: 0, taken, filtered: 0, deadLetters: 0, pruned: [], ordered: false };
+export function again(taken: readonly Sent[], unanswered: readonly Sent[]): Landed {
+  return { upTo: 0, taken, filtered: 0, deadLetters: 0, unanswered, pruned: [], ordered: false };
 }
 
 /** What landed one after the other, as one. */
@@ -65,6 +73,7 @@ export function together(landed: readonly Landed[]): Landed {
     taken: landed.flatMap(({ taken }) => taken),
     filtered: sum(({ filtered }) => filtered),
     deadLetters: sum(({ deadLetters }) => deadLetters),
+    unanswered: landed.flatMap(({ unanswered }) => unanswered),
     pruned: landed.flatMap(({ pruned }) => pruned),
     ordered: landed.every(({ ordered }) => ordered),
   };
@@ -72,6 +81,8 @@ export function together(landed: readonly Landed[]): Landed {
 
 /** A sink that takes a part of the events leaves holes: so many runs, and the segment is closed early. Keeps a heartbeat under 4 KB. */
 const RUNS_LIMIT = 200;
+/** An event that is named with its digest takes the room of so many runs. */
+const RUNS_PER_UNANSWERED = 2;
 
 export function openSegment(after: number): Segment {
   return {
@@ -82,10 +93,16 @@ export function openSegment(after: number): Segment {
     digest: '',
     filtered: 0,
     deadLetters: 0,
+    unanswered: [],
     pruned: [],
     unsealed: [],
     ordered: true,
   };
+}
+
+/** Whether it tells of events that an earlier heartbeat covers and does not name. Until it is out they look as if somebody had added them. */
+export function isLate({ firstSeq, runs, unanswered }: Segment): boolean {
+  return runs.some(([seq]) => seq < firstSeq) || unanswered.some(({ seq }) => seq < firstSeq);
 }
 
 /** The next link of a segment's chain. */
@@ -108,20 +125,26 @@ export function extend(
     pruned: [...segment.pruned, ...landed.pruned],
   };
   let runs = [...open.runs];
+  const makeRoom = (): void => {
+    if (runs.length + RUNS_PER_UNANSWERED * open.unanswered.length < RUNS_LIMIT) return;
+    full.push({ ...open, runs });
+    open = { ...openSegment(open.lastSeq), ordered: landed.ordered };
+    runs = [];
+  };
   for (const { seq, digest } of landed.taken) {
     const last = runs.at(-1);
     if (last !== undefined && seq === last[1] + 1) runs[runs.length - 1] = [last[0], seq];
     else {
-      if (runs.length >= RUNS_LIMIT) {
-        full.push({ ...open, runs });
-        open = { ...openSegment(open.lastSeq), ordered: landed.ordered };
-        runs = [];
-      }
+      makeRoom();
       runs.push([seq, seq]);
     }
     open.events += 1;
     open.digest = chained(open.digest, digest);
     if (seq > open.lastSeq) open.lastSeq = seq;
+  }
+  for (const sent of landed.unanswered) {
+    makeRoom();
+    open.unanswered = [...open.unanswered, sent];
   }
   return {
     full,

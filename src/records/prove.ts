@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 
-import { readHeartbeat } from '../formats/heartbeat.ts';
+import { readHeartbeat, unansweredText } from '../formats/heartbeat.ts';
 import type { Heartbeat } from '../formats/heartbeat.ts';
 import { openSeal } from '../formats/seal.ts';
 import type { Line } from './export-lines.ts';
@@ -14,6 +14,8 @@ import { recordsIn } from './unwrap.ts';
 
 /** Lines and heartbeats that a result names one by one. */
 const NAMED = 100;
+/** Heartbeats name few; a file that was made up must not fill the memory. */
+const UNANSWERED_KEPT = 100_000;
 
 /** What a file of exported records proves. */
 export interface RecordsProof {
@@ -56,6 +58,8 @@ export interface StreamProof {
   readonly reordered: SeqRuns;
   /** Null: the file is in an order of its own, so that the place of a record says nothing. */
   readonly order: 'ascending' | 'descending' | null;
+  /** Sent, and there although the receiver's answer was lost and they were refused later: heartbeats tell of them, and they are what was sent. */
+  readonly unanswered: SeqRuns;
   /** In the covered part, and named by no heartbeat. */
   readonly added: SeqRuns;
   /** Shortened by the sink, which said so: nobody can tell whether they were changed. */
@@ -115,11 +119,18 @@ function proveStream(stream: string, keys: PublicKeys | null, table: RecordTable
     holdAgainst(walk, row.heartbeat, stream, table);
   }
   const { first, last } = walk;
+  const unanswered = seqRuns();
   const added = seqRuns();
   const uncovered = seqRuns();
+  let seqBefore = -1;
   for (const row of table.unclaimed(stream)) {
     if (row.content === 'changed') changedRow(walk, row);
-    else if (walk.isCovered(row.seq)) added.add(row.seq);
+    else if (walk.unanswered.has(unansweredText(row))) {
+      if (row.seq === seqBefore) walk.repeated.add(row.seq);
+      else unanswered.add(row.seq);
+      if (row.content === 'trimmed') walk.trimmed.add(row.seq);
+      seqBefore = row.seq;
+    } else if (walk.isCovered(row.seq)) added.add(row.seq);
     else uncovered.add(row.seq);
   }
   const order = displaced(() => table.placed(stream));
@@ -147,6 +158,7 @@ function proveStream(stream: string, keys: PublicKeys | null, table: RecordTable
     repeated: walk.repeated,
     reordered: order.moved,
     order: order.direction,
+    unanswered,
     added,
     trimmed: walk.trimmed,
     uncovered,
@@ -178,6 +190,8 @@ interface Walk {
   faultsTotal: number;
   readonly pruned: string[];
   readonly unproven: string[];
+  /** As `unansweredText` names them. */
+  readonly unanswered: Set<string>;
   /** Between them heartbeats are missing. */
   readonly gaps: (readonly [first: number, last: number])[];
   fault(text: string): void;
@@ -207,6 +221,7 @@ function createWalk(keys: PublicKeys | null): Walk {
     faultsTotal: 0,
     pruned: [],
     unproven: [],
+    unanswered: new Set(),
     gaps: [],
     fault(text) {
       walk.faultsTotal += 1;
@@ -251,6 +266,8 @@ function followOn(walk: Walk, row: HeartbeatRow): void {
   walk.unsigned(heartbeat);
   if (pruned !== '' && walk.pruned.length < NAMED) walk.pruned.push(pruned);
   if (unsealed !== '' && walk.unproven.length < NAMED) walk.unproven.push(unsealed);
+  for (const text of heartbeat.unanswered?.split(',') ?? [])
+    if (walk.unanswered.size < UNANSWERED_KEPT) walk.unanswered.add(text);
   // Of what was pruned a backfill may have sent some after all.
   for (const text of [unsealed, pruned]) walk.gaps.push(...(parseRuns(text) ?? []));
   walk.heartbeats += 1;

@@ -8,7 +8,7 @@ const taken = (...seqs: readonly number[]): Landed['taken'] =>
   seqs.map((seq) => ({ seq, digest: `d${seq}` }));
 
 function landed(upTo: number, seqs: readonly number[], more: Partial<Landed> = {}): Landed {
-  const what = { filtered: 0, deadLetters: 0, pruned: [], ordered: true };
+  const what = { filtered: 0, deadLetters: 0, unanswered: [], pruned: [], ordered: true };
   return { upTo, taken: taken(...seqs), ...what, ...more };
 }
 
@@ -33,7 +33,7 @@ describe('a segment', () => {
   });
 
   it('takes a dead letter that was sent at last, and leaves the cursor where it is', () => {
-    const { open } = extend(extend(openSegment(0), landed(4, [1, 3, 4])).open, again(taken(2)));
+    const { open } = extend(extend(openSegment(0), landed(4, [1, 3, 4])).open, again(taken(2), []));
     expect(runsText(open.runs)).toBe('1,3-4,2');
     expect(open).toMatchObject({ lastSeq: 4, events: 4, ordered: false, digest: digestOf([1, 3, 4, 2]) });
   });
