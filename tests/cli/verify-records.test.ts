@@ -109,6 +109,22 @@ describe('verify --records', () => {
     });
   });
 
+  it('tells apart what the receiver took although it became a dead letter', async () => {
+    const late = made([from(1, 20)]);
+    const [record = ''] = made([[...from(1, 20), 21]]).lines.slice(20);
+    const [, digest = ''] = /"auditferry_seal":"[0-9a-f]{16}\.([^"]+)"/.exec(record) ?? [];
+    const heartbeat = late.lines[20]?.replace(
+      '"pruned"',
+      `"unanswered":"21:${digest.slice(0, 22)}","pruned"`,
+    );
+    const lines = [...late.lines.slice(0, 20), record, heartbeat ?? ''];
+    const { code, out } = await judged(lines);
+    expect(out).toMatch(/1 record there that the receiver took .* seq 21/);
+    expect(code).toBe(0);
+    const { out: json } = await judged(lines, { json: true });
+    expect((JSON.parse(json) as Document).sinks[0]).toMatchObject({ unanswered: { total: 1, seqs: ['21'] } });
+  });
+
   it('reads gzip, and a rotated file after the other', async () => {
     const path = room().path('export.gz');
     const half = signed.at(40);

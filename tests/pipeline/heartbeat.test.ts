@@ -381,6 +381,139 @@ describe('a heartbeat', () => {
   });
 });
 
+describe('what may be there although it is a dead letter', () => {
+  const refuseEvents: Answer = (batch) => ({
+    fates: batch.items.map(({ heartbeat }) =>
+      heartbeat === undefined ? { outcome: 'rejected', reason: 'no such field' } : DELIVERED,
+    ),
+  });
+
+  /** Gone when three events are at the receiver and the cursor is not past them. */
+  async function crashWithThree(far: Receiver): Promise<void> {
+    await append(1, 3);
+    let kill = (): void => {};
+    const settle = async (): Promise<never> => {
+      kill();
+      throw new Error('the process is gone');
+    };
+    const one = run(far, { journal: { ...stage.journal, settle } });
+    kill = () => one.kill();
+    await elapse(one.done);
+    expect(far.bodies).toHaveLength(3);
+  }
+
+  it('is told with its digest: sent before a crash, and refused after it', async () => {
+    const far = receiver();
+    await crashWithThree(far);
+    await append(4, 20);
+    far.answer = refuseEvents;
+    await run(far).finish();
+    const [heartbeat] = far.heartbeats();
+    expect(heartbeat).toMatchObject({ events: 0, dead_letters: 20 });
+    // What one run may have on its way, and no more.
+    expect(heartbeat?.unanswered?.split(',').map((text) => text.split(':')[0])).toHaveLength(10);
+    const three = { total: 3, runs: [[1, 3]] };
+    expect(await proveOne(far.bodies)).toMatchObject({ ...CLEAN, unanswered: three });
+    expect(await proveOne([far.bodies[1] ?? '', ...far.bodies])).toMatchObject({
+      unanswered: three,
+      repeated: { total: 1, runs: [[2, 2]] },
+    });
+  });
+
+  it('is no way to add a record: another one under its seq is named', async () => {
+    const far = receiver();
+    await crashWithThree(far);
+    far.answer = refuseEvents;
+    await run(far).finish();
+    const seal = createSeal(rawFormat.create({}), streamOf(stage.journal.installationId, 'splunk'));
+    const made = seal('{"id":"made-up"}', { seq: 2n, id: 'made-up' });
+    expect(await proveOne([...far.bodies, made.body])).toMatchObject({
+      added: { total: 1, runs: [[2, 2]] },
+      unanswered: { total: 3 },
+    });
+  });
+
+  it('is told of one that became too old while the process was gone', async () => {
+    const far = receiver();
+    await crashWithThree(far);
+    const format = rawFormat.create({});
+    const all = { eventType: [], status: [], severity: 'informational' } as const;
+    const prepare = createPrepare(createCanonicalize(), format, all, () => ORIGIN, {
+      seal: createSeal(format, streamOf(stage.journal.installationId, 'splunk')),
+      limits: { maxAgeMs: 1, maxBytes: Infinity },
+      clock: { now: () => Date.UTC(2030, 0) },
+    });
+    await run(far, { changes: { prepare } }).finish();
+    expect(await stage.journal.deadLetterCounts()).toEqual(new Map([['splunk', 3]]));
+    expect(await proveOne(far.bodies)).toMatchObject({ ...CLEAN, unanswered: { total: 3 } });
+  });
+
+  it('is told where an answer was lost, of events and of dead letters', async () => {
+    const far = receiver();
+    const loseThenRefuse = (): Answer => {
+      let lost = false;
+      return (batch, signal) => {
+        const events = batch.items.filter(({ heartbeat }) => heartbeat === undefined);
+        if (lost || events.length === 0) return refuseEvents(batch, signal);
+        lost = true;
+        far.bodies.push(...events.map(({ body }) => body));
+        throw new ForwardError('transient', 'no answer', { ambiguous: true });
+      };
+    };
+    await append(1, 3);
+    far.answer = loseThenRefuse();
+    await run(far).finish();
+    expect(await proveOne(far.bodies)).toMatchObject({ ...CLEAN, unanswered: { total: 3 } });
+    await append(4, 6);
+    far.answer = refuseEvents;
+    await run(far).finish();
+    far.answer = loseThenRefuse();
+    const last = run(far);
+    await stage.journal.retryDeadLetters({ states: ['open'], limit: 10 });
+    await pass(MINUTE);
+    await last.finish();
+    expect(await proveOne(far.bodies)).toMatchObject({
+      unanswered: { total: 6, runs: [[1, 6]] },
+      added: NONE,
+      faults: [],
+    });
+  });
+
+  it('is told of dead letters that were on their way in a crash', async () => {
+    await append(1, 3);
+    const far = receiver(refuseEvents);
+    await run(far).finish();
+    far.answer = takeAll;
+    let kill = (): void => {};
+    const settleRetried = async (): Promise<never> => {
+      kill();
+      throw new Error('the process is gone');
+    };
+    await stage.journal.retryDeadLetters({ states: ['open'], limit: 10 });
+    const one = run(far, { journal: { ...stage.journal, settleRetried } });
+    kill = () => one.kill();
+    await elapse(one.done);
+    far.answer = refuseEvents;
+    await run(far).finish();
+    expect(await proveOne(far.bodies)).toMatchObject({ ...CLEAN, unanswered: { total: 3 } });
+  });
+
+  it('is told of again at once when it is delivered late: nobody has to wait with an export', async () => {
+    await append(1, 3);
+    const far = receiver(refuseEvents);
+    const one = run(far);
+    await pass(EVERY + MINUTE);
+    far.answer = takeAll;
+    await stage.journal.retryDeadLetters({ states: ['open'], limit: 10 });
+    await pass(MINUTE);
+    expect(far.heartbeats().map(({ seqs }) => seqs)).toEqual(['', '1-3']);
+    expect(await proveOne(far.bodies)).toMatchObject({ ...CLEAN, found: 3 });
+    await pass(EVERY - 2 * MINUTE);
+    expect(far.heartbeats()).toHaveLength(2);
+    await one.crash();
+  });
+});
+
 describe('a signature', () => {
   it('is made with the key as it is now', async () => {
     const keys = [keyPair(), keyPair()] as const;

@@ -1,7 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { again, chained, extend, openSegment, runsText, together } from '../../src/pipeline/segment.ts';
+import { unansweredText } from '../../src/formats/heartbeat.ts';
+import {
+  again,
+  chained,
+  extend,
+  isLate,
+  openSegment,
+  runsText,
+  together,
+} from '../../src/pipeline/segment.ts';
 import type { Landed, Segment } from '../../src/pipeline/segment.ts';
 
 const taken = (...seqs: readonly number[]): Landed['taken'] =>
@@ -61,6 +70,22 @@ describe('a segment', () => {
       },
     );
     fc.assert(property, { numRuns: 50 });
+  });
+
+  it('names what may be there, ends early where that is much, and stays small', () => {
+    const sent = Array.from({ length: 250 }, (_, index) => ({ seq: index + 1, digest: 'd'.repeat(43) }));
+    const { full, open } = extend(openSegment(0), landed(250, [], { deadLetters: 250, unanswered: sent }));
+    const all = [...full, open];
+    expect(all.flatMap(({ unanswered }) => unanswered)).toEqual(sent);
+    expect(all.map(({ unanswered }) => unanswered.length)).toEqual([100, 100, 50]);
+    expect(full[0]?.unanswered.map(unansweredText).join().length).toBeLessThan(4000);
+    expect(open).toMatchObject({ lastSeq: 250, deadLetters: 250, events: 0 });
+  });
+
+  it('is late with what an earlier one covers', () => {
+    expect(isLate(extend(openSegment(4), landed(6, [5, 6])).open)).toBe(false);
+    expect(isLate(extend(openSegment(4), again(taken(4), [])).open)).toBe(true);
+    expect(isLate(extend(openSegment(4), again([], taken(4))).open)).toBe(true);
   });
 
   it('tells of several batches as of one', () => {
