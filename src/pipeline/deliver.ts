@@ -3,8 +3,9 @@ import type { Beginning, DeadLetter, Journal, RejectedEvent } from '../checkpoin
 import type { Clock } from '../model/clock.ts';
 import type { AuditEvent, Json } from '../model/event.ts';
 import type { Log } from '../model/log.ts';
-import { span } from '../model/trace.ts';
 import type { Item } from '../sinks/sink.ts';
+import { launch, triesOf } from './flight.ts';
+import type { Flight } from './flight.ts';
 import type { Ask, Heartbeats } from './heartbeat.ts';
 import type { Outlet, Refusal } from './outlet.ts';
 import { sizeInBatch } from './prepare.ts';
@@ -53,22 +54,6 @@ const LOOK_MS = 500;
 const RETRY_BATCH = 200;
 /** More lanes than any sink fills beyond its own (`ahead`). */
 const AHEAD_AT_MOST = 8;
-
-/** A span of the journal, or dead letters that are retried, on its way through one lane. */
-interface Flight {
-  readonly kind: 'events' | 'letters' | 'heartbeats';
-  /** Where the cursor may be once this and all before it have landed. */
-  readonly upTo: bigint;
-  done: boolean;
-  /** It waited for another try when the halt came: it is not settled. */
-  left: boolean;
-  rejected: readonly RejectedEvent[];
-  /** What a heartbeat will tell of it. */
-  told: (() => Landed) | null;
-  /** How many tries there had been when the oldest flight beside it began. */
-  readonly since: number;
-  readonly landed: Promise<void>;
-}
 
 /**
  * The second of the two loops: journal to one sink. Lanes send in parallel; the cursor moves over a settled prefix only, so
@@ -273,43 +258,6 @@ function unansweredOf(
     return prepared.kind === 'item' ? [prepared.item] : [];
   });
   return [...again.map(({ item }) => item), ...before].map(sentOf);
-}
-
-/** While it stays the same nothing was sent a second time, and so nothing overtook anything. */
-function triesOf({ status: { retries } }: DeliverContext): number {
-  return retries.transient + retries.denied;
-}
-
-function launch(
-  context: DeliverContext,
-  kind: Flight['kind'],
-  upTo: bigint,
-  events: number,
-  land: (flight: Flight) => Promise<void>,
-  since = triesOf(context),
-): Flight {
-  enterState(context.status, 'working', context.clock.now());
-  const flight: Flight = {
-    kind,
-    upTo,
-    done: false,
-    left: false,
-    rejected: [],
-    told: null,
-    since,
-    landed: span('batch', { sink: context.name, events }, async () => {
-      await Promise.resolve(); // `flight` is there before anything lands
-      try {
-        await land(flight);
-        flight.done = true;
-      } catch (error) {
-        if (error !== context.halting.reason) throw error;
-        flight.left = true;
-      }
-    }),
-  };
-  flight.landed.catch(() => {}); // the loop looks at it when its turn comes; until then it must not count as unhandled
-  return flight;
 }
 
 async function settlePrefix(context: DeliverContext, flights: Flight[], signal: AbortSignal): Promise<void> {
