@@ -86,7 +86,7 @@ export async function recount(
 }
 
 /** The parts of a window that can be counted: beside what is set aside, and no wider than what the Platform answers. */
-export function countable(
+function countable(
   window: Window,
   open: readonly OpenWindow[],
   widthNs: bigint | null,
@@ -95,6 +95,25 @@ export function countable(
   return without(window, open.filter(isAside)).flatMap((part) =>
     widthNs === null || widthOf(part) <= widthNs ? [part] : splitWindow(part, unitNs, null, []),
   );
+}
+
+/**
+ * What is due, beginning with a window that can be counted. Empty where all of it is set aside: that is read as a whole once it can be,
+ * and must not look like work until then.
+ */
+export function toCount(
+  due: readonly Window[],
+  open: readonly OpenWindow[],
+  widthNs: bigint | null,
+  unitNs: bigint,
+): readonly Window[] {
+  let [window, ...left] = due;
+  while (window !== undefined) {
+    const parts = countable(window, open, widthNs, unitNs);
+    if (parts.length === 1 && keyOf(parts[0] ?? window) === keyOf(window)) return [window, ...left];
+    [window, ...left] = [...parts, ...left];
+  }
+  return [];
 }
 
 async function readAgain(

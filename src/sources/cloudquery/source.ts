@@ -38,9 +38,9 @@ import type { Outside } from './outside.ts';
 import type { Precision, WindowRead } from './read-window.ts';
 import { readWindows } from './read-windows.ts';
 import type { Allowance } from './read-windows.ts';
-import { freshReconcile, keyOf, readReconcile, schedule, writeReconcile } from './reconcile.ts';
+import { freshReconcile, readReconcile, schedule, writeReconcile } from './reconcile.ts';
 import type { ReconcileState } from './reconcile.ts';
-import { countable, recount } from './recount.ts';
+import { recount, toCount } from './recount.ts';
 import type { Recount } from './recount.ts';
 import { coverageOf, gapFinding, suspectFindings } from './read-report.ts';
 import { createPollTime } from './poll-time.ts';
@@ -286,14 +286,8 @@ export function createCloudquery(
       : schedule(reconcile, nowMs, endNs, startNs, options.audit_horizon, all);
     for (let counts = 0; counts < RECOUNTS_PER_POLL; counts += 1) {
       if (reconcile.pending.length === 0) return;
-      let [window, ...left] = reconcile.pending;
-      while (window !== undefined) {
-        const parts = countable(window, progress.open, usual.widthNs, precision.unitNs);
-        if (parts.length === 1 && keyOf(parts[0] ?? window) === keyOf(window)) break;
-        [window, ...left] = [...parts, ...left];
-      }
+      const [window, ...left] = toCount(reconcile.pending, progress.open, usual.widthNs, precision.unitNs);
       if (window === undefined) {
-        // All that was due is set aside: it is read as a whole once it can be, and must not look like work until then.
         reconcile = { ...reconcile, pending: [] };
         yield { ...NOTHING, purpose: 'reconcile', events: [], progress: write() };
         return;
