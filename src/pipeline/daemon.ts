@@ -187,6 +187,7 @@ export function startDaemon(parts: DaemonParts): Daemon {
       batch: part.batch,
       concurrent: part.concurrent,
       ahead: () => part.sink.ahead?.() ?? 0,
+      aheadAtMost: part.sink.aheadAtMost ?? 0,
       clock,
       log: sinkLog,
       status: its,

@@ -33,6 +33,7 @@ export interface DeliverContext {
   readonly concurrent: number;
   /** Batches that may be in flight beside them: sent in order, and waiting for the receiver's word. */
   readonly ahead: () => number;
+  readonly aheadAtMost: number;
   readonly clock: Clock;
   readonly log: Log;
   readonly status: SinkStatus;
@@ -52,8 +53,6 @@ const IDLE_MS = 30_000;
 /** While there are events, dead letters to retry are looked for again after this; while it ends, whether it has ended. */
 const LOOK_MS = 500;
 const RETRY_BATCH = 200;
-/** More lanes than any sink fills beyond its own (`ahead`). */
-const AHEAD_AT_MOST = 8;
 
 /**
  * The second of the two loops: journal to one sink. Lanes send in parallel; the cursor moves over a settled prefix only, so
@@ -160,7 +159,7 @@ function turns(
   let lettersNext = true;
   const reader = readAhead(context);
   // What the run before had on its way when it ended: nobody knows what became of it.
-  const lanes = context.concurrent + AHEAD_AT_MOST;
+  const lanes = context.concurrent + context.aheadAtMost;
   const reach = isNew ? from : from + BigInt(lanes * context.batch.maxEvents);
   let lettersMayBeOut = !isNew;
   const letters = async (position: bigint, flights: readonly Flight[]): Promise<Flight | null> => {

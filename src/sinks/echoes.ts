@@ -32,6 +32,7 @@ function open<Options>(definition: SinkDefinition<Options>, options: Options, co
     holds: (ids, signal, within) =>
       told(sink.holds?.(ids, signal, within) ?? Promise.resolve(new Map()), signal, (held) => held),
     ahead: () => sink.ahead?.() ?? 0,
+    aheadAtMost: sink.aheadAtMost ?? 0,
     idsAtOnce: sink.idsAtOnce ?? IDS_AT_ONCE,
     refreshSecrets: () => renewed() || sink.refreshSecrets?.() === true,
     close: () => sink.close(),

@@ -75,6 +75,8 @@ export interface Sink {
    * sends no more than `concurrent` at a time even so, in the order of the calls. Absent: none.
    */
   ahead?(): number;
+  /** The most that `ahead` ever says; absent: none. */
+  readonly aheadAtMost?: number;
   /** Looks at everything that `send` will need, for real: reachable, TLS, credentials, index, sizes. Sends no event. */
   check(signal: AbortSignal): Promise<CheckReport>;
   /**

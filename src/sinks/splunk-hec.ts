@@ -121,6 +121,8 @@ class SplunkHecSink implements Sink {
     return open.interrupted(this.#endpoints.failed(endpoint, fault));
   }
 
+  readonly aheadAtMost = AHEAD;
+
   ahead(): number {
     return this.#keepsOrder() && this.#endpoints.all.some(({ ackProven }) => ackProven) ? AHEAD : 0;
   }

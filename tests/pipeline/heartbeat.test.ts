@@ -120,6 +120,7 @@ function run(
       batch: { maxEvents: 10, maxBytes: 1e6, maxWaitMs: 0 },
       concurrent: 1,
       ahead: () => 0,
+      aheadAtMost: 0,
       clock,
       log,
       status,

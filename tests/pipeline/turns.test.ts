@@ -68,6 +68,7 @@ it('a deliver loop whose journal promises events and has none', () =>
         batch: { maxEvents: 10, maxBytes: 1e6, maxWaitMs: 0 },
         concurrent: 1,
         ahead: () => 0,
+        aheadAtMost: 0,
         clock,
         log,
         status,
