@@ -204,6 +204,8 @@ export function createHeartbeats(context: HeartbeatContext): Heartbeats {
         const gone = cursor > lost ? [[lost + 1, cursor] as const] : [];
         const gaps = { unsealed: [...segment.unsealed, ...unsealed], pruned: [...segment.pruned, ...gone] };
         kept = { ...kept, segment: { ...segment, ...gaps, lastSeq: cursor } };
+        // At the next start the cursor is past them already, and nothing else tells why nothing was sent.
+        await ask(() => journal.keepSegment(sink, kept));
       }
       const agoMs = closedAt === null ? 0 : clock.now() - Date.parse(closedAt);
       dueMs = clock.monotonic() + Math.min(Math.max(everyMs - agoMs, 0), everyMs);
