@@ -154,6 +154,9 @@ export function eventsAfter(
   return Math.max(Math.min(Number(headSeq - cursor), events), 0);
 }
 
+/** What a start makes of what the next heartbeat tells. */
+export type Passed = (beginning: Beginning, segment: Json | null) => Json | null;
+
 /** Where a sink begins when its loop starts. */
 export interface Beginning {
   /** The sink goes on after this event. */
@@ -244,9 +247,10 @@ export interface Journal {
   prunedUndelivered(): Promise<ReadonlyMap<string, number>>;
   /**
    * Where the loop of a sink starts. A cursor behind the oldest event kept passes what was pruned in the same transaction
-   * that records the finding `pruned_before_delivery`; a sink never seen before gets its cursor there, and no finding.
+   * that records the finding `pruned_before_delivery`; a sink never seen before gets its cursor there, and no finding. What `passed`
+   * makes of the segment that is kept is kept from then on, in that transaction too; null: it stays.
    */
-  begin(sink: string): Promise<Beginning>;
+  begin(sink: string, passed?: Passed): Promise<Beginning>;
   /** Events in order with seq > after: at most `maxEvents`, and no more bytes of originals than `maxBytes` (but at least one). */
   read(
     after: bigint,

@@ -65,7 +65,7 @@ export async function deliver(context: DeliverContext, signal: AbortSignal): Pro
   const either = AbortSignal.any([signal, stop.signal]);
   const flights: Flight[] = [];
   try {
-    const beginning = await untilDone(context, () => journal.begin(name), either);
+    const beginning = await untilDone(context, () => journal.begin(name, context.heartbeats.passed), either);
     tellPruned(name, log, beginning);
     const ask: Ask = (work) => untilDone(context, work, either);
     await context.heartbeats.begin(beginning, ask);

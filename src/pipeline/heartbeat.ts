@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, hash, sign } from 'node:crypto';
 
 import { eventsAfter } from '../checkpoint/journal.ts';
-import type { Beginning, Journal } from '../checkpoint/journal.ts';
+import type { Beginning, Journal, Passed } from '../checkpoint/journal.ts';
 import type { Format, Origin } from '../formats/format.ts';
 import {
   heartbeatEvent,
@@ -46,6 +46,8 @@ export interface HeartbeatContext extends HeartbeatConfig {
 export interface Heartbeats {
   /** What every event carries that they tell of. Null: they tell of none. */
   readonly seal: Seal | null;
+  /** What was passed since the last heartbeat and is no event of a segment: for the transaction that passes it. */
+  readonly passed: Passed;
   begin(beginning: Beginning, ask: Ask): Promise<void>;
   /** Tells what has landed, and writes it in one transaction with the cursor, or whatever else `write` does. A job may do so before the loop begins. */
   record(landed: () => Landed, write: (segment?: Json) => Promise<void>, ask: Ask): Promise<void>;
@@ -67,6 +69,7 @@ export interface Heartbeats {
 /** Of a sink that gets none: nothing is worked out, nothing is kept. */
 export const NO_HEARTBEATS: Heartbeats = {
   seal: null,
+  passed: () => null,
   begin: async () => {},
   record: (_landed, write) => write(),
   close: async () => {},
@@ -112,6 +115,19 @@ export function heartbeatsOf(
   const origin = () => parts.originOf('auditferry');
   return createHeartbeats({ ...heartbeat, sink, journal, format, origin, sources, clock, log });
 }
+
+/** At the next start the cursor is past them, and nothing else tells why nothing was sent. */
+const passed: Passed = ({ seq, isNew, pruned }, stored) => {
+  const kept = readKept(stored);
+  const cursor = Number(seq);
+  if (kept === null || cursor <= kept.segment.lastSeq) return null;
+  const { segment } = kept;
+  const lost = pruned !== null && !isNew ? Number(pruned.fromSeq) - 1 : cursor;
+  const unsealed = lost > segment.lastSeq ? [[segment.lastSeq + 1, lost] as const] : [];
+  const gone = cursor > lost ? [[lost + 1, cursor] as const] : [];
+  const gaps = { unsealed: [...segment.unsealed, ...unsealed], pruned: [...segment.pruned, ...gone] };
+  return { ...kept, segment: { ...segment, ...gaps, lastSeq: cursor } };
+};
 
 export function createHeartbeats(context: HeartbeatContext): Heartbeats {
   const { sink, journal, everyMs, clock, log } = context;
@@ -191,22 +207,15 @@ export function createHeartbeats(context: HeartbeatContext): Heartbeats {
   return {
     seal: createSeal(context.format, stream),
 
-    async begin({ seq, isNew, pruned }, ask) {
+    passed,
+
+    async begin({ seq }, ask) {
       await turn; // of a loop that ended before
       const found = readKept(await ask(() => journal.segment(sink)));
       isRead = true;
       const cursor = Number(seq);
       kept = found ?? { ...kept, segment: openSegment(cursor) };
-      const { segment, closedAt } = kept;
-      if (found !== null && cursor > segment.lastSeq) {
-        const lost = pruned !== null && !isNew ? Number(pruned.fromSeq) - 1 : cursor;
-        const unsealed = lost > segment.lastSeq ? [[segment.lastSeq + 1, lost] as const] : [];
-        const gone = cursor > lost ? [[lost + 1, cursor] as const] : [];
-        const gaps = { unsealed: [...segment.unsealed, ...unsealed], pruned: [...segment.pruned, ...gone] };
-        kept = { ...kept, segment: { ...segment, ...gaps, lastSeq: cursor } };
-        // At the next start the cursor is past them already, and nothing else tells why nothing was sent.
-        await ask(() => journal.keepSegment(sink, kept));
-      }
+      const { closedAt } = kept;
       const agoMs = closedAt === null ? 0 : clock.now() - Date.parse(closedAt);
       dueMs = clock.monotonic() + Math.min(Math.max(everyMs - agoMs, 0), everyMs);
       onTheWay = false;

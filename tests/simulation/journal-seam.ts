@@ -113,9 +113,9 @@ export function fenceJournal(
         watch.appended(harvest, result.appended === 0 ? [] : await inner.read(before.headSeq, ALL));
         return result;
       }),
-    begin: (sink) =>
+    begin: (sink, passed) =>
       guarded('begin', async () => {
-        const beginning = await inner.begin(sink);
+        const beginning = await inner.begin(sink, passed);
         watch.begun(
           sink,
           beginning,

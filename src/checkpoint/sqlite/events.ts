@@ -16,6 +16,7 @@ interface Records {
   readonly reject: (sink: string, rejected: RejectedEvent, at: string) => void;
   readonly find: (sink: string, finding: Finding, at: string) => void;
   readonly keep: (sink: string, segment: Json) => void;
+  readonly kept: (sink: string) => Json | null;
 }
 
 type EventMethods = Pick<
@@ -190,12 +191,14 @@ export function events(
       }
       return counts;
     },
-    begin: async (sink) => {
+    begin: async (sink, passed) => {
       store.writerOnly('begin a sink');
       return store.write(() => {
         const at = store.timestamp();
         const beginning = passPruned(sink, at);
         writeCursor.run(sink, beginning.seq, at);
+        const segment = passed?.(beginning, record.kept(sink)) ?? null;
+        if (segment !== null) record.keep(sink, segment);
         return beginning;
       });
     },

@@ -87,6 +87,7 @@ export function journalOn(
     reject: letters.reject,
     find: noted.find,
     keep: kept.keep,
+    kept: kept.kept,
   });
   const { held, ...known } = ids(store);
   const methods = {

@@ -7,32 +7,36 @@ import type { Store } from './store.ts';
 
 const KEY = 'segment:';
 
-/** What each sink's next heartbeat tells, one value for each; `keep` runs inside the transaction that moves the cursor. */
+/** What each sink's next heartbeat tells, one value for each, written with the cursor. */
 export function segments(store: Store): {
   methods: Pick<Journal, 'segment' | 'keepSegment'>;
+  /** Both inside a transaction. */
   keep: (sink: string, segment: Json) => void;
+  kept: (sink: string) => Json | null;
 } {
   const read = store.prepare('SELECT value FROM meta WHERE key = ?');
   const write = store.prepare(
     'INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
   );
   const keep = (sink: string, segment: Json): void => void write.run(KEY + sink, JSON.stringify(segment));
+  const kept = (sink: string): Json | null => {
+    const row = read.get(KEY + sink);
+    if (row === undefined) return null;
+    try {
+      return JSON.parse(text(row, 'value')) as Json;
+    } catch (error) {
+      throw corrupt(`the segment of sink ${oneLine(sink)} in ${store.path} is not JSON`, error);
+    }
+  };
   return {
     keep,
+    kept,
     methods: {
       keepSegment: async (sink, segment) => {
         store.writerOnly('keep a segment');
         store.write(() => keep(sink, segment));
       },
-      segment: async (sink) => {
-        const row = store.read(() => read.get(KEY + sink));
-        if (row === undefined) return null;
-        try {
-          return JSON.parse(text(row, 'value')) as Json;
-        } catch (error) {
-          throw corrupt(`the segment of sink ${oneLine(sink)} in ${store.path} is not JSON`, error);
-        }
-      },
+      segment: async (sink) => store.read(() => kept(sink)),
     },
   };
 }
