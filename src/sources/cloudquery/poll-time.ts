@@ -53,13 +53,19 @@ export function createPollTime(
   let doubt: ClockDoubt | null = null;
   /** The difference at which events proved the earlier clock to be behind: it need not be proven with every poll. */
   let provenMs: number | null = null;
+  /** Whether the list was answered since the start, with a Date or without. */
+  let answered = false;
   const say = createReminder(clock, warn);
 
   /** An answer that disagrees with the others is followed by more, so that it never decides, and never outlives the next. */
   async function hear(signal: AbortSignal): Promise<void> {
-    for (let asked = 0; asked < ASK_LIMIT && !isSettled(serverClock.read()); asked += 1) {
+    for (let asked = 0; asked < ASK_LIMIT; asked += 1) {
+      const time = serverClock.read();
+      // Without a Date so far: a Platform that gives none is asked once, and one whose first answer was lost must be heard.
+      if (time === null ? answered : isSettled(time)) return;
       const endNs = msToNs(Math.max(clock.now(), 0));
       await client.page({ startNs: endNs - NS_PER_SECOND, endNs }, 1, 1, signal);
+      answered = true;
     }
   }
 
@@ -88,8 +94,7 @@ export function createPollTime(
 }
 
 /** Nothing to ask again: the newest answer agrees with the others, and either with our clock or often enough. */
-function isSettled(time: ServerTime | null): boolean {
-  if (time === null) return true;
+function isSettled(time: ServerTime): boolean {
   return time.current && (Math.abs(time.skewMs) <= APART_MS || time.votes >= QUORUM);
 }
 

@@ -9,6 +9,8 @@ const READINGS = 5;
 export const QUORUM = 3;
 /** Our wall clock against our monotonic one: further than this, it was set, or the machine slept. */
 const JUMP_MS = 2_000;
+/** Clocks that are set differ by less. */
+const YEARS_MS = 2 * 366 * 86_400_000;
 /** Before 2017 there was no audit log to read: a clock that says so is not set. */
 const EARLIEST_MS = Date.UTC(2017, 0, 1);
 
@@ -75,12 +77,16 @@ export function createServerClock(clock: Clock): ServerClock {
   };
 }
 
-/** The readings that most agree with; where two groups are as large, the one nearer to our own clock. */
+/**
+ * The readings that most agree with; where two groups are as large, the one nearer to our own clock. Years away from it counts only where
+ * all of them are: half of the answers may come from a host whose clock was never set.
+ */
 function majority(readings: readonly Reading[], ours: number): readonly Reading[] {
-  const groups = readings.map((one) => readings.filter((other) => agree(one, other)));
   const distance = (group: readonly Reading[]): number =>
     Math.min(...group.map(({ lowMs }) => Math.abs(lowMs - ours)));
-  return groups.reduce<readonly Reading[]>(
+  const groups = readings.map((one) => readings.filter((other) => agree(one, other)));
+  const near = groups.filter((group) => distance(group) < YEARS_MS);
+  return (near.length > 0 ? near : groups).reduce<readonly Reading[]>(
     (best, group) =>
       group.length > best.length || (group.length === best.length && distance(group) < distance(best))
         ? group

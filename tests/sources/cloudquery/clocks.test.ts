@@ -220,6 +220,14 @@ describe('a clock of ours that is off', () => {
     expect(frontierMs(room)).toBeLessThanOrEqual(Date.now() - 3 * HOUR);
   });
 
+  it('ahead, where the first answers name no time: it is not believed unheard', async () => {
+    const room = sourceRoom({ clock_skew: -3 * HOUR }, { start: '1d' });
+    room.change = ({ response, path }) =>
+      path.includes('audit-logs') ? response : dated(response, undefined);
+    await room.poll(1);
+    expect(frontierMs(room)).toBeLessThanOrEqual(Date.now() - 3 * HOUR);
+  });
+
   it('never set: windows end by the Platform', async () => {
     vi.setSystemTime(1000);
     const room = sourceRoom({ clock_skew: START - 1000 }, { start: '1d' });

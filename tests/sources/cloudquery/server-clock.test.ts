@@ -74,6 +74,15 @@ describe('the clock of the server', () => {
     expect(Math.abs(read().skewMs - skew)).toBeLessThanOrEqual(1000);
   });
 
+  it.each([150 * 365 * DAY, -14 * 365 * DAY])(
+    'is not %i ms away by more votes than one that may be',
+    (far) => {
+      const { hear, read } = setUp();
+      for (const ms of [far, -HOUR, far, -HOUR, far]) hear(T0 + ms);
+      expect(read()).toMatchObject({ nowMs: T0 - HOUR, current: false });
+    },
+  );
+
   it('goes on with time, and is not moved when ours is set', () => {
     const { hear, pass, jump, read } = setUp();
     hear(T0);
