@@ -148,7 +148,8 @@ describe.runIf(available('buildah', 'podman', 'runc', 'dpkg', 'root'))('the imag
     expect(store.podman('exec', 'ferry', 'auditferry', 'status')).toContain('archive');
     await until(
       'events',
-      () => store.podman('exec', 'ferry', 'cat', '/var/lib/auditferry/audit.ndjson') !== '',
+      // The file is there with the first event.
+      () => store.podman('exec', 'ferry', 'bash', '-c', 'cat /var/lib/auditferry/audit.ndjson || true') !== '',
     );
     store.podman('stop', '--time', '25', 'ferry');
     expect(store.podman('inspect', '--format', '{{.State.ExitCode}}', 'ferry')).toBe('0');

@@ -28,7 +28,7 @@ const SERVER_CLOCK = '/src/sources/cloudquery/server-clock.ts';
 const POLL_TIME = '/src/sources/cloudquery/poll-time.ts';
 const READING_GUARD = '/src/pipeline/reading-guard.ts';
 const STANDING = '/src/pipeline/standing.ts';
-const DEAD_LETTERS = '/src/checkpoint/sqlite/deadletters.ts';
+const READABLE_AGAIN = '/src/checkpoint/sqlite/readable-again.ts';
 const CLIENT = '/src/sources/cloudquery/client.ts';
 const APPEND = '/src/checkpoint/sqlite/append.ts';
 const VERDICT = '/src/pipeline/verdict.ts';
@@ -152,8 +152,8 @@ export const sabotages: readonly Sabotage[] = [
     edits: [
       {
         file: DELIVER,
-        find: 'while (flights.length < context.concurrent && !context.halting()) {',
-        replace: 'while (flights.length <= context.concurrent && !context.halting()) {',
+        find: 'while (flights.length < context.concurrent + context.ahead() && !context.halting.aborted) {',
+        replace: 'while (flights.length <= context.concurrent + context.ahead() && !context.halting.aborted) {',
       },
     ],
     caughtBy: ['in flight'],
@@ -307,7 +307,7 @@ export const sabotages: readonly Sabotage[] = [
       },
       { file: IDENTITY, find: 'if (taken === null) return', replace: "if (taken !== 'beside') return" },
     ],
-    caughtBy: ['coverage', 'no loss', 'progress'],
+    caughtBy: ['coverage', 'no loss', 'progress', 'once'],
     needs: ['shared ids'],
   },
   {
@@ -427,9 +427,9 @@ export const sabotages: readonly Sabotage[] = [
     what: 'a dead letter of the source stays although its event was read',
     edits: [
       {
-        file: DEAD_LETTERS,
-        find: 'if (letters.length === 0) return;',
-        replace: 'if (letters.length >= 0) return;',
+        file: READABLE_AGAIN,
+        find: 'if (letters.length === 0) {',
+        replace: 'if (letters.length >= 0) {',
       },
     ],
     caughtBy: ['reading'],

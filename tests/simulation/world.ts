@@ -193,12 +193,16 @@ async function run(
     facts.lives += 1;
     trace.add(`life ${facts.lives}`);
     const life = createLife(random);
-    const inner = await product.openJournal({
+    const opening = product.openJournal({
       lookEveryMs: 60_000, // nobody else writes: once a second would make an idle simulated day dear
       dir,
       maxBytes: scenario.maxBytes,
       clock: life.clock,
       access: 'writer',
+    });
+    const inner = await opening.catch((error: unknown) => {
+      fail('chain', `the journal cannot be opened again: ${String(error)}`);
+      throw broken ?? error;
     });
     for (const checker of checkers) await checker.born?.(inner);
     const secret = (name: string): Secret => new product.Secret(() => vault.get(name) ?? '');
