@@ -9,6 +9,8 @@ const AGENTS = [
 ];
 const FILLING = 'naïve café – 監査ログ 🔎 tab\tquote" backslash\\ line\nend; ';
 
+const WORD_BYTES = 192;
+
 /**
  * event_details as text, at least `leastBytes` long. Written as text and not through numbers, so that whole numbers past
  * 2^53 keep every digit, as those of a Go server do.
@@ -17,7 +19,7 @@ export function detailsJson(facts: Facts, leastBytes: number): string {
   const fields = writers[facts.type.details](facts.random, facts.entity ?? 'none');
   const text = `{${fields.join(',')}}`;
   const missing = leastBytes - Buffer.byteLength(text);
-  return missing <= 0 ? text : `${text.slice(0, -1)},"context":${filling(missing)}}`;
+  return missing <= 0 ? text : `${text.slice(0, -1)},"context":${filling(missing, facts.random)}}`;
 }
 
 const writers: Record<DetailShape, (random: Random, entity: string) => string[]> = {
@@ -64,7 +66,14 @@ function pick(random: Random, list: readonly string[]): string {
   return list[random.below(list.length)] ?? '';
 }
 
-function filling(bytes: number): string {
-  const times = Math.ceil(bytes / Buffer.byteLength(FILLING));
-  return JSON.stringify(FILLING.repeat(times));
+/** Odd characters, and beside them what differs from event to event, so that it compresses no better than a real log. */
+function filling(bytes: number, random: Random): string {
+  const times = Math.ceil(bytes / (Buffer.byteLength(FILLING) + WORD_BYTES));
+  const words = Array.from({ length: times }, () => `${FILLING}${wordFrom(random)}`);
+  return JSON.stringify(words.join(''));
+}
+
+function wordFrom(random: Random): string {
+  const parts = Array.from({ length: WORD_BYTES / 8 }, () => random.uint32().toString(16).padStart(8, '0'));
+  return parts.join('');
 }

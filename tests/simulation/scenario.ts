@@ -178,8 +178,7 @@ export function scenarioOf(seed: number): Scenario {
     sourceOnly: on('filters') && random.unit() < 0.5 ? 'user' : '',
     platformLatencyMs: on('latency') ? random.below(3000) : 0,
     brokenConnections: on('broken connections') ? 0.02 + later.unit() * 0.06 : 0,
-    // An empty journal takes 184 KiB, and events hardly more than their ids: they are compressed.
-    maxBytes: on('full journal') ? 240 * 1024 + random.below(120 * 1024) : 2 ** 30,
+    maxBytes: on('full journal') ? 420 * 1024 + random.below(200 * 1024) : 2 ** 30,
     retentionMs: on('full journal') ? MINUTE : DAY,
     sinks,
     // By the number and not by chance, so that the seeds are what they were.
@@ -218,7 +217,8 @@ function platformOf(
     seed,
     history: historyMs,
     rate: Number(((rows * MINUTE) / (historyMs + faultMs)).toFixed(3)),
-    details_bytes: 0,
+    // What fills the journal is large: events are kept compressed.
+    details_bytes: on('full journal') ? 4000 : 0,
     order: on('shuffled order')
       ? ((['shuffled_ties', 'random', 'desc'] as const)[random.below(3)] ?? 'desc')
       : 'asc',
