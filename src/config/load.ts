@@ -91,8 +91,11 @@ function readText(path: string): string {
     bytes = readSmallFile(path, FILE_LIMIT_BYTES);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    const reason = code === 'ENOENT' ? 'there is no such file' : describe(error);
-    throw configError([`${shown}: the configuration cannot be read: ${reason}; expected a YAML file`]);
+    const reason =
+      code === 'ENOENT'
+        ? 'there is no such file; name another with --config or in AUDITFERRY_CONFIG'
+        : `${describe(error)}; expected a YAML file`;
+    throw configError([`${shown}: the configuration cannot be read: ${reason}`]);
   }
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);

@@ -244,7 +244,7 @@ describe('the file', () => {
 
   test('has to be there', async () => {
     expect(await fails(join(folder, 'nowhere.yaml'))).toEqual([
-      `${folder}/nowhere.yaml: the configuration cannot be read: there is no such file; expected a YAML file`,
+      `${folder}/nowhere.yaml: the configuration cannot be read: there is no such file; name another with --config or in AUDITFERRY_CONFIG`,
     ]);
   });
 

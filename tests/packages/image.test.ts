@@ -149,7 +149,8 @@ describe.runIf(available('buildah', 'podman', 'runc', 'dpkg', 'root'))('the imag
     await until(
       'events',
       // The file is there with the first event.
-      () => store.podman('exec', 'ferry', 'bash', '-c', 'cat /var/lib/auditferry/audit.ndjson || true') !== '',
+      () =>
+        store.podman('exec', 'ferry', 'bash', '-c', 'cat /var/lib/auditferry/audit.ndjson || true') !== '',
     );
     store.podman('stop', '--time', '25', 'ferry');
     expect(store.podman('inspect', '--format', '{{.State.ExitCode}}', 'ferry')).toBe('0');

@@ -153,7 +153,8 @@ export const sabotages: readonly Sabotage[] = [
       {
         file: DELIVER,
         find: 'while (flights.length < context.concurrent + context.ahead() && !context.halting.aborted) {',
-        replace: 'while (flights.length <= context.concurrent + context.ahead() && !context.halting.aborted) {',
+        replace:
+          'while (flights.length <= context.concurrent + context.ahead() && !context.halting.aborted) {',
       },
     ],
     caughtBy: ['in flight'],
