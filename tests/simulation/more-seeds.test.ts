@@ -1,8 +1,8 @@
 import { it } from 'vitest';
 
 import { keepPromises } from './many-seeds.ts';
+import { seedRange } from './seed-range.ts';
 
-/** The second half of the seeds, so that both cores have their share. A range of one's own is run by seeds.test.ts alone. */
-const SEEDS = process.env['SEEDS'] === undefined ? 250 : 0;
+const { first, count } = seedRange(1, process.env, Date.now());
 
-it.runIf(SEEDS > 0)('keeps every promise over 250 seeds from 251', () => keepPromises(251, SEEDS));
+it.runIf(count > 0)(`keeps every promise over ${count} seeds from ${first}`, () => keepPromises(first, count));
