@@ -5,27 +5,15 @@ import { describe, expect, it } from 'vitest';
 import { RECIPES } from '../../src/cli/init-recipes.ts';
 import { sinkLines } from '../../src/cli/init-template.ts';
 import type { SinkKind } from '../../src/cli/init-template.ts';
-import { parseConfig } from '../../src/config/load.ts';
-import { loadParts } from '../../src/config/parts.ts';
-import { createCanonicalize } from '../../src/formats/canonical.ts';
-import { formats } from '../../src/formats/registry.ts';
 import type { AuditEvent } from '../../src/model/event.ts';
-import { createPrepare } from '../../src/pipeline/prepare.ts';
-import { withoutEchoes } from '../../src/sinks/echoes.ts';
-import { loadSink } from '../../src/sinks/registry.ts';
-import type { Item, Sink } from '../../src/sinks/sink.ts';
 import { testClock } from '../contract/clock.ts';
 import { deliverLoop } from '../contract/deliver-loop.ts';
-import { briskClock } from '../fakes/brisk-clock.ts';
-import { EXAMPLE_ORIGIN } from '../formats/catalogue.ts';
 import { journaled } from '../formats/events.ts';
+import { openPage, RECIPES_FOLDER, yamlOf } from './page.ts';
 import { SUBSTITUTES } from './receivers.ts';
 import type { Substitute } from './receivers.ts';
 
-const FOLDER = new URL('../../docs/recipes/', import.meta.url);
-const parts = await loadParts();
 const clock = testClock();
-const canonicalize = createCanonicalize({});
 
 const fresh = readFileSync(new URL('../../content/samples/platform.ndjson', import.meta.url), 'utf8')
   .trim()
@@ -41,55 +29,22 @@ const old = strange(900n, { id: 'old-one', created_at: '2025-01-02T03:59:00Z' })
 // More than any of these receivers takes as one event, where it has a limit at all.
 const large = strange(901n, { id: 'large-one', event_details: { text: 'x'.repeat(1_600_000) } });
 
-const pages = readdirSync(FOLDER).filter((name) => name.endsWith('.md') && name !== 'README.md');
+const events = [...fresh, old, large];
 
-/** The first block of YAML on the page. */
-function yamlOf(offer: string): string {
-  const text = readFileSync(new URL(pageOf(offer), FOLDER), 'utf8');
-  const [, yaml = ''] = /```yaml\n([\s\S]*?)```/.exec(text) ?? [];
-  return yaml;
-}
+const pages = readdirSync(RECIPES_FOLDER).filter((name) => name.endsWith('.md') && name !== 'README.md');
 
 function pageOf(offer: string): string {
   return `${offer}.md`;
 }
 
-interface Opened {
-  readonly sink: Sink;
-  readonly items: readonly Item[];
-  /** What was held back, by id. */
-  readonly unsent: ReadonlyMap<string, string>;
-}
-
-/** The sink of a configuration, as the program builds it, and what it would send of these events. */
-async function openPage(yaml: string, env: Readonly<Record<string, string>>): Promise<Opened> {
-  const head =
-    'sources:\n  platform: { type: cloudquery, url: https://acme.mycloudquery.com, api_key: "${KEY}" }\n';
-  const config = parseConfig(`${head}${yaml}`, '/etc/ferry/a.yaml', { KEY: 'k', ...env }, parts);
-  const [configured, ...more] = [...config.sinks.values()];
-  if (configured === undefined || more.length > 0) throw new Error('a page configures one sink');
-  const { name, type, limits, where } = configured;
-  const own = type === 'syslog' ? briskClock : clock;
-  const context = { name, warn: () => undefined, clock: own, forwarderVersion: '1.2.3' };
-  const sink = withoutEchoes(await loadSink(type)).create(configured.options as never, context);
-  const format = formats
-    .find((one) => one.name === configured.format)
-    ?.create(configured.formatOptions as never);
-  if (format === undefined) throw new Error(`no format ${configured.format}`);
-  const prepare = createPrepare(canonicalize, format, where, () => EXAMPLE_ORIGIN, { limits, clock });
-  const unsent = new Map<string, string>();
-  const items = [...fresh, old, large].flatMap((event) => {
-    const prepared = prepare(event);
-    if (prepared.kind === 'item') return [prepared.item];
-    unsent.set(event.id, prepared.kind === 'unrendered' ? prepared.reason : prepared.kind);
-    return [];
-  });
-  return { sink, items, unsent };
-}
-
 async function run(recipe: SinkKind, substitute: Substitute): Promise<void> {
   const running = await substitute.open(clock);
-  const { sink, items, unsent } = await openPage(running.move(yamlOf(recipe.offer)), substitute.secrets);
+  const { sink, items, unsent } = await openPage(
+    running.move(yamlOf(recipe.offer)),
+    substitute.secrets,
+    events,
+    clock,
+  );
   const delivery = await deliverLoop(
     (batch, signal) => sink.send(batch, signal),
     items,
@@ -122,7 +77,7 @@ describe('the recipes', () => {
     const names = RECIPES.map(({ offer }) => offer);
     expect(pages).toEqual(names.map(pageOf).toSorted());
     expect(Object.keys(SUBSTITUTES).toSorted()).toEqual(names.toSorted());
-    const index = readFileSync(new URL('README.md', FOLDER), 'utf8');
+    const index = readFileSync(new URL('README.md', RECIPES_FOLDER), 'utf8');
     for (const name of names) expect(index).toContain(`(${pageOf(name)})`);
   });
 
@@ -142,7 +97,7 @@ describe('the recipes', () => {
     it('is taken whole, and holds back what the receiver would lose', () => run(recipe, substitute));
 
     it('is what a wrong type is told', () => {
-      const load = () => openPage(`sinks:\n  a: { type: ${offer} }\n`, {});
+      const load = () => openPage(`sinks:\n  a: { type: ${offer} }\n`, {}, [], clock);
       const words = `did you mean "${recipe.type}"? docs/recipes/${pageOf(offer)} shows how`;
       return expect(load()).rejects.toThrow(words);
     });
@@ -152,7 +107,7 @@ describe('the recipes', () => {
       const running = await substitute.open(clock);
       const wrong = 'wr0ng-secret-of-nobody';
       const env = { ...substitute.secrets, [substitute.wrong ?? '']: wrong };
-      const { sink, items } = await openPage(running.move(yamlOf(offer)), env);
+      const { sink, items } = await openPage(running.move(yamlOf(offer)), env, events, clock);
       const signal = new AbortController().signal;
       const error = await sink
         .send({ items: items.slice(0, 3), attempt: 1 }, signal)
