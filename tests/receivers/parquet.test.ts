@@ -32,7 +32,7 @@ function itemsOf(): readonly Item[] {
   const exact = journaled(
     '{"id":"exact","event_type":"report_exported","created_at":"2026-01-02T03:04:05.123456Z","event_details":{"rows":18446744073709551615}}',
   );
-  const events = [exact, ...simulatedEvents(2000), ...generatedEvents(300, 11)];
+  const events = [exact, ...simulatedEvents(2000), ...generatedEvents(40, 11)];
   const unique = [...new Map(events.map((event) => [event.id, event])).values()];
   return unique.map((event, index) => {
     const canonical = canonicalize({ ...event, seq: BigInt(index + 1) });

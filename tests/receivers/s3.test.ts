@@ -84,12 +84,13 @@ describe.runIf(available('versitygw'))('an S3 server that checks signatures', ()
       { secret_access_key: Secret.of('not-the-secret-of-this-key') },
       'SignatureDoesNotMatch',
     ],
-    ['an unknown key', { access_key_id: 'AKIDOTHER' }, 'InvalidAccessKeyId'],
+    ['an unknown key', { access_key_id: 'AKIDOTHER' }, 'XAdminUserNotFound'],
     ['another region', { region: 'eu-west-1' }, 'AuthorizationHeaderMalformed'],
   ])('%s holds, with a hint, in check and in a batch', async (_what, wishes, code) => {
     const sink = openS3(server.url, wishes);
     const error = await refusal(sink, makeItems(2));
-    expect(error).toMatchObject({ kind: 'denied', message: expect.stringContaining(code) as string });
+    expect(error.message).toContain(code);
+    expect(error.kind).toBe('denied');
     expect(error.hint).toMatch(/^check /);
     const { items } = await sink.check(signal);
     expect(items).toMatchObject([

@@ -146,7 +146,10 @@ describe('the s3 sink with Parquet', () => {
       const { fake, open } = await openLake({ parquet: { compression: 'zstd', row_group_events: 100 } });
       const sink = open();
       // Each has a day, and so an object, of its own.
-      const made = generatedEvents(version === '1.8.0' ? 60 : 5, 7).map((event, index) => ({ ...event, seq: BigInt(1000 + index) }));
+      const made = generatedEvents(version === '1.8.0' ? 60 : 5, 7).map((event, index) => ({
+        ...event,
+        seq: BigInt(1000 + index),
+      }));
       const ofAnyId = itemsOf([...samples, ...made], version);
       const items = [...new Map(ofAnyId.map((item) => [item.canonical.id, item])).values()];
       const { fates } = await sink.send({ items, attempt: 1 }, signal);
