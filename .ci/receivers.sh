@@ -11,6 +11,10 @@ OPENSEARCH=2.19.1
 ELASTICSEARCH=8.19.0
 COLLECTOR_BUILDER=0.145.0
 MOTO=5.2.5
+PYARROW=26.0.1
+DUCKDB=2.0.1
+VERSITYGW=1.8.0
+VICTORIALOGS=1.52.2
 SYSLOG_NG_PACKAGES=(syslog-ng-core libivykis0 libnet1 libpcre3 libwrap0)
 APT_PACKAGES=(rsyslog rsyslog-gnutls rsyslog-openssl rsyslog-relp haproxy nginx-light openssl python3-venv unzip util-linux)
 
@@ -23,7 +27,10 @@ main() {
   step "OpenSearch $OPENSEARCH" unpack_server org.opensearch.distribution.integ-test-zip opensearch "$OPENSEARCH"
   step "OpenSearch's security plugin" add_security
   step "Elasticsearch $ELASTICSEARCH" unpack_server org.elasticsearch.distribution.integ-test-zip elasticsearch "$ELASTICSEARCH"
-  step "moto $MOTO" install_moto
+  step "moto $MOTO" install_python moto "$MOTO" "moto[s3,server]==$MOTO"
+  step "PyArrow $PYARROW and DuckDB $DUCKDB" install_python parquet "$PYARROW $DUCKDB" "pyarrow==$PYARROW" "duckdb==$DUCKDB"
+  step "versitygw $VERSITYGW" build_go versitygw github.com/versity/versitygw/cmd/versitygw "$VERSITYGW"
+  step "VictoriaLogs $VICTORIALOGS" build_go victoria-logs github.com/VictoriaMetrics/VictoriaLogs/app/victoria-logs "$VICTORIALOGS"
   step "OpenTelemetry Collector $COLLECTOR_BUILDER" build_collector
 }
 
@@ -135,14 +142,28 @@ add_security() {
   mv "$fresh" "$target"
 }
 
-# In an environment of its own, so that nothing of the machine's Python changes.
-install_moto() {
-  local target=$RECEIVERS_DIR/moto
-  [[ $(cat "$target/version" 2> /dev/null) != "$MOTO" ]] || return 0
+# install_python NAME VERSION PACKAGE...: in an environment of its own, so that nothing of the machine's Python changes.
+install_python() {
+  local target=$RECEIVERS_DIR/$1 version=$2
+  [[ $(cat "$target/version" 2> /dev/null) != "$version" ]] || return 0
+  shift 2
   rm -rf "$target"
   python3 -m venv "$target"
-  "$target/bin/pip" install --quiet --disable-pip-version-check "moto[s3,server]==$MOTO"
-  echo "$MOTO" > "$target/version"
+  "$target/bin/pip" install --quiet --disable-pip-version-check "$@"
+  echo "$version" > "$target/version"
+}
+
+# build_go NAME PACKAGE VERSION: one program from the Go module proxy.
+build_go() {
+  local name=$1 package=$2 version=$3 log=$RECEIVERS_DIR/$1.log
+  [[ $(cat "$RECEIVERS_DIR/$name.version" 2> /dev/null) != "$version" ]] || return 0
+  rm -f "$RECEIVERS_DIR/$name"
+  GOFLAGS="${GOFLAGS:-} -p=2" GOBIN=$RECEIVERS_DIR nice -n 10 go install "$package@v$version" 2> "$log" || {
+    echo "receivers: $name could not be built:" >&2
+    tail -n 40 "$log" >&2
+    exit 1
+  }
+  echo "$version" > "$RECEIVERS_DIR/$name.version"
 }
 
 build_collector() {

@@ -113,11 +113,11 @@ const platformQuestion: Question<string> = {
 
 const sinkQuestion: Question<SinkKind> = {
   flag: '--sink',
-  text: `Where shall events go?\n${SINK_KINDS.map(({ type, about }) => `  ${type.padEnd(14)} ${about}`).join('\n')}\nKind of sink`,
+  text: `Where shall events go?\n${SINK_KINDS.map(({ offer, about }) => `  ${offer.padEnd(18)} ${about}`).join('\n')}\nKind of sink`,
   standard: 'file',
   read: (answer) =>
-    SINK_KINDS.find(({ type }) => type === answer.toLowerCase()) ?? {
-      wrong: `there is no sink of that type; expected one of ${SINK_KINDS.map(({ type }) => type).join(', ')}`,
+    SINK_KINDS.find(({ offer }) => offer === answer.toLowerCase().replaceAll(/[ -]/g, '_')) ?? {
+      wrong: `there is no sink of that type; expected one of ${SINK_KINDS.map(({ offer }) => offer).join(', ')}`,
     },
 };
 

@@ -1,3 +1,5 @@
+import { RECIPES } from './init-recipes.ts';
+
 /** Where a secret is to be found: never the secret itself. */
 export type SecretPlace =
   { readonly kind: 'variable'; readonly name: string } | { readonly kind: 'file'; readonly path: string };
@@ -18,6 +20,8 @@ export interface InitAnswers {
 
 /** What `init` needs to know about a kind of sink. The keys are those of its schema. */
 export interface SinkKind {
+  /** What `--sink` takes. */
+  readonly offer: string;
   readonly type: string;
   readonly name: string;
   readonly about: string;
@@ -29,7 +33,10 @@ export interface SinkKind {
     /** Taken when nothing is said. */
     readonly standard: string | null;
   } | null;
-  readonly secret: { readonly key: string; readonly question: string; readonly variable: string } | null;
+  /** `line`: the key, with % where the reference to the secret goes. */
+  readonly secret: { readonly line: string; readonly question: string; readonly variable: string } | null;
+  /** Variables that `lines` or the secret's line name besides. */
+  readonly needs?: readonly string[];
   /** Further lines of the sink, with their comments. */
   readonly lines: readonly string[];
 }
@@ -39,25 +46,28 @@ const HTTP_URL = /^https?:\/\/[^\s@?#/]+(?:\/[^\s@?#]*)?$/i;
 /** In the order in which they are offered. */
 export const SINK_KINDS: readonly SinkKind[] = [
   {
+    offer: 'splunk_hec',
     type: 'splunk_hec',
     name: 'splunk',
     about: 'Splunk, through the HTTP Event Collector',
     target: target('url', 'Address of the collector', 'https://splunk.example.com:8088', HTTP_URL),
-    secret: { key: 'token', question: 'the HEC token', variable: 'SPLUNK_HEC_TOKEN' },
+    secret: { line: 'token: %', question: 'the HEC token', variable: 'SPLUNK_HEC_TOKEN' },
     lines: [
       'ack: auto # wait for the indexer where the token offers it',
       'format: cim # the Common Information Model',
     ],
   },
   {
+    offer: 'elasticsearch',
     type: 'elasticsearch',
     name: 'elastic',
     about: 'Elasticsearch or OpenSearch',
     target: target('url', 'Address of the cluster', 'https://es.example.com:9200', HTTP_URL),
-    secret: { key: 'api_key', question: 'the API key of the cluster', variable: 'ELASTICSEARCH_API_KEY' },
+    secret: { line: 'api_key: %', question: 'the API key of the cluster', variable: 'ELASTICSEARCH_API_KEY' },
     lines: ['data_stream: logs-cloudquery.audit-default', 'format: ecs # the Elastic Common Schema'],
   },
   {
+    offer: 'syslog',
     type: 'syslog',
     name: 'syslog',
     about: 'any syslog receiver (TLS, TCP or RELP)',
@@ -71,14 +81,16 @@ export const SINK_KINDS: readonly SinkKind[] = [
     lines: ['format: cef', 'max_message_bytes: 8192 # what the receiver takes at most'],
   },
   {
+    offer: 'http',
     type: 'http',
     name: 'webhook',
     about: 'any HTTP endpoint',
     target: target('url', 'Address of the endpoint', 'https://hooks.example.com/audit', HTTP_URL),
-    secret: { key: 'bearer', question: 'the bearer token', variable: 'WEBHOOK_TOKEN' },
+    secret: { line: 'bearer: %', question: 'the bearer token', variable: 'WEBHOOK_TOKEN' },
     lines: ['encoding: ndjson # or json_array'],
   },
   {
+    offer: 'otlp',
     type: 'otlp',
     name: 'otlp',
     about: 'an OpenTelemetry collector',
@@ -87,6 +99,7 @@ export const SINK_KINDS: readonly SinkKind[] = [
     lines: [],
   },
   {
+    offer: 'file',
     type: 'file',
     name: 'archive',
     about: 'a file on this machine',
@@ -101,6 +114,7 @@ export const SINK_KINDS: readonly SinkKind[] = [
     ],
   },
   {
+    offer: 'stdout',
     type: 'stdout',
     name: 'out',
     about: 'standard output, to try it',
@@ -108,6 +122,7 @@ export const SINK_KINDS: readonly SinkKind[] = [
     secret: null,
     lines: ['format: raw'],
   },
+  ...RECIPES,
 ];
 
 function target(
@@ -127,16 +142,7 @@ export function readSecretPlace(text: string): SecretPlace | null {
 
 /** The configuration file as text. No secret is in it, because none was asked for. */
 export function composeConfig(answers: InitAnswers): string {
-  const { sink, secret, index } = answers;
-  const sinkLines = [
-    `type: ${sink.type}`,
-    ...(sink.target === null || answers.target === null
-      ? []
-      : [`${sink.target.key}: ${scalar(answers.target)}`]),
-    ...(sink.secret === null || secret === null ? [] : [`${sink.secret.key}: ${reference(secret)}`]),
-    ...(index === null ? [] : [`index: ${scalar(index)}`]),
-    ...sink.lines,
-  ];
+  const { sink } = answers;
   return [
     '# Configuration of auditferry, written by auditferry init. "auditferry schema" prints what every key takes;',
     '# docs/configuration.md explains them. A relative path starts at this file.',
@@ -166,9 +172,32 @@ export function composeConfig(answers: InitAnswers): string {
     '',
     'sinks:',
     `  ${sink.name}:`,
-    ...sinkLines.map((line) => `    ${line}`),
+    ...sinkLines(answers).map((line) => `    ${line}`),
     '',
   ].join('\n');
+}
+
+/** The keys of the sink. */
+export function sinkLines({
+  sink,
+  target,
+  secret,
+  index,
+}: Pick<InitAnswers, 'sink' | 'target' | 'secret' | 'index'>): readonly string[] {
+  return [
+    `type: ${sink.type}`,
+    ...(sink.target === null || target === null ? [] : [`${sink.target.key}: ${scalar(target)}`]),
+    ...(sink.secret === null || secret === null
+      ? []
+      : [sink.secret.line.replace('%', () => quotedWithin(sink.secret?.line ?? '', reference(secret)))]),
+    ...(index === null ? [] : [`index: ${scalar(index)}`]),
+    ...sink.lines,
+  ];
+}
+
+/** Within braces YAML takes a reference for a mapping. */
+function quotedWithin(line: string, text: string): string {
+  return line.includes('{') && !text.startsWith('"') ? JSON.stringify(text) : text;
 }
 
 function reference(place: SecretPlace): string {

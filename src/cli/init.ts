@@ -40,7 +40,7 @@ export function registerInit(program: Command): void {
       ),
     )
     .option('--api-key-file <file>', 'the file that holds the API key')
-    .addOption(new Option('--sink <type>', 'where events go').choices(SINK_KINDS.map(({ type }) => type)))
+    .addOption(new Option('--sink <type>', 'where events go').choices(SINK_KINDS.map(({ offer }) => offer)))
     .option('--sink-url <address>', 'address of the receiver; for a file its path')
     .addOption(
       new Option(
@@ -81,13 +81,19 @@ async function tryAnswers(
 ): Promise<readonly PartItem[]> {
   const keyReady = isReady(answers.apiKey, output, terminal);
   const secretReady = answers.secret === null || isReady(answers.secret, output, terminal);
+  const variables = missingOf(answers, terminal).map((name) => ({ kind: 'variable', name }) as const);
+  /** What the sink cannot be tried without. */
+  const standsFor = secretReady ? variables[0] : (answers.secret ?? undefined);
   const standIn: SecretPlace = { kind: 'variable', name: STAND_IN };
   const trial = {
     ...answers,
     apiKey: keyReady ? answers.apiKey : standIn,
     secret: secretReady ? answers.secret : standIn,
   };
-  const env = { ...terminal.env, [STAND_IN]: 'stand-in' };
+  const standIns = [STAND_IN, ...variables.map(({ name }) => name)].map(
+    (name) => [name, 'stand-in'] as const,
+  );
+  const env = { ...terminal.env, ...Object.fromEntries(standIns) };
   const config = parseConfig(composeConfig(trial), output, env, await loadParts());
   const parts = await buildParts(config, silentLog);
   try {
@@ -98,15 +104,20 @@ async function tryAnswers(
           : notTried(`source ${name}`, answers.apiKey),
       ),
       ...[...parts.sinks].map(([name, { sink }]) =>
-        secretReady || answers.secret === null
+        standsFor === undefined
           ? look(`sink ${name}`, terminal, async (signal) => (await sink.check(signal)).items)
-          : notTried(`sink ${name}`, answers.secret),
+          : notTried(`sink ${name}`, standsFor),
       ),
     ];
     return (await Promise.all(looks)).flat();
   } finally {
     await parts.close();
   }
+}
+
+/** Variables that the sink needs beside its secret and that are not set. */
+function missingOf({ sink }: InitAnswers, terminal: Terminal): readonly string[] {
+  return (sink.needs ?? []).filter((name) => (terminal.env[name] ?? '') === '');
 }
 
 async function notTried(part: string, place: SecretPlace): Promise<readonly PartItem[]> {
@@ -152,9 +163,12 @@ function alreadyThere(output: string): ForwardError {
 function nextSteps(answers: InitAnswers, output: string, terminal: Terminal): string {
   const places = [answers.apiKey, ...(answers.secret === null ? [] : [answers.secret])];
   const missing = places.filter((place) => !isReady(place, output, terminal));
-  const preparations = missing.map((place) =>
-    place.kind === 'variable' ? `  export ${place.name}=…` : `  put the secret into ${oneLine(place.path)}`,
-  );
+  const preparations = [
+    ...missing.map((place) =>
+      place.kind === 'variable' ? `  export ${place.name}=…` : `  put the secret into ${oneLine(place.path)}`,
+    ),
+    ...missingOf(answers, terminal).map((name) => `  export ${name}=…`),
+  ];
   const file = /^[\w./-]+$/.test(output) ? output : `'${oneLine(output).replaceAll("'", `'\\''`)}'`;
   return [
     `wrote ${oneLine(output)}; it holds no secret`,

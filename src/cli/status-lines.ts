@@ -106,7 +106,8 @@ function sourceLines(source: SourceDocument, bar: string | undefined, view: View
 }
 
 function sinkLines(sink: SinkDocument, view: View): string[] {
-  const lacks = sink.undelivered + sink.dead_letters + (sink.pruned_before_delivery ?? 0);
+  const lost = (sink.pruned_before_delivery ?? 0) + (sink.too_old ?? 0);
+  const lacks = sink.undelivered + sink.dead_letters + lost;
   const waiting =
     lacks === 0
       ? 'has everything'
@@ -121,6 +122,7 @@ function sinkLines(sink: SinkDocument, view: View): string[] {
     rate(sink),
     sink.in_flight > 0 ? `${sink.in_flight} in flight` : '',
     sink.dead_letters > 0 ? count(sink.dead_letters, 'dead letter') : '',
+    sink.too_old > 0 ? `${count(sink.too_old, 'event')} too old` : '',
     sink.pruned_before_delivery > 0
       ? `${count(sink.pruned_before_delivery, 'event')} pruned before delivery`
       : '',

@@ -1,5 +1,6 @@
 import type { Outcome, Severity } from '../formats/format.ts';
 import type { Secret } from '../model/secret.ts';
+import type { SinkDefinition } from '../sinks/sink.ts';
 import type { SimulatorOptions } from '../simulator/options.ts';
 import type { Config, LogLevel, SinkConfig, SourceConfig } from './config.ts';
 import { parseListen } from './validate.ts';
@@ -47,8 +48,12 @@ interface ValidatedSink {
   readonly on_mass_rejection: 'hold' | 'dead_letter';
 }
 
-/** The typed configuration from data that has passed the assembled schema. */
-export function buildConfig(data: unknown, origin: Pick<Config, 'file' | 'folder' | 'warnings'>): Config {
+/** The typed configuration from data that has passed the assembled schema of these sinks, among others. */
+export function buildConfig(
+  data: unknown,
+  origin: Pick<Config, 'file' | 'folder' | 'warnings'>,
+  definitions: readonly SinkDefinition[],
+): Config {
   const valid = data as Validated;
   const { token } = valid.admin;
   return {
@@ -70,7 +75,9 @@ export function buildConfig(data: unknown, origin: Pick<Config, 'file' | 'folder
     sources: new Map(
       Object.entries(valid.sources).map(([name, source]) => [name, buildSource(name, source)]),
     ),
-    sinks: new Map(Object.entries(valid.sinks).map(([name, sink]) => [name, buildSink(name, sink)])),
+    sinks: new Map(
+      Object.entries(valid.sinks).map(([name, sink]) => [name, buildSink(name, sink, definitions)]),
+    ),
   };
 }
 
@@ -83,7 +90,7 @@ function buildSource(name: string, source: ValidatedSource): SourceConfig {
   return { name, type, schedule, options };
 }
 
-function buildSink(name: string, sink: ValidatedSink): SinkConfig {
+function buildSink(name: string, sink: ValidatedSink, definitions: readonly SinkDefinition[]): SinkConfig {
   const {
     type,
     format,
@@ -97,6 +104,8 @@ function buildSink(name: string, sink: ValidatedSink): SinkConfig {
     on_mass_rejection,
     ...options
   } = sink;
+  const definition = definitions.find((one) => one.type === type);
+  const known = definition?.knownLimits?.(options as never) ?? null;
   return {
     name,
     type,
@@ -106,7 +115,10 @@ function buildSink(name: string, sink: ValidatedSink): SinkConfig {
     where: { eventType: where.event_type, status: where.status, severity: where.severity },
     concurrent,
     rateLimit: rate_limit ?? null,
-    limits: { maxAgeMs: max_event_age ?? Infinity, maxBytes: max_event_bytes ?? Infinity },
+    limits: {
+      maxAgeMs: max_event_age ?? known?.maxAgeMs ?? Infinity,
+      maxBytes: max_event_bytes ?? known?.maxBytes ?? Infinity,
+    },
     onMassRejection: on_mass_rejection,
     options,
   };

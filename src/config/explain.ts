@@ -2,6 +2,7 @@ import type { ErrorObject } from 'ajv/dist/2020.js';
 
 import { actual, either, expectation } from './expected.ts';
 import { isInterpolated } from './interpolate.ts';
+import { meantType } from './meant.ts';
 import { nearest } from './nearest.ts';
 import type { Problem } from './problems.ts';
 import type { Schema } from './schema.ts';
@@ -145,8 +146,11 @@ function badType(root: TreeNode, segments: readonly string[], error: ErrorObject
   if (typeof value !== 'string')
     return atValue(root, [...segments, 'type'], `${actual(value)}; expected ${either(known)}`);
   const shown = quotable(place.node, value);
-  const guess = nearest(value, known);
-  const hint = guess === null || shown === null ? '' : `; did you mean "${guess}"?`;
+  const meant = meantType(value, known);
+  const guess = meant?.type ?? nearest(value, known);
+  const page = meant?.page ?? null;
+  const asked = guess === null || shown === null ? '' : `; did you mean "${guess}"?`;
+  const hint = asked === '' || page === null ? asked : `${asked} ${page} shows how`;
   return atValue(root, [...segments, 'type'], `unknown type${shown ?? ''}; expected ${either(known)}${hint}`);
 }
 

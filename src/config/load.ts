@@ -66,7 +66,7 @@ function readConfig(tree: Tree, path: string, env: Environment, parts: Parts): C
     ...sharedNames(settled, root),
   ];
   const warnings = problemLines(file, unwise, locate);
-  return buildConfig(settled, { file: path, folder, warnings });
+  return buildConfig(settled, { file: path, folder, warnings }, parts.sinks);
 }
 
 /** Compiling takes a good part of a second with every part; a reload mostly brings the same ones. */

@@ -3,6 +3,7 @@ import type { CheckItem, CheckReport } from '../model/check.ts';
 import { describe, ForwardError, oneLine } from '../model/errors.ts';
 import { openAuthorize } from '../net/auth.ts';
 import type { Authorize } from '../net/auth.ts';
+import type { Secret } from '../model/secret.ts';
 import { exchangeWith } from '../net/credentials.ts';
 import type { Show } from '../net/credentials.ts';
 import { gzipped } from '../net/gzip.ts';
@@ -10,10 +11,12 @@ import { mediaType } from '../net/http.ts';
 import type { HttpClient, HttpResponse } from '../net/http.ts';
 import { readHttpAddress } from './http-address.ts';
 import { placeOf, reactionTo, statusFailure, unreadableAnswer } from './http-fates.ts';
-import { contentType, encodeBody, weighItem } from './http/body.ts';
+import { contradiction } from './http/answer.ts';
+import { contentType, encodeBody, encodeEvent } from './http/body.ts';
 import { httpSchema, successRanges, validateHttp } from './http/options.ts';
 import type { HttpSinkOptions } from './http/options.ts';
 import { deliveryId, signatureHeaders } from './http/signature.ts';
+import { knownLimits, limitItems } from './known-limits.ts';
 import { OpenFates } from './open-fates.ts';
 import { showHeaders } from './operator-headers.ts';
 import { openLimitedClient } from './request-limit.ts';
@@ -32,6 +35,7 @@ export const httpSink: SinkDefinition<HttpSinkOptions> = {
   defaultFormat: 'raw',
   defaultBatch: { maxEvents: 500, maxBytes: 1024 * 1024, maxWaitMs: 1000 },
   validate: validateHttp,
+  knownLimits: ({ url }) => knownLimits(url),
   create: (options, context) => new HttpSink(options, context),
 };
 
@@ -43,6 +47,8 @@ interface Placed {
   readonly item: Item;
   /** Index in the batch. */
   readonly place: number;
+  /** As it stands in a request. */
+  readonly text: string;
 }
 
 class HttpSink implements Sink {
@@ -60,7 +66,7 @@ class HttpSink implements Sink {
     this.#context = context;
     this.#url = readHttpAddress(options.url);
     this.#success = successRanges(options.success);
-    this.#limit = new SizeLimit(Number.MAX_SAFE_INTEGER, context.clock);
+    this.#limit = new SizeLimit(options.max_request_size ?? Number.MAX_SAFE_INTEGER, context.clock);
     this.#client = openLimitedClient({ tls: options.tls }, context);
     this.#authorize = openAuthorize(options.auth ?? {}, { ...context, client: this.#client });
   }
@@ -68,7 +74,10 @@ class HttpSink implements Sink {
   async send(batch: Batch, signal: AbortSignal): Promise<Receipt> {
     signal.throwIfAborted();
     const open = new OpenFates(batch.items.length);
-    const placed = batch.items.map((item, place) => ({ item, place }));
+    const { encoding, template } = this.#options;
+    const placed = batch.items.map((item, place) => {
+      return { item, place, text: encodeEvent(item, encoding, template) };
+    });
     const limits = { open, limit: this.#limit, weigh };
     const failure = await sendInRuns(placed, limits, (run) => this.#sendRun(run, open, signal), signal);
     if (failure !== null) return open.interrupted(failure);
@@ -81,20 +90,16 @@ class HttpSink implements Sink {
     open: OpenFates,
     signal: AbortSignal,
   ): Promise<readonly (readonly Placed[])[]> {
-    const response = await this.#exchange(
-      run.map((placed) => placed.item),
-      signal,
-    );
-    if (this.#isSuccess(response.status)) {
-      if (!this.#options.html_is_success && isHtmlPage(response))
-        throw unreadableAnswer(placeOf(this.#url), response);
+    const response = await this.#exchange(run, signal);
+    const wrong = this.#isSuccess(response.status) ? this.#contradiction(response) : null;
+    if (wrong === null && this.#isSuccess(response.status)) {
       for (const { place } of run) open.settle(place, { outcome: 'delivered' });
       open.progress();
       return [];
     }
-    const reaction = reactionTo(response.status);
+    const reaction = wrong === null ? reactionTo(response.status) : 'isolate';
     const isolates = reaction === 'isolate' && this.#options.isolate;
-    if (reaction !== 'split' && !isolates) throw this.#failure(response);
+    if (reaction !== 'split' && !isolates) throw this.#failure(response, wrong);
     const bytes = run.reduce((sum, placed) => sum + weigh(placed), 0);
     if (reaction === 'split') this.#limit.refused(bytes);
     if (run.length > 1) return halves(run, weigh);
@@ -102,15 +107,29 @@ class HttpSink implements Sink {
       const reason =
         reaction === 'split'
           ? `refused with 413: the event alone makes a request of ${bytes} bytes`
-          : `refused with ${response.status}${this.#excerpt(response)}`;
+          : `refused with ${response.status}${wrong === null ? '' : `, ${wrong}`}${this.#excerpt(response)}`;
       open.reject(place, reason, String(response.status));
     }
     return [];
   }
 
-  async #exchange(items: readonly Item[], signal: AbortSignal): Promise<HttpResponse> {
-    const { encoding, method, request_timeout, signing_secrets } = this.#options;
-    const text = encodeBody(items, encoding);
+  /** What an answer with a good status says against it; null for nothing. Throws for a page that stands for the receiver. */
+  #contradiction(response: HttpResponse): string | null {
+    const { expect, html_is_success: believesPages } = this.#options;
+    const wrong = expect === undefined ? null : contradiction(response, expect);
+    if (wrong === undefined || (!believesPages && isHtmlPage(response)))
+      throw unreadableAnswer(placeOf(this.#url), response);
+    return wrong;
+  }
+
+  async #exchange(run: readonly Placed[], signal: AbortSignal): Promise<HttpResponse> {
+    const { encoding, method, path_secret, request_timeout, signing_secrets, template } = this.#options;
+    const items = run.map(({ item }) => item);
+    const text = encodeBody(
+      run.map((placed) => placed.text),
+      encoding,
+      template,
+    );
     const id = deliveryId(items.map((item) => item.canonical.id));
     const zipped = this.#options.compress === 'gzip';
     const body = zipped ? await gzipped(text) : Buffer.from(text);
@@ -120,15 +139,23 @@ class HttpSink implements Sink {
       async (show) => {
         const secrets = await Promise.all(signing_secrets.map(show));
         const headers = {
-          'content-type': contentType(items, encoding),
+          'content-type': contentType(items, encoding, template),
           ...(await this.#ownHeaders(show)),
           ...signatureHeaders(secrets, id, this.#context.clock.now(), text),
           ...(zipped ? { 'content-encoding': 'gzip' } : {}),
         };
-        return this.#authorize({ method, url: this.#url, headers, body, ...limits }, show);
+        const url = await this.#secretUrl(path_secret, show);
+        return this.#authorize({ method, url, headers, body, ...limits }, show);
       },
       signal,
     );
+  }
+
+  async #secretUrl(secret: Secret | undefined, show: Show): Promise<URL> {
+    if (secret === undefined) return this.#url;
+    const url = new URL(this.#url);
+    url.pathname = `${url.pathname.replace(/\/$/, '')}/${encodeURIComponent((await show(secret)).trim())}`;
+    return url;
   }
 
   async #ownHeaders(show: Show): Promise<Readonly<Record<string, string>>> {
@@ -147,8 +174,17 @@ class HttpSink implements Sink {
     return this.#success.some(([first, last]) => status >= first && status <= last);
   }
 
-  #failure(response: HttpResponse): ForwardError {
+  #failure(response: HttpResponse, wrong: string | null): ForwardError {
     const where = placeOf(this.#url);
+    if (wrong !== null) {
+      return new ForwardError(
+        'denied',
+        `${where} answered ${response.status}, but ${wrong}, and isolate is off`,
+        {
+          hint: 'look at what the receiver refuses, or set isolate: true where a repeat does no harm',
+        },
+      );
+    }
     const reaction = reactionTo(response.status);
     if (reaction === 'taken') {
       return new ForwardError('denied', `${where} answered ${response.status}, which is not in success`, {
@@ -170,7 +206,7 @@ class HttpSink implements Sink {
   }
 
   async check(signal: AbortSignal): Promise<CheckReport> {
-    const items: CheckItem[] = [];
+    const items: CheckItem[] = [...limitItems(this.#options.url)];
     try {
       items.push(...(await this.#probe(signal)));
     } catch (error) {
@@ -189,10 +225,16 @@ class HttpSink implements Sink {
   /** HEAD carries the credentials and no event; what it cannot prove is said. */
   async #probe(signal: AbortSignal): Promise<readonly CheckItem[]> {
     const limits = { timeoutMs: this.#options.request_timeout, maxResponseBytes: MAX_RESPONSE_BYTES };
-    const request = { method: 'HEAD', url: this.#url, ...limits } as const;
+    const { path_secret: secret } = this.#options;
     const { status } = await exchangeWith(
       this.#client,
-      async (show) => this.#authorize({ ...request, headers: await this.#ownHeaders(show) }, show),
+      async (show) => {
+        const url = await this.#secretUrl(secret, show);
+        return this.#authorize(
+          { method: 'HEAD', url, headers: await this.#ownHeaders(show), ...limits },
+          show,
+        );
+      },
       signal,
     );
     const reachable: CheckItem = {
@@ -224,8 +266,9 @@ class HttpSink implements Sink {
   }
 }
 
-function weigh(placed: Placed): number {
-  return weighItem(placed.item);
+/** The text and one separator. */
+function weigh({ text }: Placed): number {
+  return Buffer.byteLength(text) + 1;
 }
 
 function isHtmlPage(response: HttpResponse): boolean {

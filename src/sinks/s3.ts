@@ -3,19 +3,13 @@ import { describe, ForwardError } from '../model/errors.ts';
 import { unreadableAnswer } from './http-fates.ts';
 import { OpenFates } from './open-fates.ts';
 import { openHeld } from './s3/held.ts';
-import {
-  CONTENT_TYPES,
-  digits,
-  encodeObject,
-  folderOf,
-  groupsOf,
-  idsHash,
-  keyOf,
-  readKey,
-} from './s3/object.ts';
+import { openFolders } from './s3/folder.ts';
+import type { Folders } from './s3/folder.ts';
+import { CONTENT_TYPES, encodeLines, groupsOf, idsHash, keyOf, readName, startOf } from './s3/object.ts';
 import type { Group, Placed } from './s3/object.ts';
 import { s3Schema, validateS3 } from './s3/options.ts';
 import type { S3Options } from './s3/options.ts';
+import { encodeParquet } from './s3/parquet.ts';
 import { isTooLarge, openStore } from './s3/store.ts';
 import type { Store } from './s3/store.ts';
 import { sendInRuns } from './send-in-runs.ts';
@@ -23,7 +17,7 @@ import { halves, SizeLimit } from './size-limit.ts';
 import type { Batch, Receipt, Sink, SinkContext, SinkDefinition } from './sink.ts';
 
 /**
- * Object storage: an object for the events of a batch that share a source and a day. Its name depends on the events alone and it is put
+ * Object storage: an object for the events of a batch that share a source and a folder, which tells their day. Its name depends on the events alone and it is put
  * with If-None-Match, so that a repeat meets itself. After a start the batches may be cut otherwise than before it: then the objects that
  * begin with the same event are looked for first. Sources: Amazon S3, "Conditional requests" and "Error responses".
  */
@@ -38,11 +32,11 @@ export const s3: SinkDefinition<S3Options> = {
 
 /** Lanes are at most as many: so many objects may have been put whose cursor was never saved. */
 const LOOKS_AFTER_START = 64;
-const PROBE = 'auditferry-check';
 
 function createS3(options: S3Options, context: SinkContext): Sink {
   const store = openStore(options, context);
-  const held = openHeld(store, options.prefix, context.clock);
+  const folders = openFolders(options.prefix, options.encoding);
+  const held = openHeld(store, folders, context.clock);
   const limit = new SizeLimit(Number.MAX_SAFE_INTEGER, context.clock);
   let looks = LOOKS_AFTER_START;
 
@@ -61,9 +55,8 @@ function createS3(options: S3Options, context: SinkContext): Sink {
 
   /** How many of the first events stand in one object already. */
   const takenBefore = async (group: Group, signal: AbortSignal): Promise<number> => {
-    const start = `${folderOf(options.prefix, group)}${digits(group.placed[0])}-`;
-    for await (const key of store.list(start, 100, signal)) {
-      const name = readKey(key);
+    for await (const key of store.list(startOf(group), 100, signal)) {
+      const name = readName(key);
       if (name === null) continue;
       const same = group.placed.filter(({ item }) => item.canonical.seq <= name.last);
       if (same.at(-1)?.item.canonical.seq === name.last && idsHash(same) === name.hash) return same.length;
@@ -77,13 +70,12 @@ function createS3(options: S3Options, context: SinkContext): Sink {
     signal: AbortSignal,
   ): Promise<readonly (readonly Placed[])[]> => {
     const { placed } = group;
-    const body = await encodeObject(placed, options.encoding);
-    const response = await store.put(
-      keyOf(options.prefix, group, options.encoding),
-      body,
-      putHeaders(options),
-      signal,
-    );
+    const { encoding } = options;
+    const body =
+      encoding === 'parquet'
+        ? await encodeParquet(placed, options.parquet, signal)
+        : await encodeLines(placed, encoding);
+    const response = await store.put(keyOf(group, encoding), body, putHeaders(options), signal);
     if (response.status === 412 || response.status === 200) {
       if (response.status === 200 && response.headers['etag'] === undefined)
         throw unreadableAnswer(store.where, response);
@@ -105,7 +97,7 @@ function createS3(options: S3Options, context: SinkContext): Sink {
     const open = new OpenFates(batch.items.length);
     const all = batch.items.map((item, place) => ({ item, place }));
     const sendRun = async (run: readonly Placed[]): Promise<readonly (readonly Placed[])[]> => {
-      const [group, ...others] = groupsOf(run);
+      const [group, ...others] = groupsOf(run, (item) => folders.of(item));
       if (group === undefined) return [];
       if (others.length > 0) return [group, ...others].map(({ placed }) => placed);
       const rest = await passOver(group, open, signal);
@@ -119,7 +111,7 @@ function createS3(options: S3Options, context: SinkContext): Sink {
   return {
     delivery: 'confirmed',
     send,
-    check: (signal) => checkStore(store, options, signal),
+    check: (signal) => checkStore(store, options, folders, signal),
     holds: async (ids, signal, within) => held(ids, within, signal),
     refreshSecrets: () => store.client.refreshTls?.() === true,
     close: () => store.client.close(),
@@ -138,7 +130,12 @@ function putHeaders(options: S3Options): Readonly<Record<string, string>> {
 }
 
 /** Lists, and puts an empty object twice: the second time must be refused. */
-async function checkStore(store: Store, options: S3Options, signal: AbortSignal): Promise<CheckReport> {
+async function checkStore(
+  store: Store,
+  options: S3Options,
+  folders: Folders,
+  signal: AbortSignal,
+): Promise<CheckReport> {
   const items: CheckItem[] = [];
   const look = async (name: string, work: () => Promise<CheckItem>): Promise<void> => {
     try {
@@ -151,7 +148,7 @@ async function checkStore(store: Store, options: S3Options, signal: AbortSignal)
     }
   };
   await look('writes', async () => {
-    const write = () => store.put(`${options.prefix}${PROBE}`, Buffer.alloc(0), putHeaders(options), signal);
+    const write = () => store.put(folders.probe, Buffer.alloc(0), putHeaders(options), signal);
     for (const response of [await write(), await write()]) {
       if (response.status === 412)
         return { name: 'writes', outcome: 'ok', finding: `${store.where} takes objects, and none twice` };
@@ -167,7 +164,7 @@ async function checkStore(store: Store, options: S3Options, signal: AbortSignal)
     };
   });
   await look('lists', async () => {
-    for await (const _name of store.list(options.prefix, 1, signal)) break;
+    for await (const _name of store.list(folders.start, 1, signal)) break;
     return { name: 'lists', outcome: 'ok', finding: 'objects can be listed: verify can ask for events' };
   });
   return { items };

@@ -114,6 +114,16 @@ export interface SinkContext {
   readonly limit?: Limit;
 }
 
+/** What a receiver takes with a success and then drops, cuts or misdates. */
+export interface KnownLimits {
+  /** Its name, for people. */
+  readonly receiver: string;
+  /** Milliseconds. */
+  readonly maxAgeMs?: number;
+  /** Of one document. */
+  readonly maxBytes?: number;
+}
+
 /** How a sink type enters the program: one of these per file, one line in registry.ts. */
 export interface SinkDefinition<Options = never> {
   readonly type: string;
@@ -128,6 +138,8 @@ export interface SinkDefinition<Options = never> {
   };
   /** What the schema cannot say, looked at before anything starts. */
   validate?(options: Options): readonly OptionProblem[];
+  /** Hold where the operator sets neither max_event_age nor max_event_bytes; null where nothing is known of the receiver. */
+  knownLimits?(options: Options): KnownLimits | null;
   /** What only one sink may have, in words that are the same for the same thing, and the key that names it. */
   claims?(options: Options): { readonly path: string; readonly thing: string };
   /** Options arrive validated, durations in milliseconds, sizes in bytes, secrets as Secret, paths absolute. */

@@ -85,21 +85,43 @@ describe('init', () => {
   });
 });
 
-it.each(SINK_KINDS.map((kind) => [kind.type, kind] as const))('the file for %s loads', (_type, sink) => {
+it('names every variable that a recipe needs, and loads without them', async () => {
+  const here = room();
+  const output = here.path('secops.yaml');
+  const terminal = fakeTerminal();
+  const sinkUrl = 'http://127.0.0.1:9/feeds/x:importPushLogs';
+  const flags = {
+    url: 'http://127.0.0.1:9',
+    stateDir: './data',
+    sink: 'Google SecOps',
+    sinkUrl,
+    yes: true,
+  } as const;
+  expect(await init({ ...flags, output }, terminal)).toBe(0);
+  expect(terminal.printed.out).toContain('export SECOPS_FEED_SECRET=…\n  export SECOPS_API_KEY=…');
+  expect(terminal.printed.err).toContain('the variable SECOPS_FEED_SECRET is not set here');
+  const half = fakeTerminal({ env: { SECOPS_FEED_SECRET: 's' } });
+  expect(await init({ ...flags, output, force: true }, half)).toBe(0);
+  expect(half.printed.err).toContain('the variable SECOPS_API_KEY is not set here');
+});
+
+it.each(SINK_KINDS.map((kind) => [kind.offer, kind] as const))('the file for %s loads', (_type, sink) => {
   const text = composeConfig({
     url: 'https://acme.mycloudquery.com',
     apiKey: { kind: 'variable', name: 'KEY' },
     sink,
     target: sink.target?.example ?? null,
     secret: sink.secret === null ? null : { kind: 'variable', name: 'TOKEN' },
-    index: sink.type === 'splunk_hec' ? 'audit' : null,
+    index: sink.offer === 'splunk_hec' ? 'audit' : null,
     stateDir: './state $1 "x"',
-    heartbeat: sink.type === 'file',
+    heartbeat: sink.offer === 'file',
   });
-  const config = parseConfig(text, '/etc/ferry/a.yaml', { KEY: 'k', TOKEN: 't' }, allParts);
+  const needs = Object.fromEntries((sink.needs ?? []).map((name) => [name, 'n']));
+  const env = { KEY: 'k', TOKEN: 't', ...needs };
+  const config = parseConfig(text, '/etc/ferry/a.yaml', env, allParts);
   expect(config.warnings).toEqual([]);
   // Off unless it is asked for; offered as a comment.
-  expect(config.heartbeat).toEqual(sink.type === 'file' ? { everyMs: 300_000, signingKey: null } : null);
+  expect(config.heartbeat).toEqual(sink.offer === 'file' ? { everyMs: 300_000, signingKey: null } : null);
   expect(text).toContain('heartbeat: { every: 5m }');
   expect(config.state.dir).toBe('/etc/ferry/state $1 "x"');
 });

@@ -183,6 +183,21 @@ describe('status', () => {
     expect(alone.printed.out).toContain('#1 platform: nothing was read for a while');
   });
 
+  it('says of a sink what it lacks because it was too old, and not that it has everything', async () => {
+    const here = room();
+    const config = here.config(FILE_SINK);
+    const journal = await here.writer();
+    await appendRefused(journal, 3, []);
+    const [first] = await journal.read(0n, { maxEvents: 1, maxBytes: 2 ** 20 });
+    if (first === undefined) throw new Error('there is no event');
+    await journal.settle('archive', 3n, [{ event: first, reason: 'too old: by a day', attempts: 1 }]);
+    await journal.close();
+    const terminal = fakeTerminal({ columns: 80 });
+    await status({ config }, terminal);
+    expect(terminal.printed.out).toMatch(/not running · nothing waits · 1 event too old/);
+    expect(terminal.printed.out).not.toContain('has everything');
+  });
+
   it('does not believe whatever else listens there', async () => {
     const here = room();
     const stranger = createServer((_, response) => response.end('{"sources":"none"}'));

@@ -2,16 +2,13 @@ import { join } from 'node:path';
 
 import { accepts, freePorts, removeFolder, runFolder, startProgram } from './processes.ts';
 import { RECEIVERS_FOLDER } from './receivers.ts';
-
-export interface Moto {
-  readonly url: string;
-  stop(): Promise<void>;
-}
+import { S3_BUCKET } from './s3-server.ts';
+import type { S3Server } from './s3-server.ts';
 
 const START_LIMIT_MS = 60_000;
 
-/** An S3 server that others wrote, in Python, with one bucket in it. It looks at no signature. */
-export async function startMoto(bucket: string): Promise<Moto> {
+/** In Python. It looks at no signature. */
+export async function startMoto(): Promise<S3Server> {
   const folder = runFolder('moto');
   const { http } = await freePorts('http');
   const running = await startProgram({
@@ -22,10 +19,21 @@ export async function startMoto(bucket: string): Promise<Moto> {
     ready: () => accepts(http),
   });
   const url = `http://127.0.0.1:${http}`;
-  const made = await fetch(`${url}/${bucket}`, { method: 'PUT', headers: { authorization: SOME_SIGNATURE } });
+  const headers = { authorization: SOME_SIGNATURE };
+  const made = await fetch(`${url}/${S3_BUCKET}`, { method: 'PUT', headers });
   if (made.status !== 200) throw new Error(`moto made no bucket: ${made.status} ${await made.text()}`);
   return {
     url,
+    names: async (prefix) => {
+      const answer = await fetch(`${url}/${S3_BUCKET}?list-type=2&prefix=${encodeURIComponent(prefix)}`);
+      const found = (await answer.text()).matchAll(/<Key>([^<]*)<\/Key>/g);
+      return [...found].map(([, name = '']) => name);
+    },
+    read: async (name) => {
+      const path = name.split('/').map(encodeURIComponent).join('/');
+      const answer = await fetch(`${url}/${S3_BUCKET}/${path}`, { headers });
+      return Buffer.from(await answer.arrayBuffer());
+    },
     stop: async () => {
       await running.stop();
       removeFolder(folder);
@@ -34,5 +42,5 @@ export async function startMoto(bucket: string): Promise<Moto> {
 }
 
 /** Names the service and the region; moto reads no more of it. */
-export const SOME_SIGNATURE =
+const SOME_SIGNATURE =
   'AWS4-HMAC-SHA256 Credential=AKID/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0';

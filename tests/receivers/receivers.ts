@@ -12,7 +12,10 @@ export type ReceiverName =
   | 'promtool'
   | 'haproxy'
   | 'nginx'
-  | 'moto';
+  | 'moto'
+  | 'versitygw'
+  | 'victorialogs'
+  | 'parquet readers';
 
 /** Versions of what .ci/receivers.sh unpacks; the names of its folders. */
 export const OPENSEARCH_FOLDER = 'opensearch-2.19.1';
@@ -98,6 +101,9 @@ const NEEDS: Readonly<Record<ReceiverName, readonly Need[]>> = {
   collector: [unpacked('collector/hec-receiver')],
   promtool: [unpacked('promtool')],
   moto: [unpacked('moto/bin/moto_server')],
+  versitygw: [unpacked('versitygw')],
+  victorialogs: [unpacked('victoria-logs')],
+  'parquet readers': [unpacked('parquet/bin/python')],
   haproxy: [program('haproxy')],
   nginx: [program('nginx')],
 };

@@ -69,6 +69,7 @@ export function openS3(endpoint: string, options: Partial<S3Options> = {}): Sink
     prefix: '',
     region: 'us-east-1',
     encoding: 'ndjson_gzip',
+    parquet: { compression: 'zstd', row_group_events: 2000 },
     access_key_id: 'AKIDEXAMPLE',
     secret_access_key: Secret.of(TOKEN),
     if_none_match: true,

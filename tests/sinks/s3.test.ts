@@ -26,6 +26,7 @@ function optionsFor(url: URL, wishes: Partial<S3Options> = {}): S3Options {
     region: 'eu-west-1',
     endpoint: url.href,
     encoding: 'ndjson_gzip',
+    parquet: { compression: 'zstd', row_group_events: 100 },
     access_key_id: KEY_ID,
     secret_access_key: Secret.of(SECRET),
     if_none_match: true,

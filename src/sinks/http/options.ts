@@ -11,13 +11,18 @@ import type { TlsOptions } from '../../net/tls.ts';
 import { readHttpAddress } from '../http-address.ts';
 import { headerReads, headersSchema } from '../operator-headers.ts';
 import type { OperatorHeaders } from '../operator-headers.ts';
+import type { Expected } from './answer.ts';
 import type { Encoding } from './body.ts';
 import { signingKey } from './signature.ts';
+import { assertEvent, assertRequest } from './template.ts';
+import type { Template } from './template.ts';
 
 export interface HttpSinkOptions {
   readonly url: string;
   readonly method: 'POST' | 'PUT';
+  readonly path_secret?: Secret;
   readonly encoding: Encoding;
+  readonly template?: Template;
   readonly headers: OperatorHeaders;
   readonly bearer?: Secret;
   readonly username?: string;
@@ -25,7 +30,9 @@ export interface HttpSinkOptions {
   readonly auth?: AuthOptions;
   readonly signing_secrets: readonly Secret[];
   readonly success: readonly (number | string)[];
+  readonly expect?: Expected;
   readonly html_is_success: boolean;
+  readonly max_request_size?: number;
   readonly isolate: boolean;
   readonly compress: 'gzip' | 'none';
   /** Milliseconds. */
@@ -44,11 +51,35 @@ export const httpSchema: PartSchema = {
       pattern: '^https?://[^\\s@]+$',
       description: 'Where to send. Credentials go into their own keys, never into the address.',
     },
+    path_secret: {
+      type: 'string',
+      secret: true,
+      description: 'Last part of the path, for a receiver whose address is the credential.',
+    },
     method: { enum: ['POST', 'PUT'], default: 'POST', description: 'Request method.' },
     encoding: {
       enum: ['ndjson', 'json_array'],
       default: 'ndjson',
       description: 'One document per line, or one JSON array per request.',
+    },
+    template: {
+      type: 'object',
+      additionalProperties: false,
+      description: 'JSON around events, for a receiver that wants more than the documents.',
+      properties: {
+        event: {
+          type: 'string',
+          minLength: 1,
+          maxLength: 4096,
+          description: 'Around each event, such as {"time":{time_s},"event":{event}}.',
+        },
+        request: {
+          type: 'string',
+          minLength: 1,
+          maxLength: 4096,
+          description: 'Around the events of a request, such as {"logs":[{events}]}.',
+        },
+      },
     },
     headers: headersSchema,
     bearer: { type: 'string', secret: true, description: 'Token for `Authorization: Bearer`.' },
@@ -74,6 +105,13 @@ export const httpSchema: PartSchema = {
       },
       description: 'Status codes, or ranges of them, that mean the batch was taken.',
     },
+    expect: {
+      type: 'object',
+      minProperties: 1,
+      maxProperties: 10,
+      additionalProperties: { type: ['string', 'number', 'boolean'] },
+      description: 'What the JSON of such an answer must say as well, such as { failed: 0 }.',
+    },
     html_is_success: {
       type: 'boolean',
       default: false,
@@ -84,6 +122,12 @@ export const httpSchema: PartSchema = {
       default: true,
       description:
         'On 400 or 422 send halves to find the refused event; only where a failed request takes nothing.',
+    },
+    max_request_size: {
+      type: 'string',
+      size: true,
+      minimum: 1024,
+      description: 'Largest request body before compression; larger batches are sent in parts.',
     },
     compress: {
       enum: ['gzip', 'none'],
@@ -121,10 +165,12 @@ const OWN_HEADERS = new Set([
 
 /** What the schema cannot say, each at its own key. */
 export function validateHttp(options: HttpSinkOptions): readonly OptionProblem[] {
-  const { headers, success, signing_secrets: secrets } = options;
+  const { headers, success, signing_secrets: secrets, template: { event, request } = {} } = options;
   return [
     ...problemsOf([
       ['url', () => readHttpAddress(options.url)],
+      ['template.event', () => event !== undefined && assertEvent(event)],
+      ['template.request', () => request !== undefined && assertRequest(request)],
       ...headerReads(headers, ownHeaders(options)),
       ...success.map((entry, index) => [`success.${index}`, () => successRange(entry)] as const),
       ...secrets.map(

@@ -5,7 +5,9 @@ import type { Clock } from '../../model/clock.ts';
 import { hashOf } from '../../model/event-id.ts';
 import type { Window } from '../../model/event.ts';
 import { linesOf } from '../lines.ts';
-import { dayOf, readKey } from './object.ts';
+import { dayOf } from './folder.ts';
+import type { Folders } from './folder.ts';
+import { idsInParquet } from './parquet.ts';
 import type { Store } from './store.ts';
 
 /** Names are asked for again when an id is not found, but no more often than this. */
@@ -16,7 +18,7 @@ const LINE_LIMIT_BYTES = 64 * 1024 * 1024;
 /** Which events the objects of some days hold. Each object is read once, for as long as the sink is open. */
 export function openHeld(
   store: Store,
-  prefix: string,
+  folders: Folders,
   clock: Clock,
 ): (
   ids: readonly string[],
@@ -29,9 +31,9 @@ export function openHeld(
   let listedFor = '';
 
   const look = async (from: string, to: string, signal: AbortSignal): Promise<void> => {
-    for await (const key of store.list(prefix, OBJECTS_LIMIT, signal)) {
-      const name = readKey(key);
-      if (name === null || read.has(key) || name.day < from || name.day > to) continue;
+    for await (const key of store.list(folders.start, OBJECTS_LIMIT, signal)) {
+      const day = folders.dayOf(key);
+      if (day === null || read.has(key) || day < from || day > to) continue;
       for (const id of await idsIn(key, await store.get(key, signal), signal))
         counts.set(id, (counts.get(id) ?? 0) + 1);
       read.add(key);
@@ -54,6 +56,7 @@ export function openHeld(
 
 /** Of every event in an object. Fifty-two bits of a hash take a tenth of the memory that the ids would. */
 async function idsIn(key: string, bytes: Buffer, signal: AbortSignal): Promise<readonly number[]> {
+  if (key.endsWith('.parquet')) return (await idsInParquet(bytes)).map((id) => shortHash(hashOf(id)));
   const plain = key.endsWith('.zst') ? createZstdDecompress() : createGunzip();
   plain.end(bytes);
   const ids: number[] = [];

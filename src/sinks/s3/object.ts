@@ -5,13 +5,13 @@ import { zstdCompress } from 'node:zlib';
 import { gzipped } from '../../net/gzip.ts';
 import type { Item } from '../sink.ts';
 
-export type Encoding = 'ndjson_gzip' | 'ndjson_zstd';
+/** How the lines of an object are compressed. */
+export type LineEncoding = 'ndjson_gzip' | 'ndjson_zstd';
+export type Encoding = LineEncoding | 'parquet';
 
-/** Events of one source and one day, which share an object. */
+/** Events that share an object: of one source, one folder, and in Parquet one class. */
 export interface Group {
-  readonly source: string;
-  /** `2026-11-29`, UTC. */
-  readonly day: string;
+  readonly folder: string;
   readonly placed: readonly Placed[];
 }
 
@@ -23,57 +23,51 @@ export interface Placed {
 
 /** What the name of an object says. */
 export interface ObjectName {
-  readonly key: string;
-  readonly day: string;
-  readonly first: bigint;
   readonly last: bigint;
   /** Over the ids of its events. */
   readonly hash: string;
 }
 
-const SUFFIX: Readonly<Record<Encoding, string>> = { ndjson_gzip: 'ndjson.gz', ndjson_zstd: 'ndjson.zst' };
+const SUFFIX: Readonly<Record<Encoding, string>> = {
+  ndjson_gzip: 'ndjson.gz',
+  ndjson_zstd: 'ndjson.zst',
+  parquet: 'parquet',
+};
 /** A seq has as many digits in a name, so that names sort as events do. */
 const DIGITS = 16;
-const NAME = /(?:^|\/)date=(\d{4}-\d\d-\d\d)\/auditferry-(\d{16})-(\d{16})-([0-9a-f]{16})\.ndjson\.(gz|zst)$/;
+const NAME = /\/auditferry-\d{16}-(\d{16})-([0-9a-f]{16})\.(?:ndjson\.gz|ndjson\.zst|parquet)$/;
 
-/** In the journal's order; a source and a day meet in one group. */
-export function groupsOf(placed: readonly Placed[]): readonly Group[] {
-  const groups = Map.groupBy(
-    placed,
-    ({ item: { canonical } }) => `${dayOf(canonical.createdNs)} ${canonical.source}`,
-  );
-  return [...groups].map(([name, members]) => ({
-    day: name.slice(0, 10),
-    source: name.slice(11),
-    placed: members,
+/** In the journal's order; what shares a source and a folder meets in one group. */
+export function groupsOf(placed: readonly Placed[], folderOf: (item: Item) => string): readonly Group[] {
+  const folders = placed.map(({ item }) => folderOf(item));
+  const groups = Map.groupBy(placed.keys(), (index) => {
+    const { source } = placed[index]?.item.canonical ?? {};
+    return `${folders[index]}\n${source}`;
+  });
+  return [...groups.values()].map((indexes) => ({
+    folder: folders[indexes[0] ?? 0] ?? '',
+    placed: indexes.flatMap((index) => placed[index] ?? []),
   }));
 }
 
-export function dayOf(ns: bigint): string {
-  return new Date(Number(ns / 1_000_000n)).toISOString().slice(0, 10);
-}
-
-/** What stands before the first seq in the name of an object that begins with this one. */
-export function folderOf(prefix: string, { source, day }: Pick<Group, 'source' | 'day'>): string {
-  return `${prefix}source=${encodeURIComponent(source)}/date=${day}/auditferry-`;
+/** What stands before the first seq in the name of an object that begins with this event. */
+export function startOf({ folder, placed }: Group): string {
+  return `${folder}auditferry-${digits(placed[0])}-`;
 }
 
 /** The name depends on the events alone: sent again they meet themselves, and other events never do. */
-export function keyOf(prefix: string, group: Group, encoding: Encoding): string {
-  const [first, last] = [group.placed[0], group.placed.at(-1)];
-  const range = `${digits(first)}-${digits(last)}`;
-  return `${folderOf(prefix, group)}${range}-${idsHash(group.placed)}.${SUFFIX[encoding]}`;
+export function keyOf(group: Group, encoding: Encoding): string {
+  return `${startOf(group)}${digits(group.placed.at(-1))}-${idsHash(group.placed)}.${SUFFIX[encoding]}`;
 }
 
-export function digits(placed: Placed | undefined): string {
+function digits(placed: Placed | undefined): string {
   return String(placed?.item.canonical.seq ?? 0n).padStart(DIGITS, '0');
 }
 
 /** Null for an object that is none of ours. */
-export function readKey(key: string): ObjectName | null {
-  const [, day, first, last, hash] = NAME.exec(key) ?? [];
-  if (day === undefined || first === undefined || last === undefined || hash === undefined) return null;
-  return { key, day, hash, first: BigInt(first), last: BigInt(last) };
+export function readName(key: string): ObjectName | null {
+  const [, last, hash] = NAME.exec(key) ?? [];
+  return last === undefined || hash === undefined ? null : { hash, last: BigInt(last) };
 }
 
 export function idsHash(placed: readonly Placed[]): string {
@@ -83,7 +77,7 @@ export function idsHash(placed: readonly Placed[]): string {
 
 const zstd = promisify(zstdCompress);
 
-export function encodeObject(placed: readonly Placed[], encoding: Encoding): Promise<Buffer> {
+export function encodeLines(placed: readonly Placed[], encoding: LineEncoding): Promise<Buffer> {
   const text = Buffer.from(placed.map(({ item }) => `${item.body.toWellFormed()}\n`).join(''));
   return encoding === 'ndjson_zstd' ? zstd(text) : gzipped(text);
 }
@@ -92,4 +86,5 @@ export function encodeObject(placed: readonly Placed[], encoding: Encoding): Pro
 export const CONTENT_TYPES: Readonly<Record<Encoding, string>> = {
   ndjson_gzip: 'application/gzip',
   ndjson_zstd: 'application/zstd',
+  parquet: 'application/vnd.apache.parquet',
 };

@@ -8,7 +8,10 @@ import { clientProblems } from '../../net/http.ts';
 import { tlsSchema } from '../../net/tls.ts';
 import type { TlsOptions } from '../../net/tls.ts';
 import { readHttpAddress } from '../http-address.ts';
+import { prefixFault } from './folder.ts';
 import type { Encoding } from './object.ts';
+import { assertParquet } from './parquet.ts';
+import type { ParquetOptions } from './parquet.ts';
 
 export interface S3Options extends AwsKeyOptions {
   readonly bucket: string;
@@ -17,6 +20,7 @@ export interface S3Options extends AwsKeyOptions {
   readonly endpoint?: string;
   readonly path_style?: boolean;
   readonly encoding: Encoding;
+  readonly parquet: ParquetOptions;
   readonly storage_class?: string;
   readonly server_side_encryption?: 'AES256' | 'aws:kms';
   readonly kms_key_id?: string;
@@ -37,9 +41,9 @@ export const s3Schema: PartSchema = {
     },
     prefix: {
       type: 'string',
-      pattern: "^(?!/)[A-Za-z0-9!_.*'()/=-]{0,512}$",
+      pattern: "^(?!/)[A-Za-z0-9!_.*'()/={}-]{0,512}$",
       default: '',
-      description: 'What the name of every object begins with, such as cloudquery/.',
+      description: 'What the name of every object begins with, such as cloudquery/, or cloudquery/{date}/.',
     },
     region: {
       type: 'string',
@@ -58,9 +62,25 @@ export const s3Schema: PartSchema = {
         'The bucket in the path and not in the host name; so with an endpoint or a dot in the name.',
     },
     encoding: {
-      enum: ['ndjson_gzip', 'ndjson_zstd'],
+      enum: ['ndjson_gzip', 'ndjson_zstd', 'parquet'],
       default: 'ndjson_gzip',
-      description: 'One document per line, compressed.',
+      description: 'One document per line, compressed; or Parquet, with format: ocsf.',
+    },
+    parquet: {
+      type: 'object',
+      additionalProperties: false,
+      default: {},
+      description: 'How an object of Parquet is written.',
+      properties: {
+        compression: { enum: ['zstd', 'snappy'], default: 'zstd', description: 'Compression of its pages.' },
+        row_group_events: {
+          type: 'integer',
+          minimum: 100,
+          maximum: 10_000,
+          default: 1000,
+          description: 'Events in one row group.',
+        },
+      },
     },
     storage_class: {
       type: 'string',
@@ -93,14 +113,21 @@ export const s3Schema: PartSchema = {
   rules: { dependentRequired: { ...awsKeyRules, kms_key_id: ['server_side_encryption'] } },
 };
 
-/** What the schema cannot say, each at its own key. */
-export function validateS3(options: S3Options): readonly OptionProblem[] {
+/** What the schema cannot say, each at its own key. `format` and its options are keys of every sink. */
+export function validateS3(
+  options: S3Options & {
+    readonly format?: string;
+    readonly format_options?: { readonly single_class?: boolean };
+  },
+): readonly OptionProblem[] {
   const key = options.endpoint === undefined ? 'bucket' : 'endpoint';
   return [
     ...problemsOf([
       [key, () => bucketUrl(options)],
       ['', () => assertAwsKeys(options)],
       ['kms_key_id', () => assertKms(options)],
+      ['prefix', () => assertPrefix(options)],
+      ['encoding', () => assertEncoding(options)],
     ]),
     ...clientProblems(options.tls, 'tls'),
   ];
@@ -111,6 +138,26 @@ function assertKms({ kms_key_id: id, server_side_encryption: encryption }: S3Opt
   throw new ForwardError('config', 'goes with server_side_encryption: aws:kms only', {
     hint: 'expected that, or no key',
   });
+}
+
+function assertPrefix({
+  prefix,
+  encoding,
+  format,
+  format_options: { single_class: single = false } = {},
+}: Parameters<typeof validateS3>[0]): void {
+  const fault = prefixFault(prefix, format === 'ocsf', encoding === 'parquet' && !single);
+  if (fault !== null) throw new ForwardError('config', fault);
+}
+
+function assertEncoding({ encoding, format }: Parameters<typeof validateS3>[0]): void {
+  if (encoding !== 'parquet') return;
+  if (format !== 'ocsf') {
+    throw new ForwardError('config', 'parquet has columns for OCSF only', {
+      hint: 'expected format: ocsf with it, or another encoding',
+    });
+  }
+  assertParquet();
 }
 
 /** The address of the bucket, with a slash at its end. */

@@ -142,6 +142,8 @@ const KEY_CODES: ReadonlySet<string> = new Set([
   'InvalidAccessKeyId',
   'InvalidToken',
   'SignatureDoesNotMatch',
+  // versitygw's own word for a key that it does not know.
+  'XAdminUserNotFound',
 ]);
 
 /** Said with a status that alone would hold. */
@@ -166,6 +168,7 @@ const HINTS: Readonly<Record<string, string>> = {
   PermanentRedirect: 'check region and endpoint: the bucket is in another region',
   RequestTimeTooSkewed: 'set the clock of this machine: it is more than 15 minutes off',
   SignatureDoesNotMatch: 'check secret_access_key and region',
+  XAdminUserNotFound: 'check access_key_id; a key kept in a file is read again by itself',
   '301': 'check region and endpoint: the bucket is in another region',
   '307': 'check region and endpoint: the bucket is in another region',
   '501': 'the store does not know a header that it was sent: try if_none_match: false',
