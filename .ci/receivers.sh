@@ -11,6 +11,7 @@ OPENSEARCH=2.19.1
 ELASTICSEARCH=8.19.0
 COLLECTOR_BUILDER=0.145.0
 MOTO=5.2.5
+KAFKA=4.2.2
 SYSLOG_NG_PACKAGES=(syslog-ng-core libivykis0 libnet1 libpcre3 libwrap0)
 APT_PACKAGES=(rsyslog rsyslog-gnutls rsyslog-openssl rsyslog-relp haproxy nginx-light openssl python3-venv unzip util-linux)
 
@@ -24,6 +25,7 @@ main() {
   step "OpenSearch's security plugin" add_security
   step "Elasticsearch $ELASTICSEARCH" unpack_server org.elasticsearch.distribution.integ-test-zip elasticsearch "$ELASTICSEARCH"
   step "moto $MOTO" install_moto
+  step "Apache Kafka $KAFKA" fetch_kafka
   step "OpenTelemetry Collector $COLLECTOR_BUILDER" build_collector
 }
 
@@ -143,6 +145,26 @@ install_moto() {
   python3 -m venv "$target"
   "$target/bin/pip" install --quiet --disable-pip-version-check "moto[s3,server]==$MOTO"
   echo "$MOTO" > "$target/version"
+}
+
+# There is no archive of it on Maven Central, so the server's jars are fetched one by one.
+fetch_kafka() {
+  local target=$RECEIVERS_DIR/kafka-$KAFKA project
+  [[ ! -e $target/complete ]] || return 0
+  rm -rf "$target"
+  project=$(mktemp -d)
+  cat > "$project/pom.xml" << POM
+<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>tests</groupId><artifactId>kafka</artifactId><version>1</version>
+  <dependencies>
+    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>$KAFKA</version></dependency>
+  </dependencies>
+</project>
+POM
+  (cd "$project" && mvn -B -q -Dstyle.color=never dependency:copy-dependencies "-DoutputDirectory=$target")
+  rm -rf "$project"
+  touch "$target/complete"
 }
 
 build_collector() {

@@ -108,6 +108,8 @@ export interface SinkContext {
   readonly forwarderVersion: string;
   /** Credentials that the sink is given in exchange for its own, such as tokens: whatever it tells is cleaned of them too. */
   conceal?(known: () => readonly string[]): void;
+  /** Certificates of its own: whether others than those in use are at hand. Secrets of its options are seen to without it. */
+  renews?(changed: () => boolean): void;
   /** Batches that may be sent at a time; above 1 their order is not kept. Absent: 1. */
   readonly concurrent?: number;
   /** Each request to the receiver passes it, not each batch (`request-limit.ts`). Absent: no limit. */
