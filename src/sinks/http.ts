@@ -215,10 +215,6 @@ class HttpSink implements Sink {
     ];
   }
 
-  refreshSecrets(): boolean {
-    return this.#client.refreshTls?.() === true;
-  }
-
   async close(): Promise<void> {
     await this.#client.close();
   }

@@ -169,6 +169,13 @@ async function checkBus(bus: Bus, options: KafkaOptions, signal: AbortSignal): P
       finding: 'credentials and events go to the brokers in the clear',
       hint: 'add tls: {} where the listener speaks TLS (SASL_SSL)',
     });
+  if (options.tls?.verify === false)
+    items.push({
+      name: 'tls',
+      outcome: 'warn',
+      finding: 'tls.verify is off: any certificate is accepted',
+      hint: 'name the authority of the brokers in tls.ca_file, or pin tls.fingerprint',
+    });
   return { items };
 }
 

@@ -8,7 +8,6 @@ import { asForwardError, ForwardError } from '../../model/errors.ts';
 import type { Credential } from '../../model/secret.ts';
 import { withCredentials } from '../../net/credentials.ts';
 import type { Show } from '../../net/credentials.ts';
-import { openHttpClient } from '../../net/http.ts';
 import type { HttpClient } from '../../net/http.ts';
 import { openOauth2 } from '../../net/oauth2.ts';
 import { within } from '../../net/socket.ts';
@@ -16,7 +15,7 @@ import { assertPinned } from '../../net/tls.ts';
 import { openTlsFiles } from '../../net/tls-files.ts';
 import type { TlsConnect } from '../../net/tls-files.ts';
 import { oneAtATime } from '../in-turn.ts';
-import { withinRate } from '../request-limit.ts';
+import { openLimitedClient, withinRate } from '../request-limit.ts';
 import type { SinkContext } from '../sink.ts';
 import { asFailure, isAuthenticationFailure, isVerdictOnRecords } from './faults.ts';
 import { readBroker } from './options.ts';
@@ -47,6 +46,7 @@ export function openBus(options: KafkaOptions, context: SinkContext): Bus {
   const brokers = options.brokers.map(readBroker);
   const where = `kafka://${options.brokers[0]}`;
   const timeoutMs = options.request_timeout;
+  if (options.tls?.verify === false) context.warn(`${where}: tls.verify is off, any certificate is accepted`);
   const tls = options.tls === undefined ? null : openTlsFiles(options.tls, (text) => context.warn(text));
   const sasl = options.sasl === undefined ? null : openSasl(options.sasl, context);
   const inTurn = oneAtATime();
@@ -199,9 +199,8 @@ function openSasl(options: SaslOptions, context: SinkContext): Sasl {
   let tokens: HttpClient | null = null;
   let credential: Credential;
   if (oauth2 !== undefined) {
-    const client = openHttpClient({ tls: oauth2.tls, warn: (text) => context.warn(text) });
+    const client = openLimitedClient({ tls: oauth2.tls }, context);
     tokens = client;
-    context.renews?.(() => client.refreshTls?.() === true);
     credential = openOauth2(oauth2, { ...context, client });
   } else if (password !== undefined) credential = password;
   else throw new Error('the schema lets sasl stand without a credential');
