@@ -9,6 +9,8 @@ export interface FakeKafkaOptions {
   readonly partitions?: number;
   /** Asks for SASL/PLAIN with these. */
   readonly user?: { readonly name: string; readonly password: () => string };
+  /** Takes any mechanism, and answers it with this. */
+  readonly nonsense?: string;
 }
 
 export interface FakeRecord {
@@ -62,7 +64,7 @@ const HTML = 'HTTP/1.1 400 Bad Request\r\n\r\n<html>a proxy</html>';
  * whatever it would not take, or would take without saying what it lost, is a problem.
  */
 export async function openFakeKafka(options: FakeKafkaOptions): Promise<FakeKafka> {
-  const { topic, partitions = 3, user } = options;
+  const { topic, partitions = 3, user, nonsense } = options;
   const records: FakeRecord[] = [];
   const problems: string[] = [];
   const produced: { partition: number; bytes: number; count: number }[] = [];
@@ -173,6 +175,10 @@ export async function openFakeKafka(options: FakeKafkaOptions): Promise<FakeKafk
   };
 
   const authenticate = (reader: Reader): Writer => {
+    if (nonsense !== undefined) {
+      hits += 1;
+      return new Writer().int16(0).text(null).int32(nonsense.length).raw(Buffer.from(nonsense)).int64(0n);
+    }
     const [, name, password] = reader.bytes(reader.int32()).toString('utf8').split('\0');
     const refused = armed === 'unauthorized' || echoed === 401 || echoed === 403;
     if (refused) hits += 1;
@@ -212,7 +218,7 @@ export async function openFakeKafka(options: FakeKafkaOptions): Promise<FakeKafk
       if (key === SASL_HANDSHAKE)
         return reply(
           new Writer()
-            .int16(reader.text() === 'PLAIN' ? 0 : 33)
+            .int16(reader.text() === 'PLAIN' || nonsense !== undefined ? 0 : 33)
             .list(['PLAIN'], (one, text) => one.text(text)),
         );
       if (key === SASL_AUTHENTICATE) {

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 
 import { wallClock } from '../../src/model/clock.ts';
+import { ForwardError } from '../../src/model/errors.ts';
 import { Secret } from '../../src/model/secret.ts';
 import { withoutEchoes } from '../../src/sinks/echoes.ts';
 import { kafka as bare } from '../../src/sinks/kafka.ts';
@@ -194,6 +195,20 @@ describe('kafka', () => {
     await sink.send({ items: makeItems(1), attempt: 1 }, signal);
     expect(fake.records).toHaveLength(1);
   });
+
+  it.each(['', 'no parameters', 'r=,s=,i=', 'i=4096', `r=x,s=x,i=${10 ** 12}`])(
+    'outlives a broker that answers SCRAM with "%s"',
+    async (nonsense) => {
+      const password = Secret.of(PASSWORD);
+      const sasl: SaslOptions = { mechanism: 'scram-sha-256', username: 'ferry', password };
+      const { fake, sink } = await openBench({ sasl }, {}, { nonsense });
+      const error = await sink
+        .send({ items: makeItems(1), attempt: 1 }, signal)
+        .catch((thrown: unknown) => thrown);
+      expect(error).toBeInstanceOf(ForwardError);
+      expect(fake.hits()).toBeGreaterThan(0);
+    },
+  );
 
   it('says in check what stands in the clear, and what only an event shows', async () => {
     const { sink } = await openBench();

@@ -4,7 +4,7 @@ import { TLSSocket } from 'node:tls';
 import type * as KafkaLibrary from '@platformatic/kafka';
 import type { Connection, Producer, SASLOptions } from '@platformatic/kafka';
 
-import { asForwardError, ForwardError } from '../../model/errors.ts';
+import { ForwardError } from '../../model/errors.ts';
 import type { Credential } from '../../model/secret.ts';
 import { withCredentials } from '../../net/credentials.ts';
 import type { Show } from '../../net/credentials.ts';
@@ -58,8 +58,8 @@ export function openBus(options: KafkaOptions, context: SinkContext): Bus {
 
   context.renews?.(() => certificates !== undefined && tls?.current() !== certificates);
 
-  /** Of a connection that shows another certificate than the pinned one. */
-  let unpinned: ForwardError | null = null;
+  /** Ends the attempt for what a connection shows. The library would try again what trying does not change. */
+  let refuse: (error: unknown) => void = () => {};
 
   const clientNow = ({ Producer, saslScramSha }: Library): Client => {
     const newest = tls?.current();
@@ -84,23 +84,34 @@ export function openBus(options: KafkaOptions, context: SinkContext): Bus {
       ...(certificates === undefined ? {} : { tls: certificates, ...serverName(options, certificates) }),
       ...(sasl === null ? {} : { sasl: sasl.options(saslScramSha) }),
     });
-    client.connections.on('connecting', ({ connection }) => guard(connection));
+    // One that was given up must not speak for the next.
+    const refused = (error: unknown): void => {
+      if (current === client) refuse(error);
+    };
+    client.connections.on('connecting', ({ connection }) => guard(connection, refused));
     current = client;
     return client;
   };
 
-  const guard = (connection: Connection): void => {
-    connection.on('error', () => {}); // the library listens to the first one only, and the next would end the process
-    if (options.tls?.fingerprint === undefined) return;
-    // The socket is made right after this, and no handshake is done before the next turn.
+  const guard = (connection: Connection, refused: (error: unknown) => void): void => {
+    // The library listens to the first error only, and the next would end the process.
+    connection.on('error', (error) => {
+      if (isAuthenticationFailure(error)) refused(error);
+    });
+    // The socket is made right after this, and nothing comes over it before the next turn.
     queueMicrotask(() => {
       const { socket } = connection;
+      if (options.tls === undefined)
+        socket.once('data', (bytes: Buffer) => {
+          if (isTlsAlert(bytes)) refused(speaksTls(where));
+        });
+      if (options.tls?.fingerprint === undefined) return;
       socket.prependOnceListener('secureConnect', () => {
         const raw = socket instanceof TLSSocket ? socket.getPeerX509Certificate()?.raw : undefined;
         try {
           assertPinned(options.tls, raw, where);
         } catch (error) {
-          unpinned = asForwardError(error);
+          refused(error);
           socket.destroy();
         }
       });
@@ -117,7 +128,6 @@ export function openBus(options: KafkaOptions, context: SinkContext): Bus {
     show: Show,
     signal: AbortSignal,
   ): Promise<Attempt<T>> => {
-    unpinned = null;
     const library = await import('@platformatic/kafka'); // takes most of a second the first time, which is no broker's fault
     let over = false;
     const run = async (): Promise<T> => {
@@ -125,14 +135,17 @@ export function openBus(options: KafkaOptions, context: SinkContext): Bus {
       if (over) throw new Error('given up meanwhile');
       return work(clientNow(library));
     };
+    const refused = Promise.withResolvers<never>();
+    refuse = refused.reject;
     try {
       const late = (): Error => tooSlow(where, timeoutMs);
-      return { value: await within(run(), timeoutMs, clock, signal, late) };
+      const either = Promise.race([run(), refused.promise]);
+      return { value: await within(either, timeoutMs, clock, signal, late) };
     } catch (error) {
       over = true;
       if (!isVerdictOnRecords(error)) drop();
       signal.throwIfAborted();
-      return { failure: unpinned ?? asFailure(error, where), refused: isAuthenticationFailure(error) };
+      return { failure: asFailure(error, where), refused: isAuthenticationFailure(error) };
     }
   };
 
@@ -161,6 +174,17 @@ type Library = Pick<typeof KafkaLibrary, 'Producer' | 'saslScramSha'>;
 type Attempt<T> =
   | { readonly value: T; readonly refused?: false }
   | { readonly failure: ForwardError; readonly refused: boolean };
+
+/** An alert of TLS 1.0 or later, which is how a TLS listener answers what is none. Source: RFC 8446 5.1. */
+function isTlsAlert(bytes: Buffer): boolean {
+  return bytes[0] === 0x15 && bytes[1] === 0x03;
+}
+
+function speaksTls(where: string): ForwardError {
+  return new ForwardError('denied', `${where} speaks TLS, and tls is not configured`, {
+    hint: 'add tls: {}, with ca_file where the certificate of the brokers is of a private authority',
+  });
+}
 
 function tooSlow(where: string, ms: number): ForwardError {
   const message = `${where} did not answer within ${Math.round(ms / 100) / 10} s`;

@@ -104,10 +104,7 @@ export function asFailure(error: unknown, where: string): ForwardError {
   const verdict = verdictIn(faults);
   const hint = topic === undefined ? hintFor(faults, verdict) : HINTS.get(3);
   const held =
-    topic !== undefined ||
-    (verdict !== undefined && HELD.has(verdict)) ||
-    isAuthenticationFailure(error) ||
-    faults.some(({ message }) => message === NEEDS_TLS);
+    topic !== undefined || (verdict !== undefined && HELD.has(verdict)) || isAuthenticationFailure(error);
   const said = topic === undefined ? words(faults, verdict) : `there is no topic ${topic}`;
   const message = verdict === undefined ? `${where}: ${said}` : `${where} answered ${said}`;
   return new ForwardError(held ? 'denied' : 'transient', message, {
@@ -123,8 +120,6 @@ function isAmbiguous({ message, apiCode }: Fault): boolean {
   return /^(?:Connection closed|Connection error|Request timed out)/.test(message ?? '');
 }
 
-const NEEDS_TLS = 'Broker requires TLS.';
-
 function isTlsFault(code: string): boolean {
   return isCertificateError(code) || code.startsWith('ERR_SSL_');
 }
@@ -137,8 +132,6 @@ function verdictIn(faults: readonly Fault[]): number | undefined {
 
 function hintFor(faults: readonly Fault[], verdict: number | undefined): string | undefined {
   if (verdict !== undefined) return HINTS.get(verdict);
-  if (faults.some(({ message }) => message === NEEDS_TLS))
-    return 'the listener speaks TLS: add tls: {}, with ca_file where its certificate is of a private authority';
   if (isAuthenticationFailure(faults[0])) return HINTS.get(58);
   if (faults.some(({ message }) => /^(?:Connection closed|TLS handshake failed)/.test(message ?? '')))
     return 'if it stays like this, check the port, tls and sasl: a listener that expects something else closes without a word';
