@@ -6,6 +6,7 @@ import { Secret } from '../../src/model/secret.ts';
 import { withoutEchoes } from '../../src/sinks/echoes.ts';
 import { kafka as bare } from '../../src/sinks/kafka.ts';
 import { asFailure, isAuthenticationFailure, partitionAnswers } from '../../src/sinks/kafka/faults.ts';
+import { watchSizes } from '../../src/sinks/kafka/guard.ts';
 import { readBroker, validateKafka } from '../../src/sinks/kafka/options.ts';
 import type { KafkaOptions, SaslOptions } from '../../src/sinks/kafka/options.ts';
 import type { SinkContext } from '../../src/sinks/sink.ts';
@@ -64,7 +65,6 @@ sinkContract({
     reset_before_body: ['settled'],
     reset_after_body: ['settled'],
     truncated_answer: ['settled'],
-    html_answer: ['settled'],
   },
   open: async (context) => {
     const { fake, sink, close } = await openBench({ request_timeout: 1000, compress: 'none' }, context);
@@ -267,6 +267,24 @@ describe('the options of kafka', () => {
     expect(again(base)).toMatchObject([
       { path: '', problem: expect.stringContaining('npm install @platformatic/kafka') as string },
     ]);
+  });
+});
+
+describe('the sizes that answers announce', () => {
+  it('are seen however the stream is cut', () => {
+    const answer = (size: number) => {
+      const bytes = Buffer.alloc(4 + size, 0xff);
+      bytes.writeUInt32BE(size);
+      return bytes;
+    };
+    const stream = Buffer.concat([answer(3), answer(0), answer(70), answer(5)]);
+    for (let step = 1; step <= stream.length; step += 1) {
+      const sizes = watchSizes();
+      const seen: number[] = [];
+      for (let at = 0; at < stream.length; at += step) seen.push(sizes(stream.subarray(at, at + step)));
+      expect(Math.max(...seen)).toBe(70);
+    }
+    expect(watchSizes()(Buffer.from('HTTP/1.1 400'))).toBe(0x48545450);
   });
 });
 

@@ -1,5 +1,4 @@
 import { isIP } from 'node:net';
-import { TLSSocket } from 'node:tls';
 
 import type * as KafkaLibrary from '@platformatic/kafka';
 import type { Connection, Producer, SASLOptions } from '@platformatic/kafka';
@@ -11,13 +10,13 @@ import type { Show } from '../../net/credentials.ts';
 import type { HttpClient } from '../../net/http.ts';
 import { openOauth2 } from '../../net/oauth2.ts';
 import { within } from '../../net/socket.ts';
-import { assertPinned } from '../../net/tls.ts';
 import { openTlsFiles } from '../../net/tls-files.ts';
 import type { TlsConnect } from '../../net/tls-files.ts';
 import { oneAtATime } from '../in-turn.ts';
 import { openLimitedClient, withinRate } from '../request-limit.ts';
 import type { SinkContext } from '../sink.ts';
 import { asFailure, isAuthenticationFailure, isVerdictOnRecords } from './faults.ts';
+import { guardConnection } from './guard.ts';
 import { readBroker } from './options.ts';
 import type { KafkaOptions, SaslOptions } from './options.ts';
 
@@ -88,34 +87,11 @@ export function openBus(options: KafkaOptions, context: SinkContext): Bus {
     const refused = (error: unknown): void => {
       if (current === client) refuse(error);
     };
-    client.connections.on('connecting', ({ connection }) => guard(connection, refused));
+    client.connections.on('connecting', ({ connection }) =>
+      guardConnection(connection, options.tls, where, refused),
+    );
     current = client;
     return client;
-  };
-
-  const guard = (connection: Connection, refused: (error: unknown) => void): void => {
-    // The library listens to the first error only, and the next would end the process.
-    connection.on('error', (error) => {
-      if (isAuthenticationFailure(error)) refused(error);
-    });
-    // The socket is made right after this, and nothing comes over it before the next turn.
-    queueMicrotask(() => {
-      const { socket } = connection;
-      if (options.tls === undefined)
-        socket.once('data', (bytes: Buffer) => {
-          if (isTlsAlert(bytes)) refused(speaksTls(where));
-        });
-      if (options.tls?.fingerprint === undefined) return;
-      socket.prependOnceListener('secureConnect', () => {
-        const raw = socket instanceof TLSSocket ? socket.getPeerX509Certificate()?.raw : undefined;
-        try {
-          assertPinned(options.tls, raw, where);
-        } catch (error) {
-          refused(error);
-          socket.destroy();
-        }
-      });
-    });
   };
 
   const drop = (): void => {
@@ -174,17 +150,6 @@ type Library = Pick<typeof KafkaLibrary, 'Producer' | 'saslScramSha'>;
 type Attempt<T> =
   | { readonly value: T; readonly refused?: false }
   | { readonly failure: ForwardError; readonly refused: boolean };
-
-/** An alert of TLS 1.0 or later, which is how a TLS listener answers what is none. Source: RFC 8446 5.1. */
-function isTlsAlert(bytes: Buffer): boolean {
-  return bytes[0] === 0x15 && bytes[1] === 0x03;
-}
-
-function speaksTls(where: string): ForwardError {
-  return new ForwardError('denied', `${where} speaks TLS, and tls is not configured`, {
-    hint: 'add tls: {}, with ca_file where the certificate of the brokers is of a private authority',
-  });
-}
 
 function tooSlow(where: string, ms: number): ForwardError {
   const message = `${where} did not answer within ${Math.round(ms / 100) / 10} s`;
