@@ -4,7 +4,11 @@ import { ForwardError } from './errors.ts';
 
 /** Whether a package that not everybody needs is there. It is not loaded. */
 export function isInstalled(name: string): boolean {
-  return findPackageJSON(name, import.meta.url) !== undefined;
+  try {
+    return findPackageJSON(name, import.meta.url) !== undefined;
+  } catch {
+    return false; // it throws as an import would
+  }
 }
 
 /** Throws `config` with the command that installs a missing package. */

@@ -260,7 +260,9 @@ describe('the options of kafka', () => {
     vi.resetModules();
     vi.doMock('node:module', async (original) => ({
       ...(await original<object>()),
-      findPackageJSON: () => undefined,
+      findPackageJSON: () => {
+        throw new Error('ERR_MODULE_NOT_FOUND');
+      },
     }));
     const { validateKafka: again } = await import('../../src/sinks/kafka/options.ts');
     vi.doUnmock('node:module');
