@@ -7,7 +7,12 @@ FROM ${NODE_IMAGE} AS build
 WORKDIR /build
 COPY package.json package-lock.json ./
 # The pinned runtime is for machines with an older Node.js; here the image brings the runtime.
-RUN npm ci --omit=optional --no-audit --no-fund
+# The client for Kafka is small enough to come along: here it is a dependency as any other, in the version that was tested.
+RUN client=@platformatic/kafka \
+  && version=$(node -p "require('./package.json').devDependencies['$client']") \
+  && npm pkg delete "devDependencies.$client" && npm pkg set "dependencies.$client=$version" \
+  && npm install --package-lock-only --omit=optional --no-audit --no-fund \
+  && npm ci --omit=optional --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
 COPY scripts ./scripts
 COPY src ./src

@@ -15,6 +15,7 @@ PYARROW=26.0.1
 DUCKDB=2.0.1
 VERSITYGW=1.8.0
 VICTORIALOGS=1.52.2
+KAFKA=4.2.2
 SYSLOG_NG_PACKAGES=(syslog-ng-core libivykis0 libnet1 libpcre3 libwrap0)
 APT_PACKAGES=(rsyslog rsyslog-gnutls rsyslog-openssl rsyslog-relp haproxy nginx-light openssl python3-venv unzip util-linux)
 
@@ -31,6 +32,7 @@ main() {
   step "PyArrow $PYARROW and DuckDB $DUCKDB" install_python parquet "$PYARROW $DUCKDB" "pyarrow==$PYARROW" "duckdb==$DUCKDB"
   step "versitygw $VERSITYGW" build_go versitygw github.com/versity/versitygw/cmd/versitygw "$VERSITYGW"
   step "VictoriaLogs $VICTORIALOGS" build_go victoria-logs github.com/VictoriaMetrics/VictoriaLogs/app/victoria-logs "$VICTORIALOGS"
+  step "Apache Kafka $KAFKA" fetch_kafka
   step "OpenTelemetry Collector $COLLECTOR_BUILDER" build_collector
 }
 
@@ -164,6 +166,26 @@ build_go() {
     exit 1
   }
   echo "$version" > "$RECEIVERS_DIR/$name.version"
+}
+
+# There is no archive of it on Maven Central, so the server's jars are fetched one by one.
+fetch_kafka() {
+  local target=$RECEIVERS_DIR/kafka-$KAFKA project
+  [[ ! -e $target/complete ]] || return 0
+  rm -rf "$target"
+  project=$(mktemp -d)
+  cat > "$project/pom.xml" << POM
+<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>tests</groupId><artifactId>kafka</artifactId><version>1</version>
+  <dependencies>
+    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>$KAFKA</version></dependency>
+  </dependencies>
+</project>
+POM
+  (cd "$project" && mvn -B -q -Dstyle.color=never dependency:copy-dependencies "-DoutputDirectory=$target")
+  rm -rf "$project"
+  touch "$target/complete"
 }
 
 build_collector() {

@@ -14,6 +14,25 @@ export interface AuthOptions {
   readonly aws?: AwsKeyOptions & { readonly region: string; readonly service: string };
 }
 
+export const oauth2Schema = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['token_url', 'client_id', 'client_secret'],
+  description:
+    'OAuth 2 client credentials: a token is asked for, kept until shortly before its end, and sent.',
+  properties: {
+    token_url: { type: 'string', pattern: '^https?://[^\\s@]+$', description: 'Where tokens are given.' },
+    client_id: { type: 'string', minLength: 1, description: 'Name of this client.' },
+    client_secret: { type: 'string', secret: true, description: 'Its secret.' },
+    scope: { type: 'string', minLength: 1, description: 'What the token is to allow.' },
+    client_auth: {
+      enum: ['body', 'basic'],
+      default: 'body',
+      description: 'Where the secret stands in the request for a token.',
+    },
+  },
+} as const;
+
 export const authSchema = {
   type: 'object',
   additionalProperties: false,
@@ -21,24 +40,7 @@ export const authSchema = {
   minProperties: 1,
   maxProperties: 1,
   properties: {
-    oauth2: {
-      type: 'object',
-      additionalProperties: false,
-      required: ['token_url', 'client_id', 'client_secret'],
-      description:
-        'OAuth 2 client credentials: a token is asked for, kept until shortly before its end, and sent.',
-      properties: {
-        token_url: { type: 'string', pattern: '^https?://[^\\s@]+$', description: 'Where tokens are given.' },
-        client_id: { type: 'string', minLength: 1, description: 'Name of this client.' },
-        client_secret: { type: 'string', secret: true, description: 'Its secret.' },
-        scope: { type: 'string', minLength: 1, description: 'What the token is to allow.' },
-        client_auth: {
-          enum: ['body', 'basic'],
-          default: 'body',
-          description: 'Where the secret stands in the request for a token.',
-        },
-      },
-    },
+    oauth2: oauth2Schema,
     aws: {
       type: 'object',
       additionalProperties: false,
@@ -79,7 +81,8 @@ export function authProblems({ oauth2, aws }: AuthOptions = {}): readonly Option
   ]);
 }
 
-function readTokenUrl(text: string): URL {
+/** Throws `config` for what is no address. */
+export function readTokenUrl(text: string): URL {
   const url = URL.parse(text);
   if (url !== null) return url;
   throw new ForwardError('config', 'is no http or https address', {

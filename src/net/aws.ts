@@ -1,7 +1,7 @@
 import { createHash, createHmac } from 'node:crypto';
-import { findPackageJSON } from 'node:module';
 
 import { describe, ForwardError } from '../model/errors.ts';
+import { isInstalled } from '../model/optional-package.ts';
 import type { Credential, Secret } from '../model/secret.ts';
 import type { HttpRequest } from './http.ts';
 import type { Around } from './oauth2.ts';
@@ -41,12 +41,7 @@ export const awsKeyRules = {
 
 /** Throws `config` where no keys are given and the package that would look for them is not installed. */
 export function assertAwsKeys({ access_key_id: given }: AwsKeyOptions): void {
-  if (
-    given !== undefined ||
-    fromEnvironment() !== null ||
-    findPackageJSON(CHAIN_PACKAGE, import.meta.url) !== undefined
-  )
-    return;
+  if (given !== undefined || fromEnvironment() !== null || isInstalled(CHAIN_PACKAGE)) return;
   throw new ForwardError('config', 'there are no AWS credentials', {
     hint: `expected access_key_id and secret_access_key, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; for profiles, web identity, containers and instances install the package that finds them: npm install ${CHAIN_PACKAGE}`,
   });

@@ -8,9 +8,28 @@ export type Show = <Value>(credential: Credential<Value>) => Promise<Value>;
 const TRIES_LIMIT = 4;
 
 /**
- * One exchange that carries credentials: a refused one is told so, by the version that was sent, and where another one is at hand the
- * request is made again with that. A request that was refused for its credential took nothing, so this repeats nothing.
+ * An attempt that carries credentials: refused ones are told so, by the version that was shown, and where another one is at hand the
+ * attempt is made again with that. What was refused for its credential took nothing, so this repeats nothing.
  */
+export async function withCredentials<Result>(
+  attempt: (show: Show) => Promise<Result>,
+  refuses: (result: Result) => boolean,
+  signal: AbortSignal,
+): Promise<Result> {
+  for (let tries = 1; ; tries += 1) {
+    const shown: { readonly credential: Pick<Credential, 'refused'>; readonly version: number }[] = [];
+    const result = await attempt(async (credential) => {
+      const { value, version } = await credential.get(signal);
+      shown.push({ credential, version });
+      return value;
+    });
+    if (!refuses(result)) return result;
+    const another = shown.map(({ credential, version }) => credential.refused(version)).includes(true);
+    if (!another || tries === TRIES_LIMIT) return result;
+  }
+}
+
+/** One HTTP exchange that carries credentials. */
 export async function exchangeWith(
   client: Pick<HttpClient, 'exchange'>,
   build: (show: Show) => Promise<HttpRequest>,
@@ -18,18 +37,7 @@ export async function exchangeWith(
   /** Whether an answer refuses the credential: not every Platform says so with a status. */
   refuses: (response: HttpResponse) => boolean = isRefusal,
 ): Promise<HttpResponse> {
-  for (let tries = 1; ; tries += 1) {
-    const sent: { readonly credential: Pick<Credential, 'refused'>; readonly version: number }[] = [];
-    const request = await build(async (credential) => {
-      const { value, version } = await credential.get(signal);
-      sent.push({ credential, version });
-      return value;
-    });
-    const response = await client.exchange(request, signal);
-    if (!refuses(response)) return response;
-    const another = sent.map(({ credential, version }) => credential.refused(version)).includes(true);
-    if (!another || tries === TRIES_LIMIT) return response;
-  }
+  return withCredentials(async (show) => client.exchange(await build(show), signal), refuses, signal);
 }
 
 export function isRefusal({ status }: Pick<HttpResponse, 'status'>): boolean {

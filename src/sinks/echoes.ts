@@ -15,6 +15,7 @@ export function withoutEchoes<Options>(definition: SinkDefinition<Options>): Sin
 
 function open<Options>(definition: SinkDefinition<Options>, options: Options, context: SinkContext): Sink {
   const obtained: (() => readonly string[])[] = [];
+  const renewals: (() => boolean)[] = [];
   const known = { secret: { known: () => obtained.flatMap((list) => list()) }, username: undefined };
   const { hide, renewed, told, cleanReport } = echoesOf(options, [...proxyCredentials(), known], (message) =>
     context.warn(message),
@@ -23,6 +24,7 @@ function open<Options>(definition: SinkDefinition<Options>, options: Options, co
     ...context,
     warn: (message) => context.warn(hide(message)),
     conceal: (list) => void obtained.push(list),
+    renews: (changed) => void renewals.push(changed),
   });
   // Every member of the contract, so that none is forgotten when there is a new one.
   const members: Required<Sink> = {
@@ -34,7 +36,7 @@ function open<Options>(definition: SinkDefinition<Options>, options: Options, co
     ahead: () => sink.ahead?.() ?? 0,
     aheadAtMost: sink.aheadAtMost ?? 0,
     idsAtOnce: sink.idsAtOnce ?? IDS_AT_ONCE,
-    refreshSecrets: () => renewed() || sink.refreshSecrets?.() === true,
+    refreshSecrets: () => [renewed(), ...renewals.map((changed) => changed())].includes(true),
     close: () => sink.close(),
   };
   if (sink.holds !== undefined) return members;

@@ -38,6 +38,8 @@ function createElasticsearch(options: ElasticsearchOptions, context: SinkContext
   const cluster = openCluster({
     urls: readAddresses(options),
     authorization: readAuthorization(options),
+    auth: options.auth,
+    headers: options.headers,
     timeoutMs: options.request_timeout ?? DEFAULT_REQUEST_TIMEOUT_MS,
     tls: options.tls,
     context,
@@ -76,7 +78,6 @@ function createElasticsearch(options: ElasticsearchOptions, context: SinkContext
         ids.map((id) => [id, copies.get(documentId(id)) ?? 0] as const).filter(([, count]) => count > 0),
       );
     },
-    refreshSecrets: () => cluster.refreshTls(),
     close: () => cluster.close(),
   };
 }

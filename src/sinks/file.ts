@@ -158,7 +158,6 @@ export function createFileSink(options: FileOptions, context: SinkContext, appen
     check: async () => ({ items: await checkFile(path) }),
     holds: (ids, signal) => inTurn(() => holds(path, ids, signal)),
     idsAtOnce: roomForIds(), // each question reads all files
-    refreshSecrets: () => false,
     close: () => inTurn(drop),
   };
 }

@@ -257,10 +257,6 @@ class HttpSink implements Sink {
     ];
   }
 
-  refreshSecrets(): boolean {
-    return this.#client.refreshTls?.() === true;
-  }
-
   async close(): Promise<void> {
     await this.#client.close();
   }

@@ -1,5 +1,7 @@
 import type { CheckReport } from '../model/check.ts';
 import { describe, ForwardError } from '../model/errors.ts';
+import { openAuthorize } from '../net/auth.ts';
+import type { Authorize } from '../net/auth.ts';
 import { exchangeWith } from '../net/credentials.ts';
 import { gzipped } from '../net/gzip.ts';
 import { mediaType, retryAfterMs } from '../net/http.ts';
@@ -52,6 +54,7 @@ class OtlpSink implements Sink {
   readonly #client: HttpClient;
   readonly #url: URL;
   readonly #limit: SizeLimit;
+  readonly #authorize: Authorize;
 
   constructor(options: OtlpOptions, context: SinkContext) {
     this.#options = options;
@@ -59,6 +62,7 @@ class OtlpSink implements Sink {
     this.#url = logsUrl(options.url);
     this.#limit = new SizeLimit(REQUEST_LIMIT_BYTES, context.clock);
     this.#client = openLimitedClient({ tls: options.tls }, context);
+    this.#authorize = openAuthorize(options.auth ?? {}, { ...context, client: this.#client });
   }
 
   async send(batch: Batch, signal: AbortSignal): Promise<Receipt> {
@@ -115,20 +119,17 @@ class OtlpSink implements Sink {
     const body = zipped ? await gzipped(plain) : plain;
     return exchangeWith(
       this.#client,
-      async (show) => ({
-        method: 'POST',
-        url: this.#url,
-        headers: {
+      async (show) => {
+        const own = {
           'user-agent': `auditferry/${this.#context.forwarderVersion}`,
           accept: MEDIA_TYPES[encoding],
           ...(await showHeaders(headers, show)),
           'content-type': MEDIA_TYPES[encoding],
           ...(zipped ? { 'content-encoding': 'gzip' } : {}),
-        },
-        body,
-        timeoutMs,
-        maxResponseBytes: ANSWER_LIMIT_BYTES,
-      }),
+        };
+        const limits = { timeoutMs, maxResponseBytes: ANSWER_LIMIT_BYTES };
+        return this.#authorize({ method: 'POST', url: this.#url, headers: own, body, ...limits }, show);
+      },
       signal,
     );
   }
@@ -180,10 +181,6 @@ class OtlpSink implements Sink {
       finding: 'events travel without encryption',
       hint: 'use an https address unless the collector runs beside this program',
     };
-  }
-
-  refreshSecrets(): boolean {
-    return this.#client.refreshTls?.() === true;
   }
 
   async close(): Promise<void> {

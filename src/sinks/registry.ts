@@ -13,6 +13,7 @@ export const sinkTypes: ReadonlyMap<string, () => Promise<SinkDefinition>> = new
   ['http', async () => (await import('./http.ts')).httpSink],
   ['otlp', async () => (await import('./otlp.ts')).otlp],
   ['s3', async () => (await import('./s3.ts')).s3],
+  ['kafka', async () => (await import('./kafka.ts')).kafka],
   ['sentinel', async () => (await import('./sentinel.ts')).sentinel],
 ]);
 

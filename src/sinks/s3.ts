@@ -113,7 +113,6 @@ function createS3(options: S3Options, context: SinkContext): Sink {
     send,
     check: (signal) => checkStore(store, options, folders, signal),
     holds: async (ids, signal, within) => held(ids, within, signal),
-    refreshSecrets: () => store.client.refreshTls?.() === true,
     close: () => store.client.close(),
   };
 }

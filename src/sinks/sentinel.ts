@@ -153,10 +153,6 @@ class SentinelSink implements Sink {
     };
   }
 
-  refreshSecrets(): boolean {
-    return this.#client.refreshTls?.() === true;
-  }
-
   async close(): Promise<void> {
     await this.#client.close();
   }

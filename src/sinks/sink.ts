@@ -87,8 +87,8 @@ export interface Sink {
   /** Most ids in one question; absent: `IDS_AT_ONCE`. More where every question reads everything that was written. */
   readonly idsAtOnce?: number;
   /**
-   * Whether it was given another credential, such as a certificate, since it used one last: then a hold may end. Secrets of its options
-   * are seen to in echoes.ts.
+   * Whether there is another credential since it used one last: then a hold may end. Where sinks are built (echoes.ts) each is given it;
+   * none has one of its own.
    */
   refreshSecrets?(): boolean;
   /** Lets go of connections and files. Safe to call twice and without `send`. */
@@ -108,6 +108,8 @@ export interface SinkContext {
   readonly forwarderVersion: string;
   /** Credentials that the sink is given in exchange for its own, such as tokens: whatever it tells is cleaned of them too. */
   conceal?(known: () => readonly string[]): void;
+  /** Credentials beside the secrets of its options, such as certificate files: whether others are at hand than when it was asked last. */
+  renews?(changed: () => boolean): void;
   /** Batches that may be sent at a time; above 1 their order is not kept. Absent: 1. */
   readonly concurrent?: number;
   /** Each request to the receiver passes it, not each batch (`request-limit.ts`). Absent: no limit. */

@@ -275,10 +275,6 @@ class SplunkHecSink implements Sink {
     return checkHec(this.#connection, this.#endpoints.all, this.#options, around, clock, signal);
   }
 
-  refreshSecrets(): boolean {
-    return [this.#client, this.#searchClient].map((one) => one?.refreshTls?.()).includes(true);
-  }
-
   async close(): Promise<void> {
     await this.#client.close();
     await this.#searchClient?.close();

@@ -56,7 +56,6 @@ export function createStdoutSink(
           : { name: 'writable', outcome: 'fail', finding: describe(broken) },
       ],
     }),
-    refreshSecrets: () => false,
     close: async () => {
       stream?.off('error', noteError);
       stream?.on('error', () => {}); // a reader that leaves after us is not our failure

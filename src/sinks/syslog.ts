@@ -42,7 +42,12 @@ function createSyslogSink(options: SyslogOptions, context: SinkContext): Sink {
   const nextSequence = counter();
   const sendOnce: SendPieces = (messages, signal) =>
     withinRate(context, () => transport.send(messages, signal), signal);
-  let credentials = tls?.current();
+  let certificates = tls?.current();
+  context.renews?.(() => {
+    const before = certificates;
+    certificates = tls?.current();
+    return certificates !== before;
+  });
   return {
     delivery: transport.delivery,
     send: async (batch, signal) => {
@@ -55,11 +60,6 @@ function createSyslogSink(options: SyslogOptions, context: SinkContext): Sink {
     check: async (signal) => ({
       items: [...(await transport.check(signal)), ...settingsCheck(options, address, messages)],
     }),
-    refreshSecrets: () => {
-      const before = credentials;
-      credentials = tls?.current();
-      return credentials !== before;
-    },
     close: () => transport.close(),
   };
 }

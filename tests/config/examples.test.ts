@@ -22,6 +22,7 @@ const env = {
   SPLUNK_HEC_TOKEN: 'a-token',
   ELASTICSEARCH_API_KEY: 'another-key',
   SENTINEL_CLIENT_SECRET: 'a-secret',
+  KAFKA_PASSWORD: 'a-password',
   SYSLOG_CA_FILE: join(temporary, 'ca.pem'),
 };
 
@@ -33,6 +34,7 @@ test('there are examples', () => {
       'demo.yaml',
       'elasticsearch.yaml',
       'full.yaml',
+      'kafka.yaml',
       'minimal.yaml',
       'splunk.yaml',
       'syslog.yaml',

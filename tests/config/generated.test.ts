@@ -51,7 +51,7 @@ describe('the schema for editors', () => {
   const ajv = new Ajv2020({ strict: true, strictRequired: true, allowUnionTypes: true, allErrors: true });
   const validate = ajv.compile(JSON.parse(schema) as object);
 
-  test.each(['minimal', 'full', 'splunk', 'syslog', 'elasticsearch', 'demo'])(
+  test.each(['minimal', 'full', 'splunk', 'syslog', 'elasticsearch', 'kafka', 'demo'])(
     'takes config/%s.yaml',
     (name) => {
       const data: unknown = parse(readFileSync(place(`config/${name}.yaml`), 'utf8'), { merge: true });

@@ -19,6 +19,8 @@ const SAMPLES: Readonly<Record<string, string>> = {
   'sinks.file.path': './out/audit.ndjson',
   'sinks.http.url': 'https://collector.example.com/events',
   'sinks.s3.bucket': 'audit',
+  'sinks.kafka.brokers': '[kafka.example.com:9093]',
+  'sinks.kafka.topic': 'cloudquery-audit',
   'sinks.sentinel.endpoint': 'https://audit-x1y2.westeurope-1.ingest.monitor.azure.com',
   'sinks.sentinel.rule_id': 'dcr-00000000000000000000000000000000',
   'sinks.sentinel.stream': 'Custom-CloudQueryAudit',

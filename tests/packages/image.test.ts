@@ -100,6 +100,7 @@ describe.runIf(available('buildah', 'podman', 'runc', 'dpkg', 'root'))('the imag
     const installed = Object.entries(lock.packages).map(([path, one]) => `${named(path)}@${one.version}`);
     expect(list.components.map((one) => `${one.name}@${one.version}`).sort()).toEqual(installed.sort());
     expect(list.components.filter((one) => (one.licenses ?? []).length === 0)).toEqual([]);
+    expect(list.components.map((one) => one.name)).toContain('@platformatic/kafka');
     for (const name of ['npm', 'npx', 'corepack', 'yarn']) {
       expect(() => readFileSync(join(files, 'usr/local/bin', name))).toThrow('ENOENT');
     }

@@ -15,12 +15,14 @@ export type ReceiverName =
   | 'moto'
   | 'versitygw'
   | 'victorialogs'
-  | 'parquet readers';
+  | 'parquet readers'
+  | 'kafka';
 
 /** Versions of what .ci/receivers.sh unpacks; the names of its folders. */
 export const OPENSEARCH_FOLDER = 'opensearch-2.19.1';
 /** The same with its security plugin: a node of its own, since one without users is tested as well. */
 export const SECURED_OPENSEARCH_FOLDER = `${OPENSEARCH_FOLDER}-security`;
+export const KAFKA_FOLDER = 'kafka-4.2.2';
 export const ELASTICSEARCH_FOLDER = 'elasticsearch-8.19.0';
 
 /** Where .ci/receivers.sh put what no package manager installs. */
@@ -104,6 +106,7 @@ const NEEDS: Readonly<Record<ReceiverName, readonly Need[]>> = {
   versitygw: [unpacked('versitygw')],
   victorialogs: [unpacked('victoria-logs')],
   'parquet readers': [unpacked('parquet/bin/python')],
+  kafka: [unpacked(`${KAFKA_FOLDER}/complete`), program('java')],
   haproxy: [program('haproxy')],
   nginx: [program('nginx')],
 };

@@ -3,6 +3,8 @@ import { Secret } from '../../src/model/secret.ts';
 import { wallClock } from '../../src/model/clock.ts';
 import { elasticsearch } from '../../src/sinks/elasticsearch.ts';
 import type { ElasticsearchOptions } from '../../src/sinks/elastic/options.ts';
+import { kafka } from '../../src/sinks/kafka.ts';
+import type { KafkaOptions } from '../../src/sinks/kafka/options.ts';
 import { otlp } from '../../src/sinks/otlp.ts';
 import type { OtlpOptions } from '../../src/sinks/otlp/options.ts';
 import { s3 } from '../../src/sinks/s3.ts';
@@ -77,6 +79,18 @@ export function openS3(endpoint: string, options: Partial<S3Options> = {}): Sink
     ...options,
   };
   return s3.create(settings, contextOf('lake'));
+}
+
+export function openKafka(brokers: readonly string[], options: Partial<KafkaOptions> = {}): Sink {
+  const settings: KafkaOptions = {
+    brokers,
+    topic: 'audit',
+    compress: 'gzip',
+    client_id: 'auditferry',
+    request_timeout: 10_000,
+    ...options,
+  };
+  return kafka.create(settings, contextOf('bus'));
 }
 
 /** The `tls` block of a sink. */

@@ -20,7 +20,12 @@ const SAID = `pass-word-1, Basic ${PAIR}, SEARCH-TOK&#69;N, in-a-list, %30123-of
 const SHOWN = '[secret], Basic [secret], [secret], [secret], [secret]';
 const { signal } = new AbortController();
 
-function open(over: Partial<Sink>, warnings: string[] = [], options: object = OPTIONS) {
+function open(
+  over: Partial<Sink>,
+  warnings: string[] = [],
+  options: object = OPTIONS,
+  changed: () => boolean = () => false,
+) {
   const context: SinkContext = {
     name: 'one',
     warn: (line) => void warnings.push(line),
@@ -34,6 +39,7 @@ function open(over: Partial<Sink>, warnings: string[] = [], options: object = OP
     defaultBatch: { maxEvents: 1, maxBytes: 1, maxWaitMs: 1 },
     create(_options, around) {
       around.warn(SAID);
+      around.renews?.(changed);
       return {
         delivery: 'sent',
         send: () => Promise.resolve({ fates: [] }),
@@ -132,11 +138,11 @@ it('says that a new secret was refused, since the one before it serves and nobod
   ]);
 });
 
-it('ends a hold for a new secret, and for what the sink itself was given anew', async () => {
+it('ends a hold for a new secret, and for another credential that the sink tells of', async () => {
   let value = 'one-value';
   const token = new Secret(() => value);
   let certificate = false;
-  const sink = open({ refreshSecrets: () => certificate }, [], { token });
+  const sink = open({}, [], { token }, () => certificate);
   value = 'two-values';
   expect(sink.refreshSecrets?.()).toBe(false); // nobody has used the one before
   await token.get();

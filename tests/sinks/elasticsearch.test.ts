@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { Secret } from '../../src/model/secret.ts';
 import { withoutEchoes } from '../../src/sinks/echoes.ts';
 import { elasticsearch as bare } from '../../src/sinks/elasticsearch.ts';
+import { validateElasticsearch } from '../../src/sinks/elastic/options.ts';
 import type { ElasticsearchOptions } from '../../src/sinks/elastic/options.ts';
 import { DEFAULT_DATA_STREAM } from '../../src/sinks/elastic/target.ts';
 import { BODY_MARK, makeItem, makeItems } from '../contract/items.ts';
@@ -129,6 +130,36 @@ describe('elasticsearch: the request', () => {
       expect(sink.refreshSecrets?.()).toBe(true);
       expect(outcomes(await send(sink, makeItems(1)))).toEqual(['delivered']);
     });
+  });
+});
+
+describe('elasticsearch: other credentials', () => {
+  it('signs every request for AWS, and sends the headers of the operator', async () => {
+    const keys = { access_key_id: 'AKIDEXAMPLE', secret_access_key: Secret.of('aws-secret-4711') };
+    const auth = { aws: { ...keys, region: 'eu-west-1', service: 'es' } };
+    const headers = { 'X-Tenant': 'audit' };
+    await onBench({ sink: { auth, headers } }, async ({ sink, front }) => {
+      expect(outcomes(await send(sink, makeItems(3)))).toEqual(['delivered', 'delivered', 'delivered']);
+      expect(front.requests.length).toBeGreaterThan(1);
+      for (const request of front.requests) {
+        expect(request.headers.authorization).toMatch(
+          /^AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE\/\d{8}\/eu-west-1\/es\/aws4_request, /,
+        );
+        expect(request.headers['x-tenant']).toBe('audit');
+      }
+    });
+  });
+
+  it('takes one kind of them, and headers that are not its own', () => {
+    const url = 'http://es:9200';
+    const auth = { oauth2: { token_url: 'https://', client_id: 'a', client_secret: Secret.of('b') } };
+    const problems = validateElasticsearch({
+      url,
+      auth,
+      headers: { Authorization: 'Basic x', 'X-Fine': 'y' },
+    });
+    expect(problems.map(({ path }) => path)).toEqual(['headers.Authorization', 'auth.oauth2.token_url']);
+    expect(validateElasticsearch({ url, headers: { Authorization: 'Negotiate x' } })).toEqual([]);
   });
 });
 

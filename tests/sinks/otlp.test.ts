@@ -337,6 +337,28 @@ describe('otlp requests', () => {
     });
   });
 
+  it('are a token of an OAuth 2 server where one is named', async () => {
+    const server = await openFaultFront(
+      () => ({ status: 200, body: JSON.stringify({ access_token: 'given-token-1', expires_in: 300 }) }),
+      { clock: testClock() },
+    );
+    const oauth2 = {
+      token_url: server.url.href,
+      client_id: 'ferry',
+      client_secret: Secret.of('client-word'),
+    };
+    await onBench(
+      { receiver: { authorization: 'Bearer given-token-1' }, sink: { auth: { oauth2 } } },
+      async ({ sink, fake }) => {
+        await send(sink, makeItems(2));
+        await send(sink, makeItems(1));
+        expect(fake.records).toHaveLength(3);
+      },
+    );
+    expect(server.requests).toHaveLength(1);
+    await server.close();
+  });
+
   it('read changed credentials again', async () => {
     let token = 'Bearer old';
     const headers = { authorization: new Secret(() => token) };

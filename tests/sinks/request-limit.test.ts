@@ -1,12 +1,15 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { expect, it } from 'vitest';
+import { afterAll, expect, it } from 'vitest';
 
 import { Secret } from '../../src/model/secret.ts';
 import { httpSink } from '../../src/sinks/http.ts';
+import { openLimitedClient } from '../../src/sinks/request-limit.ts';
 import type { Limit } from '../../src/sinks/sink.ts';
 import { testClock } from '../contract/clock.ts';
 import { makeItems } from '../contract/items.ts';
+import { makeCertificate } from '../fakes/certificates.ts';
 import { openFaultFront } from '../fakes/faults.ts';
 
 it('counts each request of a batch that is taken apart, not the batch', async () => {
@@ -50,4 +53,28 @@ it('is how every sink gets its HTTP client', () => {
   );
   const open = files.filter((name) => readFileSync(join(room, name), 'utf8').includes('openHttpClient'));
   expect(open).toEqual(['request-limit.ts']);
+});
+
+const folder = mkdtempSync(join(tmpdir(), 'auditferry-limited-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+it('tells of certificates that were replaced, so that a hold may end', async () => {
+  const file = join(folder, 'ca.pem');
+  writeFileSync(file, makeCertificate({ name: 'before' }).cert);
+  const asked: (() => boolean)[] = [];
+  const client = openLimitedClient(
+    { tls: { ca_file: file } },
+    {
+      name: 'hook',
+      warn: () => undefined,
+      clock: testClock(),
+      forwarderVersion: '0',
+      renews: (changed) => void asked.push(changed),
+    },
+  );
+  expect(asked.map((changed) => changed())).toEqual([false]);
+  writeFileSync(file, makeCertificate({ name: 'after' }).cert);
+  expect(asked.map((changed) => changed())).toEqual([true]);
+  expect(asked.map((changed) => changed())).toEqual([false]);
+  await client.close();
 });

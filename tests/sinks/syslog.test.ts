@@ -8,7 +8,8 @@ import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 
 import { ForwardError } from '../../src/model/errors.ts';
 import type { Item, Receipt, Sink, SinkContext } from '../../src/sinks/sink.ts';
-import { syslogSink } from '../../src/sinks/syslog.ts';
+import { withoutEchoes } from '../../src/sinks/echoes.ts';
+import { syslogSink as bare } from '../../src/sinks/syslog.ts';
 import type { SyslogOptions } from '../../src/sinks/syslog/schema.ts';
 import { testClock } from '../contract/clock.ts';
 import { deliverLoop } from '../contract/deliver-loop.ts';
@@ -19,6 +20,7 @@ import { makeCertificate } from '../fakes/certificates.ts';
 import { openFakeSyslog, parse5424 } from '../fakes/syslog.ts';
 import type { FakeSyslog, FakeSyslogOptions } from '../fakes/syslog.ts';
 
+const syslogSink = withoutEchoes(bare);
 const folder = mkdtempSync(join(tmpdir(), 'auditferry-syslog-'));
 const closers: (() => Promise<void>)[] = [];
 

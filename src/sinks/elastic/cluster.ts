@@ -1,9 +1,13 @@
 import { ForwardError } from '../../model/errors.ts';
 import { isRecord } from './json.ts';
 import { openLimitedClient } from '../request-limit.ts';
+import { showHeaders } from '../operator-headers.ts';
+import type { OperatorHeaders } from '../operator-headers.ts';
 import type { SinkContext } from '../sink.ts';
 import { exchangeWith, isRefusal } from '../../net/credentials.ts';
 import type { Show } from '../../net/credentials.ts';
+import { openAuthorize } from '../../net/auth.ts';
+import type { Authorize, AuthOptions } from '../../net/auth.ts';
 import type { HttpClient, HttpResponse } from '../../net/http.ts';
 import type { TlsOptions } from '../../net/tls.ts';
 
@@ -32,8 +36,6 @@ export interface Cluster {
    * what may have been taken throws at once, and the next call starts at another node.
    */
   ask(request: ClusterRequest, signal: AbortSignal): Promise<ClusterAnswer>;
-  /** As HttpClient.refreshTls. */
-  refreshTls(): boolean;
   close(): Promise<void>;
 }
 
@@ -41,6 +43,8 @@ export interface ClusterOptions {
   readonly urls: readonly URL[];
   /** Called for each request, so that a credential read again is used at once. */
   readonly authorization: (show: Show) => Promise<string | undefined>;
+  readonly auth?: AuthOptions | undefined;
+  readonly headers?: OperatorHeaders | undefined;
   readonly timeoutMs: number;
   readonly tls?: TlsOptions | undefined;
   readonly context: SinkContext;
@@ -51,32 +55,38 @@ const ANSWER_LIMIT_BYTES = 64 * 1024 * 1024;
 
 export function openCluster(options: ClusterOptions): Cluster {
   const client = openLimitedClient({ tls: options.tls }, options.context);
+  const authorize = openAuthorize(options.auth ?? {}, { ...options.context, client });
+  const asker: Asker = { ...options, client, authorize };
   let turn = 0;
   return {
     ask: async (request, signal) => {
       const first = turn;
       turn = (turn + 1) % options.urls.length;
-      return askInTurn(client, options, request, first, signal);
+      return askInTurn(asker, request, first, signal);
     },
-    refreshTls: () => client.refreshTls?.() ?? false,
     close: () => client.close(),
   };
 }
 
+interface Asker extends ClusterOptions {
+  readonly client: HttpClient;
+  readonly authorize: Authorize;
+}
+
 async function askInTurn(
-  client: HttpClient,
-  options: ClusterOptions,
+  asker: Asker,
   request: ClusterRequest,
   first: number,
   signal: AbortSignal,
 ): Promise<ClusterAnswer> {
   let last: unknown;
-  for (let step = 0; step < options.urls.length; step += 1) {
-    const base = options.urls[(first + step) % options.urls.length];
+  const { urls } = asker;
+  for (let step = 0; step < urls.length; step += 1) {
+    const base = urls[(first + step) % urls.length];
     if (base === undefined) continue;
     const url = new URL(`${base.pathname.replace(/\/+$/, '')}${request.path}`, base);
     try {
-      return await askNode(client, options, request, url, signal);
+      return await askNode(asker, request, url, signal);
     } catch (error) {
       const passable = error instanceof ForwardError && error.kind === 'transient' && !error.ambiguous;
       if (!passable) throw error;
@@ -87,31 +97,35 @@ async function askInTurn(
 }
 
 async function askNode(
-  client: HttpClient,
-  options: ClusterOptions,
+  asker: Asker,
   request: ClusterRequest,
   url: URL,
   signal: AbortSignal,
 ): Promise<ClusterAnswer> {
   const headers = {
     accept: 'application/json',
-    'user-agent': `auditferry/${options.context.forwarderVersion}`,
+    'user-agent': `auditferry/${asker.context.forwarderVersion}`,
     ...(request.body === undefined ? {} : { 'content-type': 'application/json' }),
     ...request.headers,
   };
   let json: unknown;
   const response = await exchangeWith(
-    client,
+    asker.client,
     async (show) => {
-      const authorization = await options.authorization(show);
-      return {
+      const authorization = await asker.authorization(show);
+      const whole = {
         method: request.method,
         url,
-        headers: authorization === undefined ? headers : { ...headers, authorization },
+        headers: {
+          ...(await showHeaders(asker.headers ?? {}, show)),
+          ...headers,
+          ...(authorization === undefined ? {} : { authorization }),
+        },
         ...(request.body === undefined ? {} : { body: request.body }),
-        timeoutMs: options.timeoutMs,
+        timeoutMs: asker.timeoutMs,
         maxResponseBytes: ANSWER_LIMIT_BYTES,
       };
+      return asker.authorize(whole, show);
     },
     signal,
     (answer) => {

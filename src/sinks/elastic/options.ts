@@ -3,11 +3,15 @@ import { problemsOf } from '../../model/option-problems.ts';
 import type { OptionProblem } from '../../model/option-problems.ts';
 import type { PartSchema } from '../../model/part.ts';
 import type { Secret } from '../../model/secret.ts';
+import { authProblems, authSchema } from '../../net/auth.ts';
+import type { AuthOptions } from '../../net/auth.ts';
 import type { Show } from '../../net/credentials.ts';
 import { clientProblems } from '../../net/http.ts';
 import { tlsSchema } from '../../net/tls.ts';
 import type { TlsOptions } from '../../net/tls.ts';
 import { addressReads } from '../http-address.ts';
+import { headerReads, headersSchema } from '../operator-headers.ts';
+import type { OperatorHeaders } from '../operator-headers.ts';
 import { cloudIdUrl } from './cloud-id.ts';
 import type { Product } from './mappings.ts';
 import { readTarget } from './target.ts';
@@ -25,6 +29,8 @@ export interface ElasticsearchOptions {
   readonly api_key?: Secret;
   readonly username?: string;
   readonly password?: Secret;
+  readonly auth?: AuthOptions;
+  readonly headers?: OperatorHeaders;
   readonly data_stream?: string;
   readonly index?: string;
   readonly pipeline?: string;
@@ -71,6 +77,8 @@ export const elasticsearchSchema: PartSchema = {
       description: 'User name for basic authentication.',
     },
     password: { type: 'string', secret: true, description: 'Password for basic authentication.' },
+    auth: authSchema,
+    headers: headersSchema,
     data_stream: {
       type: 'string',
       minLength: 1,
@@ -129,7 +137,12 @@ export const elasticsearchSchema: PartSchema = {
   rules: {
     oneOf: [{ required: ['url'] }, { required: ['urls'] }, { required: ['cloud_id'] }],
     dependentRequired: { username: ['password'], password: ['username'] },
-    allOf: [{ not: { required: ['data_stream', 'index'] } }, { not: { required: ['api_key', 'username'] } }],
+    allOf: [
+      { not: { required: ['data_stream', 'index'] } },
+      { not: { required: ['api_key', 'username'] } },
+      { not: { required: ['api_key', 'auth'] } },
+      { not: { required: ['username', 'auth'] } },
+    ],
   },
 };
 
@@ -141,9 +154,27 @@ export function validateElasticsearch(options: ElasticsearchOptions): readonly O
       ...addressReads(options),
       ...(cloudId === undefined ? [] : [['cloud_id', () => cloudIdUrl(cloudId)] as const]),
       [index === undefined ? 'data_stream' : 'index', () => readTarget(dataStream, index)],
+      ...headerReads(options.headers ?? {}, ownHeaders(options)),
     ]),
+    ...authProblems(options.auth),
     ...clientProblems(options.tls, 'tls'),
   ];
+}
+
+const OWN_HEADERS = new Set([
+  'accept',
+  'connection',
+  'content-encoding',
+  'content-length',
+  'content-type',
+  'host',
+  'transfer-encoding',
+]);
+
+/** Headers that the sink itself decides. */
+function ownHeaders({ api_key: apiKey, username, auth }: ElasticsearchOptions): ReadonlySet<string> {
+  const credentials = apiKey !== undefined || username !== undefined || auth !== undefined;
+  return credentials ? new Set([...OWN_HEADERS, 'authorization']) : OWN_HEADERS;
 }
 
 /** The nodes to ask. Throws `config` for what is no address or carries credentials. */

@@ -1,6 +1,8 @@
 import { problemsOf } from '../../model/option-problems.ts';
 import type { OptionProblem } from '../../model/option-problems.ts';
 import type { PartSchema } from '../../model/part.ts';
+import { authProblems, authSchema } from '../../net/auth.ts';
+import type { AuthOptions } from '../../net/auth.ts';
 import { clientProblems } from '../../net/http.ts';
 import { tlsSchema } from '../../net/tls.ts';
 import type { TlsOptions } from '../../net/tls.ts';
@@ -13,6 +15,7 @@ export interface OtlpOptions {
   readonly url: string;
   readonly encoding: OtlpEncoding;
   readonly headers: OperatorHeaders;
+  readonly auth?: AuthOptions;
   readonly compress: 'gzip' | 'none';
   /** Milliseconds. */
   readonly request_timeout: number;
@@ -36,6 +39,7 @@ export const otlpSchema: PartSchema = {
       description: 'How requests are written. Every receiver reads protobuf, most read JSON.',
     },
     headers: headersSchema,
+    auth: authSchema,
     compress: { enum: ['gzip', 'none'], default: 'gzip', description: 'Compression of the request body.' },
     request_timeout: {
       type: 'string',
@@ -62,7 +66,11 @@ export const otlpSchema: PartSchema = {
 /** What the schema cannot say, each at its own key. */
 export function validateOtlp(options: OtlpOptions): readonly OptionProblem[] {
   return [
-    ...problemsOf([['url', () => logsUrl(options.url)], ...headerReads(options.headers, OWN_HEADERS)]),
+    ...problemsOf([
+      ['url', () => logsUrl(options.url)],
+      ...headerReads(options.headers, ownHeaders(options)),
+    ]),
+    ...authProblems(options.auth),
     ...clientProblems(options.tls, 'tls'),
   ];
 }
@@ -75,6 +83,10 @@ export function logsUrl(text: string): URL {
 }
 
 /** Headers that the sink itself decides. */
+function ownHeaders({ auth }: OtlpOptions): ReadonlySet<string> {
+  return auth === undefined ? OWN_HEADERS : new Set([...OWN_HEADERS, 'authorization']);
+}
+
 const OWN_HEADERS = new Set([
   'connection',
   'content-encoding',

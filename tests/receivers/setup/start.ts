@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { makeCertificates } from '../certificates.ts';
 import type { Certificates } from '../certificates.ts';
 import { startCollector } from '../collector.ts';
+import { startKafka, WRITER } from '../kafka.ts';
 import { missing } from '../receivers.ts';
 import type { ReceiverName } from '../receivers.ts';
 import {
@@ -38,6 +39,11 @@ const describeNode = async (starting: Promise<SearchReceiver>): Promise<Started>
   return { about: { url, user: ADMIN_NAME, password }, stop: () => receiver.stop() };
 };
 
+const describeKafka: Start = async (certificates) => {
+  const { brokers, secured, stop } = await startKafka({ certificates });
+  return { about: { brokers, secured, user: WRITER }, stop };
+};
+
 const STARTS: Readonly<Partial<Record<ReceiverName, Start>>> = {
   rsyslog: (certificates) => describePorts(startRsyslog(certificates)),
   'syslog-ng': (certificates) => describePorts(startSyslogNg(certificates)),
@@ -45,6 +51,7 @@ const STARTS: Readonly<Partial<Record<ReceiverName, Start>>> = {
   opensearch: () => describeNode(startOpenSearch()),
   'secured opensearch': (certificates) => describeNode(startSecuredOpenSearch(certificates)),
   elasticsearch: (certificates) => describeNode(startElasticsearch(certificates)),
+  kafka: describeKafka,
 };
 
 await main(process.argv[2] as ReceiverName);
