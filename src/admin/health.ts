@@ -1,4 +1,5 @@
 import type { JournalSize } from '../checkpoint/journal.ts';
+import { formatSize } from '../model/units.ts';
 import type { SinkStatus, SourceStatus } from '../pipeline/status.ts';
 import { counted } from '../pipeline/verdict.ts';
 import { forTime, overdueMs, spanText } from './live-verdict.ts';
@@ -167,9 +168,9 @@ function judgeSink(
 
 function judgeJournal(size: JournalSize, limits: ReadinessLimits): Judgement {
   const most = size.limitBytes * limits.journalShare;
-  if (size.usedBytes < most) return good(`${size.usedBytes} of ${size.limitBytes} bytes`);
+  if (size.usedBytes < most) return good(`${formatSize(size.usedBytes)} of ${formatSize(size.limitBytes)}`);
   return bad(
-    `the journal holds ${size.usedBytes} bytes of ${size.limitBytes}`,
+    `the journal is full: ${formatSize(size.usedBytes)} of ${formatSize(size.limitBytes)}`,
     'fix the sink that is behind, or raise state.max_size',
   );
 }

@@ -1,4 +1,5 @@
 import { eventsAfter } from '../checkpoint/journal.ts';
+import type { HeartbeatFigures } from '../pipeline/heartbeat.ts';
 import type { LoopState, SinkStatus, SourceStatus } from '../pipeline/status.ts';
 import { VERDICTS } from '../pipeline/verdict.ts';
 import type { Verdict } from '../pipeline/verdict.ts';
@@ -42,6 +43,8 @@ interface SinkScrape {
   readonly ageSeconds: number | null;
   readonly waitingSeconds: number | null;
   readonly undelivered: number;
+  /** Undefined where no heartbeat is configured. */
+  readonly heartbeat: HeartbeatFigures | undefined;
 }
 
 export async function scrape(options: StatusOptions): Promise<Scrape> {
@@ -53,6 +56,7 @@ export async function scrape(options: StatusOptions): Promise<Scrape> {
     view: view.sinks.get(loop.name),
     ...(await oldestUndelivered(journal, loop.cursor, nowMs)),
     undelivered: eventsAfter(size, loop.cursor),
+    heartbeat: seen.heartbeats.get(loop.name),
   }));
   return {
     ...seen,
@@ -259,6 +263,18 @@ const SINK_INSTRUMENTS: readonly Instrument[] = [
     GAUGE_SECONDS,
     'When a batch was last settled, as Unix time.',
     ({ loop }) => toSeconds(loop.lastDeliveredMs),
+  ),
+  perSink(
+    'last_heartbeat_timestamp_seconds',
+    GAUGE_SECONDS,
+    'When the newest heartbeat was closed, as Unix time; only with heartbeat configured.',
+    ({ heartbeat }) => (heartbeat?.closedAt == null ? null : Date.parse(heartbeat.closedAt) / 1000),
+  ),
+  perSink(
+    'unanswered_heartbeats',
+    GAUGE,
+    'Heartbeats that the receiver has not confirmed; only with heartbeat configured.',
+    ({ heartbeat }) => heartbeat?.unanswered ?? null,
   ),
   {
     name: 'auditferry_sink_events',

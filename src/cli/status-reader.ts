@@ -114,7 +114,10 @@ async function guestDocument(
       sinks,
       effectiveConfig: null,
       formats: [],
-      preview: () => ({ text: '', kind: 'text' }),
+      preview: nothingShown,
+      understand: nothingShown,
+      renderFor: () => null,
+      heartbeatMs: config.heartbeat?.everyMs ?? null,
     };
     const { clock } = terminal;
     const document = await buildStatus({
@@ -129,6 +132,10 @@ async function guestDocument(
   } finally {
     await parts.close();
   }
+}
+
+function nothingShown(): never {
+  throw new Error('without a daemon no event is shown');
 }
 
 async function readBars(

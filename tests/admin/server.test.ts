@@ -230,9 +230,11 @@ describe('what keeps others out', () => {
     const closed = await open({ token: true });
     closed.room.events.push(anEvent(1, START_MS));
     closed.room.letters.push(aLetter(1, anEvent(1, START_MS, { secret_team: 'blue' }), 'refused'));
-    expect((await closed.ask('/api/events')).status).toBe(401);
+    for (const path of ['events', 'event?seq=1', 'known-ids?id=x', 'dead-letters/export'])
+      expect((await closed.ask(`/api/${path}`)).status, path).toBe(401);
     expect((await closed.ask('/api/events', { headers: AUTHORIZED })).status).toBe(200);
     expect((await closed.ask('/api/dead-letters')).body).not.toContain('secret_team');
+    expect((await closed.ask('/api/dead-letters/groups')).body).not.toContain('user_login');
     expect((await closed.ask('/api/dead-letters', { headers: AUTHORIZED })).body).toContain('secret_team');
     const loopback = await open();
     expect((await loopback.ask('/api/events')).status).toBe(200);
