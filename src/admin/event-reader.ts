@@ -1,8 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import type { Glimpse } from '../checkpoint/journal.ts';
-import { describe } from '../model/errors.ts';
-import type { AuditEvent } from '../model/event.ts';
 import { json, Refused } from './answer.ts';
 import type { Answer } from './answer.ts';
 import { eventJourney } from './journey.ts';
@@ -10,14 +8,11 @@ import { lookBack } from './look-back.ts';
 import type { Found, Sought } from './look-back.ts';
 import type { AdminOptions } from './options.ts';
 import { readCount, readSeq, readText } from './query.ts';
+import { render, RENDERED_LIMIT_BYTES, wholeOf } from './shown-event.ts';
 import type { Series } from './series.ts';
 
 const EVENTS_LIMIT = 100;
 const EVENTS_DEFAULT = 20;
-/** An event that says more than this is named, and not rendered: a request must not take the memory or the time of others. Bytes. */
-export const RENDERED_LIMIT_BYTES = 256 * 1024;
-/** A rendered event longer than this is cut for showing. Characters. */
-const SHOWN_LIMIT = 16_384;
 
 /**
  * The newest events that fit, newest first, from before `before` on. It looks at a bounded part of the journal and says at which;
@@ -106,27 +101,4 @@ async function withOriginal({ journal }: AdminOptions, glimpse: Glimpse): Promis
   if (glimpse.bytes > RENDERED_LIMIT_BYTES) return glimpse;
   const [event] = await journal.read(glimpse.seq - 1n, { maxEvents: 1, maxBytes: RENDERED_LIMIT_BYTES });
   return { ...glimpse, original: event?.original ?? null };
-}
-
-/** Null where it is too large to be looked at. */
-export function wholeOf(event: Glimpse): AuditEvent | null {
-  const { original } = event;
-  return original === null ? null : { ...event, original };
-}
-
-/** An event that its format cannot render is shown with the reason, and costs the others nothing. */
-function render(options: AdminOptions, event: Glimpse, format: string): object {
-  const whole = wholeOf(event);
-  if (whole === null)
-    return { kind: 'text', text: `${event.bytes} bytes are too large to be shown here`, cut: true };
-  try {
-    const { text, kind } = options.view().preview(whole, format);
-    return { kind, text: cut(text), cut: text.length > SHOWN_LIMIT };
-  } catch (error) {
-    return { kind: 'text', text: `cannot be rendered: ${describe(error)}`, cut: false };
-  }
-}
-
-export function cut(text: string): string {
-  return text.slice(0, SHOWN_LIMIT).toWellFormed();
 }

@@ -1,11 +1,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-import type { DeadLetter, DeadLetterGlimpse, Glimpse } from '../checkpoint/journal.ts';
+import type { DeadLetter, DeadLetterGlimpse, Glimpse, KnownId } from '../checkpoint/journal.ts';
 import type { Window } from '../model/event.ts';
 import { formatTime, msToNs } from '../model/time.ts';
-import { wholeOf } from './event-reader.ts';
 import type { AdminOptions } from './options.ts';
 import type { Series } from './series.ts';
+import { wholeOf } from './shown-event.ts';
 
 /** Where an event has got to. Times are RFC 3339. */
 export interface Journey {
@@ -110,21 +110,22 @@ interface RememberedId {
 
 /** Looks for an id among all that the journal remembers. `whole`: it looked at every one of them. */
 export async function rememberedIds(
-  { journal, clock, view }: AdminOptions,
+  options: AdminOptions,
   id: string,
 ): Promise<{ readonly found: readonly RememberedId[]; readonly looked_at: number; readonly whole: boolean }> {
+  const { journal, clock } = options;
   const nowMs = clock.now();
   const window: Window = { startNs: msToNs(nowMs - REACH_MS), endNs: msToNs(nowMs + 86_400_000) };
   const endMs = clock.monotonic() + TIME_MOST_MS;
   const { oldestSeq } = await journal.size();
   const found: RememberedId[] = [];
   let lookedAt = 0;
-  for (const source of view().sources.keys()) {
-    let after: Parameters<typeof journal.idsInWindow>[2] = null;
+  for (const source of options.view().sources.keys()) {
+    let after: KnownId | null = null;
     for (;;) {
       if (lookedAt >= IDS_MOST || clock.monotonic() > endMs)
         return { found, looked_at: lookedAt, whole: false };
-      const ids = await journal.idsInWindow(source, window, after, IDS_PAGE);
+      const ids: readonly KnownId[] = await journal.idsInWindow(source, window, after, IDS_PAGE);
       lookedAt += ids.length;
       for (const known of ids) {
         // One that was given to several events has a hash behind it.

@@ -3,10 +3,10 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { DeadLetter, DeadLetterFilter, DeadLetterGlimpse } from '../checkpoint/journal.ts';
 import { json, Refused } from './answer.ts';
 import type { Answer } from './answer.ts';
-import { cut, RENDERED_LIMIT_BYTES } from './event-reader.ts';
 import { groupLetters, lettersOf, reasonOf } from './letter-groups.ts';
 import type { AdminOptions } from './options.ts';
 import { readCount, readSeq } from './query.ts';
+import { cut, RENDERED_LIMIT_BYTES } from './shown-event.ts';
 
 const LETTERS_LIMIT = 200;
 const LETTERS_DEFAULT = 50;
