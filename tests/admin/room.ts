@@ -57,6 +57,8 @@ export interface RoomOptions {
   readonly allowedHosts?: readonly string[];
   readonly now?: number;
   readonly pollEveryMs?: number;
+  /** How many sinks there are: splunk and elastic, and others up to this. */
+  readonly sinks?: number;
   readonly reload?: AdminOptions['reload'];
 }
 
@@ -69,7 +71,10 @@ export function createRoom(given: RoomOptions = {}): Room {
   status.sources.set('platform', source);
   status.sinks.set('splunk', splunk);
   status.sinks.set('elastic', elastic);
-  for (const loop of [source, splunk, elastic]) Object.assign(loop, { state: 'idle', progressedMs: startMs });
+  for (let at = 3; at <= (given.sinks ?? 2); at += 1)
+    status.sinks.set(`receiver-${at}`, sinkStatus(`receiver-${at}`, 'sent', startMs));
+  for (const loop of [source, ...status.sinks.values()])
+    Object.assign(loop, { state: 'idle', progressedMs: startMs });
   source.polls = 1;
   source.caughtUp = { atMs: startMs, upToNs: msToNs(startMs - 4_000) };
   const room: Room = {
@@ -139,6 +144,9 @@ function viewOf(room: Room): AdminView {
     sinks: new Map([
       ['splunk', { ...sink, type: 'splunk_hec', format: 'cim' }],
       ['elastic', { ...sink, type: 'elasticsearch', format: 'ecs' }],
+      ...[...room.status.sinks.keys()]
+        .slice(2)
+        .map((name) => [name, { ...sink, type: 'syslog', format: 'cef' }] as const),
     ]),
     // A Secret in the wrong place must still not show.
     effectiveConfig: { sources: { platform: { api_key: Secret.of(API_KEY) as unknown as string } } },
@@ -230,6 +238,7 @@ function journalOf(room: () => Room): Journal {
       room().asked.push({ what: 'acknowledge', with: { ids, note } });
       return ids.length;
     },
+    idsInWindow: async () => [],
     coverage: async (_, window) =>
       room().coverage.filter((span) => span.startNs <= window.endNs && span.endNs >= window.startNs),
   };
@@ -297,8 +306,8 @@ export function aFinding(id: number, summary: string): StoredFinding {
   };
 }
 
-/** As the journal keeps the heartbeats of a sink, the newest closed at START_MS. */
-export function keptHeartbeats(unanswered: number): Json {
+/** As the journal keeps the heartbeats of a sink. */
+export function keptHeartbeats(unanswered: number, closedMs = START_MS): Json {
   const pending = Array.from({ length: unanswered }, (_, at) => ({ number: at + 1 }));
-  return { number: 9, previous: null, segment: {}, pending, closedAt: new Date(START_MS).toISOString() };
+  return { number: 9, previous: null, segment: {}, pending, closedAt: new Date(closedMs).toISOString() };
 }
