@@ -45,7 +45,7 @@ export async function act(options: AdminOptions, path: string, body: Body): Prom
       return json({ ok, lines }, ok ? 200 : 422);
     }
     default:
-      throw new Refused(404, 'there is nothing here to change');
+      throw new Refused(404, 'not found');
   }
 }
 

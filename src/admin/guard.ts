@@ -24,7 +24,7 @@ export function assertHost(
   if (name !== null && (allowed.has(name) || (isLoopback(name) && isLoopback(own)))) return;
   throw new Refused(
     421,
-    'this listener does not go by that host name',
+    'this host name is not allowed here',
     'add the name to admin.allowed_hosts',
   );
 }
@@ -99,5 +99,5 @@ export function assertMayReadEvents(
     throw new Refused(403, 'events are shown on a loopback address only', 'set admin.token and send it');
   }
   if (!hasToken(request))
-    throw new Refused(401, 'events are shown to those who send the token', 'enter admin.token');
+    throw new Refused(401, 'events are shown only with the token', 'enter admin.token');
 }

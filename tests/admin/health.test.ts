@@ -108,7 +108,7 @@ describe('readiness', () => {
       expect((await ready(room)).ok).toBe(true);
       room.nowMs += 1;
       expect((await ready(room)).reasons).toMatchObject([
-        { part: 'platform', text: /nothing has moved for/ },
+        { part: 'platform', text: /no progress for/ },
       ]);
     },
   );
