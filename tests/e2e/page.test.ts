@@ -132,6 +132,7 @@ describe.runIf(installed())('the status page in a browser', () => {
 
   it('begins with the verdict, which is never green while something is left', async () => {
     const { room, page } = await open({}, (its) => {
+      its.source.lastPollMs = Date.now();
       its.letters.push(
         ...Array.from({ length: 131 }, (_, id) => aLetter(id + 1, anEvent(1, Date.now()), 'refused')),
       );
@@ -423,7 +424,7 @@ describe.runIf(installed())('the status page in a browser', () => {
       { width: 340, height: 700 },
     );
     await page.waitForSelector('.letters li');
-    await page.waitForSelector('table.events tr');
+    await page.waitForSelector('table.events tbody tr');
     expect(await overflowOf(page)).toBe(0);
   });
 
@@ -474,6 +475,9 @@ describe.runIf(installed())('the status page in a browser', () => {
     await page.getByRole('button', { name: 'Cancel' }).click();
     await page.locator('table.events tbody tr').first().click();
     await page.locator('.journey').waitFor();
+    expect(await faultsOf(page)).toEqual([]);
+    await page.keyboard.press('Escape');
+    await page.setViewportSize({ width: 390, height: 844 });
     expect(await faultsOf(page)).toEqual([]);
   });
 });

@@ -199,18 +199,18 @@ function fields() {
 function eventTable(events) {
   return h(
     'div',
-    { class: 'scroll wide', tabindex: '0', role: 'region', 'aria-label': 'Events' },
+    { class: 'scroll wide', tabindex: '0', role: 'region', 'aria-label': 'Table of events' },
     h(
       'table',
-      { class: 'events' },
+      { class: 'events', role: 'table' },
       h('caption', { class: 'unseen' }, 'Events, newest first'),
       h(
         'thead',
         {},
         h(
           'tr',
-          {},
-          COLUMNS.map((head) => h('th', { scope: 'col' }, head)),
+          { role: 'row' },
+          COLUMNS.map((head) => h('th', { role: 'columnheader', scope: 'col' }, head)),
         ),
       ),
       h('tbody', {}, events.map(eventRow)),
@@ -241,9 +241,7 @@ function eventRow(event) {
   ];
   return h(
     'tr',
-    { onclick: open },
-    cells.map((cell, index) =>
-      h('td', { 'data-label': COLUMNS[index], class: cell === '' ? 'empty' : null }, cell),
-    ),
+    { role: 'row', onclick: open },
+    cells.map((cell) => h('td', { role: 'cell', class: cell === '' ? 'empty' : null }, cell)),
   );
 }
