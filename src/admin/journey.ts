@@ -95,7 +95,7 @@ function iso(ms: number | null | undefined): string | null {
 
 const IDS_PAGE = 5_000;
 const IDS_MOST = 500_000;
-const TIME_MOST_MS = 1_500;
+const TIME_MOST_MS = 4_000;
 /** Longer than any audit horizon. */
 const REACH_MS = 400 * 86_400_000;
 

@@ -1,6 +1,6 @@
 import { attentionCounts } from './attention.js';
 import { chip, find, h, say, show } from './dom.js';
-import { clockTime, plural, span, time } from './words.js';
+import { clockTime, plural, sentence, span, time } from './words.js';
 
 /** The first screen: is everything where it should be, what is to be done, and how fresh is this? */
 export function drawAnswers(doc) {
@@ -8,7 +8,8 @@ export function drawAnswers(doc) {
   find('answers').dataset.tone = tone;
   show(find('verdict'), [tone, doc.verdict, state], () => [chip(tone, doc.verdict), state]);
   say(find('answer-word'), word);
-  say(find('standing'), doc.summary);
+  // The word stands in the chip.
+  say(find('standing'), sentence(doc.summary.replace(/^[a-z]+: /, '')));
   drawTodo(doc);
   drawFreshness(doc);
   return tone;
@@ -49,7 +50,7 @@ function drawTodo(doc) {
     return [
       h('p', { class: 'answer' }, attentionCounts(doc.attention)),
       h('p', {}, `${worst.parts.join(', ')}: ${worst.cause}`),
-      worst.hint === null ? null : h('p', { class: 'todo' }, worst.hint),
+      worst.hint === null ? null : h('p', { class: 'todo' }, sentence(worst.hint)),
       h(
         'p',
         {},

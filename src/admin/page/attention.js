@@ -1,6 +1,6 @@
 import { button, chip, h, show } from './dom.js';
 import { pagesOf } from './pages.js';
-import { plural, secondsUntil, span, time } from './words.js';
+import { plural, secondsUntil, sentence, span, time } from './words.js';
 
 const PAGE = 8;
 const TONES = { critical: 'bad', warning: 'warn', notice: 'busy' };
@@ -35,7 +35,7 @@ function attentionItem(item, index, acts) {
   return h(
     'li',
     { 'data-tone': TONES[severity] },
-    h('h3', { class: 'cause' }, cause),
+    h('h3', { class: 'cause' }, sentence(cause)),
     h(
       'p',
       { class: 'what' },
@@ -44,7 +44,7 @@ function attentionItem(item, index, acts) {
       since === null ? null : h('span', { class: 'quiet' }, `since ${time(since)}`),
     ),
     effect === null ? null : h('p', { class: 'effect' }, effect),
-    hint === null ? null : h('p', { class: 'todo' }, h('strong', {}, 'What to do: '), hint),
+    hint === null ? null : h('p', { class: 'todo' }, h('strong', {}, 'What to do: '), sentence(hint)),
     h('p', { class: 'next', 'data-next': String(index) }),
     canAcknowledge
       ? button(

@@ -118,7 +118,12 @@ export function createEvents(container, form, tools) {
     const known = await get(`api/known-ids?${new URLSearchParams({ id })}`);
     if (asked !== turn) return;
     const lines = known.found.map(knownText);
-    if (lines.length === 0 && known.whole) lines.push('The journal has never seen an event of this id.');
+    if (lines.length === 0)
+      lines.push(
+        known.whole
+          ? 'The journal has never seen an event of this id.'
+          : `It is not among the ${count(known.looked_at)} known ids that were looked through; there are more.`,
+      );
     note.textContent = [note.textContent, ...lines].join(' ');
   }
 
