@@ -238,6 +238,15 @@ describe('what keeps others out', () => {
     expect((await closed.ask('/api/dead-letters', { headers: AUTHORIZED })).body).toContain('secret_team');
     const loopback = await open();
     expect((await loopback.ask('/api/events')).status).toBe(200);
+    for (const [site, status] of [
+      ['cross-site', 403],
+      ['same-site', 403],
+      ['same-origin', 200],
+      ['none', 200],
+    ] as const) {
+      const reply = await loopback.ask('/api/events?text=x', { headers: { 'sec-fetch-site': site } });
+      expect(reply.status, site).toBe(status);
+    }
   });
 
   it('changes nothing without a token in the configuration', async () => {

@@ -1,7 +1,7 @@
 /* global URLSearchParams */
 import { get } from './api.js';
 import { button, chip, find, h, say } from './dom.js';
-import { bytes, time } from './words.js';
+import { bytes, clockTime, time } from './words.js';
 
 /** One event: where it has got to, and every format. */
 export async function openDrawer(seq) {
@@ -81,7 +81,10 @@ function step(mark, what, when, why = '') {
 function whenOf({ fate, after, by }) {
   if (fate === 'waiting' || fate === 'unknown') return '';
   if (fate === 'dead_letter') return by === null ? '' : `last tried ${time(by)}`;
-  if (after !== null && by !== null) return `between ${time(after)} and ${time(by)}`;
+  if (after !== null && by !== null) {
+    const end = time(by).slice(0, 10) === time(after).slice(0, 10) ? clockTime(by) : time(by);
+    return `between ${time(after)} and ${end}`;
+  }
   return 'time not recorded';
 }
 
@@ -115,7 +118,8 @@ function formats({ formats: all }) {
 
 /** A JSON document laid out over lines; text as it is. Numbers that JSON.parse would change are left as they are. */
 function pretty({ kind, text, cut }) {
-  if (kind !== 'json' || cut || /\d{16}/.test(text)) return text;
+  const withoutTexts = text.replaceAll(/"(?:[^"\\]|\\.)*"/g, '');
+  if (kind !== 'json' || cut || /\d{16}/.test(withoutTexts)) return text;
   try {
     return JSON.stringify(JSON.parse(text), null, 2);
   } catch {

@@ -247,6 +247,16 @@ function eventRow(event) {
   return h(
     'tr',
     { role: 'row', onclick: open },
-    cells.map((cell) => h('td', { role: 'cell', class: cell === '' ? 'empty' : null }, cell)),
+    cells.map((cell) =>
+      h(
+        'td',
+        {
+          role: 'cell',
+          class: cell === '' ? 'empty' : null,
+          title: typeof cell === 'string' && cell !== '' ? cell : null,
+        },
+        cell,
+      ),
+    ),
   );
 }
