@@ -67,7 +67,7 @@ function notRunning(): AttentionItem {
 
 /** What is left for a person whether or not anything flows. */
 function leftItems(seen: Seen, counts: readonly FindingCount[]): AttentionItem[] {
-  return [...letterItems(seen), ...findingItems(seen, counts)];
+  return [...prunedItems(seen, counts), ...letterItems(seen), ...findingItems(seen, counts)];
 }
 
 type Loop = SourceDocument | SinkDocument;
@@ -193,6 +193,26 @@ function troubleItems({ sources }: Seen): AttentionItem[] {
   });
 }
 
+/** What a sink that does not run will find gone: its loop makes the finding when it begins. */
+function prunedItems({ sinks }: Seen, counts: readonly FindingCount[]): AttentionItem[] {
+  const told = new Set(
+    counts.filter(({ kind }) => kind === PRUNED_BEFORE_DELIVERY).map(({ source }) => source),
+  );
+  return sinks
+    .filter(({ name, pruned_before_delivery: pruned }) => pruned > 0 && !told.has(name))
+    .map(({ name, pruned_before_delivery: pruned }) => ({
+      ...NOTHING_KNOWN,
+      severity: 'critical' as const,
+      label: PRUNED_BEFORE_DELIVERY.replaceAll('_', ' '),
+      parts: [name],
+      cause: `${events(pruned)} left the journal before the sink had them.`,
+      hint: backfillHint(name),
+    }));
+}
+
+const backfillHint = (sink: string): string =>
+  `auditferry backfill --sink ${sink} sends what the Platform still shows.`;
+
 function letterItems({ dead_letters: letters, sources }: Seen): AttentionItem[] {
   const ofSources = new Set(sources.map(({ name }) => name));
   return Object.entries(letters)
@@ -227,7 +247,7 @@ function findingItems(seen: Seen, counts: readonly FindingCount[]): AttentionIte
         cause: `${listed[0]?.summary ?? counted(count, 'finding')}${more}`,
         hint:
           kind === PRUNED_BEFORE_DELIVERY
-            ? `auditferry backfill --sink ${source} sends what the Platform still shows. Then acknowledge it.`
+            ? `${backfillHint(source)} Then acknowledge it.`
             : 'Look into it, then acknowledge it.',
         since: listed.at(-1)?.first_at ?? null,
         finding_ids: listed.map(({ id }) => id),

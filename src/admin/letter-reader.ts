@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import type { DeadLetter, DeadLetterFilter, DeadLetterGlimpse } from '../checkpoint/journal.ts';
+import { formatSize } from '../model/units.ts';
 import { json, Refused } from './answer.ts';
 import type { Answer } from './answer.ts';
 import { groupLetters, lettersOf, reasonOf } from './letter-groups.ts';
@@ -93,7 +94,7 @@ function contentOf(options: AdminOptions, letter: DeadLetterGlimpse): object {
   const text = content.toString('utf8');
   if (event === null) return { content: cut(text), as_sent: null };
   if (size > content.length)
-    return { content: `${size} bytes are too large to be shown here`, as_sent: null };
+    return { content: `an event of ${formatSize(size)} is too large to be shown here`, as_sent: null };
   const whole = { ...event, original: text };
   const rendering = options.view().renderFor(owner, whole);
   return {

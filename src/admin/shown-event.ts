@@ -1,6 +1,7 @@
 import type { Glimpse } from '../checkpoint/journal.ts';
 import { describe } from '../model/errors.ts';
 import type { AuditEvent } from '../model/event.ts';
+import { formatSize } from '../model/units.ts';
 import type { AdminOptions } from './options.ts';
 
 /** An event that says more than this is named, and not rendered: a request must not take the memory or the time of others. Bytes. */
@@ -18,7 +19,11 @@ export function wholeOf(event: Glimpse): AuditEvent | null {
 export function render(options: AdminOptions, event: Glimpse, format: string): object {
   const whole = wholeOf(event);
   if (whole === null)
-    return { kind: 'text', text: `${event.bytes} bytes are too large to be shown here`, cut: true };
+    return {
+      kind: 'text',
+      text: `an event of ${formatSize(event.bytes)} is too large to be shown here`,
+      cut: true,
+    };
   try {
     const { text, kind } = options.view().preview(whole, format);
     return { kind, text: cut(text), cut: text.length > SHOWN_LIMIT };

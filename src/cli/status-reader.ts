@@ -128,7 +128,11 @@ async function guestDocument(
       view: () => view,
     });
     if (unheard === null) return document;
-    return { ...document, ready: { ok: false, reasons: [{ part: 'daemon', text: unheard }], notes: [] } };
+    const attention = document.attention.map((item) =>
+      item.parts.includes('daemon') ? { ...item, label: 'not heard', cause: unheard, hint: null } : item,
+    );
+    const ready = { ok: false, reasons: [{ part: 'daemon', text: unheard }], notes: [] };
+    return { ...document, ready, attention };
   } finally {
     await parts.close();
   }

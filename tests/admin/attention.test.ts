@@ -125,6 +125,21 @@ describe('what needs attention', () => {
     });
   });
 
+  it('tells what a sink will find gone, before its loop makes the finding', async () => {
+    const room = createRoom();
+    room.pruned.set('elastic', 20);
+    expect(await attention(room)).toMatchObject([
+      {
+        severity: 'critical',
+        parts: ['elastic'],
+        cause: '20 events left the journal before the sink had them.',
+      },
+    ]);
+    const finding = { ...aFinding(1, '20 events'), kind: 'pruned_before_delivery', source: 'elastic' };
+    room.findings.push(finding);
+    expect(await attention(room)).toMatchObject([{ cause: '20 events', finding_ids: ['1'] }]);
+  });
+
   it('names what readiness says and nothing else does', async () => {
     const room = createRoom();
     room.nowMs = START_MS + 3_600_000;

@@ -2,7 +2,7 @@
 import { get } from './api.js';
 import { button, chip, h, show } from './dom.js';
 import { openDrawer } from './drawer.js';
-import { count, time } from './words.js';
+import { bytes, count, time } from './words.js';
 
 const LIMIT = 25;
 /** So many questions are asked by themselves for one search: each looks through a part of the journal. */
@@ -238,7 +238,7 @@ function eventRow(event) {
       time(event.created_at),
     ),
     event.who ?? '',
-    event.what ?? `too large to be shown (${count(event.bytes)} bytes)`,
+    event.what ?? `too large to be shown (${bytes(event.bytes)})`,
     event.on ?? '',
     event.outcome === null ? '' : chip(OUTCOME_TONES[event.outcome] ?? 'quiet', event.outcome),
     event.address ?? '',

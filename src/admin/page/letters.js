@@ -2,7 +2,7 @@
 import { get } from './api.js';
 import { button, chip, find, h, say, show } from './dom.js';
 import { pagesOf } from './pages.js';
-import { count, plural, time } from './words.js';
+import { bytes, count, plural, time } from './words.js';
 
 const GROUPS_PAGE = 10;
 const LETTERS_PAGE = 20;
@@ -193,7 +193,7 @@ function letterItem(letter, acts) {
       : h(
           'details',
           { 'data-key': `letter-${id}` },
-          h('summary', {}, `What the Platform sent (${count(letter.bytes)} bytes, redacted)`),
+          h('summary', {}, `What the Platform sent (${bytes(letter.bytes)}, redacted)`),
           h('pre', { tabindex: '0' }, letter.content),
           letter.as_sent === null
             ? null
