@@ -3,6 +3,7 @@ import type { Json } from '../model/event.ts';
 import { oneLine } from '../model/errors.ts';
 import { json, Refused } from './answer.ts';
 import type { Answer } from './answer.ts';
+import { lettersOf } from './letter-groups.ts';
 import type { AdminOptions } from './options.ts';
 
 type Body = Readonly<Record<string, Json>>;
@@ -17,14 +18,19 @@ export async function act(options: AdminOptions, path: string, body: Body): Prom
   const { journal, log } = options;
   switch (path) {
     case '/api/dead-letters/retry': {
-      const retrying = await journal.retryDeadLetters(letterFilter(body));
+      const { filters, more } = await letterFilters(options, body);
+      let retrying = 0;
+      for (const filter of filters) retrying += await journal.retryDeadLetters(filter);
       log.info({ dead_letters: retrying }, 'an operator asked for dead letters to be tried again');
-      return json({ retrying });
+      return json({ retrying, ...(more ? { more } : {}) });
     }
     case '/api/dead-letters/discard': {
-      const discarded = await journal.discardDeadLetters(letterFilter(body), readNote(body, 'reason'));
+      const why = readNote(body, 'reason');
+      const { filters, more } = await letterFilters(options, body);
+      let discarded = 0;
+      for (const filter of filters) discarded += await journal.discardDeadLetters(filter, why);
       log.warn({ dead_letters: discarded }, 'an operator discarded dead letters');
-      return json({ discarded });
+      return json({ discarded, ...(more ? { more } : {}) });
     }
     case '/api/findings/acknowledge': {
       const ids = readIds(body);
@@ -39,18 +45,40 @@ export async function act(options: AdminOptions, path: string, body: Body): Prom
       return json({ ok, lines }, ok ? 200 : 422);
     }
     default:
-      throw new Refused(404, 'there is nothing here to change');
+      throw new Refused(404, 'not found');
   }
 }
 
-/** `ids`, or every one of an `owner`: never all of them by leaving both out. */
-function letterFilter(body: Body): DeadLetterFilter {
+interface Meant {
+  /** Each small enough for one question. */
+  readonly filters: readonly DeadLetterFilter[];
+  /** True where the request leaves some of those that are meant. */
+  readonly more: boolean;
+}
+
+/** `ids`, or those of an `owner` in a `reason_group`, or every one of an `owner`: never all of them by leaving everything out. */
+async function letterFilters({ journal }: AdminOptions, body: Body): Promise<Meant> {
   const ids = readIds(body);
-  const { owner } = body;
-  if (ids !== null) return { ids, limit: ids.length };
-  if (typeof owner === 'string' && owner.length > 0 && owner.length <= 64)
-    return { owner, limit: LETTERS_LIMIT };
-  throw new Refused(400, 'name dead letters by ids, or all of one source or sink by owner');
+  const { owner, reason_group: reason } = body;
+  if (ids !== null) return { filters: [{ ids, limit: ids.length }], more: false };
+  if (typeof owner !== 'string' || owner.length === 0 || owner.length > 64)
+    throw new Refused(
+      400,
+      'name dead letters by ids, or by the owner (a source or sink), with or without a reason_group',
+    );
+  if (reason === undefined) {
+    const count = (await journal.deadLetterCounts()).get(owner) ?? 0;
+    return { filters: [{ owner, limit: LETTERS_LIMIT }], more: count > LETTERS_LIMIT };
+  }
+  if (typeof reason !== 'string' || reason === '')
+    throw new Refused(400, 'reason_group must be one of /api/dead-letters/groups');
+  const { ids: found, whole } = await lettersOf(journal, owner, reason, LETTERS_LIMIT);
+  const filters: DeadLetterFilter[] = [];
+  for (let at = 0; at < found.length; at += IDS_LIMIT) {
+    const part = found.slice(at, at + IDS_LIMIT);
+    filters.push({ ids: part, limit: part.length });
+  }
+  return { filters, more: !whole };
 }
 
 function readIds(body: Body): readonly bigint[] | null {

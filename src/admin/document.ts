@@ -5,6 +5,8 @@ import type { LoopState, SinkStatus, SourceStatus } from '../pipeline/status.ts'
 import { NO_SHORTFALL } from '../pipeline/verdict.ts';
 import type { Verdict } from '../pipeline/verdict.ts';
 import type { SourceState } from '../sources/source.ts';
+import { attentionOf } from './attention.ts';
+import type { AttentionItem } from './attention.ts';
 import { liveness, readiness } from './health.ts';
 import type { Health } from './health.ts';
 import { liveVerdict } from './live-verdict.ts';
@@ -34,6 +36,8 @@ export interface StatusDocument extends Verdict {
   /** Unacknowledged ones, newest first, at most FINDINGS_LIMIT, and how many there are. */
   readonly findings: readonly FindingDocument[];
   readonly findings_open: number;
+  /** What needs a person, worst first: one entry for each cause. Empty when nothing does. */
+  readonly attention: readonly AttentionItem[];
 }
 
 export interface LoopDocument {
@@ -115,6 +119,9 @@ export interface SinkDocument extends LoopDocument, ShortfallDocument {
   readonly trimmed_user_parts: number;
   readonly in_flight: number;
   readonly last_delivered: string | null;
+  /** When the newest heartbeat was closed, and how many are closed and not known to be at the receiver; null and 0 where none is configured. */
+  readonly last_heartbeat: string | null;
+  readonly unanswered_heartbeats: number;
   readonly notice: string | null;
 }
 
@@ -135,7 +142,7 @@ interface JournalDocument {
   readonly head_seq: number;
 }
 
-interface FindingDocument {
+export interface FindingDocument {
   readonly id: string;
   readonly source: string;
   readonly kind: string;
@@ -162,7 +169,7 @@ export async function buildStatus(options: StatusOptions, series?: Series): Prom
   const sinks = [...view.sinks].map(([name, sink]) =>
     sinkDocument(options, seen, standings, name, sink, series),
   );
-  return {
+  const document = {
     ...verdict,
     version: options.version,
     installation_id: journal.installationId,
@@ -180,6 +187,7 @@ export async function buildStatus(options: StatusOptions, series?: Series): Prom
     findings: findings.map(findingDocument),
     findings_open: total(seen.findings.map(({ count }) => count)),
   };
+  return { ...document, attention: attentionOf(document, seen.findings) };
 }
 
 /** Open and retrying ones, by owner. */
@@ -308,7 +316,7 @@ function sourceDocument(
 
 async function sinkDocument(
   options: StatusOptions,
-  { view, size, cursors, nowMs }: Survey,
+  { view, size, cursors, heartbeats, nowMs }: Survey,
   standings: LiveVerdict['sinks'],
   name: string,
   sink: SinkView,
@@ -340,6 +348,8 @@ async function sinkDocument(
     trimmed_user_parts: loop?.trimmedUserParts ?? 0,
     in_flight: loop?.inFlight ?? 0,
     last_delivered: isoOrNull(loop?.lastDeliveredMs ?? null),
+    last_heartbeat: heartbeats.get(name)?.closedAt ?? null,
+    unanswered_heartbeats: heartbeats.get(name)?.unanswered ?? 0,
     notice: loop?.notice ?? null,
   };
 }

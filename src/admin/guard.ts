@@ -22,11 +22,7 @@ export function assertHost(
     ),
   );
   if (name !== null && (allowed.has(name) || (isLoopback(name) && isLoopback(own)))) return;
-  throw new Refused(
-    421,
-    'this listener does not go by that host name',
-    'add the name to admin.allowed_hosts',
-  );
+  throw new Refused(421, 'this host name is not allowed here', 'add the name to admin.allowed_hosts');
 }
 
 /** Lower case, without port and brackets; null when it cannot be one. */
@@ -79,6 +75,11 @@ export function assertMayChange(
   const type = (request.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase();
   if (type !== 'application/json')
     throw new Refused(415, 'the body must be JSON', 'send the header Content-Type: application/json');
+  assertSameSite(request);
+}
+
+/** A browser says where a request comes from; other programs do not. */
+function assertSameSite(request: IncomingMessage): void {
   const site = request.headers['sec-fetch-site'];
   if (site !== undefined && site !== 'same-origin' && site !== 'none') {
     throw new Refused(403, 'the request comes from another site');
@@ -94,10 +95,11 @@ export function assertMayReadEvents(
   hasToken: (request: IncomingMessage) => boolean,
   token: Secret | undefined,
 ): void {
+  // It could not read the answer, but it could make us search.
+  assertSameSite(request);
   if (token === undefined) {
     if (isLoopback(request.socket.localAddress ?? '')) return;
     throw new Refused(403, 'events are shown on a loopback address only', 'set admin.token and send it');
   }
-  if (!hasToken(request))
-    throw new Refused(401, 'events are shown to those who send the token', 'enter admin.token');
+  if (!hasToken(request)) throw new Refused(401, 'events are shown only with the token', 'enter admin.token');
 }

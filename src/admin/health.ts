@@ -1,4 +1,5 @@
 import type { JournalSize } from '../checkpoint/journal.ts';
+import { formatSize } from '../model/units.ts';
 import type { SinkStatus, SourceStatus } from '../pipeline/status.ts';
 import { counted } from '../pipeline/verdict.ts';
 import { forTime, overdueMs, spanText } from './live-verdict.ts';
@@ -40,8 +41,8 @@ export function liveness(view: AdminView, nowMs: number): Health {
       const seconds = Math.round((nowMs - loop.turnedMs) / 1000);
       reasons.push({
         part: loop.name,
-        text: `stuck: it says ${loop.state}, but has not moved for ${seconds} s`,
-        hint: 'restart auditferry; it goes on from what the journal holds',
+        text: `stuck: ${loop.state}, but without progress for ${seconds} s`,
+        hint: 'restart auditferry; it continues from the journal',
       });
     } else notes.push({ part: loop.name, text: loop.state });
   }
@@ -86,7 +87,7 @@ export function readiness(survey: Survey, limits: ReadinessLimits): Health {
     const bears = ok || (status.stopping && part !== 'daemon' && text === ENDED);
     (bears ? notes : reasons).push({ part, text, ...(hint === null ? {} : { hint }) });
   };
-  judge('daemon', status.stopping ? bad('stopping: it drains what is at hand') : good('running'));
+  judge('daemon', status.stopping ? bad('stopping: it finishes what is in flight') : good('running'));
   for (const loop of status.sources.values()) {
     for (const judgement of judgeSource(loop, view.sources.get(loop.name), survey, limits))
       judge(loop.name, judgement);
@@ -120,9 +121,9 @@ function judgeLoop(loop: SourceStatus | SinkStatus, stalledMs: number | null): J
   const said = loop.reason === null ? '' : `: ${loop.reason}`;
   if (loop.state === 'held') return bad(`held${said}`, loop.hint);
   if (loop.state === 'stopped') return bad(ENDED);
-  if (loop.state === 'starting') return bad('has not begun yet');
+  if (loop.state === 'starting') return bad('has not started yet');
   if (loop.state === 'waiting_for_space') return bad(loop.reason ?? 'the journal is full', loop.hint);
-  if (stalledMs !== null) return bad(`nothing has moved for ${forTime(stalledMs)}${said}`, loop.hint);
+  if (stalledMs !== null) return bad(`no progress for ${forTime(stalledMs)}${said}`, loop.hint);
   if (loop.state === 'retrying') return good(`retrying${said}`, loop.hint);
   return null;
 }
@@ -161,15 +162,15 @@ function judgeSink(
   const agoMs = loop.progressedMs === null ? 0 : monotonicMs - loop.progressedMs;
   return (
     judgeLoop(loop, agoMs > stalledAfterMs ? agoMs : null) ??
-    good(loop.state === 'idle' ? 'idle: it is past every event' : loop.state)
+    good(loop.state === 'idle' ? 'idle: every event is delivered' : loop.state)
   );
 }
 
 function judgeJournal(size: JournalSize, limits: ReadinessLimits): Judgement {
   const most = size.limitBytes * limits.journalShare;
-  if (size.usedBytes < most) return good(`${size.usedBytes} of ${size.limitBytes} bytes`);
+  if (size.usedBytes < most) return good(`${formatSize(size.usedBytes)} of ${formatSize(size.limitBytes)}`);
   return bad(
-    `the journal holds ${size.usedBytes} bytes of ${size.limitBytes}`,
+    `the journal is full: ${formatSize(size.usedBytes)} of ${formatSize(size.limitBytes)}`,
     'fix the sink that is behind, or raise state.max_size',
   );
 }

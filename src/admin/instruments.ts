@@ -1,4 +1,5 @@
 import { eventsAfter } from '../checkpoint/journal.ts';
+import type { HeartbeatFigures } from '../pipeline/heartbeat.ts';
 import type { LoopState, SinkStatus, SourceStatus } from '../pipeline/status.ts';
 import { VERDICTS } from '../pipeline/verdict.ts';
 import type { Verdict } from '../pipeline/verdict.ts';
@@ -42,6 +43,8 @@ interface SinkScrape {
   readonly ageSeconds: number | null;
   readonly waitingSeconds: number | null;
   readonly undelivered: number;
+  /** Undefined where no heartbeat is configured. */
+  readonly heartbeat: HeartbeatFigures | undefined;
 }
 
 export async function scrape(options: StatusOptions): Promise<Scrape> {
@@ -53,6 +56,7 @@ export async function scrape(options: StatusOptions): Promise<Scrape> {
     view: view.sinks.get(loop.name),
     ...(await oldestUndelivered(journal, loop.cursor, nowMs)),
     undelivered: eventsAfter(size, loop.cursor),
+    heartbeat: seen.heartbeats.get(loop.name),
   }));
   return {
     ...seen,
@@ -147,7 +151,7 @@ const SOURCE_INSTRUMENTS: readonly Instrument[] = [
   perSource(
     'frontier_age_seconds',
     GAUGE_SECONDS,
-    'Age of the moment before which every window is read.',
+    'Age of the time before which every window is read.',
     (_, state, nowMs) => ageSeconds(state?.frontierNs ?? null, nowMs),
   ),
   perSource(
@@ -165,7 +169,7 @@ const SOURCE_INSTRUMENTS: readonly Instrument[] = [
   perSource(
     'open_windows',
     GAUGE,
-    'Windows that are not read to their end yet.',
+    'Windows that are not completely read yet.',
     (_, state) => state?.openWindows ?? null,
   ),
   perSource(
@@ -183,7 +187,7 @@ const SOURCE_INSTRUMENTS: readonly Instrument[] = [
   perSource(
     'key_expiry_timestamp_seconds',
     GAUGE_SECONDS,
-    'When the key expires, as Unix time; there only with api_key_name, and where the Platform says.',
+    'When the key expires, as Unix time; only with api_key_name, and if the Platform reports it.',
     (_, state) => toSeconds(state?.keyExpiresMs),
   ),
   perSource('requests', COUNTER, 'Requests sent to the Platform.', (_, state) => state?.requests ?? null),
@@ -191,7 +195,7 @@ const SOURCE_INSTRUMENTS: readonly Instrument[] = [
   {
     name: 'auditferry_source_events',
     ...COUNTER,
-    help: 'Events read, by what became of them: appended to the journal, repeated, or filtered out.',
+    help: 'Events read, by result: appended to the journal, repeated, filtered out or malformed.',
     values: ({ sources }) =>
       sources.flatMap(({ loop }) => {
         const { appended, repeated, filtered, malformed } = loop;
@@ -201,7 +205,7 @@ const SOURCE_INSTRUMENTS: readonly Instrument[] = [
   perSource(
     'reconciled_events',
     COUNTER,
-    'Late events: those that only a later count of closed windows brought to light.',
+    'Late events, found by counting closed windows again.',
     (loop) => loop.reconciled,
   ),
   perSource('revised_events', COUNTER, 'Ids that came again with other bytes.', (loop) => loop.revised),
@@ -260,6 +264,18 @@ const SINK_INSTRUMENTS: readonly Instrument[] = [
     'When a batch was last settled, as Unix time.',
     ({ loop }) => toSeconds(loop.lastDeliveredMs),
   ),
+  perSink(
+    'last_heartbeat_timestamp_seconds',
+    GAUGE_SECONDS,
+    'When the newest heartbeat was closed, as Unix time; only with heartbeat configured.',
+    ({ heartbeat }) => (heartbeat?.closedAt == null ? null : Date.parse(heartbeat.closedAt) / 1000),
+  ),
+  perSink(
+    'unanswered_heartbeats',
+    GAUGE,
+    'Heartbeats that the receiver has not confirmed; only with heartbeat configured.',
+    ({ heartbeat }) => heartbeat?.unanswered ?? null,
+  ),
   {
     name: 'auditferry_sink_events',
     ...COUNTER,
@@ -280,19 +296,19 @@ const SINK_INSTRUMENTS: readonly Instrument[] = [
   perSink(
     'unclassified_events',
     COUNTER,
-    'Events that the receiver has and nobody can classify: sent as other, and marked.',
+    'Delivered events of an unknown type: sent as other, and marked.',
     ({ loop }) => loop.unclassified,
   ),
   perSink(
     'redacted_values',
     COUNTER,
-    'Values that redaction replaced in events that the receiver has.',
+    'Values that redaction replaced in delivered events.',
     ({ loop }) => loop.redactedValues,
   ),
   perSink(
     'trimmed_user_parts',
     COUNTER,
-    'Parts of the embedded user that were left out of events that the receiver has.',
+    'Parts of the embedded user that were removed from delivered events.',
     ({ loop }) => loop.trimmedUserParts,
   ),
   perSink(
@@ -329,19 +345,19 @@ const DAEMON_INSTRUMENTS: readonly Instrument[] = [
       return [...owners].map(([owner, count]): Value => [count, { owner }]);
     },
   },
-  single('auditferry_unacknowledged_findings', GAUGE, 'Findings that nobody has acknowledged.', (read) =>
+  single('auditferry_unacknowledged_findings', GAUGE, 'Findings that are not acknowledged.', (read) =>
     total(read.findings.map(({ count }) => count)),
   ),
   single(
     'auditferry_log_lines_dropped',
     COUNTER,
-    'Lines of the log that nobody took: the reader of standard error has left, or reads no more.',
+    'Log lines that were dropped because the reader of standard error left or stopped reading.',
     (read) => read.droppedLogLines,
   ),
   {
     name: 'auditferry_verdict',
     ...GAUGE,
-    help: 'Whether everything is where it should be, as far as it is known without asking anybody: 1 for the verdict, 0 for the others.',
+    help: 'Whether everything is where it should be, as far as the daemon knows by itself: 1 for the verdict, 0 for the others.',
     values: ({ verdict }) => VERDICTS.map((word): Value => [word === verdict ? 1 : 0, { verdict: word }]),
   },
   single('auditferry_stopping', GAUGE, '1 while the daemon drains before it ends.', ({ stopping }) =>

@@ -35,7 +35,7 @@ export function liveVerdict(survey: Survey, staleMs = STALE_MS): LiveVerdict {
   const evidence = {
     lacks,
     sinks: [...sinks.values()],
-    complete: `${asOf(sources)} everything is in the journal, and every sink has it by our account${dueText(sources)}`,
+    complete: `${asOf(sources)} everything is in the journal and, by its own records, delivered to every sink${dueText(sources)}`,
     journal: `The journal has everything ${asOf(sources)}.`,
   };
   return { ...verdictOf(evidence), sinks };
@@ -96,12 +96,12 @@ function readByLoop(
   const { openWindows } = view.source.state();
   const open = openWindows === 0 ? '' : `, ${counted(openWindows, 'window')} open`;
   const why = loop.reason === null ? '' : ` (${oneLine(loop.reason, REASON_MOST)})`;
-  if (loop.caughtUp === null) return { upToNs: null, behind: `not read to the end yet${open}${why}` };
+  if (loop.caughtUp === null) return { upToNs: null, behind: `not read completely yet${open}${why}` };
   const { atMs, upToNs } = loop.caughtUp;
   const agoMs = monotonicMs - atMs;
   const late = overdueMs(view, nowMs, agoMs) > staleMs;
   if (!late && loop.state !== 'held') return { upToNs, behind: null };
-  return { upToNs, behind: `not read to the end for ${forTime(agoMs)}${open}${why}` };
+  return { upToNs, behind: `not read completely for ${forTime(agoMs)}${open}${why}` };
 }
 
 /** Without a loop the journal's coverage tells how far somebody has read. */

@@ -1,4 +1,5 @@
 import type { Journal } from '../checkpoint/journal.ts';
+import type { EventSummary } from '../formats/title.ts';
 import type { Clock } from '../model/clock.ts';
 import type { AuditEvent, Json } from '../model/event.ts';
 import type { Log } from '../model/log.ts';
@@ -30,6 +31,20 @@ export interface Rendered {
   readonly kind: 'json' | 'text';
 }
 
+/** An event, read for showing: nothing in it is secret. */
+export interface Understood {
+  readonly summary: EventSummary;
+  /** All that the event says, as JSON text, after redaction. */
+  readonly text: string;
+}
+
+/** What a sink makes of an event, as it is configured now. */
+export type SinkRendering =
+  | { readonly kind: 'sent'; readonly format: string; readonly rendered: Rendered }
+  /** The sink's `where` leaves it out. */
+  | { readonly kind: 'filtered' }
+  | { readonly kind: 'unrendered'; readonly reason: string };
+
 /** What the daemon is made of now: asked for anew at each request, so that a reload may change it. */
 export interface AdminView {
   /** Null when no daemon runs: a guest looks at the journal. */
@@ -42,6 +57,12 @@ export interface AdminView {
   readonly formats: readonly string[];
   /** Renders an event of the journal; `format` is one of `formats`. May throw. */
   preview(event: AuditEvent, format: string): Rendered;
+  /** Reads an event of the journal. Never throws. */
+  understand(event: AuditEvent): Understood;
+  /** Null where there is no sink of that name. */
+  renderFor(sink: string, event: AuditEvent): SinkRendering | null;
+  /** The interval of `heartbeat:`; null: no sink gets one. */
+  readonly heartbeatMs: number | null;
 }
 
 /** From when on the readiness check says no. */

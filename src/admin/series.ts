@@ -20,12 +20,31 @@ export interface Series {
   minutes(fromMs: number): readonly Minute[];
   /** Events per minute over the last minute. */
   rate(kind: 'source' | 'sink', name: string): number;
+  /** When a sink passed an event, as far as samples tell; null where it has not, or none of them saw its cursor move there. */
+  passed(sink: string, seq: bigint): Passed | null;
+}
+
+/** Milliseconds since 1970. */
+export interface Passed {
+  /** Null: before the first sample. */
+  readonly afterMs: number | null;
+  readonly byMs: number;
 }
 
 export const SERIES_MINUTES = 360;
 const MINUTE_MS = 60_000;
 /** Samples that live rates are computed over. */
 const RATE_WINDOW_MS = 60_000;
+/** Of each sink: at a sample every five seconds, nearly three hours without a pause. */
+const MARKS_LIMIT = 2_000;
+
+/** Where a cursor was first seen, in samples: the first of a sink says only that it was there before. */
+interface Mark {
+  readonly atMs: number;
+  readonly cursor: bigint;
+  /** The sample before; null for the first one ever. */
+  readonly afterMs: number | null;
+}
 
 interface Sample {
   readonly atMs: number;
@@ -35,6 +54,20 @@ interface Sample {
 export function createSeries(): Series {
   const ring: Minute[] = [];
   let samples: Sample[] = [];
+  const marks = new Map<string, Mark[]>();
+
+  function mark({ sinks }: Status, atMs: number): void {
+    const afterMs = samples.at(-1)?.atMs ?? null;
+    for (const [name, { cursor, progressedMs }] of sinks) {
+      if (progressedMs === null) continue; // it has not asked where it was
+      const known = marks.get(name) ?? [];
+      const last = known.at(-1);
+      if (last !== undefined && cursor <= last.cursor) continue;
+      known.push({ atMs, cursor, afterMs: last === undefined ? null : afterMs });
+      if (known.length > MARKS_LIMIT) known.shift();
+      marks.set(name, known);
+    }
+  }
 
   /** The running minute; a clock that jumps backwards counts into the newest one. */
   function minuteAt(nowMs: number): Minute {
@@ -55,6 +88,7 @@ export function createSeries(): Series {
   return {
     sample(status, nowMs) {
       const minute = minuteAt(nowMs);
+      mark(status, nowMs);
       const before = samples.at(-1)?.counters;
       const counters = countersOf(status);
       for (const [key, value] of counters) {
@@ -83,6 +117,13 @@ export function createSeries(): Series {
       const key = `${kind}/${name}`;
       const grown = (last.counters.get(key) ?? 0) - (first.counters.get(key) ?? 0);
       return (Math.max(grown, 0) * MINUTE_MS) / (last.atMs - first.atMs);
+    },
+    passed(sink, seq) {
+      const found = marks.get(sink)?.find(({ cursor }) => cursor >= seq);
+      if (found === undefined) return null;
+      // The oldest mark that is left: what lies before it was forgotten, or happened before us.
+      const isOldest = marks.get(sink)?.[0] === found;
+      return { afterMs: isOldest ? null : found.afterMs, byMs: found.atMs };
     },
   };
 }

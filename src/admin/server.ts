@@ -116,7 +116,7 @@ async function route(room: Room, request: IncomingMessage): Promise<Answer> {
   const url = new URL(`http://listener${request.url?.startsWith('/') === true ? request.url : '/'}`);
   const { method = '' } = request;
   if (method === 'GET' || method === 'HEAD') return read(room, request, url);
-  if (method !== 'POST') throw new Refused(405, `the method ${oneLine(method, 20)} is not known here`);
+  if (method !== 'POST') throw new Refused(405, `the method ${oneLine(method, 20)} is not supported`);
   assertMayChange(request, room.hasToken, options.token);
   return act(options, url.pathname, await readBody(request));
 }
@@ -130,7 +130,7 @@ async function read(room: Room, request: IncomingMessage, url: URL): Promise<Ans
     return { status: 200, contentType, body };
   }
   const reader = room.readers.get(url.pathname);
-  if (reader === undefined) throw new Refused(404, 'there is nothing here');
+  if (reader === undefined) throw new Refused(404, 'not found');
   let mayReadEvents = true;
   try {
     assertMayReadEvents(request, room.hasToken, options.token);

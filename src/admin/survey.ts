@@ -1,5 +1,7 @@
 import type { FindingCount, Journal, JournalSize } from '../checkpoint/journal.ts';
 import type { Clock } from '../model/clock.ts';
+import { heartbeatFigures } from '../pipeline/heartbeat.ts';
+import type { HeartbeatFigures } from '../pipeline/heartbeat.ts';
 import { TOO_OLD } from '../pipeline/verdict.ts';
 import type { AdminView } from './options.ts';
 
@@ -22,12 +24,14 @@ export interface Survey {
   readonly findings: readonly FindingCount[];
   /** Events that were pruned before a sink had them, by sink: with a finding that nobody has acknowledged, or none yet. */
   readonly prunedBefore: ReadonlyMap<string, number>;
+  /** By sink; empty where no heartbeat is configured. */
+  readonly heartbeats: ReadonlyMap<string, HeartbeatFigures>;
 }
 
 export interface SurveyOptions {
   readonly journal: Pick<
     Journal,
-    'size' | 'cursor' | 'deadLetterCounts' | 'findingCounts' | 'prunedUndelivered'
+    'size' | 'cursor' | 'deadLetterCounts' | 'findingCounts' | 'prunedUndelivered' | 'segment'
   >;
   readonly clock: Clock;
   view(): AdminView;
@@ -41,6 +45,10 @@ export async function survey(options: SurveyOptions): Promise<Survey> {
     const knows = loop !== undefined && loop.progressedMs !== null; // before that it has not asked where it was
     return [name, knows ? loop.cursor : await journal.cursor(name)] as const;
   });
+  const withHeartbeats = view.heartbeatMs === null ? [] : [...view.sinks.keys()];
+  const heartbeats = withHeartbeats.map(
+    async (name) => [name, heartbeatFigures(await journal.segment(name))] as const,
+  );
   const open = { unacknowledgedOnly: true };
   const [size, ofSources, ofSinks, tooOld, findings, prunedBefore] = await Promise.all([
     journal.size(),
@@ -60,6 +68,7 @@ export async function survey(options: SurveyOptions): Promise<Survey> {
     letters: { ofSources, ofSinks, tooOld },
     findings,
     prunedBefore,
+    heartbeats: new Map(await Promise.all(heartbeats)),
   };
 }
 

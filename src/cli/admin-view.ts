@@ -1,8 +1,10 @@
-import type { AdminView, SinkView, SourceView } from '../admin/options.ts';
+import type { AdminView, SinkRendering, SinkView, SourceView } from '../admin/options.ts';
 import type { Config } from '../config/config.ts';
 import { formats } from '../formats/registry.ts';
+import { summaryOf } from '../formats/title.ts';
 import { wallClock } from '../model/clock.ts';
 import type { AuditEvent } from '../model/event.ts';
+import { createPrepare } from '../pipeline/prepare.ts';
 import { untilNextPollMs } from '../pipeline/schedule.ts';
 import type { PollSchedule } from '../pipeline/schedule.ts';
 import type { Status } from '../pipeline/status.ts';
@@ -41,6 +43,12 @@ export function viewOf(
     effectiveConfig: effectiveConfig(config),
     formats: formats.map((format) => format.name),
     preview: (event, format) => preview(parts, event, format),
+    understand: (event) => {
+      const canonical = parts.canonicalize(event);
+      return { summary: summaryOf(canonical), text: canonical.originalText };
+    },
+    renderFor: (sink, event) => renderFor(parts, sink, event),
+    heartbeatMs: config.heartbeat?.everyMs ?? null,
   };
 }
 
@@ -60,4 +68,14 @@ function preview(
   if (definition === undefined) throw new Error(`no format ${name}`);
   const text = definition.create({} as never).render(parts.canonicalize(event), parts.originOf(event.source));
   return { text, kind: definition.kind };
+}
+
+/** An event as a sink would send it now, without the seal that only a real delivery has, and however old it is. */
+function renderFor(parts: BuiltParts, name: string, event: AuditEvent): SinkRendering | null {
+  const part = parts.sinks.get(name);
+  if (part === undefined) return null;
+  const prepared = createPrepare(parts.canonicalize, part.format, part.where, parts.originOf)(event);
+  if (prepared.kind !== 'item') return prepared;
+  const { body, kind } = prepared.item;
+  return { kind: 'sent', format: part.format.name, rendered: { text: body, kind } };
 }

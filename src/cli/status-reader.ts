@@ -114,7 +114,10 @@ async function guestDocument(
       sinks,
       effectiveConfig: null,
       formats: [],
-      preview: () => ({ text: '', kind: 'text' }),
+      preview: nothingShown,
+      understand: nothingShown,
+      renderFor: () => null,
+      heartbeatMs: config.heartbeat?.everyMs ?? null,
     };
     const { clock } = terminal;
     const document = await buildStatus({
@@ -125,10 +128,18 @@ async function guestDocument(
       view: () => view,
     });
     if (unheard === null) return document;
-    return { ...document, ready: { ok: false, reasons: [{ part: 'daemon', text: unheard }], notes: [] } };
+    const attention = document.attention.map((item) =>
+      item.parts.includes('daemon') ? { ...item, label: 'not heard', cause: unheard, hint: null } : item,
+    );
+    const ready = { ok: false, reasons: [{ part: 'daemon', text: unheard }], notes: [] };
+    return { ...document, ready, attention };
   } finally {
     await parts.close();
   }
+}
+
+function nothingShown(): never {
+  throw new Error('without a daemon no event is shown');
 }
 
 async function readBars(

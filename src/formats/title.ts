@@ -1,4 +1,4 @@
-import type { CanonicalEvent, Origin } from './format.ts';
+import type { CanonicalEvent, Origin, Outcome, Severity } from './format.ts';
 
 /** Longest title, in UTF-16 units: CEF takes 512 for a name, people read far less. */
 const MAX_TITLE_UNITS = 120;
@@ -11,9 +11,9 @@ const MAX_PART_UNITS = 256;
  * Shared by every format that has a place for it, so that an event reads the same everywhere.
  */
 export function displayMessage(event: CanonicalEvent): string {
-  const { target, apiKey } = event;
+  const { apiKey } = event;
   const actor = actorName(event);
-  const thing = event.entityName ?? target?.email ?? target?.name ?? target?.id;
+  const thing = thingName(event);
   const key = apiKey?.name ?? apiKey?.id;
   const by = key === undefined ? '' : ` with API key "${part(key)}"`;
   const on = thing === undefined ? '' : ` on "${part(thing)}"`;
@@ -21,6 +21,35 @@ export function displayMessage(event: CanonicalEvent): string {
   const from = event.address === undefined ? '' : `${roles === '' ? '' : ','} from ${part(event.address)}`;
   const outcome = event.outcome === 'unknown' ? 'outcome unknown' : event.outcome;
   return `${event.title} by ${part(actor)}${by}${on}${roles}${from} (${outcome})`;
+}
+
+/** An event in the columns of a table, after redaction. A column that the event says nothing about is null. */
+export interface EventSummary {
+  readonly eventType: string;
+  readonly who: string;
+  /** "Api Key Deleted". */
+  readonly what: string;
+  readonly on: string | null;
+  readonly outcome: Outcome;
+  readonly address: string | null;
+  readonly severity: Severity;
+}
+
+export function summaryOf(event: CanonicalEvent): EventSummary {
+  const thing = thingName(event);
+  return {
+    eventType: part(event.classification.eventType),
+    who: part(actorName(event)),
+    what: event.title,
+    on: thing === undefined ? null : part(thing),
+    outcome: event.outcome,
+    address: event.address === undefined ? null : part(event.address),
+    severity: event.severity,
+  };
+}
+
+function thingName({ entityName, target }: CanonicalEvent): string | undefined {
+  return entityName ?? target?.email ?? target?.name ?? target?.id;
 }
 
 function roleWords(verb: string, roles: readonly string[]): string {

@@ -315,6 +315,20 @@ function readKept(json: Json | null): Kept | null {
   return { ...kept, segment: { ...openSegment(0), ...kept.segment } };
 }
 
+/** What the journal knows of a sink's heartbeats. */
+export interface HeartbeatFigures {
+  /** When the newest one was closed, RFC 3339; null before the first. */
+  readonly closedAt: string | null;
+  /** Closed, and not known to be at the receiver. */
+  readonly unanswered: number;
+}
+
+/** `segment`: what the journal keeps for the sink. */
+export function heartbeatFigures(segment: Json | null): HeartbeatFigures {
+  const kept = readKept(segment);
+  return { closedAt: kept?.closedAt ?? null, unanswered: kept?.pending.length ?? 0 };
+}
+
 /** How far each source has read, and up to where everything was counted again with the same result. */
 export function sourcesRead(
   journal: Journal,

@@ -26,7 +26,7 @@ describe('the verdict of a running daemon', () => {
     expect(await verdict(room)).toMatchObject({
       verdict: 'complete',
       summary:
-        'complete: as of the last count (2026-01-02T03:59:56Z) everything is in the journal, and every sink has it by our account.',
+        'complete: as of the last count (2026-01-02T03:59:56Z) everything is in the journal and, by its own records, delivered to every sink.',
       reasons: [],
     });
     room.state = { ...room.state, pendingReconcile: 12 };
@@ -105,7 +105,7 @@ describe('the verdict of a running daemon', () => {
     [
       'nothing was read to the end yet',
       (room: Room): void => void (room.source.caughtUp = null),
-      /not read to the end yet/,
+      /not read completely yet/,
     ],
     [
       'the source is held',
@@ -118,7 +118,7 @@ describe('the verdict of a running daemon', () => {
         room.state = { ...room.state, openWindows: 3 };
         room.nowMs += 15_000 + STALE_MS + 1;
       },
-      /not read to the end for 1m15s, 3 windows open/,
+      /not read completely for 1m15s, 3 windows open/,
     ],
     [
       'a window cannot be read',

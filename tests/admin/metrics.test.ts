@@ -7,7 +7,7 @@ import { openMetrics, wantsOpenMetrics } from '../../src/admin/metrics.ts';
 import type { Metrics } from '../../src/admin/metrics.ts';
 import { enterState } from '../../src/pipeline/status.ts';
 import { parseExposition } from './exposition.ts';
-import { aLetter, anEvent, createRoom, START_MS } from './room.ts';
+import { aLetter, anEvent, createRoom, keptHeartbeats, START_MS } from './room.ts';
 import type { Room } from './room.ts';
 
 const OPENMETRICS = 'application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5';
@@ -84,6 +84,19 @@ describe('metrics', () => {
     expect(value('auditferry_source_clock_skew_seconds')).toBeUndefined();
   });
 
+  it('tell how old the newest heartbeat of a sink is, and how many are unanswered', async () => {
+    const room = createRoom();
+    expect((await read(room))('auditferry_sink_unanswered_heartbeats')).toBeUndefined();
+    room.segments = new Map([['splunk', keptHeartbeats(2)]]);
+    const value = await read(room);
+    expect(value('auditferry_sink_last_heartbeat_timestamp_seconds', { sink: 'splunk' })).toBe(
+      START_MS / 1000,
+    );
+    expect(value('auditferry_sink_unanswered_heartbeats', { sink: 'splunk' })).toBe(2);
+    expect(value('auditferry_sink_last_heartbeat_timestamp_seconds', { sink: 'elastic' })).toBeUndefined();
+    expect(value('auditferry_sink_unanswered_heartbeats', { sink: 'elastic' })).toBe(0);
+  });
+
   it('tell no visibility lag while a source catches up', async () => {
     const room = createRoom();
     room.source.visibilityLagMs = 90_000_000;
@@ -99,6 +112,7 @@ describe('metrics', () => {
     const room = createRoom();
     room.source.visibilityLagMs = 4_200;
     room.source.lastPollMs = room.splunk.lastDeliveredMs = START_MS;
+    room.segments = new Map([['splunk', keptHeartbeats(1)]]);
     const metrics = await open(room);
     const plain = parseExposition((await metrics.expose('text/plain')).body);
     const { contentType, body } = await metrics.expose(OPENMETRICS);

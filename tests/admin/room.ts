@@ -1,12 +1,15 @@
 import type {
   DeadLetter,
+  DeadLetterFilter,
   Glimpse,
   Journal,
   StoredCoverage,
   StoredFinding,
 } from '../../src/checkpoint/journal.ts';
+import { createCanonicalize } from '../../src/formats/canonical.ts';
+import { summaryOf } from '../../src/formats/title.ts';
 import type { Clock } from '../../src/model/clock.ts';
-import type { AuditEvent } from '../../src/model/event.ts';
+import type { AuditEvent, Json } from '../../src/model/event.ts';
 import { silentLog } from '../../src/model/log.ts';
 import { Secret } from '../../src/model/secret.ts';
 import { msToNs } from '../../src/model/time.ts';
@@ -20,6 +23,8 @@ export const START_MS = Date.parse('2026-01-02T04:00:00Z');
 export const TOKEN = 'a-token-nobody-guesses';
 /** Stands for every secret that must never show. */
 export const API_KEY = 'cq_secret_value_0123456789';
+
+const canonicalize = createCanonicalize();
 
 /** A daemon of one source and two sinks, as the listener sees it; everything in it can be changed. */
 export interface Room {
@@ -39,6 +44,8 @@ export interface Room {
   readonly pruned: Map<string, number>;
   readonly findings: StoredFinding[];
   coverage: StoredCoverage[];
+  /** What the journal keeps of heartbeats, by sink; null: none is configured. */
+  segments: ReadonlyMap<string, Json> | null;
   /** What was asked of the journal: retry, discard, acknowledge. */
   readonly asked: { readonly what: string; readonly with: unknown }[];
   readonly options: AdminOptions;
@@ -50,6 +57,8 @@ export interface RoomOptions {
   readonly allowedHosts?: readonly string[];
   readonly now?: number;
   readonly pollEveryMs?: number;
+  /** How many sinks there are: splunk and elastic, and others up to this. */
+  readonly sinks?: number;
   readonly reload?: AdminOptions['reload'];
 }
 
@@ -62,7 +71,10 @@ export function createRoom(given: RoomOptions = {}): Room {
   status.sources.set('platform', source);
   status.sinks.set('splunk', splunk);
   status.sinks.set('elastic', elastic);
-  for (const loop of [source, splunk, elastic]) Object.assign(loop, { state: 'idle', progressedMs: startMs });
+  for (let at = 3; at <= (given.sinks ?? 2); at += 1)
+    status.sinks.set(`receiver-${at}`, sinkStatus(`receiver-${at}`, 'sent', startMs));
+  for (const loop of [source, ...status.sinks.values()])
+    Object.assign(loop, { state: 'idle', progressedMs: startMs });
   source.polls = 1;
   source.caughtUp = { atMs: startMs, upToNs: msToNs(startMs - 4_000) };
   const room: Room = {
@@ -90,6 +102,7 @@ export function createRoom(given: RoomOptions = {}): Room {
     pruned: new Map(),
     findings: [],
     coverage: [],
+    segments: null,
     asked: [],
     options: {
       listen: { host: given.host ?? '127.0.0.1', port: 0 },
@@ -131,6 +144,9 @@ function viewOf(room: Room): AdminView {
     sinks: new Map([
       ['splunk', { ...sink, type: 'splunk_hec', format: 'cim' }],
       ['elastic', { ...sink, type: 'elasticsearch', format: 'ecs' }],
+      ...[...room.status.sinks.keys()]
+        .slice(2)
+        .map((name) => [name, { ...sink, type: 'syslog', format: 'cef' }] as const),
     ]),
     // A Secret in the wrong place must still not show.
     effectiveConfig: { sources: { platform: { api_key: Secret.of(API_KEY) as unknown as string } } },
@@ -139,6 +155,15 @@ function viewOf(room: Room): AdminView {
       format === 'raw'
         ? { text: event.original, kind: 'json' }
         : { text: `CEF:0|auditferry|${event.id}`, kind: 'text' },
+    understand: (event) => {
+      const canonical = canonicalize(event);
+      return { summary: summaryOf(canonical), text: canonical.originalText };
+    },
+    renderFor: (name, event) =>
+      event.original.includes('"unwanted"')
+        ? { kind: 'filtered' }
+        : { kind: 'sent', format: 'cim', rendered: { text: `${name} ${event.id}`, kind: 'text' } },
+    heartbeatMs: room.segments === null ? null : 300_000,
   };
 }
 
@@ -163,6 +188,7 @@ function journalOf(room: () => Room): Journal {
       room()
         .events.filter((event) => event.seq > after)
         .slice(0, maxEvents),
+    segment: async (sink) => room().segments?.get(sink) ?? null,
     newest: async (limit, originalBytes = Infinity) =>
       room()
         .events.toReversed()
@@ -179,16 +205,13 @@ function journalOf(room: () => Room): Journal {
       oldestSeq: room().events[0]?.seq ?? 0n,
       headSeq: room().events.at(-1)?.seq ?? 0n,
     }),
-    deadLetters: async (filter) =>
-      room().letters.filter((letter) => filter.owner === undefined || letter.owner === filter.owner),
+    deadLetters: async (filter) => meant(room(), filter),
     glanceAtDeadLetters: async (filter, contentBytes) =>
-      room()
-        .letters.filter((letter) => filter.owner === undefined || letter.owner === filter.owner)
-        .map((letter) => ({
-          ...letter,
-          content: letter.bytes.subarray(0, contentBytes),
-          size: letter.bytes.length,
-        })),
+      meant(room(), filter).map((letter) => ({
+        ...letter,
+        content: letter.bytes.subarray(0, contentBytes),
+        size: letter.bytes.length,
+      })),
     prunedUndelivered: async () => room().pruned,
     deadLetterCounts: async (side, start = '') => {
       const counts = new Map<string, number>();
@@ -215,10 +238,23 @@ function journalOf(room: () => Room): Journal {
       room().asked.push({ what: 'acknowledge', with: { ids, note } });
       return ids.length;
     },
+    idsInWindow: async () => [],
     coverage: async (_, window) =>
       room().coverage.filter((span) => span.startNs <= window.endNs && span.endNs >= window.startNs),
   };
   return used as Journal;
+}
+
+function meant({ letters }: Room, { owner, states, ids, after, limit }: DeadLetterFilter): DeadLetter[] {
+  return letters
+    .filter(
+      (letter) =>
+        (owner === undefined || letter.owner === owner) &&
+        (states?.includes(letter.state) ?? true) &&
+        (ids?.includes(letter.id) ?? true) &&
+        letter.id > (after ?? -1n),
+    )
+    .slice(0, limit);
 }
 
 function glimpseOf(event: AuditEvent, originalBytes: number): Glimpse {
@@ -268,4 +304,10 @@ export function aFinding(id: number, summary: string): StoredFinding {
     acknowledgedAt: null,
     acknowledgement: null,
   };
+}
+
+/** As the journal keeps the heartbeats of a sink. */
+export function keptHeartbeats(unanswered: number, closedMs = START_MS): Json {
+  const pending = Array.from({ length: unanswered }, (_, at) => ({ number: at + 1 }));
+  return { number: 9, previous: null, segment: {}, pending, closedAt: new Date(closedMs).toISOString() };
 }

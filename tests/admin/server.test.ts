@@ -8,7 +8,7 @@ import type { Admin } from '../../src/admin/server.ts';
 import type { ReloadOutcome } from '../../src/admin/options.ts';
 import type { StatusDocument } from '../../src/admin/document.ts';
 import { msToNs } from '../../src/model/time.ts';
-import { aFinding, aLetter, anEvent, API_KEY, createRoom, START_MS, TOKEN } from './room.ts';
+import { aFinding, aLetter, anEvent, API_KEY, createRoom, keptHeartbeats, START_MS, TOKEN } from './room.ts';
 import type { Room, RoomOptions } from './room.ts';
 
 const started: Admin[] = [];
@@ -90,15 +90,24 @@ describe('the listener', () => {
     room.events.push(anEvent(1, START_MS - 60_000));
     room.findings.push(aFinding(5, 'fewer on the server'));
     Object.assign(room.elastic, { unclassified: 2, redactedValues: 5, trimmedUserParts: 9 });
+    room.segments = new Map([['splunk', keptHeartbeats(2)]]);
     const document = JSON.parse((await ask('/api/status')).body) as StatusDocument;
     expect(document).toMatchObject({
       version: '1.2.3',
       sources: [{ name: 'platform', instance: 'acme.example.com', frontier_age_seconds: 4 }],
       sinks: [
-        { name: 'splunk', undelivered: 1, oldest_undelivered_age_seconds: 60, unclassified: 0 },
+        {
+          name: 'splunk',
+          undelivered: 1,
+          oldest_undelivered_age_seconds: 60,
+          unclassified: 0,
+          last_heartbeat: '2026-01-02T04:00:00.000Z',
+          unanswered_heartbeats: 2,
+        },
         { name: 'elastic', unclassified: 2, redacted_values: 5, trimmed_user_parts: 9 },
       ],
       findings: [{ id: '5', kind: 'fewer_on_server' }],
+      attention: [{ severity: 'warning', parts: ['platform'], finding_ids: ['5'] }],
     });
   });
 
@@ -140,7 +149,11 @@ describe('the listener', () => {
     expect(events).toMatchObject([{ seq: 2, text: expect.stringContaining('CEF:0') as string }]);
     room.events.push({ ...anEvent(9, START_MS), original: JSON.stringify({ text: 'x'.repeat(2 ** 20) }) });
     const [large] = (JSON.parse((await ask('/api/events?limit=1')).body) as { events: object[] }).events;
-    expect(large).toMatchObject({ seq: 9, cut: true, text: '1048587 bytes are too large to be shown here' });
+    expect(large).toMatchObject({
+      seq: 9,
+      cut: true,
+      text: 'an event of 1MiB is too large to be shown here',
+    });
     expect((await ask('/api/events?format=__proto__')).status).toBe(400);
     expect((await ask('/api/events?limit=0')).status).toBe(400);
   });
@@ -230,12 +243,23 @@ describe('what keeps others out', () => {
     const closed = await open({ token: true });
     closed.room.events.push(anEvent(1, START_MS));
     closed.room.letters.push(aLetter(1, anEvent(1, START_MS, { secret_team: 'blue' }), 'refused'));
-    expect((await closed.ask('/api/events')).status).toBe(401);
+    for (const path of ['events', 'event?seq=1', 'known-ids?id=x', 'dead-letters/export'])
+      expect((await closed.ask(`/api/${path}`)).status, path).toBe(401);
     expect((await closed.ask('/api/events', { headers: AUTHORIZED })).status).toBe(200);
     expect((await closed.ask('/api/dead-letters')).body).not.toContain('secret_team');
+    expect((await closed.ask('/api/dead-letters/groups')).body).not.toContain('user_login');
     expect((await closed.ask('/api/dead-letters', { headers: AUTHORIZED })).body).toContain('secret_team');
     const loopback = await open();
     expect((await loopback.ask('/api/events')).status).toBe(200);
+    for (const [site, status] of [
+      ['cross-site', 403],
+      ['same-site', 403],
+      ['same-origin', 200],
+      ['none', 200],
+    ] as const) {
+      const reply = await loopback.ask('/api/events?text=x', { headers: { 'sec-fetch-site': site } });
+      expect(reply.status, site).toBe(status);
+    }
   });
 
   it('changes nothing without a token in the configuration', async () => {

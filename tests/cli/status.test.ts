@@ -82,6 +82,11 @@ function heldView(unclassified: number): AdminView {
     effectiveConfig: {},
     formats: [],
     preview: () => ({ text: '', kind: 'text' }),
+    understand: () => {
+      throw new Error('no event is shown here');
+    },
+    renderFor: () => null,
+    heartbeatMs: null,
   };
 }
 

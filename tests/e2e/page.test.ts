@@ -1,4 +1,5 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 
 import { chromium } from 'playwright-core';
 import type { Browser, Page } from 'playwright-core';
@@ -7,9 +8,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startAdmin } from '../../src/admin/server.ts';
 import type { Admin } from '../../src/admin/server.ts';
 import { wallClock } from '../../src/model/clock.ts';
+import type { AuditEvent } from '../../src/model/event.ts';
 import { msToNs } from '../../src/model/time.ts';
 import { enterState } from '../../src/pipeline/status.ts';
-import { aFinding, aLetter, anEvent, createRoom, TOKEN } from '../admin/room.ts';
+import { aFinding, aLetter, anEvent, createRoom, keptHeartbeats, TOKEN } from '../admin/room.ts';
 import type { Room, RoomOptions } from '../admin/room.ts';
 
 /** What the functions that run inside the page see there; the tests' own types know no browser. */
@@ -19,6 +21,7 @@ declare const document: {
   readonly cookie: string;
   readonly documentElement: PageElement;
   querySelector(selector: string): PageElement | null;
+  querySelectorAll(selector: string): ArrayLike<PageElement>;
 };
 declare const window: object;
 declare function getComputedStyle(element: PageElement): { readonly outlineStyle: string };
@@ -28,6 +31,7 @@ interface PageElement {
   readonly textContent: string;
   readonly scrollWidth: number;
   readonly clientWidth: number;
+  getBoundingClientRect(): { readonly top: number };
 }
 
 const CHROMIUM = '/usr/bin/chromium';
@@ -41,6 +45,7 @@ const ARGUMENTS = [
   '--disable-component-update',
   '--disable-sync',
 ];
+const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 /** What the page promises: a sink that stops answering is seen within two seconds. */
 const SEEN_WITHIN_MS = 2_000;
 const HOSTILE = '</pre><img src=x onerror="window.hacked=1"><script>window.hacked=1</script>';
@@ -104,7 +109,7 @@ describe.runIf(installed())('the status page in a browser', () => {
 
   it('shows a sink that stops answering within two seconds, and its recovery', async () => {
     const { room, page } = await open({}, () => {});
-    const complete = page.getByText(/^complete: as of the last count/);
+    const complete = page.getByText(/^As of the last count/);
     await complete.waitFor();
     enterState(room.splunk, 'held', Date.now(), {
       reason: '403 invalid token',
@@ -114,12 +119,12 @@ describe.runIf(installed())('the status page in a browser', () => {
     const held = page.locator('#attention-list li');
     await held.getByText('403 invalid token').waitFor({ timeout: SEEN_WITHIN_MS });
     const text = await held.innerText();
-    expect(text).toContain('create a new token');
+    expect(text).toContain('Create a new token');
     expect(text).toMatch(/Next try in \d/);
     expect(await page.locator('#announce').textContent()).toBe('splunk is held.');
     expect(await page.title()).toBe('(!) auditferry');
     enterState(room.splunk, 'idle', Date.now());
-    await page.locator('.verdict[data-tone="good"]').waitFor({ timeout: SEEN_WITHIN_MS });
+    await page.locator('#answers[data-tone="good"]').waitFor({ timeout: SEEN_WITHIN_MS });
     expect(await page.locator('#attention').isVisible()).toBe(false);
     expect(await page.locator('#announce').textContent()).toBe('splunk is idle.');
     expect(complaints).toEqual([]);
@@ -127,20 +132,46 @@ describe.runIf(installed())('the status page in a browser', () => {
 
   it('begins with the verdict, which is never green while something is left', async () => {
     const { room, page } = await open({}, (its) => {
+      its.source.lastPollMs = Date.now();
       its.letters.push(
-        ...Array.from({ length: 131 }, (_, id) => aLetter(id, anEvent(1, Date.now()), 'refused')),
+        ...Array.from({ length: 131 }, (_, id) => aLetter(id + 1, anEvent(1, Date.now()), 'refused')),
       );
     });
-    const first = page.locator('main > :first-child');
-    await page.getByText(/^undelivered: sink splunk: 131 dead letters\./).waitFor();
-    expect(await first.innerText()).toMatch(/^undelivered: sink splunk: 131 dead letters\./);
-    expect(await first.getAttribute('data-tone')).toBe('warn');
-    expect(await page.locator('#verdict').innerText()).toBe('undelivered');
+    const answers = page.locator('main > :first-child');
+    await page.getByText(/^Sink splunk: 131 dead letters\./).waitFor();
+    expect(await answers.getAttribute('data-tone')).toBe('warn');
+    expect(await page.locator('#answer-word').innerText()).toBe('Not yet');
+    expect(await page.locator('#todo').innerText()).toMatch(
+      /^1 warning\n+splunk: 131 events cannot be delivered/,
+    );
+    expect(await page.locator('#fresh').innerText()).toMatch(/Everything before .* is read\.\n+Last poll/);
     room.letters.splice(0);
-    await page.locator('.verdict[data-tone="good"]').waitFor({ timeout: SEEN_WITHIN_MS });
+    await page.locator('#answers[data-tone="good"]').waitFor({ timeout: SEEN_WITHIN_MS });
+    expect(await page.locator('#answer-word').innerText()).toBe('Yes');
+    expect(await page.locator('#todo').innerText()).toBe('Nothing');
     room.findings.push(aFinding(1, 'fewer'));
-    await page.getByText(/^incomplete: 1 finding/).waitFor({ timeout: SEEN_WITHIN_MS });
+    await page.getByText(/^1 finding/).waitFor({ timeout: SEEN_WITHIN_MS });
+    expect(await page.locator('#answer-word').innerText()).toBe('No');
     expect(await page.title()).toBe('(!) auditferry');
+    expect(complaints).toEqual([]);
+  });
+
+  it('lists what needs attention worst first, counts all of it, and pages it', async () => {
+    const { room, page } = await open({}, (its) => {
+      for (let id = 1; id <= 12; id += 1)
+        its.findings.push({ ...aFinding(id, `kind ${id}`), kind: `kind_${id}` });
+      enterState(its.splunk, 'held', Date.now(), { reason: '403 invalid token' });
+    });
+    const items = page.locator('#attention-list > li[data-tone]');
+    await page.getByText('Show 5 more of 13').waitFor();
+    expect(await items.count()).toBe(8);
+    expect(await items.first().innerText()).toMatch(/^403 invalid token/);
+    expect(await page.locator('#todo .answer').innerText()).toBe('1 critical, 12 warnings');
+    await page.getByText('Show 5 more of 13').click();
+    expect(await items.count()).toBe(13);
+    enterState(room.elastic, 'held', Date.now(), { reason: '403 invalid token' });
+    await page.getByText('splunk, elastic: held').waitFor({ timeout: SEEN_WITHIN_MS });
+    expect(await items.count()).toBe(13);
     expect(complaints).toEqual([]);
   });
 
@@ -157,25 +188,115 @@ describe.runIf(installed())('the status page in a browser', () => {
 
   it('shows what events say as text, whatever they say', async () => {
     const { page } = await open({}, (room) => {
-      const event = anEvent(1, Date.now(), { note: HOSTILE });
+      const event = anEvent(1, Date.now(), {
+        note: HOSTILE,
+        entity_display_name: HOSTILE,
+        user: { email: HOSTILE },
+      });
       room.events.push({ ...event, id: HOSTILE, createdAt: HOSTILE });
       room.letters.push(aLetter(1, { ...event, id: HOSTILE }, HOSTILE));
       room.findings.push(aFinding(1, HOSTILE));
       enterState(room.splunk, 'held', Date.now(), { reason: HOSTILE, hint: HOSTILE });
     });
-    await page.waitForSelector('.events li');
+    await page.locator('table.events tbody tr').click();
+    const formats = page.getByRole('group', { name: 'Format' });
+    for (const [format, word] of [
+      ['cef', 'CEF:0'],
+      ['raw', 'created_at'],
+    ] as const) {
+      await formats.getByRole('button', { name: format }).click();
+      expect(await page.locator('#event-body pre').textContent()).toContain(word);
+    }
+    await page.getByRole('button', { name: 'Close' }).click();
+    await page.locator('#letters').getByRole('button', { name: 'Show', exact: true }).click();
+    await page.locator('.letters.inner li').waitFor();
     for (const details of await page.locator('details').all())
       await details.locator('summary').first().click();
-    for (const format of ['raw', 'cef']) {
-      await page.selectOption('#events-tools select', format);
-      await page.waitForFunction(
-        (word) => document.querySelector('.events code')?.textContent.includes(word),
-        format === 'raw' ? 'created_at' : 'CEF:0',
-      );
-    }
-    expect(await page.locator('.letters .why').textContent()).toBe(HOSTILE);
-    expect(await page.locator('main img, main script').count()).toBe(0);
+    expect(await page.locator('#letters .why').first().textContent()).toBe(HOSTILE);
+    expect(await page.locator('main img, main script, dialog img, dialog script').count()).toBe(0);
     expect(await page.evaluate(() => 'hacked' in window)).toBe(false);
+    expect(complaints).toEqual([]);
+  });
+
+  it('finds an event among many and shows where it has got to', async () => {
+    const { room, page } = await open({}, (its) => {
+      for (let seq = 1; seq <= 400; seq += 1)
+        its.events.push(
+          anEvent(seq, Date.now() - (400 - seq) * 1_000, {
+            user: { email: `p${seq % 7}@acme.example` },
+            is_success: seq % 100 !== 0,
+            entity_display_name: `sync ${seq}`,
+          }),
+        );
+      its.splunk.cursor = 400n;
+      its.letters.push({ ...aLetter(1, its.events[2] as AuditEvent, 'no such field'), owner: 'elastic' });
+      its.elastic.cursor = 200n;
+    });
+    const rows = page.locator('table.events tbody tr');
+    await page.getByText('sync 400', { exact: true }).waitFor();
+    expect(await rows.count()).toBe(25);
+    const search = async (fill: () => Promise<unknown>): Promise<string> => {
+      await fill();
+      await page.getByRole('button', { name: 'Search' }).click();
+      await page.getByText(/found among/).waitFor();
+      return page.locator('#events').innerText();
+    };
+    expect(await search(() => page.getByLabel('Outcome').selectOption('failure'))).toMatch(
+      /4 found among all 400/,
+    );
+    await page.getByRole('button', { name: 'Clear' }).click();
+    await page.getByText('Updated every few seconds.').waitFor();
+    const id = room.events[2]?.id ?? '';
+    expect(await search(() => page.getByLabel('Id or text').fill(id))).toMatch(/1 found among all 400/);
+    await rows.first().getByRole('button').click();
+    const journey = page.locator('.journey');
+    await journey.waitFor();
+    const steps = await journey.locator('li').allInnerTexts();
+    expect(steps.map((text) => text.replaceAll(/\s+/g, ' '))).toEqual([
+      expect.stringMatching(/^happened on the Platform \(platform\)/),
+      expect.stringMatching(/^journaled as number 3/),
+      expect.stringMatching(/^delivered splunk \(splunk_hec\)/),
+      expect.stringMatching(/^dead letter elastic \(elasticsearch\) .*open: no such field/),
+    ]);
+    await page.keyboard.press('Escape');
+    expect(await page.locator('#event-dialog').isVisible()).toBe(false);
+    expect(complaints).toEqual([]);
+  });
+
+  it('tells that an id which is nowhere in the journal was never seen', async () => {
+    const { page } = await open({}, (room) => {
+      room.events.push(anEvent(1, Date.now()));
+    });
+    await page.getByLabel('Id or text').fill('aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee');
+    await page.keyboard.press('Enter');
+    await page.getByText('The journal has never seen an event of this id.').waitFor();
+    expect(complaints).toEqual([]);
+  });
+
+  it('groups dead letters by reason, and exports and retries a group', async () => {
+    const { room, page } = await open({ token: true }, (its) => {
+      for (let id = 1; id <= 60; id += 1)
+        its.letters.push(
+          aLetter(id, anEvent(id, Date.now()), id % 3 === 0 ? `takes ${id} bytes` : 'no such field "x"'),
+        );
+    });
+    await page.getByRole('button', { name: 'Unlock changes' }).click();
+    await page.getByLabel('Token').fill(TOKEN);
+    await page.keyboard.press('Enter');
+    const group = page.locator('#letters .letters > li').filter({ hasText: '40 events of splunk' });
+    await group.waitFor();
+    expect(await page.locator('#letters .letters > li').count()).toBe(2);
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      group.getByRole('button', { name: /^Export/ }).click(),
+    ]);
+    expect(download.suggestedFilename()).toBe('dead-letters-splunk.ndjson');
+    await group.getByRole('button', { name: 'Show', exact: true }).click();
+    await group.getByText('Show more (20 left)').click();
+    await page.waitForFunction(() => document.querySelectorAll('.letters.inner > li').length === 40);
+    await group.getByRole('button', { name: 'Retry 40 events of splunk' }).click();
+    await page.waitForFunction(() => document.querySelector('#announce')?.textContent === 'Done.');
+    expect(room.asked).toMatchObject([{ what: 'retry', with: { limit: 40 } }]);
     expect(complaints).toEqual([]);
   });
 
@@ -183,7 +304,7 @@ describe.runIf(installed())('the status page in a browser', () => {
     const { admin, page } = await open({}, () => {});
     await admin.close();
     await page.getByRole('alert').getByText('does not answer').waitFor({ timeout: 5_000 });
-    expect(await page.locator('#verdict').innerText()).toBe('No answer');
+    expect(await page.locator('#answer-word').innerText()).toBe('Unknown');
     expect(await page.locator('#offline').innerText()).toMatch(/from \d\d:\d\d:\d\d UTC/);
   });
 
@@ -199,10 +320,12 @@ describe.runIf(installed())('the status page in a browser', () => {
     await page.getByText('This is not the token.').waitFor();
     await page.getByLabel('Token').fill(TOKEN);
     await page.keyboard.press('Enter');
-    await page.getByRole('button', { name: /^Discard/ }).click();
+    const discard = page.getByRole('button', { name: /^Discard/ });
+    expect(await discard.getAttribute('class')).toBe('danger');
+    await discard.click();
     await page.getByLabel('Why').fill('a test event');
     await page.keyboard.press('Enter');
-    await page.getByText('No receiver has refused an event for good.').waitFor();
+    await page.getByText('None: no event was refused for good.').waitFor();
     expect(room.asked).toEqual([
       { what: 'discard', with: { filter: { ids: [7n], limit: 1 }, reason: 'a test event' } },
     ]);
@@ -251,6 +374,8 @@ describe.runIf(installed())('the status page in a browser', () => {
     await shown(() => page.getByRole('button', { name: '24 h' }).click());
     await page.locator('#coverage summary').click();
     expect(await page.locator('#coverage tbody tr').count()).toBe(3);
+    for (const word of ['verified', 'read', 'pending', 'suspect', 'not read', 'frontier'])
+      expect(await page.locator('#coverage .legend').getByText(word, { exact: true }).count(), word).toBe(1);
     expect(complaints).toEqual([]);
   });
 
@@ -266,7 +391,17 @@ describe.runIf(installed())('the status page in a browser', () => {
     for (const landmark of ['banner', 'main', 'contentinfo'] as const) {
       expect(await page.getByRole(landmark).count(), landmark).toBe(1);
     }
-    for (const name of ['On the way', 'Coverage', 'Flow', 'Dead letters', 'Newest events', 'Configuration']) {
+    for (const name of [
+      'Is everything where it should be?',
+      'What is there to do?',
+      'How fresh is it?',
+      'Pipeline',
+      'Events',
+      'Dead letters',
+      'Coverage',
+      'Throughput',
+      'Configuration',
+    ]) {
       expect(await page.getByRole('region', { name, exact: true }).count(), name).toBe(1);
     }
     // A tick must not take the focus away.
@@ -280,16 +415,133 @@ describe.runIf(installed())('the status page in a browser', () => {
     const { page } = await open(
       {},
       (room) => {
-        room.events.push(anEvent(1, Date.now(), { long: 'x'.repeat(3_000) }));
+        room.events.push(
+          anEvent(1, Date.now(), { long: 'x'.repeat(3_000), user: { email: 'w'.repeat(300) } }),
+        );
         room.letters.push(aLetter(1, anEvent(1, Date.now()), 'y'.repeat(500)));
         enterState(room.splunk, 'held', Date.now(), { reason: 'z'.repeat(500) });
       },
       { width: 340, height: 700 },
     );
     await page.waitForSelector('.letters li');
-    const overflow = await page.evaluate(
-      () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    await page.waitForSelector('table.events tbody tr');
+    expect(await overflowOf(page)).toBe(0);
+  });
+
+  it.each([
+    ['a desktop', { width: 1280, height: 900 }],
+    ['a desktop at 200 % zoom', { width: 640, height: 450 }],
+    ['a phone', { width: 390, height: 844 }],
+  ])('draws twelve sinks, aligned at the top, on %s', async (_, viewport) => {
+    const { page } = await open({ sinks: 12 }, (room) => busy(room), viewport);
+    await page.waitForSelector('.events tbody tr');
+    expect(await page.locator('#path .to .card').count()).toBe(12);
+    expect(await overflowOf(page)).toBe(0);
+    const tops = await page.evaluate(() =>
+      ['#path .from .card', '#path .journal', '#path .to .card'].map(
+        (selector) => document.querySelector(selector)?.getBoundingClientRect().top ?? 0,
+      ),
     );
-    expect(overflow).toBe(0);
+    if (viewport.width > 860) expect(Math.max(...tops) - Math.min(...tops)).toBeLessThan(2);
+    // Nothing is cut: every name and state stands within its card.
+    const cut = await page.evaluate(
+      () =>
+        Array.from(document.querySelectorAll('#path .card h3, #path .card .chip, #path .card dd')).filter(
+          (element) => element.scrollWidth > element.clientWidth + 1 && element.clientWidth > 0,
+        ).length,
+    );
+    expect(cut).toBe(0);
+    expect(complaints).toEqual([]);
+  });
+
+  it.each(['light', 'dark'] as const)('passes the accessibility check in the %s theme', async (theme) => {
+    const { page } = await open({ sinks: 12, token: true }, (room) => busy(room));
+    await page.emulateMedia({ colorScheme: theme });
+    await page.getByRole('button', { name: 'Unlock changes' }).click();
+    await page.getByLabel('Token').fill(TOKEN);
+    await page.keyboard.press('Enter');
+    await page
+      .getByRole('button', { name: /^Discard/ })
+      .first()
+      .waitFor();
+    await page.waitForSelector('.events tbody tr');
+    for (const summary of await page.locator('main summary').all()) await summary.click();
+    expect(await faultsOf(page)).toEqual([]);
+    await page
+      .getByRole('button', { name: /^Discard/ })
+      .first()
+      .click();
+    expect(await faultsOf(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    await page.locator('table.events tbody tr').first().click();
+    await page.locator('.journey').waitFor();
+    expect(await faultsOf(page)).toEqual([]);
+    await page.keyboard.press('Escape');
+    await page.setViewportSize({ width: 390, height: 844 });
+    expect(await faultsOf(page)).toEqual([]);
   });
 });
+
+const overflowOf = (page: Page): Promise<number> =>
+  page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+
+/** What axe complains about. It runs beside the page's own code, whose policy lets no script in. */
+async function faultsOf(page: Page): Promise<readonly string[]> {
+  const session = await page.context().newCDPSession(page);
+  await session.send('Runtime.evaluate', { expression: axeSource });
+  const { result } = await session.send('Runtime.evaluate', {
+    expression:
+      'axe.run(document, { resultTypes: ["violations"] }).then(({ violations }) => JSON.stringify(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, failureSummary }) => `${html.slice(0, 150)} ${failureSummary}`).join(" | ")}`)))',
+    awaitPromise: true,
+    returnByValue: true,
+  });
+  await session.detach();
+  return JSON.parse(String(result.value)) as string[];
+}
+
+/** Something of everything: states, dead letters, findings, heartbeats, coverage and events. */
+function busy(room: Room): void {
+  const now = Date.now();
+  const at = (minutes: number): bigint => msToNs(now - minutes * 60_000);
+  room.coverage = [
+    { startNs: at(1_200), endNs: at(300), status: 'verified', serverCount: 12, readAt: '' },
+    { startNs: at(300), endNs: at(240), status: 'suspect', serverCount: null, readAt: '' },
+    { startNs: at(240), endNs: at(0), status: 'read', serverCount: null, readAt: '' },
+  ];
+  const types = ['user_login', 'sync_failed', 'policy_updated', 'api_key_deleted', 'role_assigned'];
+  for (let seq = 1; seq <= 120; seq += 1)
+    room.events.push(
+      anEvent(seq, now - (120 - seq) * 20_000, {
+        event_type: types[seq % types.length],
+        user: { id: 'u', email: `person.${seq % 9}@acme.example` },
+        user_ip_address: `203.0.113.${seq}`,
+        is_success: seq % 11 !== 0,
+        entity_display_name: seq % 3 === 0 ? 'nightly aws to snowflake' : 'billing',
+      }),
+    );
+  for (let id = 1; id <= 30; id += 1)
+    room.letters.push(
+      aLetter(
+        id,
+        room.events[id] as AuditEvent,
+        id % 2 === 0
+          ? `the document takes ${id * 1_000} bytes`
+          : 'mapper_parsing_exception: failed to parse field [user.id]',
+      ),
+    );
+  room.findings.push(aFinding(1, '3 events that were read are not on the Platform any more'));
+  enterState(room.splunk, 'held', now - 300_000, {
+    reason: 'https://splunk.example.com:8088: the token is refused (403, code 4)',
+    hint: 'create a new token and replace it in its file',
+    nextTryMs: now + 60_000,
+  });
+  for (const [, sink] of room.status.sinks)
+    if (sink !== room.splunk) Object.assign(sink, { cursor: 120n, delivered: 12_345, redactedValues: 42 });
+  room.splunk.cursor = 20n;
+  room.segments = new Map(
+    [...room.status.sinks.keys()].map((name) => [
+      name,
+      keptHeartbeats(name === 'splunk' ? 2 : 0, now - 90_000),
+    ]),
+  );
+}

@@ -56,6 +56,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'model',
     'checkpoint/journal.ts',
     'formats/format.ts',
+    'formats/title.ts',
+    'pipeline/heartbeat.ts',
     'pipeline/open-findings.ts',
     'pipeline/status.ts',
     'pipeline/verdict.ts',

@@ -1,14 +1,15 @@
 /* global document, setTimeout */
 import { get, lock, post, unlock, unlocked } from './api.js';
+import { drawAnswers } from './answers.js';
 import { drawAttention } from './attention.js';
 import { createCharts } from './charts.js';
 import { drawConfiguration } from './configuration.js';
 import { createCoverage } from './coverage.js';
 import { find, say } from './dom.js';
 import { createEvents } from './events.js';
-import { drawLetters } from './letters.js';
+import { createLetters } from './letters.js';
 import { drawPath } from './path.js';
-import { clockTime, span, state } from './words.js';
+import { clockTime, count, plural, span, state } from './words.js';
 
 const TICK_MS = 1_000;
 /** Coverage, charts, dead letters, events and the configuration change more slowly than the states. */
@@ -16,7 +17,8 @@ const SLOW_TICKS = 5;
 
 const drawCoverage = createCoverage(find('coverage'), find('coverage-tools'));
 const drawCharts = createCharts(find('charts'), find('charts-tools'));
-const drawEvents = createEvents(find('events'), find('events-tools'));
+const drawEvents = createEvents(find('events'), find('events-form'), find('events-tools'));
+const drawLetters = createLetters(find('letters'), find('letters-tools'));
 let ticks = 0;
 let answered = null;
 let doc = null;
@@ -41,53 +43,24 @@ async function tick() {
 }
 
 function drawFast() {
-  drawVerdict();
+  const tone = drawAnswers(doc);
+  document.title = tone === 'bad' || tone === 'warn' ? '(!) auditferry' : 'auditferry';
   announce();
   drawPath(find('path'), doc);
   drawAttention(find('attention'), find('attention-list'), doc, acts());
-  const button = find('unlock');
-  button.hidden = !doc.access.writable;
-  say(button, unlocked() ? 'Lock again' : 'Unlock changes');
+  const lockButton = find('unlock');
+  lockButton.hidden = !doc.access.writable;
+  say(lockButton, unlocked() ? 'Lock again' : 'Unlock changes');
   const since =
     doc.started_at === null ? '' : `up ${span((Date.parse(doc.now) - Date.parse(doc.started_at)) / 1000)}`;
   say(find('about'), [`version ${doc.version}`, since].filter(Boolean).join(' · '));
 }
 
 async function drawSlow() {
-  const [letters, { config }] = await Promise.all([get('api/dead-letters?limit=50'), get('api/config')]);
-  drawLetters(find('letters'), find('letters-tools'), doc, letters.dead_letters, acts());
+  const { config } = await get('api/config');
   drawConfiguration(find('config'), find('config-tools'), config, acts(), outcome);
-  await Promise.all([drawCoverage(doc), drawCharts(doc), drawEvents(doc)]);
+  await Promise.all([drawCoverage(doc), drawCharts(doc), drawEvents(doc), drawLetters(doc, acts())]);
 }
-
-/** The daemon's own verdict, in its own words: the page judges nothing. */
-function drawVerdict() {
-  const [tone, text] = standing();
-  for (const id of ['verdict', 'standing']) find(id).dataset.tone = tone;
-  say(find('verdict').lastElementChild, text);
-  say(find('standing'), doc.summary);
-  document.title = tone === 'bad' || tone === 'warn' ? '(!) auditferry' : 'auditferry';
-}
-
-/** The verdict and how the daemon is, in a few words. */
-function standing() {
-  const word = doc.verdict;
-  if (doc.started_at === null) return ['bad', `${word} · no daemon is running`];
-  if (doc.stopping) return ['warn', `${word} · stopping`];
-  if (!doc.healthy.ok) return ['bad', `${word} · stuck: ${names(doc.healthy.reasons)}`];
-  if (!doc.ready.ok) return ['bad', `${word} · not ready: ${names(doc.ready.reasons)}`];
-  if (word === 'complete') return ['good', word];
-  return [onlyOnTheirWay() ? 'busy' : 'warn', word];
-}
-
-/** Events that just flow are no reason to worry. */
-function onlyOnTheirWay() {
-  const calm = (sink) =>
-    ['idle', 'working'].includes(sink.state) && sink.dead_letters + sink.pruned_before_delivery === 0;
-  return doc.verdict === 'undelivered' && doc.reasons.length > 0 && doc.sinks.every(calm);
-}
-
-const names = (reasons) => [...new Set(reasons.map((reason) => reason.part))].join(', ');
 
 /** Tells screen readers about changes that matter, and only those. */
 function announce() {
@@ -104,12 +77,15 @@ function announce() {
 
 function drawOffline(why) {
   const last = answered === null ? '' : ` What you see is from ${clockTime(answered)} UTC.`;
-  say(find('offline'), `${why}${last} Trying again each second.`);
+  say(find('offline'), `${why}${last} Trying again every second.`);
   find('offline').hidden = false;
   document.body.classList.add('stale');
-  for (const id of ['verdict', 'standing']) find(id).dataset.tone = 'bad';
-  say(find('verdict').lastElementChild, 'No answer');
-  say(find('standing'), 'Nobody knows whether everything is where it should be: the daemon does not answer.');
+  find('answers').dataset.tone = 'bad';
+  say(find('answer-word'), 'Unknown');
+  say(
+    find('standing'),
+    'The daemon does not answer, so it is not known whether everything is where it should be.',
+  );
   document.title = '(!) auditferry';
 }
 
@@ -120,17 +96,23 @@ function acts() {
     reloadable: doc.access.reloadable,
     allowed: doc.access.writable && unlocked(),
     retry: (which) => change(() => post('api/dead-letters/retry', which)),
-    discard: (letter) =>
-      ask(
-        'Discard a dead letter',
-        `It will not be delivered to ${letter.owner}. Its bytes stay in the journal as evidence.`,
-        'Discard',
-        (reason) => post('api/dead-letters/discard', { ids: [letter.id], reason }),
-      ),
-    acknowledge: (finding) =>
-      ask('Acknowledge a finding', finding.summary, 'Acknowledge', (note) =>
-        post('api/findings/acknowledge', { ids: [finding.id], note }),
-      ),
+    discard: (which, number) =>
+      ask({
+        title: `Discard ${plural(number, 'dead letter')}`,
+        text: `This cannot be undone: ${number === 1 ? 'it' : 'they'} will not be delivered. The bytes stay in the journal as evidence.`,
+        yes: `Discard ${count(number)}`,
+        danger: true,
+        work: (reason) => post('api/dead-letters/discard', { ...which, reason }),
+      }),
+    acknowledge: ({ finding_ids: ids, cause }) =>
+      ask({
+        title: ids.length === 1 ? 'Acknowledge a finding' : `Acknowledge ${ids.length} findings`,
+        text: cause,
+        yes: 'Acknowledge',
+        danger: false,
+        work: (note) => post('api/findings/acknowledge', { ids, note }),
+      }),
+    attempt,
     reload: () => change(reload),
   };
 }
@@ -140,18 +122,24 @@ async function reload() {
     const { lines } = await post('api/reload', {});
     outcome = { ok: true, text: ['Reloaded.', ...lines].join('\n') };
   } catch (error) {
-    outcome = { ok: false, text: `Refused; the old configuration goes on.\n${error.message}` };
+    outcome = { ok: false, text: `Refused: the old configuration stays in force.\n${error.message}` };
   }
 }
 
-async function change(work) {
-  find('problem').hidden = true;
-  try {
+const change = (work) =>
+  attempt(async () => {
     await work();
     say(find('announce'), 'Done.');
     doc = await get('api/status');
     drawFast();
     await drawSlow();
+  });
+
+/** Shows at the top of the page what went wrong. */
+async function attempt(work) {
+  find('problem').hidden = true;
+  try {
+    await work();
   } catch (error) {
     if (error.status === 401) lock();
     say(find('problem'), error.message);
@@ -160,11 +148,12 @@ async function change(work) {
 }
 
 /** Asks for a reason before something that is kept for the record. */
-function ask(title, text, yes, work) {
+function ask({ title, text, yes, danger, work }) {
   const dialog = find('ask-dialog');
   say(find('ask-title'), title);
   say(find('ask-text'), text);
   say(find('ask-yes'), yes);
+  find('ask-yes').className = danger ? 'danger strong' : 'strong';
   say(find('ask-error'), '');
   find('ask-note').value = '';
   find('ask-form').onsubmit = async (event) => {

@@ -1,96 +1,66 @@
-import { h, show } from './dom.js';
-import { plural, secondsUntil, span, state, time } from './words.js';
+import { button, chip, h, show } from './dom.js';
+import { pagesOf } from './pages.js';
+import { plural, secondsUntil, sentence, span, time } from './words.js';
 
-const TROUBLES_SHOWN = 5;
-const TROUBLED = new Set(['held', 'retrying', 'waiting_for_space']);
+const PAGE = 8;
+const TONES = { critical: 'bad', warning: 'warn', notice: 'busy' };
 
-/** Lists what a person should look at: held and retrying loops, other reasons for not being ready, findings. */
+/** What a person should look at, worst first, one item for each cause. The daemon says what that is. */
 export function drawAttention(section, list, doc, acts) {
-  const loops = [...doc.sources, ...doc.sinks].filter((part) => TROUBLED.has(part.state));
-  const named = new Set(loops.map((part) => part.name));
-  const reasons = [...doc.healthy.reasons, ...doc.ready.reasons].filter((reason) => !named.has(reason.part));
-  const troubles = doc.sources.flatMap(({ name, troubles: its }) => its.map((one) => ({ name, ...one })));
-  section.hidden = loops.length + reasons.length + troubles.length + doc.findings.length === 0;
-  const stable = loops.map(({ name, state: its, since, reason, hint }) => [name, its, since, reason, hint]);
-  show(list, [stable, reasons, troubles, doc.findings, doc.findings_open, acts.allowed], () => [
-    ...loops.map((part) => loopItem(part)),
-    ...reasons.map((reason) => item('warn', reason.part, 'not ready', reason.text, reason.hint)),
-    ...troubles
-      .slice(0, TROUBLES_SHOWN)
-      .map(({ name, from, to, reason, hint, since }) =>
-        item(
-          'warn',
-          name,
-          `cannot read since ${time(since)}`,
-          `${time(from)} to ${time(to)}: ${reason}`,
-          hint,
-        ),
-      ),
-    ...doc.findings.map((finding) => findingItem(finding, acts)),
-    ...(doc.findings_open > doc.findings.length
-      ? [h('li', {}, `and ${plural(doc.findings_open - doc.findings.length, 'more finding')}`)]
-      : []),
+  const items = doc.attention;
+  section.hidden = items.length === 0;
+  const redraw = () => drawAttention(section, list, doc, acts);
+  const pages = pagesOf('attention', items, PAGE, redraw);
+  // What changes each second is drawn alone.
+  const stable = pages.items.map((item) => ({ ...item, next_try: null, tries: 0 }));
+  show(list, [stable, items.length, acts.allowed], () => [
+    ...pages.items.map((item, index) => attentionItem(item, index, acts)),
+    pages.more() === null ? null : h('li', { class: 'plain' }, pages.more()),
   ]);
-  for (const part of loops) drawNextTry(list, part, doc.now);
+  pages.items.forEach((item, index) => drawNextTry(list, item, index, doc.now));
 }
 
-function item(tone, name, word, text, hint, ...more) {
+/** "2 critical, 1 warning", of all that there are. */
+export function attentionCounts(items) {
+  return ['critical', 'warning', 'notice']
+    .map((severity) => [severity, items.filter((item) => item.severity === severity).length])
+    .filter(([, number]) => number > 0)
+    .map(([severity, number]) => (severity === 'critical' ? `${number} critical` : plural(number, severity)))
+    .join(', ');
+}
+
+function attentionItem(item, index, acts) {
+  const { severity, label, parts, cause, effect, hint, since } = item;
+  const canAcknowledge = acts.allowed && item.finding_ids.length > 0;
   return h(
     'li',
-    { 'data-tone': tone },
+    { 'data-tone': TONES[severity] },
+    h('h3', { class: 'cause' }, sentence(cause)),
     h(
       'p',
       { class: 'what' },
-      h('strong', {}, name),
-      h('span', { class: 'chip', 'data-tone': tone }, h('span', { class: 'dot' }), word),
+      chip(TONES[severity], severity),
+      h('span', {}, `${parts.join(', ')}: ${label.replaceAll('_', ' ')}`),
+      since === null ? null : h('span', { class: 'quiet' }, `since ${time(since)}`),
     ),
-    h('p', { class: 'why' }, text),
-    hint ? h('p', { class: 'todo' }, h('span', {}, 'What to do: '), hint) : null,
-    ...more,
+    effect === null ? null : h('p', { class: 'effect' }, effect),
+    hint === null ? null : h('p', { class: 'todo' }, h('strong', {}, 'What to do: '), sentence(hint)),
+    h('p', { class: 'next', 'data-next': String(index) }),
+    canAcknowledge
+      ? button(
+          { 'data-key': `acknowledge-${item.finding_ids[0]}`, onclick: () => acts.acknowledge(item) },
+          item.finding_ids.length === 1 ? 'Acknowledge…' : `Acknowledge ${item.finding_ids.length}…`,
+        )
+      : null,
   );
 }
 
-function loopItem(part) {
-  const { word, tone } = state(part.state);
-  const next = h('p', { class: 'next', 'data-next': part.name });
-  return item(tone, part.name, `${word} since ${time(part.since)}`, part.reason ?? '', part.hint, next);
-}
-
-/** The countdown changes each second, alone. */
-function drawNextTry(list, part, now) {
-  const place = [...list.querySelectorAll('[data-next]')].find(
-    (element) => element.dataset.next === part.name,
-  );
-  if (place === undefined) return;
-  const wait = part.next_try === null ? null : secondsUntil(part.next_try, now);
-  const tries = part.retries.transient + part.retries.denied;
+function drawNextTry(list, item, index, now) {
+  const place = list.querySelector(`[data-next="${index}"]`);
+  if (place === null) return;
+  const wait = item.next_try === null ? null : secondsUntil(item.next_try, now);
   const when = wait === null ? '' : wait > 0 ? `Next try in ${span(Math.ceil(wait))}. ` : 'Trying now. ';
-  place.textContent = `${when}${plural(tries, 'try', 'tries')} so far. Nothing is lost meanwhile.`;
-}
-
-function findingItem(finding, acts) {
-  const seen = finding.seen > 1 ? `, seen ${finding.seen} times` : '';
-  return item(
-    'warn',
-    finding.source,
-    finding.kind.replaceAll('_', ' '),
-    finding.summary,
-    null,
-    h(
-      'p',
-      { class: 'row next' },
-      `${time(finding.last_at)}${seen}`,
-      acts.allowed
-        ? h(
-            'button',
-            {
-              type: 'button',
-              'data-key': `acknowledge-${finding.id}`,
-              onclick: () => acts.acknowledge(finding),
-            },
-            'Acknowledge',
-          )
-        : null,
-    ),
-  );
+  const tries = item.tries === 0 ? '' : `${plural(item.tries, 'try', 'tries')} so far.`;
+  place.textContent = `${when}${tries}`.trim();
+  place.hidden = place.textContent === '';
 }

@@ -96,10 +96,24 @@ function total(byName) {
   return Object.values(byName).reduce((sum, value) => sum + value, 0);
 }
 
+/** More lines than this cannot be told apart: then the two that say most are drawn, and the table has them all. */
+const LINES_MOST = 4;
+
+function linesOf(sinks) {
+  if (sinks.length <= LINES_MOST)
+    return sinks.map((name) => ({ label: `settled by ${name}`, value: (point) => point.settled[name] ?? 0 }));
+  const all = (point) => sinks.map((name) => point.settled[name] ?? 0);
+  return [
+    { label: 'settled by the busiest sink', value: (point) => Math.max(...all(point)) },
+    { label: 'settled by the slowest sink', value: (point) => Math.min(...all(point)) },
+  ];
+}
+
 function paintFlow(place, points, sinks, range) {
+  const drawn = linesOf(sinks);
   const most = Math.max(
     4,
-    ...points.map((point) => Math.max(point.read, ...sinks.map((name) => point.settled[name] ?? 0))),
+    ...points.map((point) => Math.max(point.read, ...drawn.map(({ value }) => value(point)))),
   );
   const scale = scaleFor(place.plot, range, niceCeiling(most));
   const width = Math.max(scale.x(range.start + MINUTE) - scale.x(range.start) - 1, 1);
@@ -118,25 +132,23 @@ function paintFlow(place, points, sinks, range) {
   );
   // The running minute would always look like a fall.
   const whole = points.filter((point) => point.ms + MINUTE < range.end);
-  const lines = sinks.map((name, index) =>
+  const lines = drawn.map(({ value }, index) =>
     path(
-      whole.map((point) => ({ ms: point.ms, value: point.settled[name] ?? 0 })),
+      whole.map((point) => ({ ms: point.ms, value: value(point) })),
       scale,
-      `line sink-${index % 4}`,
+      `line sink-${index}`,
     ),
   );
   draw(place, scale, range, (value) => count(value), [bars, lines]);
   const settled = whole.at(-1);
   const text =
     settled === undefined
-      ? 'Nothing measured yet: it begins when the daemon starts.'
-      : `Last whole minute: ${count(settled.read)} read, ${sinks.map((name) => `${count(settled.settled[name] ?? 0)} by ${name}`).join(', ')}.`;
+      ? 'Nothing has been measured yet. Measuring starts with the daemon.'
+      : `Last whole minute: ${count(settled.read)} read, ${drawn.map(({ label, value }) => `${count(value(settled))} ${label}`).join(', ')}.`;
   describe(place, text);
   show(place.legend, sinks, () => [
     h('li', {}, h('span', { class: 'swatch bar' }), 'read into the journal'),
-    ...sinks.map((name, index) =>
-      h('li', {}, h('span', { class: `swatch sink-${index % 4}` }), `settled by ${name}`),
-    ),
+    ...drawn.map(({ label }, index) => h('li', {}, h('span', { class: `swatch sink-${index}` }), label)),
   ]);
   show(place.rows, points.slice(-ROWS), () =>
     table(

@@ -12,12 +12,12 @@ export function drawConfiguration(container, tools, config, acts, outcome) {
       outcome === null
         ? null
         : h('p', { class: outcome.ok ? 'hint' : 'error', role: 'status' }, outcome.text),
-      h('p', { class: 'hint' }, 'As it is in force, with every default. Secrets are masked.'),
+      h('p', { class: 'hint' }, 'The configuration in force, with all defaults. Secrets are masked.'),
       h(
         'details',
         { 'data-key': 'config' },
-        h('summary', {}, 'Show it'),
-        h('pre', { class: 'config' }, outline(config, 0)),
+        h('summary', {}, 'Show the configuration'),
+        h('pre', { class: 'config', tabindex: '0' }, outline(config, 0)),
       ),
     ].filter(Boolean),
   );

@@ -1,6 +1,7 @@
 /* global ResizeObserver, URLSearchParams, document */
 import { get } from './api.js';
 import { h, show, svg, table } from './dom.js';
+import { pagesOf } from './pages.js';
 import { count, span, time } from './words.js';
 
 const MINUTE = 60_000;
@@ -17,14 +18,19 @@ const LEAST = MINUTE;
 const MOST = 60 * DAY;
 const HEIGHT = 96;
 const BAR = { top: 16, height: 44 };
-const ROWS = 200;
+const ROWS = 25;
 
 /** What each word means, in the order of the legend. */
 const MEANINGS = {
   verified: 'read, and a later count by the Platform agreed',
-  read: 'read whole',
-  pending: 'still to be read',
-  suspect: 'could not be read to agreement',
+  read: 'read in full, to be counted again later',
+  pending: 'not read yet, and next in line',
+  suspect: 'read, but the answers did not agree',
+};
+/** What else the drawing shows. */
+const MARKS = {
+  unread: ['not read', 'before the start of this source, or not polled yet'],
+  frontier: ['frontier', 'everything before it is read'],
 };
 
 /**
@@ -51,8 +57,16 @@ export function createCoverage(container, tools) {
   const legend = h(
     'ul',
     { class: 'legend' },
-    Object.entries(MEANINGS).map(([word, meaning]) =>
-      h('li', {}, h('span', { class: `swatch ${word}` }), h('strong', {}, word), ` ${meaning}`),
+    [
+      ...Object.entries(MEANINGS).map(([word, meaning]) => [word, word, meaning]),
+      ...Object.entries(MARKS).map(([swatch, [word, meaning]]) => [swatch, word, meaning]),
+    ].map(([swatch, word, meaning]) =>
+      h(
+        'li',
+        {},
+        h('span', { class: `swatch ${swatch}` }),
+        h('span', {}, h('strong', {}, word), ` ${meaning}`),
+      ),
     ),
   );
   const rows = h('div');
@@ -230,7 +244,12 @@ export function createCoverage(container, tools) {
       'aria-label',
       `Coverage from ${time(start)} to ${time(end)}. ${sentence} Keys: plus and minus zoom, arrows move, 0 resets.`,
     );
-    show(rows, spans, () => asTable(spans));
+    drawRows(spans);
+  }
+
+  function drawRows(spans) {
+    const pages = pagesOf('coverage', spans.toReversed(), ROWS, () => drawRows(spans));
+    show(rows, pages.items, () => [asTable(pages.items), pages.more()]);
   }
 
   return draw;
@@ -344,11 +363,10 @@ function describe(spans, start, end) {
     .filter((word) => lengths[word] > 0.5)
     .map((word) => `${span(lengths[word])} ${word}`);
   const shown = `${time(start).slice(0, 16)} to ${time(end).slice(0, 16)}`;
-  return parts.length === 0 ? `${shown}: nothing of this has been read.` : `${shown}: ${parts.join(', ')}.`;
+  return parts.length === 0 ? `${shown}: nothing has been read.` : `${shown}: ${parts.join(', ')}.`;
 }
 
-function asTable(spans) {
-  const newest = spans.slice(-ROWS).reverse();
+function asTable(newest) {
   return table(
     'Coverage, newest first',
     ['From', 'To', 'Length', 'State', 'Events by the Platform’s count'],

@@ -44,7 +44,7 @@ export function show(container, data, build) {
   const open = new Set(
     [...container.querySelectorAll('details[open][data-key]')].map((item) => item.dataset.key),
   );
-  container.replaceChildren(...[build()].flat());
+  container.replaceChildren(...[build()].flat(2).filter((child) => child !== null));
   for (const item of container.querySelectorAll('details[data-key]')) item.open = open.has(item.dataset.key);
   if (focused !== undefined) container.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
 }
@@ -53,6 +53,13 @@ export function show(container, data, build) {
 export function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
+
+export const button = (attributes, ...children) =>
+  h('button', { type: 'button', ...attributes }, ...children);
+
+/** A word for a state, with a mark that differs by more than its colour. */
+export const chip = (tone, word) =>
+  h('span', { class: 'chip', 'data-tone': tone }, h('span', { class: 'dot' }), word);
 
 /** A table with a caption for those who do not see the drawing. */
 export function table(caption, heads, rows) {

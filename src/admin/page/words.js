@@ -31,6 +31,10 @@ export function bytes(value) {
   return `${rest >= 100 || index === 0 ? whole.format(rest) : fine.format(rest)} ${units[index]}`;
 }
 
+/** With a capital at its beginning, where that is a word and not an address or the name of the program. */
+export const sentence = (text) =>
+  /^(?!auditferry )[a-z]+[ ,]/.test(text) ? `${text.charAt(0).toUpperCase()}${text.slice(1)}` : text;
+
 /** 2026-01-02 03:04:05, from RFC 3339 or milliseconds. */
 export function time(value) {
   const date = new Date(value);

@@ -53,5 +53,10 @@ function viewOf({ receivers, scenario }: Facts, { daemon, source }: Seen): Admin
     effectiveConfig: null,
     formats: [],
     preview: () => ({ text: '', kind: 'text' }),
+    understand: () => {
+      throw new Error('no event is shown here');
+    },
+    renderFor: () => null,
+    heartbeatMs: null,
   };
 }
