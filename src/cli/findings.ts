@@ -5,7 +5,7 @@ import { ForwardError } from '../model/errors.ts';
 import { formatTime } from '../model/time.ts';
 import { everyFinding } from '../pipeline/open-findings.ts';
 import { EXIT } from './exit.ts';
-import { parseId } from './letter-selection.ts';
+import { parseId } from './dead-letters/selection.ts';
 import { count, shown, withConfig, writeJson } from './report.ts';
 import type { ReportOptions } from './report.ts';
 import { openConfig, withJournal } from './session.ts';

@@ -38,20 +38,20 @@ type Register = (program: Command) => void;
 /** Every command, in the order of the help. */
 const COMMANDS: ReadonlyMap<string, () => Promise<Register>> = new Map([
   ['init', async () => (await import('./init.ts')).registerInit],
-  ['check', async () => (await import('./check.ts')).registerCheck],
-  ['preview', async () => (await import('./preview.ts')).registerPreview],
-  ['run', async () => (await import('./run.ts')).registerRun],
-  ['verify', async () => (await import('./verify.ts')).registerVerify],
-  ['backfill', async () => (await import('./backfill.ts')).registerBackfill],
-  ['replay', async () => (await import('./replay.ts')).registerReplay],
-  ['status', async () => (await import('./status.ts')).registerStatus],
+  ['check', async () => (await import('./check/command.ts')).registerCheck],
+  ['preview', async () => (await import('./preview/command.ts')).registerPreview],
+  ['run', async () => (await import('./run/command.ts')).registerRun],
+  ['verify', async () => (await import('./verify/command.ts')).registerVerify],
+  ['backfill', async () => (await import('./jobs/backfill.ts')).registerBackfill],
+  ['replay', async () => (await import('./jobs/replay.ts')).registerReplay],
+  ['status', async () => (await import('./status/command.ts')).registerStatus],
   ['health', async () => (await import('./health.ts')).registerHealth],
-  ['dead-letters', async () => (await import('./dead-letters.ts')).registerDeadLetters],
+  ['dead-letters', async () => (await import('./dead-letters/command.ts')).registerDeadLetters],
   ['findings', async () => (await import('./findings.ts')).registerFindings],
   ['event-types', async () => (await import('./event-types.ts')).registerEventTypes],
   ['simulate', async () => (await import('./simulate.ts')).registerSimulate],
   ['schema', async () => (await import('./schema.ts')).registerSchema],
-  ['completion', async () => (await import('./completion.ts')).registerCompletion],
+  ['completion', async () => (await import('./completion/command.ts')).registerCompletion],
 ]);
 
 /** A command is loaded alone: the daemon is not to carry the report of `verify`. The help and a mistyped name need them all. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
-import { changeLetters } from '../../src/cli/letter-changes.ts';
-import { exportLetters, listLetters, showLetter } from '../../src/cli/letter-reports.ts';
+import { changeLetters } from '../../src/cli/dead-letters/changes.ts';
+import { exportLetters, listLetters, showLetter } from '../../src/cli/dead-letters/reports.ts';
 import { append, appendRefused, FILE_SINK, fakeTerminal, rooms } from './room.ts';
 
 const room = rooms();

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
 import { describe, expect, it } from 'vitest';
 
-import { preview } from '../../src/cli/preview.ts';
+import { preview } from '../../src/cli/preview/command.ts';
 import { FILE_SINK, fakeTerminal, rooms } from './room.ts';
 
 const room = rooms();

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 
-import { verifyProgress } from '../../src/cli/verify-progress.ts';
+import { verifyProgress } from '../../src/cli/verify/progress.ts';
 import { testClock } from '../contract/clock.ts';
 
 it('tells how far each comparison is, some seconds apart, and nothing when it is done at once', () => {

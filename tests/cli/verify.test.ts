@@ -4,9 +4,9 @@ import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
 
 import type { Journal } from '../../src/checkpoint/journal.ts';
-import { status as statusCommand } from '../../src/cli/status.ts';
-import { verifyCommand } from '../../src/cli/verify.ts';
-import type { VerifyOptions } from '../../src/cli/verify.ts';
+import { status as statusCommand } from '../../src/cli/status/command.ts';
+import { verifyCommand } from '../../src/cli/verify/command.ts';
+import type { VerifyOptions } from '../../src/cli/verify/command.ts';
 import { carryEverything, impatient, stoppedRooms } from './carried.ts';
 import { idOf } from '../../src/checkpoint/sqlite/identity.ts';
 import { changeEvent, dropEvents } from '../checkpoint/tamper.ts';
