@@ -21,11 +21,10 @@ export async function main(argv: readonly string[]): Promise<void> {
       'Carries the audit log of a CloudQuery Platform into a SIEM, loses nothing, and can prove it.',
     )
     .version(version)
-    .showHelpAfterError('(see auditferry --help)')
     .configureHelp({ showGlobalOptions: true, optionDescription })
     .exitOverride();
   for (const load of commandsFor(argv)) (await load())(program);
-  overrideExit(program);
+  prepare(program, []);
   try {
     await program.parseAsync([...argv]);
   } catch (error) {
@@ -67,10 +66,12 @@ function optionDescription(option: Option): string {
   return option.mandatory ? `${description} (required)` : description;
 }
 
-/** A command at any depth throws instead of ending the process: the exit code is decided below. */
-function overrideExit(command: Command): void {
+/** A command at any depth names its own help in an error, and throws instead of ending the process: the exit code is decided below. */
+function prepare(command: Command, above: readonly string[]): void {
+  const path = [...above, command.name()];
   command.exitOverride();
-  command.commands.forEach(overrideExit);
+  command.showHelpAfterError(`(see ${path.join(' ')} --help)`);
+  for (const below of command.commands) prepare(below, path);
 }
 
 function report(error: unknown): number {

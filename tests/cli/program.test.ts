@@ -88,6 +88,35 @@ describe('the program', () => {
     vi.unstubAllEnvs();
   });
 
+  it('takes the configuration as the only argument, too, but not twice', async () => {
+    for (const command of ['check', 'run', 'status', 'findings', 'dead-letters', 'event-types', 'preview'])
+      expect((await run(command, '/nowhere/alone.yaml')).text).toContain('/nowhere/alone.yaml');
+    const twice = await run('status', '/nowhere/alone.yaml', '-c', '/nowhere/said.yaml');
+    expect(twice).toMatchObject({ code: 2, text: expect.stringContaining('named twice') as unknown });
+  });
+
+  it('points to the help of the command that was called wrongly', async () => {
+    expect((await run('status', '--bogus')).text).toContain('(see auditferry status --help)');
+    expect((await run('dead-letters', 'retry', '--bogus')).text).toContain(
+      '(see auditferry dead-letters retry --help)',
+    );
+    expect((await run('bogus')).text).toContain('(see auditferry --help)');
+  });
+
+  it.each([
+    ['status'],
+    ['findings'],
+    ['event-types'],
+    ['dead-letters'],
+    ['dead-letters', 'retry', '--all'],
+    ['verify', '--from', '1h'],
+    ['replay', '--from', '1h', '--sink', 'archive'],
+  ])('says before the first run that there is no journal yet: %s %s', async (...command) => {
+    const { text, code } = await run(...command, '-c', room().config(FILE_SINK));
+    expect(text).toMatch(/^no journal yet; start `auditferry run`\n {2}state\.dir of .*ferry\.yaml is /);
+    expect(code).toBe(1);
+  });
+
   it('refuses what only a single pass can do', async () => {
     const patience = await run('run', '-c', 'x', '--patience', '5m');
     expect(patience).toMatchObject({

@@ -11,7 +11,7 @@ import { checkClock, checkState } from './state.ts';
 import { withDeadline } from '../deadline.ts';
 import { EXIT } from '../exit.ts';
 import { holderOf } from '../holder.ts';
-import { count, markOf, shown, withConfig, writeJson } from '../report.ts';
+import { count, markOf, shown, takeConfigArgument, withConfig, writeJson } from '../report.ts';
 import type { ReportOptions } from '../report.ts';
 import { openConfig, withParts } from '../session.ts';
 import { processTerminal } from '../terminal.ts';
@@ -32,10 +32,10 @@ const PART_DEADLINE_MS = 30_000;
 
 /** `auditferry check`: the configuration, then everything it names, for real. */
 export function registerCheck(program: Command): void {
-  withConfig(program.command('check'))
+  takeConfigArgument(withConfig(program.command('check')))
     .description('look at the configuration, and then for real at everything that a run needs')
     .option('--send', 'send one marked test event through each sink, and read it back where that can be done')
-    .action(async (options: CheckOptions) => {
+    .action(async (_file: unknown, options: CheckOptions) => {
       process.exitCode = await check(options, processTerminal());
     });
 }

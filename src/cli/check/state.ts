@@ -7,7 +7,7 @@ import { formatSize } from '../../model/units.ts';
 import type { CheckItem } from '../../model/check.ts';
 import { describe, ForwardError } from '../../model/errors.ts';
 import { holderOf } from '../holder.ts';
-import { openGuestJournal } from '../session.ts';
+import { hasJournal, openGuestJournal } from '../session.ts';
 import { count } from '../report.ts';
 import type { Terminal } from '../terminal.ts';
 
@@ -86,8 +86,8 @@ async function checkJournal(
   terminal: Terminal,
 ): Promise<{ readonly items: readonly CheckItem[]; readonly usedBytes: number }> {
   const name = 'journal';
-  const { dir, max_size: maxBytes } = config.state;
-  if (!existsSync(join(dir, 'journal.db')) && !existsSync(join(dir, 'journal.id'))) {
+  const { max_size: maxBytes } = config.state;
+  if (!hasJournal(config.state)) {
     return { items: [{ name, outcome: 'ok', finding: 'none yet; the first run makes it' }], usedBytes: 0 };
   }
   try {
@@ -125,7 +125,7 @@ async function checkSpace(config: Config, usedBytes: number): Promise<CheckItem>
 }
 
 async function newestReceipt(config: Config, terminal: Terminal): Promise<string | null> {
-  if (!existsSync(join(config.state.dir, 'journal.db'))) return null;
+  if (!hasJournal(config.state)) return null;
   try {
     const journal = await openGuestJournal(config, terminal);
     try {

@@ -7,7 +7,7 @@ import { exportLetters, listLetters, showLetter } from './reports.ts';
 import type { ListOptions } from './reports.ts';
 import { parseId, withSelection } from './selection.ts';
 import type { Selection } from './selection.ts';
-import { withConfig, withConfigFile } from '../report.ts';
+import { takeConfigArgument, withConfig, withConfigFile } from '../report.ts';
 import type { ReportOptions } from '../report.ts';
 import { processTerminal } from '../terminal.ts';
 
@@ -16,10 +16,14 @@ export function registerDeadLetters(program: Command): void {
   const group = program
     .command('dead-letters')
     .description('list, show, send again, set aside or export events that a sink refused for good');
-  const list = withConfig(group.command('list', { isDefault: true })).description('list them, oldest first');
-  withSelection(list, 'also those that were discarded').action(async (options: ListOptions) => {
-    process.exitCode = await listLetters(options, processTerminal());
-  });
+  const list = takeConfigArgument(withConfig(group.command('list', { isDefault: true }))).description(
+    'list them, oldest first',
+  );
+  withSelection(list, 'also those that were discarded').action(
+    async (_file: unknown, options: ListOptions) => {
+      process.exitCode = await listLetters(options, processTerminal());
+    },
+  );
   withConfig(group.command('show'))
     .description('show one with its bytes')
     .argument('<id>', 'its id, as "list" shows it', parseId)

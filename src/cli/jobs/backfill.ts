@@ -8,7 +8,7 @@ import { interruptible } from '../interrupt.ts';
 import { endOf, exitCode, figure, reasonOf, replayFigures, replaySentence } from './figures.ts';
 import { knownName, readRange, withRange } from '../range.ts';
 import type { RangeOptions } from '../range.ts';
-import { count, withConfig, writeJson } from '../report.ts';
+import { count, takeConfigArgument, withConfig, writeJson } from '../report.ts';
 import type { ReportOptions } from '../report.ts';
 import { openConfig } from '../session.ts';
 import { processTerminal } from '../terminal.ts';
@@ -20,10 +20,10 @@ export interface BackfillOptions extends ReportOptions, RangeOptions {
 
 /** `auditferry backfill`: reads a past range into the journal; every sink then gets what was new. */
 export function registerBackfill(program: Command): void {
-  withRange(withConfig(program.command('backfill')))
+  withRange(takeConfigArgument(withConfig(program.command('backfill'))))
     .description('read a past range from the Platform; every sink gets what the journal did not have')
     .option('--sink <name>', 'also send the whole range to this sink again once it is read')
-    .action(async (options: BackfillOptions) => {
+    .action(async (_file: unknown, options: BackfillOptions) => {
       process.exitCode = await interruptible((signal) => backfillCommand(options, processTerminal(signal)));
     });
 }

@@ -8,9 +8,9 @@ import { interruptible } from '../interrupt.ts';
 import { endOf, exitCode, figure, reasonOf, replayFigures, replaySentence } from './figures.ts';
 import { knownName, readRange, withRange } from '../range.ts';
 import type { RangeOptions } from '../range.ts';
-import { withConfig, writeJson } from '../report.ts';
+import { takeConfigArgument, withConfig, writeJson } from '../report.ts';
 import type { ReportOptions } from '../report.ts';
-import { openConfig } from '../session.ts';
+import { assertJournal, openConfig } from '../session.ts';
 import { assertFreeForDocument } from '../standard-output.ts';
 import { processTerminal } from '../terminal.ts';
 import type { Terminal } from '../terminal.ts';
@@ -22,11 +22,11 @@ export interface ReplayOptions extends ReportOptions, RangeOptions {
 
 /** `auditferry replay`: sends events of the journal to one sink again, through today's mapping. */
 export function registerReplay(program: Command): void {
-  withRange(withConfig(program.command('replay')))
+  withRange(takeConfigArgument(withConfig(program.command('replay'))))
     .description('send a range of the journal to one sink again, through the mapping of today')
     .requiredOption('--sink <name>', 'the sink')
     .option('--force', 'also what the receiver proves to hold')
-    .action(async (options: ReplayOptions) => {
+    .action(async (_file: unknown, options: ReplayOptions) => {
       process.exitCode = await interruptible((signal) => replayCommand(options, processTerminal(signal)));
     });
 }
@@ -34,6 +34,7 @@ export function registerReplay(program: Command): void {
 export async function replayCommand(options: ReplayOptions, terminal: Terminal): Promise<number> {
   const config = await openConfig(options.config, terminal);
   const { startNs, endNs } = readRange(options, terminal.clock);
+  assertJournal(config);
   const params = {
     sink: knownName(config, 'sink', options.sink),
     source: knownName(config, 'source', options.source),

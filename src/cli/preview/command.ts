@@ -15,7 +15,7 @@ import type { BuiltParts } from '../build-parts.ts';
 import { EXIT } from '../exit.ts';
 import { PREVIEW_REACH_MS, readNewest } from './newest.ts';
 import type { Found } from './newest.ts';
-import { count, shown, withConfig, writeJson } from '../report.ts';
+import { count, shown, takeConfigArgument, withConfig, writeJson } from '../report.ts';
 import type { ReportOptions } from '../report.ts';
 import { openConfig, withParts } from '../session.ts';
 import { processTerminal } from '../terminal.ts';
@@ -31,12 +31,12 @@ const LIMIT_MOST = 100;
 
 /** `auditferry preview`: the newest events as each sink would send them. Sends and keeps nothing. */
 export function registerPreview(program: Command): void {
-  withConfig(program.command('preview'))
+  takeConfigArgument(withConfig(program.command('preview')))
     .description('show the newest events as each sink would send them; sends nothing and keeps nothing')
     .option('--limit <count>', 'how many events', parseLimit, 3)
     .option('--sink <name>', 'only as this sink would send them')
     .option('--explain', 'say why each event type is understood as it is')
-    .action(async (options: PreviewOptions) => {
+    .action(async (_file: unknown, options: PreviewOptions) => {
       process.exitCode = await preview(options, processTerminal());
     });
 }

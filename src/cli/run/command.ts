@@ -13,7 +13,7 @@ import { describe, ForwardError, oneLine } from '../../model/errors.ts';
 import type { Log } from '../../model/log.ts';
 import { endWithin } from '../ending.ts';
 import { droppedLogLines, openLog } from '../log.ts';
-import { withConfigFile } from '../report.ts';
+import { takeConfigArgument, withConfigFile } from '../report.ts';
 import { conclude } from './outcome.ts';
 import { buildParts } from '../build-parts.ts';
 import { startService } from './service.ts';
@@ -31,7 +31,7 @@ interface RunOptions {
 
 /** `auditferry run`: the daemon, or with --once one pass over everything. */
 export function registerRun(program: Command): void {
-  withConfigFile(program.command('run'))
+  takeConfigArgument(withConfigFile(program.command('run')))
     .description('carry events from the sources to the sinks')
     .option('--once', 'catch up with now, deliver everything, and end')
     .option(
@@ -40,7 +40,7 @@ export function registerRun(program: Command): void {
       '5m',
     )
     .option('--json', 'print the outcome as one JSON document at the end')
-    .action(async (options: RunOptions, command: Command) => {
+    .action(async (_file: unknown, options: RunOptions, command: Command) => {
       assertOnce(options, command);
       process.exitCode = await run(options);
     });

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import type { Config } from '../../config/config.ts';
 import { EXIT } from '../exit.ts';
 import { interruptible } from '../interrupt.ts';
-import { withConfig, writeJson } from '../report.ts';
+import { takeConfigArgument, withConfig, writeJson } from '../report.ts';
 import type { ReportOptions } from '../report.ts';
 import { openConfig } from '../session.ts';
 import { statusLines } from './lines.ts';
@@ -27,12 +27,12 @@ const CLEAR_BELOW = '\u001b[J';
 
 /** `auditferry status`: the path from each source to each sink at a glance. */
 export function registerStatus(program: Command): void {
-  withConfig(program.command('status'))
+  takeConfigArgument(withConfig(program.command('status')))
     .description(
       'show at a glance how each source and sink is: from the daemon, or from the journal when none runs',
     )
     .addOption(new Option('--watch', 'show it anew every second, until Ctrl-C').conflicts('json'))
-    .action(async (options: StatusOptions) => {
+    .action(async (_file: unknown, options: StatusOptions) => {
       process.exitCode = await interruptible((signal) => status(options, processTerminal(signal)));
     });
 }

@@ -21,7 +21,7 @@ import { openLog } from '../log.ts';
 import { knownName, readRange, withRange } from '../range.ts';
 import type { RangeOptions } from '../range.ts';
 import { reportPage } from './page.ts';
-import { withConfig, writeJson } from '../report.ts';
+import { takeConfigArgument, withConfig, writeJson } from '../report.ts';
 import type { ReportOptions } from '../report.ts';
 import { openConfig, withJournal, withParts } from '../session.ts';
 import { askDaemon } from '../status/reader.ts';
@@ -48,7 +48,7 @@ const REASON_MOST = 200;
 
 /** `auditferry verify`: Platform against journal against sinks, for a range; or exported records by themselves. */
 export function registerVerify(program: Command): void {
-  const command = withRange(withConfig(program.command('verify')))
+  const command = withRange(takeConfigArgument(withConfig(program.command('verify'))))
     .description('compare Platform, journal and sinks over a range, and name every event that is missing')
     .option('--sink <name>', 'of the sinks only this one')
     .option('--deep', 'read and compare every event, also where the counts agree')
@@ -59,7 +59,7 @@ export function registerVerify(program: Command): void {
       'instead: judge records that a receiver exported by the heartbeats among them; needs nothing else',
     )
     .option('--public-key <file>', 'with --records: check signatures with this Ed25519 key in PEM')
-    .action(async (options: VerifyOptions) => {
+    .action(async (_file: unknown, options: VerifyOptions) => {
       assertApart(options, (name) => command.getOptionValueSource(name) === 'cli');
       process.exitCode = await interruptible((signal) => {
         const terminal = processTerminal(signal);
