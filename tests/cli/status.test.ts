@@ -9,7 +9,7 @@ import { startAdmin } from '../../src/admin/server.ts';
 import type { Journal } from '../../src/checkpoint/journal.ts';
 import { coverageBar, coveredUpTo } from '../../src/cli/status/coverage-bar.ts';
 import { status } from '../../src/cli/status/command.ts';
-import { span } from '../../src/cli/status/lines.ts';
+import { span } from '../../src/cli/span.ts';
 import { wallClock } from '../../src/model/clock.ts';
 import type { CoverageStatus } from '../../src/model/event.ts';
 import { silentLog } from '../../src/model/log.ts';

@@ -1,11 +1,19 @@
 import type { Command } from 'commander';
 
-import type { Json } from '../../model/event.ts';
 import { formatTime } from '../../model/time.ts';
-import { carryOut, progressLine } from './carry-out.ts';
+import { carryOut } from './carry-out.ts';
 import type { JobEnd } from './carry-out.ts';
 import { interruptible } from '../interrupt.ts';
-import { endOf, exitCode, figure, reasonOf, replayFigures, replaySentence } from './figures.ts';
+import {
+  endOf,
+  exitCode,
+  figure,
+  jobProgress,
+  reasonOf,
+  replayFigures,
+  replayOf,
+  replaySentence,
+} from './figures.ts';
 import { knownName, readRange, withRange } from '../range.ts';
 import type { RangeOptions } from '../range.ts';
 import { count, takeConfigArgument, withConfig, writeJson } from '../report.ts';
@@ -36,13 +44,7 @@ export async function backfillCommand(options: BackfillOptions, terminal: Termin
     sink: knownName(config, 'sink', options.sink),
     windows: [[range.startNs.toString(), range.endNs.toString()]],
   };
-  const end = await carryOut(config, terminal, 'backfill', params, (progress, elapsedMs) => {
-    const line =
-      progress['stage'] === 'replay'
-        ? `sending again: ${progressLine(figure(replayOf(progress), 'share'), figure(replayOf(progress), 'looked'), elapsedMs)}`
-        : `reading: ${progressLine(figure(progress, 'share'), figure(progress, 'events'), elapsedMs)}, ${count(figure(progress, 'appended'), 'new one')}`;
-    terminal.err.write(`${line}\n`);
-  });
+  const end = await carryOut(config, terminal, 'backfill', params, jobProgress.backfill);
   const from = formatTime(range.startNs);
   const to = formatTime(range.endNs);
   if (options.json === true) {
@@ -70,11 +72,4 @@ function backfillFigures(progress: JobEnd['progress']): object {
     revised: figure(progress, 'revised'),
     replay: replayFigures(replayOf(progress)),
   };
-}
-
-function replayOf(progress: JobEnd['progress']): JobEnd['progress'] {
-  const value = progress['replay'] ?? null;
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? (value as { readonly [key: string]: Json })
-    : {};
 }

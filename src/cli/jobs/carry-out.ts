@@ -1,7 +1,6 @@
 import type { Job, Journal } from '../../checkpoint/journal.ts';
 import { openJournal } from '../../checkpoint/sqlite/index.ts';
 import type { Config } from '../../config/config.ts';
-import { formatDuration } from '../../model/units.ts';
 import { ForwardError } from '../../model/errors.ts';
 import type { Json } from '../../model/event.ts';
 import { heartbeatsOf } from '../../pipeline/heartbeat.ts';
@@ -14,6 +13,7 @@ import { sinkStatus } from '../../pipeline/status.ts';
 import type { BuiltParts } from '../build-parts.ts';
 import { holderOf } from '../holder.ts';
 import { openLog } from '../log.ts';
+import { withProgress } from '../progress.ts';
 import { openGuestJournal, withParts } from '../session.ts';
 
 import type { Terminal } from '../terminal.ts';
@@ -27,8 +27,10 @@ export interface JobEnd {
   readonly by: 'daemon' | 'command';
 }
 
-/** Gets a job's progress and how long it has been watched, in milliseconds. */
-type Show = (progress: JobEnd['progress'], elapsedMs: number) => void;
+/** Makes a line of a job's progress and how long it has been watched, in milliseconds. */
+export type Show = (progress: JobEnd['progress'], elapsedMs: number) => string;
+
+type Told = (progress: JobEnd['progress'], elapsedMs: number) => void;
 
 const LOOK_EVERY_MS = 1_000;
 /** Without a daemon nobody waits for ever: what fails longer is left for the next run. */
@@ -37,8 +39,7 @@ const PATIENCE_MS = 300_000;
 const REMARK_AFTER_MS = 15_000;
 
 /**
- * Has a job done: by the running daemon when one holds the state directory, otherwise here. `show` gets the progress at most
- * once a second. A job of the same kind and parameters that was left unfinished is taken up again instead of a new one.
+ * Has a job done: by the running daemon when one holds the state directory, otherwise here. `show` says how far it is. A job of the same kind and parameters that was left unfinished is taken up again instead of a new one.
  */
 export async function carryOut(
   config: Config,
@@ -48,12 +49,18 @@ export async function carryOut(
   show: Show,
 ): Promise<JobEnd> {
   const holder = holderOf(config.state.dir);
-  if (holder === null) return carryOutHere(config, terminal, kind, params, show);
+  if (holder === null) {
+    return withProgress(terminal, 'starting', (tell, beside) =>
+      carryOutHere(config, beside, kind, params, (progress, elapsedMs) => tell(show(progress, elapsedMs))),
+    );
+  }
   const journal = await openGuestJournal(config, terminal);
   try {
     const id = await sameJob(journal, kind, params);
     terminal.err.write(`the running daemon (${holder}) does this: job ${id}\n`);
-    return await follow(journal, id, terminal, show);
+    return await withProgress(terminal, `waiting for job ${id}`, (tell, beside) =>
+      follow(journal, id, beside, (progress, elapsedMs) => tell(show(progress, elapsedMs))),
+    );
   } finally {
     await journal.close();
   }
@@ -73,7 +80,7 @@ async function jobOf(journal: Journal, id: bigint): Promise<Job> {
   return job;
 }
 
-async function follow(journal: Journal, id: bigint, terminal: Terminal, show: Show): Promise<JobEnd> {
+async function follow(journal: Journal, id: bigint, terminal: Terminal, told: Told): Promise<JobEnd> {
   const { clock, signal } = terminal;
   const startedMs = clock.monotonic();
   let remarked = false;
@@ -84,7 +91,7 @@ async function follow(journal: Journal, id: bigint, terminal: Terminal, show: Sh
     if (job.state === 'done') return { job: Number(id), state: 'done', progress, by: 'daemon' };
     if (job.state === 'failed' || job.state === 'cancelled')
       return { job: Number(id), state: 'failed', progress, by: 'daemon' };
-    if (job.state === 'running') show(progress, elapsedMs);
+    if (job.state === 'running') told(progress, elapsedMs);
     if (job.state === 'queued' && elapsedMs > REMARK_AFTER_MS && !remarked) {
       remarked = true;
       terminal.err.write('it has not begun yet: the daemon does one job at a time; its log says more\n');
@@ -104,7 +111,7 @@ async function carryOutHere(
   terminal: Terminal,
   kind: string,
   params: Json,
-  show: Show,
+  told: Told,
 ): Promise<JobEnd> {
   const { clock, signal } = terminal;
   const { dir, max_size: maxBytes } = config.state;
@@ -114,7 +121,7 @@ async function carryOutHere(
       const id = await sameJob(journal, kind, params);
       const context = {
         ...jobContext(config, parts, journal, terminal),
-        onProgress: throttled(show, terminal),
+        onProgress: throttled(told, terminal),
       };
       try {
         const state = await runJob(context, await jobOf(journal, id), signal);
@@ -138,14 +145,14 @@ async function carryOutHere(
 }
 
 /** At most one look at the progress a second. */
-function throttled(show: Show, { clock }: Terminal): (progress: Json) => void {
+function throttled(told: Told, { clock }: Terminal): (progress: Json) => void {
   const startedMs = clock.monotonic();
   let shownMs = startedMs;
   return (progress) => {
     const nowMs = clock.monotonic();
     if (nowMs - shownMs < LOOK_EVERY_MS) return;
     shownMs = nowMs;
-    show(asObject(progress), nowMs - startedMs);
+    told(asObject(progress), nowMs - startedMs);
   };
 }
 
@@ -179,13 +186,4 @@ function asObject(json: Json): { readonly [key: string]: Json } {
   return typeof json === 'object' && json !== null && !Array.isArray(json)
     ? (json as { readonly [key: string]: Json })
     : {};
-}
-
-/** `37 %, 1,200 events a second, about 3m left`: from the share that is done and the events so far. */
-export function progressLine(share: number, events: number, elapsedMs: number): string {
-  const rate = elapsedMs <= 0 ? 0 : Math.round((events * 1000) / elapsedMs);
-  const leftMs = share > 0 && share < 1 ? (elapsedMs * (1 - share)) / share : 0;
-  const left =
-    leftMs > 0 ? `, about ${formatDuration(Math.max(Math.round(leftMs / 1000), 1) * 1000)} left` : '';
-  return `${Math.floor(share * 100)} %, ${events.toLocaleString('en-US')} events, ${rate.toLocaleString('en-US')} a second${left}`;
 }

@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 
 import { formatTime } from '../../model/time.ts';
-import { carryOut, progressLine } from './carry-out.ts';
+import { carryOut } from './carry-out.ts';
 import type { JobEnd } from './carry-out.ts';
 import { holderOf } from '../holder.ts';
 import { interruptible } from '../interrupt.ts';
-import { endOf, exitCode, figure, reasonOf, replayFigures, replaySentence } from './figures.ts';
+import { endOf, exitCode, figure, jobProgress, reasonOf, replayFigures, replaySentence } from './figures.ts';
 import { knownName, readRange, withRange } from '../range.ts';
 import type { RangeOptions } from '../range.ts';
 import { takeConfigArgument, withConfig, writeJson } from '../report.ts';
@@ -34,7 +34,6 @@ export function registerReplay(program: Command): void {
 export async function replayCommand(options: ReplayOptions, terminal: Terminal): Promise<number> {
   const config = await openConfig(options.config, terminal);
   const { startNs, endNs } = readRange(options, terminal.clock);
-  assertJournal(config);
   const params = {
     sink: knownName(config, 'sink', options.sink),
     source: knownName(config, 'source', options.source),
@@ -45,10 +44,8 @@ export async function replayCommand(options: ReplayOptions, terminal: Terminal):
   // A running daemon sends from its own process, to its own standard output.
   if (options.json === true && holderOf(config.state.dir) === null)
     assertFreeForDocument(config, [options.sink]);
-  const end = await carryOut(config, terminal, 'replay', params, (progress, elapsedMs) => {
-    const line = progressLine(figure(progress, 'share'), figure(progress, 'looked'), elapsedMs);
-    terminal.err.write(`sending again: ${line}\n`);
-  });
+  assertJournal(config);
+  const end = await carryOut(config, terminal, 'replay', params, jobProgress.replay);
   const from = formatTime(startNs);
   const to = formatTime(endNs);
   if (options.json === true) {

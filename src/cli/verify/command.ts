@@ -5,19 +5,22 @@ import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
 
 import type { Config } from '../../config/config.ts';
+import type { Clock } from '../../model/clock.ts';
 import { describe, ForwardError, oneLine } from '../../model/errors.ts';
 import type { Window } from '../../model/event.ts';
 import { createPrepare } from '../../pipeline/prepare.ts';
 import { repairsFor, verify } from '../../pipeline/verify.ts';
-import type { VerifyContext } from '../../pipeline/verify.ts';
+import type { VerifyContext, VerifyStep } from '../../pipeline/verify.ts';
 import type { VerifyResult, Waits } from '../../pipeline/verify/result.ts';
 import type { BuiltParts } from '../build-parts.ts';
 import { carryOut } from '../jobs/carry-out.ts';
 import { EXIT } from '../exit.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { interruptible } from '../interrupt.ts';
-import { figure, reasonOf } from '../jobs/figures.ts';
+import { figure, jobProgress, progressLine, reasonOf } from '../jobs/figures.ts';
 import { openLog } from '../log.ts';
+import { withProgress } from '../progress.ts';
+import type { Tell } from '../progress.ts';
 import { knownName, readRange, withRange } from '../range.ts';
 import type { RangeOptions } from '../range.ts';
 import { reportPage } from './page.ts';
@@ -31,7 +34,6 @@ import { verifyRecordsCommand } from './records.ts';
 import type { RecordsOptions } from './records.ts';
 import { verifyDocument } from './document.ts';
 import type { Circumstances } from './document.ts';
-import { verifyProgress } from './progress.ts';
 import { verifyText } from './text.ts';
 import { version } from '../version.ts';
 
@@ -118,20 +120,35 @@ function verifyOnce(
 ): Promise<VerifyResult> {
   return withJournal(config, terminal, async (journal) => {
     const waits = await askWaits(config, journal.installationId, terminal);
-    return withParts(config, terminal, (parts) => {
-      const context: VerifyContext = {
-        journal,
-        ...chosen(parts, options),
-        waits,
-        deep: options.deep === true,
-        clock: terminal.clock,
-        log: openLog(config.log, terminal.err),
-        patienceMs: PATIENCE_MS,
-        onProgress: verifyProgress(terminal),
-      };
-      return verify(context, range, terminal.signal);
-    });
+    return withProgress(terminal, 'verifying', (tell, beside) =>
+      withParts(config, beside, (parts) => {
+        const context: VerifyContext = {
+          journal,
+          ...chosen(parts, options),
+          waits,
+          deep: options.deep === true,
+          clock: terminal.clock,
+          log: openLog(config.log, beside.err),
+          patienceMs: PATIENCE_MS,
+          onProgress: stepTeller(terminal.clock, tell),
+        };
+        return verify(context, range, terminal.signal);
+      }),
+    );
   });
+}
+
+/** How far each comparison is: its rate and the time left count from where it began. */
+export function stepTeller(clock: Pick<Clock, 'monotonic'>, tell: Tell): (step: VerifyStep) => void {
+  let name: string | null = null;
+  let begunMs = 0;
+  return (step) => {
+    const nowMs = clock.monotonic();
+    if (step.name !== name) begunMs = nowMs;
+    name = step.name;
+    const share = step.of === 0 ? 1 : Math.min(step.done / step.of, 1);
+    tell(`${name}: ${progressLine(share, step.done, nowMs - begunMs)}`);
+  };
 }
 
 /** Why sinks wait only the running daemon knows; where it does not say, they wait without a reason. */
@@ -164,7 +181,7 @@ async function repair(config: Config, result: VerifyResult, terminal: Terminal):
   const done: string[] = [];
   for (const { kind, params, does } of repairsFor(result)) {
     terminal.err.write(`repair: ${does}\n`);
-    const { state, progress } = await carryOut(config, terminal, kind, params, () => {});
+    const { state, progress } = await carryOut(config, terminal, kind, params, jobProgress[kind]);
     const outcome =
       kind === 'backfill'
         ? `${figure(progress, 'appended')} appended`

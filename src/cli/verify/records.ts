@@ -10,8 +10,12 @@ import type { SeqRuns } from '../../records/seq-runs.ts';
 import { readPublicKeys } from '../../records/signatures.ts';
 import type { PublicKeys } from '../../records/signatures.ts';
 import { EXIT } from '../exit.ts';
+import { withProgress } from '../progress.ts';
+import type { Tell } from '../progress.ts';
 import { count, markOf, shown, writeJson } from '../report.ts';
 import type { Output, Terminal } from '../terminal.ts';
+
+const TOLD_EACH_LINES = 1_000;
 
 export interface RecordsOptions {
   readonly records: string;
@@ -22,7 +26,9 @@ export interface RecordsOptions {
 /** `auditferry verify --records FILE`: what exported records prove by themselves. Opens neither a configuration nor a journal. */
 export async function verifyRecordsCommand(options: RecordsOptions, terminal: Terminal): Promise<number> {
   const keys = options.publicKey === undefined ? null : readKeys(options.publicKey);
-  const proof = await prove(options.records, keys, terminal.signal);
+  const proof = await withProgress(terminal, 'reading', (tell) =>
+    prove(options.records, keys, terminal.signal, tell),
+  );
   const judged = judge(proof, keys !== null);
   if (options.json === true) writeJson(terminal.out, recordsDocument(options.records, proof, judged));
   else terminal.out.write(`${recordsText(proof, judged, terminal.out).join('\n')}\n`);
@@ -41,7 +47,12 @@ function readKeys(path: string): PublicKeys {
   return readPublicKeys(pem);
 }
 
-async function prove(path: string, keys: PublicKeys | null, signal: AbortSignal): Promise<RecordsProof> {
+async function prove(
+  path: string,
+  keys: PublicKeys | null,
+  signal: AbortSignal,
+  tell: Tell,
+): Promise<RecordsProof> {
   try {
     if (!statSync(path).isFile()) throw new Error('it is no file');
   } catch (error) {
@@ -49,16 +60,21 @@ async function prove(path: string, keys: PublicKeys | null, signal: AbortSignal)
   }
   const table = openRecordTable();
   try {
-    return await proveRecords(readable(path, signal), keys, table);
+    return await proveRecords(readable(path, signal, tell), keys, table);
   } finally {
     table.close();
   }
 }
 
 /** What the file system says of the file is told as such. */
-async function* readable(path: string, signal: AbortSignal): ReturnType<typeof linesOfFile> {
+async function* readable(path: string, signal: AbortSignal, tell: Tell): ReturnType<typeof linesOfFile> {
+  let lines = 0;
   try {
-    yield* linesOfFile(path, signal);
+    for await (const line of linesOfFile(path, signal)) {
+      lines += 1;
+      if (lines % TOLD_EACH_LINES === 0) tell(`reading: ${count(lines, 'record')}`);
+      yield line;
+    }
   } catch (error) {
     signal.throwIfAborted();
     throw unreadable(path, error);
