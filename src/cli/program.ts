@@ -40,6 +40,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Register>> = new Map([
   ['check', async () => (await import('./check/command.ts')).registerCheck],
   ['preview', async () => (await import('./preview/command.ts')).registerPreview],
   ['run', async () => (await import('./run/command.ts')).registerRun],
+  ['tail', async () => (await import('./tail/command.ts')).registerTail],
   ['verify', async () => (await import('./verify/command.ts')).registerVerify],
   ['backfill', async () => (await import('./jobs/backfill.ts')).registerBackfill],
   ['replay', async () => (await import('./jobs/replay.ts')).registerReplay],

@@ -1,6 +1,3 @@
-import { once } from 'node:events';
-import { Writable } from 'node:stream';
-
 import type { DeadLetter, DeadLetterGlimpse, Journal } from '../../checkpoint/journal.ts';
 import { ForwardError } from '../../model/errors.ts';
 import { EXIT } from '../exit.ts';
@@ -9,8 +6,9 @@ import type { Selection } from './selection.ts';
 import { count, escaped, jsonText, shown, writeJson } from '../report.ts';
 import type { ReportOptions } from '../report.ts';
 import { openConfig, withJournal } from '../session.ts';
+import { writeWaiting } from '../standard-output.ts';
 import { alignColumns } from '../table.ts';
-import type { Output, Terminal } from '../terminal.ts';
+import type { Terminal } from '../terminal.ts';
 
 export interface ListOptions extends ReportOptions, Selection {}
 
@@ -101,11 +99,6 @@ export async function showLetter(id: bigint, options: ReportOptions, terminal: T
   for (const line of lines) terminal.out.write(`${line}\n`);
   terminal.out.write(`\n${readable(letter.bytes)}\n`);
   return EXIT.done;
-}
-
-/** A slow reader is waited for, so that what it has not read does not pile up in memory. */
-async function writeWaiting(out: Output, text: string): Promise<void> {
-  if (out.write(text) === false && out instanceof Writable) await once(out, 'drain');
 }
 
 async function readLetter(journal: Journal, id: bigint): Promise<DeadLetter | undefined> {

@@ -5,14 +5,19 @@ import type { Config } from '../../config/config.ts';
 import { formatDuration } from '../../model/units.ts';
 import { createClassify } from '../../formats/classify.ts';
 import type { Classify, Explanation } from '../../formats/classify.ts';
-import type { Classification } from '../../formats/format.ts';
+import type { CanonicalEvent, Classification, Format } from '../../formats/format.ts';
 import type { NormalizeOptions } from '../../formats/options.ts';
 import { ForwardError, oneLine } from '../../model/errors.ts';
 import { wallClock } from '../../model/clock.ts';
 import type { AuditEvent } from '../../model/event.ts';
 import { createPrepare } from '../../pipeline/prepare.ts';
 import type { BuiltParts } from '../build-parts.ts';
+import { paintOn } from '../colour.ts';
+import type { Paint } from '../colour.ts';
+import { eventLine } from '../event-line.ts';
 import { EXIT } from '../exit.ts';
+import { prettyJson } from '../pretty-json.ts';
+import { withProgress } from '../progress.ts';
 import { PREVIEW_REACH_MS, readNewest } from './newest.ts';
 import type { Found } from './newest.ts';
 import { count, shown, takeConfigArgument, withConfig, writeJson } from '../report.ts';
@@ -52,6 +57,7 @@ function parseLimit(text: string): number {
 interface Rendering {
   readonly sink: string;
   readonly format: string;
+  readonly kind: Format['kind'];
   readonly outcome: 'sent' | 'filtered' | 'unrendered';
   readonly body: string | null;
   readonly reason: string | null;
@@ -60,40 +66,74 @@ interface Rendering {
 export async function preview(options: PreviewOptions, terminal: Terminal): Promise<number> {
   const config = await openConfig(options.config, terminal);
   const names = sinkNames(config, options.sink);
-  return withParts(config, terminal, async (parts) => {
-    const found = await readNewest(parts.sources, options.limit, terminal.clock, terminal.signal);
-    const { event_types: table } = config.normalize as NormalizeOptions;
-    const classify = createClassify(table);
-    const previews = found.events.map((event) => ({
-      event,
-      explanation: understandingOf(parts.canonicalize(event).classification, classify),
-      sinks: names.map((name) => renderingOf(parts, config, name, event)),
-    }));
-    if (options.json === true) {
-      const events = previews.map(({ event, explanation, sinks }) => ({
-        id: event.id,
-        source: event.source,
-        created_at: event.createdAt,
-        event_type: explanation.classification.eventType,
-        ...(options.explain === true ? { explanation: explanationDocument(explanation) } : {}),
-        sinks,
-      }));
-      writeJson(terminal.out, { events, left_out_by_filters: found.unwanted, malformed: found.malformed });
-    } else {
-      previews.forEach(({ event, explanation, sinks }, index) => {
-        const title = `event ${index + 1} of ${previews.length}: ${explanation.classification.eventType}`;
-        terminal.out.write(`${index === 0 ? '' : '\n'}${shown(title)}\n`);
-        terminal.out.write(
-          `  ${shown(`id ${event.id}, created ${event.createdAt}, source ${event.source}`)}\n`,
-        );
-        if (options.explain === true)
-          for (const line of explanationLines(explanation)) terminal.out.write(`${line}\n`);
-        for (const rendering of sinks) terminal.out.write(renderingText(rendering));
-      });
-      terminal.err.write(`${closing(found, options.limit)}\n`);
-    }
+  const { found, previews } = await withProgress(
+    terminal,
+    'reading the newest events of the Platform',
+    (_tell, beside) =>
+      withParts(config, beside, async (parts) => {
+        const found = await readNewest(parts.sources, options.limit, terminal.clock, terminal.signal);
+        const { event_types: table } = config.normalize as NormalizeOptions;
+        const classify = createClassify(table);
+        const previews = found.events.map((event): Preview => {
+          const canonical = parts.canonicalize(event);
+          return {
+            event,
+            canonical,
+            explanation: understandingOf(canonical.classification, classify),
+            sinks: names.map((name) => renderingOf(parts, config, name, event)),
+          };
+        });
+        return { found, previews };
+      }),
+  );
+  const documents = previews.map((one) => previewDocument(one, options));
+  if (options.json === true) {
+    const { unwanted, malformed } = found;
+    writeJson(terminal.out, { events: documents, left_out_by_filters: unwanted, malformed });
     return EXIT.done;
-  });
+  }
+  if (terminal.out.isTTY === true) {
+    const paint = paintOn(terminal);
+    previews.forEach((one, index) => {
+      const head = paint('bold', `event ${index + 1} of ${previews.length}`);
+      const lines = [head, ...previewLines(one, options, paint)];
+      terminal.out.write(`${index === 0 ? '' : '\n'}${lines.join('\n')}\n`);
+    });
+  } else for (const document of documents) writeJson(terminal.out, document);
+  terminal.err.write(`${closing(found, options.limit)}\n`);
+  return EXIT.done;
+}
+
+/** One event, as every sink that was asked for would send it. */
+interface Preview {
+  readonly event: AuditEvent;
+  readonly canonical: CanonicalEvent;
+  readonly explanation: Understanding;
+  readonly sinks: readonly Rendering[];
+}
+
+function previewDocument({ event, explanation, sinks }: Preview, options: PreviewOptions): object {
+  return {
+    id: event.id,
+    source: event.source,
+    created_at: event.createdAt,
+    event_type: explanation.classification.eventType,
+    ...(options.explain === true ? { explanation: explanationDocument(explanation) } : {}),
+    sinks: sinks.map(({ kind: _, ...sink }) => sink),
+  };
+}
+
+function previewLines(
+  { event, canonical, explanation, sinks }: Preview,
+  { explain }: PreviewOptions,
+  paint: Paint,
+): string[] {
+  return [
+    `  ${eventLine(canonical, paint)}`,
+    `  ${paint('gray', shown(`id ${event.id}, source ${event.source}`))}`,
+    ...(explain === true ? explanationLines(explanation) : []),
+    ...sinks.flatMap((sink) => renderingLines(sink, paint)),
+  ];
 }
 
 /** Why an event is understood as the sinks send it: by its type, and where that leaves it open by the roles in its details. */
@@ -123,7 +163,8 @@ function renderingOf(parts: BuiltParts, config: Config, name: string, event: Aud
     clock: wallClock,
   });
   const prepared = prepare(event);
-  const common = { sink: name, format: config.sinks.get(name)?.format ?? part.format.name };
+  const format = config.sinks.get(name)?.format ?? part.format.name;
+  const common = { sink: name, format, kind: part.format.kind };
   if (prepared.kind === 'item') return { ...common, outcome: 'sent', body: prepared.item.body, reason: null };
   if (prepared.kind === 'filtered') {
     return { ...common, outcome: 'filtered', body: null, reason: 'the sink’s where leaves it out' };
@@ -131,9 +172,10 @@ function renderingOf(parts: BuiltParts, config: Config, name: string, event: Aud
   return { ...common, outcome: 'unrendered', body: null, reason: prepared.reason };
 }
 
-function renderingText({ sink, format, body, reason }: Rendering): string {
-  const text = body ?? `(not sent: ${reason ?? 'unknown'})`;
-  return `  ${shown(sink)}, ${shown(format)}:\n${shown(text)}\n`;
+function renderingLines({ sink, format, kind, body, reason }: Rendering, paint: Paint): string[] {
+  const head = paint(['bold', 'cyan'], `${shown(sink)} (${shown(format)})`);
+  if (body === null) return [`${head}: ${paint('yellow', `not sent: ${shown(reason ?? 'unknown')}`)}`];
+  return [head, kind === 'json' ? prettyJson(body, paint) : shown(body)];
 }
 
 function explanationDocument({ classification, ...why }: Understanding): object {
