@@ -39,6 +39,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Register>> = new Map([
   ['init', async () => (await import('./init.ts')).registerInit],
   ['check', async () => (await import('./check/command.ts')).registerCheck],
   ['preview', async () => (await import('./preview/command.ts')).registerPreview],
+  ['test', async () => (await import('./mapping-tests/command.ts')).registerTest],
   ['run', async () => (await import('./run/command.ts')).registerRun],
   ['tail', async () => (await import('./tail/command.ts')).registerTail],
   ['verify', async () => (await import('./verify/command.ts')).registerVerify],

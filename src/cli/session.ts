@@ -5,6 +5,7 @@ import type { Journal } from '../checkpoint/journal.ts';
 import { openJournal } from '../checkpoint/sqlite/index.ts';
 import type { Config } from '../config/config.ts';
 import { loadConfig } from '../config/config.ts';
+import type { LoadOptions } from '../config/load.ts';
 import { loadParts } from '../config/parts.ts';
 import { ForwardError, oneLine } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
@@ -15,8 +16,8 @@ import { openLog } from './log.ts';
 import type { Terminal } from './terminal.ts';
 
 /** The configuration that a command works with. Errors as loadConfig gives them. */
-export function openConfig(file: string, terminal: Terminal): Promise<Config> {
-  return loadConfig(file, terminal.env, loadParts);
+export function openConfig(file: string, terminal: Terminal, options?: LoadOptions): Promise<Config> {
+  return loadConfig(file, terminal.env, loadParts, options);
 }
 
 /** Runs `work` on the journal beside whatever daemon holds it, and lets go of it afterwards. */

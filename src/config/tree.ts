@@ -37,8 +37,17 @@ const DEPTH_MAX = 64;
 /** The parser needs a time that grows with the square of this. */
 const BRACKETS_MAX = 500;
 
+export interface TreeOptions {
+  /** Whether a `${…}` is a place for a value; otherwise it is text like any other. */
+  readonly templates: boolean;
+  /** What a file must hold at least. */
+  readonly least: string;
+}
+
+const CONFIGURATION: TreeOptions = { templates: true, least: '"sources" and "sinks"' };
+
 /** Reads YAML 1.2 with merge keys. Never throws on bad text: the problems say what and where. */
-export function readTree(text: string): Tree {
+export function readTree(text: string, options: TreeOptions = CONFIGURATION): Tree {
   const lines = new LineCounter();
   const locate: Locate = (at) => {
     const { line, col } = lines.linePos(at);
@@ -66,13 +75,13 @@ export function readTree(text: string): Tree {
     return failed(0, 'this cannot be read as YAML; it is nested too deeply');
   }
   const [first, second] = documents;
-  if (first === undefined) return failed(0, 'the file is empty; expected at least "sources" and "sinks"');
+  if (first === undefined) return failed(0, emptiness(options));
   const errors = documents.flatMap((document) => [...document.errors, ...document.warnings]);
   if (errors.length > 0) return { root: null, problems: explainSyntax(errors, text), locate };
   if (second !== undefined) {
     return failed(startOf(second) ?? 0, 'a second document starts here; expected one document in the file');
   }
-  return grow(first, locate);
+  return grow(first, locate, options);
 }
 
 /** Where more brackets are open than any configuration needs; those in quotes and comments are counted along. */
@@ -85,8 +94,18 @@ function steepAt(text: string): number | null {
   return null;
 }
 
-function grow(document: Document, locate: Locate): Tree {
-  const growth: Growth = { anchors: new Map(), following: 0, problems: [], nodes: 0 };
+function emptiness({ least }: TreeOptions): string {
+  return `the file is empty; expected at least ${least}`;
+}
+
+function grow(document: Document, locate: Locate, options: TreeOptions): Tree {
+  const growth: Growth = {
+    templates: options.templates,
+    anchors: new Map(),
+    following: 0,
+    problems: [],
+    nodes: 0,
+  };
   try {
     const root = growNode(growth, document.contents, 0, '', 0);
     const empty = root.kind === 'scalar' && root.value === null;
@@ -94,7 +113,7 @@ function grow(document: Document, locate: Locate): Tree {
       growth.problems.push({
         at: 0,
         path: '',
-        text: 'the file is empty; expected at least "sources" and "sinks"',
+        text: emptiness(options),
       });
     return { root: empty ? null : root, problems: growth.problems, locate };
   } catch (error) {
@@ -104,6 +123,7 @@ function grow(document: Document, locate: Locate): Tree {
 }
 
 interface Growth {
+  readonly templates: boolean;
   /** What each anchor stands for up to here; a later one of the same name takes its place. */
   readonly anchors: Map<string, unknown>;
   /** How many aliases lead to the node at hand. */
@@ -211,7 +231,7 @@ function mergeInto(
 function growScalar(growth: Growth, source: Scalar | null, at: number, path: string): TreeNode {
   const value: unknown = source?.value ?? null;
   if (typeof value === 'string') {
-    const template = parseTemplate(value);
+    const template = growth.templates ? parseTemplate(value) : null;
     if (template === null || !('wrong' in template)) return { kind: 'scalar', at, value, template };
     growth.problems.push({ at, path, text: template.wrong });
     return { kind: 'scalar', at, value, template: null };
