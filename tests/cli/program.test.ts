@@ -134,7 +134,6 @@ describe('the program', () => {
 
   it.each([
     ['findings acknowledge', '--note <text>'],
-    ['dead-letters discard', '--reason <text>'],
     ['replay', '--sink <name>'],
   ])('says in the help of %s that %s is required', async (command, option) => {
     const { text } = await run(...command.split(' '), '--help');

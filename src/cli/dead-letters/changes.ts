@@ -1,4 +1,4 @@
-import type { DeadLetterGlimpse, Journal } from '../../checkpoint/journal.ts';
+import type { DeadLetter, DeadLetterGlimpse, Journal } from '../../checkpoint/journal.ts';
 import type { Config } from '../../config/config.ts';
 import { ForwardError } from '../../model/errors.ts';
 import { EXIT } from '../exit.ts';
@@ -12,9 +12,13 @@ import type { Terminal } from '../terminal.ts';
 
 export type Change = 'retry' | 'discard';
 
+/** With ids or --all a reason that none of them has is the note, too. */
 export interface DiscardOptions extends ReportOptions, Selection {
-  readonly reason: string;
+  readonly note?: string;
 }
+
+const NO_SUCH = 'there is no such dead letter';
+const NO_SUCH_REASON = 'there is no such dead letter with this reason';
 
 interface Changed {
   /** What now waits for its try, or is set aside. */
@@ -24,27 +28,46 @@ interface Changed {
   readonly refused: readonly { readonly id: bigint; readonly why: string }[];
 }
 
-const REASON_MOST = 2000;
+const NOTE_MOST = 2000;
+const OPEN: readonly DeadLetter['state'][] = ['open', 'retrying'];
 
 /** Marks dead letters for another try by their deliver loop, or sets them aside. */
 export async function changeLetters(
   change: Change,
   ids: readonly bigint[],
-  options: (ReportOptions & Selection) | DiscardOptions,
+  options: DiscardOptions,
   terminal: Terminal,
 ): Promise<number> {
   assertMeant(ids, options);
-  const reason = 'reason' in options ? options.reason.trim() : '';
-  if (change === 'discard' && (reason === '' || reason.length > REASON_MOST)) {
-    throw new ForwardError('config', `--reason takes a sentence of at most ${REASON_MOST} characters`);
+  const note = (options.note ?? options.reason ?? '').trim();
+  if (change === 'discard' && (note === '' || note.length > NOTE_MOST)) {
+    throw new ForwardError('config', `--note takes a sentence of at most ${NOTE_MOST} characters: say why`);
   }
   const config = await openConfig(options.config, terminal);
   const changed = await withJournal(config, terminal, async (journal) => {
     await assertKnownOwner(config, journal, options);
-    return apply(change, journal, ids, options, reason);
+    const isNote = change === 'discard' && (await isOnlyNote(journal, ids, options));
+    return apply(change, journal, ids, isNote ? { ...options, reason: undefined } : options, note);
   });
+  if (ids.length === 0 && options.reason !== undefined && changed.ids.length === 0) {
+    throw new ForwardError('rejected', `no dead letter was refused for "${shown(options.reason, 200)}"`, {
+      hint: 'auditferry dead-letters list shows the reasons with their keys',
+    });
+  }
   report(change, changed, config, options, terminal);
   return changed.refused.length === 0 ? EXIT.done : EXIT.failed;
+}
+
+/** Whether --reason says why somebody discards the letters that are named beside it, and is no reason of theirs. */
+async function isOnlyNote(
+  journal: Journal,
+  ids: readonly bigint[],
+  options: DiscardOptions,
+): Promise<boolean> {
+  if (options.reason === undefined || options.note !== undefined) return false;
+  if (ids.length === 0 && options.all === undefined) return false;
+  for await (const page of matching(journal, ids, options, OPEN)) if (page.length > 0) return false;
+  return true;
 }
 
 async function apply(
@@ -52,13 +75,13 @@ async function apply(
   journal: Journal,
   ids: readonly bigint[],
   selection: Selection,
-  reason: string,
+  note: string,
 ): Promise<Changed> {
   const done: DeadLetterGlimpse[] = [];
   const refused: { id: bigint; why: string }[] = [];
   const named = ids.length > 0;
   const unseen = new Set(ids);
-  for await (const page of matching(journal, ids, selection, named ? EVERY_STATE : ['open', 'retrying'])) {
+  for await (const page of matching(journal, ids, selection, named ? EVERY_STATE : OPEN)) {
     for (const letter of page) unseen.delete(letter.id);
     const judged = page.map((letter) => ({ letter, why: whyNot(change, letter) }));
     const wanted = judged.filter(({ why }) => why === null).map(({ letter }) => letter);
@@ -68,10 +91,11 @@ async function apply(
     if (wanted.length === 0) continue;
     const filter = { ids: wanted.map((letter) => letter.id), limit: wanted.length };
     if (change === 'retry') await journal.retryDeadLetters(filter);
-    else await journal.discardDeadLetters(filter, reason);
+    else await journal.discardDeadLetters(filter, note);
     done.push(...wanted);
   }
-  for (const id of unseen) refused.push({ id, why: 'there is no such dead letter' });
+  for (const id of unseen)
+    refused.push({ id, why: selection.reason === undefined ? NO_SUCH : NO_SUCH_REASON });
   return {
     ids: done.map((letter) => letter.id),
     eventIds: done.flatMap(({ event }) => (event === null ? [] : [event.id])),

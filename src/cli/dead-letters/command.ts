@@ -17,15 +17,15 @@ export function registerDeadLetters(program: Command): void {
     .command('dead-letters')
     .description('list, show, send again, set aside or export events that a sink refused for good');
   const list = takeConfigArgument(withConfig(group.command('list', { isDefault: true }))).description(
-    'list them, oldest first',
+    'list them by reason, with counts and event types',
   );
-  withSelection(list, 'also those that were discarded').action(
-    async (_file: unknown, options: ListOptions) => {
+  withSelection(list, 'one line for each, also for those that were discarded')
+    .option('--each', 'one line for each, oldest first')
+    .action(async (_file: unknown, options: ListOptions) => {
       process.exitCode = await listLetters(options, processTerminal());
-    },
-  );
+    });
   withConfig(group.command('show'))
-    .description('show one with its bytes')
+    .description('show one: the answer of the receiver, what it is sent, and what the Platform sent')
     .argument('<id>', 'its id, as "list" shows it', parseId)
     .action(async (ids: readonly bigint[], options: ReportOptions) => {
       process.exitCode = await showLetter(ids[0] ?? 0n, options, processTerminal());
@@ -39,7 +39,7 @@ export function registerDeadLetters(program: Command): void {
   withSelection(withConfig(group.command('discard')), 'all of them')
     .description('set them aside for good: they stay as evidence, and count no more')
     .argument('[ids...]', 'their ids', parseId)
-    .requiredOption('--reason <text>', 'why, for whoever looks at it later')
+    .option('--note <text>', 'why, for whoever looks at it later (default: the --reason)')
     .action(async (ids: readonly bigint[], options: DiscardOptions) => {
       process.exitCode = await changeLetters('discard', ids, options, processTerminal());
     });

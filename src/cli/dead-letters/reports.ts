@@ -1,21 +1,31 @@
+import { groupLetters } from '../../admin/letter-groups.ts';
+import type { LetterGroup } from '../../admin/letter-groups.ts';
 import type { DeadLetter, DeadLetterGlimpse, Journal } from '../../checkpoint/journal.ts';
 import { ForwardError } from '../../model/errors.ts';
+import { paintOn } from '../colour.ts';
 import { EXIT } from '../exit.ts';
-import { assertKnownOwner, EVERY_STATE, matching } from './selection.ts';
+import { assertKnownOwner, EVERY_STATE, hasReason, matching, reasonKey } from './selection.ts';
+import { renderingOf } from './rendering.ts';
+import type { SentRendering } from './rendering.ts';
 import type { Selection } from './selection.ts';
+import { prettyJson } from '../pretty-json.ts';
 import { count, escaped, jsonText, shown, writeJson } from '../report.ts';
 import type { ReportOptions } from '../report.ts';
 import { openConfig, withJournal } from '../session.ts';
 import { writeWaiting } from '../standard-output.ts';
-import { alignColumns } from '../table.ts';
+import { alignColumns, wrap } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
 
-export interface ListOptions extends ReportOptions, Selection {}
+export interface ListOptions extends ReportOptions, Selection {
+  readonly each?: true;
+}
 
 /** More rows than this are counted, not listed; `export` has them all. */
 const ROWS_MOST = 1000;
 /** More of an event than this helps nobody on a terminal. Bytes. */
 const SHOWN_BYTES_MOST = 64 * 1024;
+
+const GROUP_INDENT = '        ';
 
 const COUNTED: readonly DeadLetter['state'][] = ['open', 'retrying'];
 
@@ -23,23 +33,82 @@ export async function listLetters(options: ListOptions, terminal: Terminal): Pro
   const config = await openConfig(options.config, terminal);
   const rows: DeadLetterGlimpse[] = [];
   let more = 0;
-  const counts = await withJournal(config, terminal, async (journal) => {
+  const { counts, groups, whole } = await withJournal(config, terminal, async (journal) => {
     await assertKnownOwner(config, journal, options);
     for await (const page of matching(journal, [], options, options.all === true ? EVERY_STATE : COUNTED)) {
       const room = ROWS_MOST - rows.length;
       rows.push(...page.slice(0, room));
       more += Math.max(page.length - room, 0);
     }
-    return journal.deadLetterCounts();
+    return { counts: await journal.deadLetterCounts(), ...(await groupLetters(journal)) };
   });
+  const meant = groups.filter((group) => isMeant(group, options));
   if (options.json === true) {
-    writeJson(terminal.out, { dead_letters: rows.map(metadata), more, counts: Object.fromEntries(counts) });
+    writeJson(terminal.out, {
+      dead_letters: rows.map(metadata),
+      more,
+      counts: Object.fromEntries(counts),
+      groups: meant.map((group) => ({ key: reasonKey(group.example), ...group })),
+      groups_whole: whole,
+    });
     return EXIT.done;
   }
-  if (rows.length === 0) terminal.out.write('no dead letters\n');
-  else for (const line of tableOf(rows, terminal)) terminal.out.write(`${line}\n`);
-  if (more > 0) terminal.out.write(`… and ${count(more, 'more', 'more')}: dead-letters export prints all\n`);
+  const lines =
+    rows.length === 0
+      ? ['no dead letters']
+      : options.each === true || options.all === true
+        ? eachLines(rows, more, terminal)
+        : groupLines(meant, whole, terminal);
+  for (const line of lines) terminal.out.write(`${line}\n`);
   return EXIT.done;
+}
+
+function isMeant({ owner, side, example }: LetterGroup, { sink, source, reason }: ListOptions): boolean {
+  return (
+    (sink === undefined || (side === 'sink' && owner === sink)) &&
+    (source === undefined || (side === 'source' && owner === source)) &&
+    (reason === undefined || hasReason(reason)({ reason: example }))
+  );
+}
+
+function eachLines(rows: readonly DeadLetterGlimpse[], more: number, terminal: Terminal): string[] {
+  const rest = more === 0 ? [] : [`… and ${count(more, 'more', 'more')}: dead-letters export prints all`];
+  return [...tableOf(rows, terminal), ...rest];
+}
+
+/** The largest group first: what it is, the reason in the receiver's words, and which events. */
+function groupLines(groups: readonly LetterGroup[], whole: boolean, terminal: Terminal): string[] {
+  const paint = paintOn(terminal);
+  const width = terminal.out.columns ?? Infinity;
+  return [
+    ...groups.flatMap((group) => {
+      const { owner, side, example, retrying, first_at: first, last_at: last } = group;
+      const head = [
+        `${side} ${shown(owner, 64)}`,
+        count(group.count, side === 'sink' ? 'event' : 'item'),
+        ...(retrying > 0 ? [`${retrying.toLocaleString('en-US')} being retried`] : []),
+      ];
+      const times = first === last ? seconds(last) : `${seconds(first)} to ${seconds(last)}`;
+      const types = typesLine(group);
+      return [
+        `${paint('bold', reasonKey(example))}  ${head.join(' · ')}`,
+        ...[shown(example), ...(types === '' ? [] : [types]), times]
+          .flatMap((text) => wrap(text, width - GROUP_INDENT.length))
+          .map((line) => `${GROUP_INDENT}${line}`),
+      ];
+    }),
+    ...(whole ? [] : ['There are more: only the oldest 20,000 were looked at.']),
+    '',
+    'auditferry dead-letters list --each    one line for each, with its id',
+    'auditferry dead-letters retry --reason KEY    the same with export and discard',
+  ];
+}
+
+function typesLine({ count: all, event_types: types }: LetterGroup): string {
+  const counted = Object.entries(types);
+  const sampled = counted.reduce((sum, [, number]) => sum + number, 0);
+  const list = counted.map(([type, number]) => `${shown(type, 100)} ${number.toLocaleString('en-US')}`);
+  return sampled < all && sampled > 0 ? `of the newest ${sampled}: ${list.join(', ')}` : list.join(', ');
 }
 
 function tableOf(letters: readonly DeadLetterGlimpse[], { out }: Terminal): string[] {
@@ -87,18 +156,35 @@ export async function showLetter(id: bigint, options: ReportOptions, terminal: T
       hint: 'auditferry dead-letters list shows the ids; one that was delivered in a retry is gone',
     });
   }
+  const sent = await renderingOf(letter, config);
   if (options.json === true) {
-    writeJson(terminal.out, withBytes(letter));
+    writeJson(terminal.out, { ...withBytes(letter), sent });
     return EXIT.done;
   }
-  const fields = Object.entries(metadata(letter)).filter(([, value]) => value !== null);
-  const lines = alignColumns(
-    fields.map(([key, value]) => [key.replaceAll('_', ' '), shown(String(value))]),
-    undefined,
-  );
+  const { reason, ...rest } = metadata(letter);
+  const fields = Object.entries(rest).filter(([, value]) => value !== null);
+  const paint = paintOn(terminal);
+  const title = (text: string): string => paint(['bold', 'cyan'], text);
+  const lines = [
+    ...alignColumns(
+      fields.map(([key, value]) => [key.replaceAll('_', ' '), shown(String(value))]),
+      undefined,
+    ),
+    '',
+    title(letter.side === 'sink' ? 'The receiver refused it' : 'It could not be read as an event'),
+    ...wrap(shown(String(reason)), terminal.out.columns ?? Infinity),
+    ...(sent === null ? [] : ['', title(`What the sink sends now, as ${shown(sent.format)}`), laidOut(sent)]),
+    '',
+    title('What the Platform sent'),
+    laidOut({ kind: 'json', body: readable(letter.bytes) }),
+  ];
   for (const line of lines) terminal.out.write(`${line}\n`);
-  terminal.out.write(`\n${readable(letter.bytes)}\n`);
   return EXIT.done;
+
+  function laidOut({ kind, body }: Pick<SentRendering, 'kind' | 'body'>): string {
+    const isObject = kind === 'json' && body.startsWith('{');
+    return isObject && terminal.out.isTTY === true ? prettyJson(body, paint) : escaped(body);
+  }
 }
 
 async function readLetter(journal: Journal, id: bigint): Promise<DeadLetter | undefined> {

@@ -34,7 +34,7 @@ function valueAt(object: { readonly [key: string]: Json }, key: string): Json | 
   for (let dot = key.indexOf('.'); dot !== -1; dot = key.indexOf('.', dot + 1)) {
     const inner = Object.hasOwn(object, key.slice(0, dot)) ? object[key.slice(0, dot)] : undefined;
     if (typeof inner !== 'object' || inner === null || isList(inner)) continue;
-    const found = valueAt(inner as { readonly [key: string]: Json }, key.slice(dot + 1));
+    const found = valueAt(inner, key.slice(dot + 1));
     if (found !== undefined) return found;
   }
   return undefined;
