@@ -1,6 +1,7 @@
 import { Command, CommanderError, Help } from 'commander';
 import type { Option } from 'commander';
 
+import { FileError } from '../config/problems.ts';
 import { describe, ForwardError } from '../model/errors.ts';
 import { leave, ownProcess } from './ending.ts';
 import { EXIT } from './exit.ts';
@@ -80,7 +81,12 @@ function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   if (error instanceof ForwardError) {
     // A configuration error holds one line per fault, made safe where it was written; others are one line.
-    const text = error.kind === 'config' ? error.message : describe(error);
+    const text =
+      error instanceof FileError
+        ? error.illustrated
+        : error.kind === 'config'
+          ? error.message
+          : describe(error);
     process.stderr.write(`${text}\n${error.hint === undefined ? '' : `  ${error.hint}\n`}`);
     return error.kind === 'config' ? EXIT.usage : EXIT.failed;
   }

@@ -5,6 +5,7 @@ import { isInterpolated } from './interpolate.ts';
 import { nearest } from './nearest.ts';
 import type { Problem } from './problems.ts';
 import type { Schema } from './schema.ts';
+import { missingScheme } from './scheme.ts';
 import { NAME_PATTERN } from './sections.ts';
 import type { TreeNode } from './tree.ts';
 import { secretFault } from './validate.ts';
@@ -190,6 +191,9 @@ function badValue(error: ErrorObject, shown: string | null): string {
   const schema = schemaOf(error);
   const wanted = expectation(schema);
   const limit = Number(error.params['limit']);
+  const scheme = missingScheme(error.data, schema);
+  if (scheme !== null && schema['secret'] !== true)
+    return `has no scheme; expected ${scheme} before it${shown === null || shown.includes('/') ? '' : `; did you mean "${scheme}${String(error.data)}"?`}`;
   switch (error.keyword) {
     case 'type':
       return `${actual(error.data)}; expected ${wanted}`;

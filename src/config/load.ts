@@ -10,7 +10,7 @@ import { cautions, heartbeatProblems, literalSecrets, partProblems, sharedNames 
 import { explainErrors } from './explain.ts';
 import type { Environment } from './interpolate.ts';
 import { evaluate } from './interpolate.ts';
-import { configError, problemLines } from './problems.ts';
+import { FileError, problemError, problemLines } from './problems.ts';
 import type { Problem } from './problems.ts';
 import { assembleSchema } from './schema.ts';
 import type { Parts } from './schema.ts';
@@ -68,7 +68,7 @@ function readConfig(
   const file = oneLine(path);
   const folder = dirname(resolve(path));
   const { root, locate } = tree;
-  if (root === null || tree.problems.length > 0) throw configError(problemLines(file, tree.problems, locate));
+  if (root === null || tree.problems.length > 0) throw problemError(file, tree.problems, tree);
 
   const evaluated = evaluateAll(root, env, folder, offline ? STAND_IN : '');
   const around = surroundingsOf(root, env, folder);
@@ -80,7 +80,7 @@ function readConfig(
   const settled = settle(data);
   const further = [...partProblems(settled, parts, root, problems), ...heartbeatProblems(settled, root)];
   problems.push(...(offline ? further.filter(isJudged) : further));
-  if (problems.length > 0) throw configError(problemLines(file, problems, locate));
+  if (problems.length > 0) throw problemError(file, problems, tree);
 
   const unwise = [
     ...literalSecrets(settled, root),
@@ -120,12 +120,12 @@ export function readYaml(
     const { code } = error as NodeJS.ErrnoException;
     const reason =
       code === 'ENOENT' ? `there is no such file${otherwise}` : `${describe(error)}; expected a YAML file`;
-    throw configError([`${shown}: ${what} cannot be read: ${reason}`]);
+    throw new FileError([`${shown}: ${what} cannot be read: ${reason}`]);
   }
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
-    throw configError([`${shown}: the file is not UTF-8; expected YAML text in UTF-8`]);
+    throw new FileError([`${shown}: the file is not UTF-8; expected YAML text in UTF-8`]);
   }
 }
 

@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path';
 import type { Config } from '../../config/config.ts';
 import { explainErrors } from '../../config/explain.ts';
 import { readYaml } from '../../config/load.ts';
-import { configError, problemLines } from '../../config/problems.ts';
+import { problemError } from '../../config/problems.ts';
 import { readTree } from '../../config/tree.ts';
 import type { TreeNode } from '../../config/tree.ts';
 import { compileSchema } from '../../config/validate.ts';
@@ -43,15 +43,16 @@ export type Content = { readonly [key: string]: Json } | readonly string[];
 /** Reads a file of mapping tests. Throws `config` with one line for each thing that is wrong, as for a configuration. */
 export function readMappingTests(path: string, config: Config): readonly MappingTest[] {
   const file = oneLine(path);
-  const { root, problems, locate } = readTree(readYaml(path, 'the tests', ''), {
+  const tree = readTree(readYaml(path, 'the tests', ''), {
     templates: false,
     least: '"tests"',
   });
-  if (root === null || problems.length > 0) throw configError(problemLines(file, problems, locate));
+  const { root, problems, locate } = tree;
+  if (root === null || problems.length > 0) throw problemError(file, problems, tree);
   const data = plain(root);
   const surroundings = { folder: dirname(resolve(path)), isWritten: () => true, reader: () => null };
   const errors = compileSchema(schemaFor(config))(data, surroundings);
-  if (errors.length > 0) throw configError(problemLines(file, explainErrors(errors, root), locate));
+  if (errors.length > 0) throw problemError(file, explainErrors(errors, root), tree);
   const list = root.kind === 'map' ? root.entries.get('tests')?.value : undefined;
   const places = list?.kind === 'list' ? list.items : [];
   const { tests } = data as unknown as { readonly tests: readonly Omit<MappingTest, 'line'>[] };
