@@ -135,7 +135,9 @@ function targetQuestion({
     read: (answer) => {
       if (pattern.test(answer)) return answer;
       const scheme = missingScheme(answer, { pattern: pattern.source });
-      return { wrong: `${scheme === null ? '' : `${scheme} is missing; `}expected something like ${example}` };
+      return {
+        wrong: `${scheme === null ? '' : `${scheme} is missing; `}expected something like ${example}`,
+      };
     },
   };
 }

@@ -53,6 +53,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Register>> = new Map([
   ['event-types', async () => (await import('./event-types.ts')).registerEventTypes],
   ['simulate', async () => (await import('./simulate.ts')).registerSimulate],
   ['schema', async () => (await import('./schema.ts')).registerSchema],
+  ['names', async () => (await import('./completion/names.ts')).registerNames],
   ['completion', async () => (await import('./completion/command.ts')).registerCompletion],
 ]);
 

@@ -14,6 +14,7 @@ import { FileError, problemError, problemLines } from './problems.ts';
 import type { Problem } from './problems.ts';
 import { assembleSchema } from './schema.ts';
 import type { Parts } from './schema.ts';
+import { NAME_PATTERN } from './sections.ts';
 import { readTree } from './tree.ts';
 import type { Tree, TreeNode } from './tree.ts';
 import { sinkTypesIn, usedParts } from './used-parts.ts';
@@ -56,6 +57,19 @@ type LoadParts = (types?: readonly string[]) => Promise<Parts>;
 /** The same from a text that is at hand; `path` is what messages name and what relative paths start from. */
 export function parseConfig(text: string, path: string, env: Environment, parts: Parts): Config {
   return readConfig(readTree(text), path, env, parts, {});
+}
+
+/** The names in a section of a file, as far as it can be read: none where it cannot. A name that a shell would not take for a word is left out. */
+export function namesIn(path: string, section: 'sinks' | 'sources'): readonly string[] {
+  try {
+    const { root } = readTree(readYaml(path));
+    const part = root === null ? null : find(root, [section]);
+    const names = part?.node.kind === 'map' ? [...part.node.entries.keys()] : [];
+    return names.filter((name) => new RegExp(NAME_PATTERN).test(name));
+  } catch (error) {
+    if (error instanceof FileError) return [];
+    throw error;
+  }
 }
 
 function readConfig(

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
@@ -193,6 +194,28 @@ describe('completion', () => {
     expect(complete('completion', '')).toEqual(expect.arrayContaining(['bash', 'zsh', 'fish']));
     expect(complete('init', '--sink', 'spl')).toEqual(['splunk_hec']);
     expect(complete('check', '-c', '/etc/host')).toContain('/etc/hosts');
+    expect(complete('check', '/etc/host')).toContain('/etc/hosts');
+    expect(complete('check', '--')).toContain('--send');
+  });
+
+  it('completes the names of sinks and sources from the configuration at hand', async () => {
+    const { text } = await run('completion', 'bash');
+    const here = room();
+    const config = here.config(`${FILE_SINK}\n  soc: { type: nothing }\n  '$(touch /tmp/x)': {}`);
+    const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+    const complete = (words: readonly string[], env: Record<string, string> = {}): string[] => {
+      const list = words.map((word) => `'${word}'`).join(' ');
+      const script = `auditferry() { '${process.execPath}' '${main}' "$@"; }\n${text}\nCOMP_WORDS=(auditferry ${list}); COMP_CWORD=${words.length}; _auditferry 2>/dev/null; printf '%s\\n' "\${COMPREPLY[@]}"`;
+      return execFileSync('bash', ['-c', script], { encoding: 'utf8', env: { ...process.env, ...env } })
+        .split('\n')
+        .filter((word) => word !== '');
+    };
+    expect(complete(['tail', '-c', config, '--sink', ''])).toEqual(['archive', 'soc']);
+    expect(complete(['replay', '--sink', 'so'], { AUDITFERRY_CONFIG: config })).toEqual(['soc']);
+    expect(complete(['dead-letters', 'retry', '--source', ''], { AUDITFERRY_CONFIG: config })).toEqual([
+      'platform',
+    ]);
+    expect(complete(['tail', '-c', '/nowhere.yaml', '--sink', ''])).toEqual([]);
   });
 
   it('makes scripts for zsh and fish from the same commands', async () => {

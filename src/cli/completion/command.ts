@@ -27,16 +27,25 @@ function nodesOf(command: Command, path: readonly string[]): CompletionNode[] {
   const children = help.visibleCommands(command);
   const options = help.visibleOptions(command).flatMap((option) => {
     const flags = [option.short, option.long].filter((flag) => flag !== undefined && flag !== null);
-    const takesFile = option.required && /<(file|path)>/.test(option.flags);
+    const takesFile = option.required && /<(file|path|folder)>/.test(option.flags);
+    const names = /^--(sink|source) <name>/.exec(option.flags)?.[1] ?? null;
     const values = option.argChoices ?? [];
     const { description } = option;
-    return flags.map((flag) => ({ flag, description, takesValue: option.required, takesFile, values }));
+    return flags.map((flag) => ({
+      flag,
+      description,
+      takesValue: option.required,
+      takesFile,
+      names,
+      values,
+    }));
   });
   const node: CompletionNode = {
     path,
     children: children.map((child) => ({ name: child.name(), description: child.description() })),
     options,
     values: help.visibleArguments(command).flatMap((argument) => argument.argChoices ?? []),
+    takesFile: help.visibleArguments(command).some((argument) => argument.name() === 'file'),
   };
   // The default command's options may stand directly behind its parent.
   const nested = children.flatMap((child) =>

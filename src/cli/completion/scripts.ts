@@ -6,6 +6,8 @@ interface CompletionOption {
   readonly description: string;
   readonly takesValue: boolean;
   readonly takesFile: boolean;
+  /** Its value is the name of a sink or source of the configuration, which is asked for when it is completed. */
+  readonly names: string | null;
   readonly values: readonly string[];
 }
 
@@ -17,6 +19,7 @@ export interface CompletionNode {
   readonly options: readonly CompletionOption[];
   /** What its argument may be, where that is a choice. */
   readonly values: readonly string[];
+  readonly takesFile: boolean;
 }
 
 /** The script of each shell, from the same tree of commands. */
@@ -39,23 +42,30 @@ function bashScript(nodes: readonly CompletionNode[]): string {
   return [
     '# bash completion of auditferry: source <(auditferry completion bash)',
     '_auditferry() {',
-    '  local current="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}" place="" word next',
-    '  local -a replies=()',
+    '  local current="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}" place="" word before="" next',
+    '  local -a config=()',
     ...placeLoop('"${COMP_WORDS[@]:1:COMP_CWORD-1}"', nodes),
     '  case "$place|$previous" in',
     ...nodes.flatMap(({ path, options }) =>
       options
         .filter((option) => option.takesValue)
         .map((option) => {
+          const words =
+            option.names === null
+              ? quote(option.values.join(' '))
+              : `"$("\${COMP_WORDS[0]}" names ${option.names}s "\${config[@]}" 2>/dev/null)"`;
           const action = option.takesFile
-            ? 'mapfile -t COMPREPLY < <(compgen -f -- "$current"); compopt -o filenames 2>/dev/null'
-            : `mapfile -t COMPREPLY < <(compgen -W ${quote(option.values.join(' '))} -- "$current")`;
+            ? BASH_FILES
+            : `mapfile -t COMPREPLY < <(compgen -W ${words} -- "$current")`;
           return `    ${quote(`${key(path)}|${option.flag}`)}) ${action}; return;;`;
         }),
     ),
     '  esac',
     '  case "$place" in',
     ...nodes.map((node) => `    ${quote(key(node.path))}) next=${quote(followers(node).join(' '))};;`),
+    '  esac',
+    '  case "$place" in',
+    `    ${placesWithFiles(nodes)}) [[ "$current" == -* ]] || { ${BASH_FILES}; return; };;`,
     '  esac',
     '  mapfile -t COMPREPLY < <(compgen -W "$next" -- "$current")',
     '}',
@@ -64,20 +74,34 @@ function bashScript(nodes: readonly CompletionNode[]): string {
   ].join('\n');
 }
 
+const BASH_FILES = 'mapfile -t COMPREPLY < <(compgen -f -- "$current"); compopt -o filenames 2>/dev/null';
+
+/** A pattern of the commands whose argument is a file. */
+function placesWithFiles(nodes: readonly CompletionNode[]): string {
+  return nodes
+    .filter(({ takesFile, path }) => takesFile && path.length > 0)
+    .map(({ path }) => quote(key(path)))
+    .join('|');
+}
+
 function zshScript(nodes: readonly CompletionNode[]): string {
   return [
     '#compdef auditferry',
     '# zsh completion of auditferry: auditferry completion zsh > "${fpath[1]}/_auditferry"',
     '_auditferry() {',
-    '  local place="" word',
-    '  local -a next',
+    '  local place="" word before=""',
+    '  local -a next config',
     ...placeLoop('"${words[@]:1:$((CURRENT - 2))}"', nodes),
     '  case "$place|${words[CURRENT-1]}" in',
     ...nodes.flatMap(({ path, options }) =>
       options
         .filter((option) => option.takesValue)
         .map((option) => {
-          const action = option.takesFile ? '_files' : `compadd -- ${option.values.map(quote).join(' ')}`;
+          const words =
+            option.names === null
+              ? option.values.map(quote).join(' ')
+              : `\${(f)"$("\${words[1]}" names ${option.names}s "\${config[@]}" 2>/dev/null)"}`;
+          const action = option.takesFile ? '_files' : `compadd -- ${words}`;
           return `    ${quote(`${key(path)}|${option.flag}`)}) ${action}; return;;`;
         }),
     ),
@@ -85,6 +109,7 @@ function zshScript(nodes: readonly CompletionNode[]): string {
     '  case "$place" in',
     ...nodes.map((node) => `    ${quote(key(node.path))}) next=(${described(node).map(quote).join(' ')});;`),
     '  esac',
+    `  case "$place" in ${placesWithFiles(nodes)}) _files;; esac`,
     "  _describe 'auditferry' next",
     '}',
     'compdef _auditferry auditferry',
@@ -92,11 +117,13 @@ function zshScript(nodes: readonly CompletionNode[]): string {
   ].join('\n');
 }
 
-/** Walks over the words before the cursor: `place` becomes the command that they name. Both shells read it. */
+/** Walks over the words before the cursor: `place` becomes the command that they name, `config` the file. Both shells read it. */
 function placeLoop(words: string, nodes: readonly CompletionNode[]): string[] {
   const known = nodes.filter(({ path }) => path.length > 0).map(({ path }) => quote(key(path)));
   return [
     `  for word in ${words}; do`,
+    '    case "$before" in -c|--config) config=(-c "${word/#\\~/$HOME}");; esac',
+    '    before="$word"',
     '    case "${place:+$place }$word" in',
     `      ${known.join('|')}) place="\${place:+$place }$word";;`,
     '    esac',
@@ -120,22 +147,34 @@ function fishScript(nodes: readonly CompletionNode[]): string {
     '  end',
     '  test (string join " " -- $place) = "$argv[1]"',
     'end',
+    'function __auditferry_names',
+    '  set -l words (commandline -opc)',
+    '  set -l at (contains -i -- -c $words; or contains -i -- --config $words)',
+    '  if set -q at[1]; and set -q words[(math $at[1] + 1)]',
+    '    auditferry names $argv[1] -c $words[(math $at[1] + 1)] 2>/dev/null',
+    '  else',
+    '    auditferry names $argv[1] 2>/dev/null',
+    '  end',
+    'end',
     'complete -c auditferry -f',
   ];
-  for (const { path, children, options, values } of nodes) {
+  for (const { path, children, options, values, takesFile } of nodes) {
     const start = `complete -c auditferry -n ${quote(`__auditferry_place ${JSON.stringify(key(path))}`)}`;
     for (const { name, description } of children)
       lines.push(`${start} -a ${quote(name)} -d ${quote(description)}`);
     for (const value of values) lines.push(`${start} -a ${quote(value)}`);
-    for (const { flag, description, takesValue, takesFile, values: choices } of options) {
+    if (takesFile) lines.push(`${start} -F`);
+    for (const { flag, description, takesValue, takesFile: isFile, names, values: choices } of options) {
       const name = flag.startsWith('--') ? `-l ${flag.slice(2)}` : `-s ${flag.slice(1)}`;
       const value = !takesValue
         ? ''
-        : takesFile
+        : isFile
           ? ' -rF'
-          : choices.length > 0
-            ? ` -xa ${quote(choices.join(' '))}`
-            : ' -x';
+          : names !== null
+            ? ` -xa ${quote(`(__auditferry_names ${names}s)`)}`
+            : choices.length > 0
+              ? ` -xa ${quote(choices.join(' '))}`
+              : ' -x';
       lines.push(`${start} ${name}${value} -d ${quote(description)}`);
     }
   }
