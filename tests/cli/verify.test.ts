@@ -165,6 +165,8 @@ describe('verify', () => {
     const report = room.path('report.html');
     expect((await verified(room.config, { report })).code).toBe(3);
     const page = readFileSync(report, 'utf8');
+    expect(page.indexOf('<h2>Totals</h2>')).toBeLessThan(page.indexOf('Missing in the journal'));
+    expect(page).toContain('what receivers got was redacted');
     expect(page).toContain('&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&amp;');
     expect(page).not.toMatch(/<script|<link|<img|@import|url\(|\son\w+=/);
     expect(page).toMatch(/✗ Incomplete/);

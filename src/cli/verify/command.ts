@@ -34,6 +34,7 @@ import { verifyRecordsCommand } from './records.ts';
 import type { RecordsOptions } from './records.ts';
 import { verifyDocument } from './document.ts';
 import type { Circumstances } from './document.ts';
+import { redactionOf } from './redaction.ts';
 import { verifyText } from './text.ts';
 import { version } from '../version.ts';
 
@@ -100,6 +101,7 @@ export async function verifyCommand(options: VerifyOptions, terminal: Terminal):
     who: whoIsThis(),
     version,
     configuration: fingerprintOf(config),
+    redaction: redactionOf(config),
     repairs,
   };
   if (page !== null) writePage(page, reportPage(result, circumstances));

@@ -10,6 +10,8 @@ import type {
   VerifyResult,
 } from '../../pipeline/verify/result.ts';
 
+import type { Redaction } from './redaction.ts';
+
 /** Who verified, with what: beside the result in every form of the report. */
 export interface Circumstances {
   /** `user@host`. */
@@ -17,6 +19,7 @@ export interface Circumstances {
   readonly version: string;
   /** SHA-256 in hex, secrets masked. */
   readonly configuration: string;
+  readonly redaction: Redaction;
   /** What `--repair` did before this result, one sentence each. */
   readonly repairs: readonly string[];
 }
@@ -24,7 +27,7 @@ export interface Circumstances {
 /** The result as one JSON document: times in RFC 3339, every event by its id. */
 export function verifyDocument(
   result: VerifyResult,
-  { who, version, configuration, repairs }: Circumstances,
+  { who, version, configuration, redaction, repairs }: Circumstances,
 ): object {
   const { chain, range } = result;
   return {
@@ -40,6 +43,7 @@ export function verifyDocument(
     version,
     installation_id: result.installationId,
     configuration_sha256: configuration,
+    redaction: { enabled: redaction.enabled, unredacted_sinks: redaction.unredactedSinks },
     repairs,
     journal: {
       intact: chain.intact,

@@ -18,6 +18,14 @@ export function figureText(value: number | bigint): string {
   return value.toLocaleString('en-US');
 }
 
+/** More rows than this are folded away until somebody opens them. */
+const OPEN_ROWS = 20;
+
+/** A list under its total: open where it is short, folded where it is long. Title and content are HTML. */
+export function folded(title: string, rows: number, content: string): string {
+  return `<details${rows > OPEN_ROWS ? '' : ' open'}><summary>${title}</summary>\n${content}\n</details>`;
+}
+
 /** A table; cells are HTML. Columns named in `right` hold figures. */
 export function table(
   heads: readonly string[],

@@ -9,11 +9,12 @@ import type {
   SourceProof,
   VerifyResult,
 } from '../../pipeline/verify/result.ts';
-import { figureText, table, text } from './html.ts';
+import { figureText, folded, table, text } from './html.ts';
 import { picture } from './picture.ts';
 import { LIMITS, METHOD } from './words.ts';
 import { REPORT_STYLE } from './style.ts';
 import { count } from '../report.ts';
+import { redactionSentence } from './redaction.ts';
 import type { Circumstances } from './document.ts';
 
 /** The result as one page for an auditor: no script, nothing loaded from anywhere, all text from outside escaped. */
@@ -35,6 +36,8 @@ ${facts(result, circumstances)}
 <h2>What was compared</h2>
 ${METHOD.map((paragraph) => `<p>${paragraph}</p>`).join('\n')}
 <p>${depth(result)}</p>
+<h2>Totals</h2>
+${totals(result)}
 <h2>Platform against journal</h2>
 ${result.sources.map((proof) => sourceSection(proof, result)).join('\n')}
 <h2>The journal itself</h2>
@@ -80,7 +83,7 @@ function verdict(result: VerifyResult, { repairs }: Circumstances): string {
 <p>${text(result.summary)}${young}</p>${reasons}${fixed === '' ? '' : `<p>Repaired before this verification:</p><ul>${fixed}</ul>`}</div>`;
 }
 
-function facts(result: VerifyResult, { who, version, configuration }: Circumstances): string {
+function facts(result: VerifyResult, { who, version, configuration, redaction }: Circumstances): string {
   const took = formatDuration(Math.max(Math.round((result.finishedMs - result.startedMs) / 1000), 1) * 1000);
   const rows: [string, string][] = [
     ['Range', `${formatTime(result.range.startNs)} to ${formatTime(result.range.endNs)}, both inclusive`],
@@ -96,6 +99,7 @@ function facts(result: VerifyResult, { who, version, configuration }: Circumstan
       'Configuration',
       `<code>${text(configuration)}</code><br><span class="small">SHA-256 of the effective configuration, secrets masked</span>`,
     ],
+    ['Redaction', text(redactionSentence(redaction))],
   ];
   return `<dl>${rows.map(([name, value]) => `<dt>${name}</dt><dd>${value}</dd>`).join('\n')}</dl>`;
 }
@@ -109,12 +113,43 @@ function depth({ deep, sources }: VerifyResult): string {
     : 'A Platform of this report gives no counts, so that everything was read and compared by id and bytes.';
 }
 
+/** What the lists below hold, before any of them. */
+function totals({ sources }: VerifyResult): string {
+  const rows = sources.map((proof) => {
+    const sum = (key: 'platform' | 'journal' | 'pending'): string =>
+      figureText(proof.buckets.reduce((total, bucket) => total + (bucket[key] ?? 0), 0));
+    const { missing, gone, altered, noted } = proof;
+    const names = [missing.total, gone.total, altered.total].map(short);
+    return [
+      text(proof.name),
+      sum('platform'),
+      sum('journal'),
+      sum('pending'),
+      ...names,
+      figureText(noted.total),
+    ];
+  });
+  const heads = [
+    'Source',
+    'Platform',
+    'Known',
+    'Too young',
+    'Missing',
+    'Gone',
+    'Altered',
+    'User part changed',
+  ];
+  return table(heads, rows, [1, 2, 3, 4, 5, 6, 7]);
+}
+
 const LEGEND = `<ul class="legend"><li><i style="background:var(--held)"></i>events in the journal</li><li><i style="background:var(--badfill)"></i>on the Platform only</li><li><i class="tri"></i>interval with a difference</li>
 <li><i style="background:var(--verified)"></i>read, and counted again later</li><li><i style="background:var(--read)"></i>read</li><li><i style="background:var(--suspect)"></i>suspect</li><li><i class="never"></i>never read by a poll</li></ul>`;
 
 function sourceSection(proof: SourceProof, { range }: VerifyResult): string {
   const sum = (key: 'platform' | 'journal'): number =>
     proof.buckets.reduce((total, bucket) => total + (bucket[key] ?? 0), 0);
+  const pending = proof.buckets.reduce((total, bucket) => total + bucket.pending, 0);
+  const young = pending === 0 ? '' : `, ${figureText(pending)} too young to judge`;
   const notes: [number, string][] = [
     [
       proof.explained,
@@ -143,7 +178,7 @@ function sourceSection(proof: SourceProof, { range }: VerifyResult): string {
   );
   const notices = [...unshown.slice(0, 20), ...unsure, ...unread.slice(0, 20), ...remarks].join('\n');
   return `<h3>Source ${text(proof.name)}, ${text(proof.instance)}</h3>
-<p>${figureText(sum('platform'))} on the Platform, ${figureText(sum('journal'))} known to the journal.</p>
+<p>${figureText(sum('platform'))} on the Platform, ${figureText(sum('journal'))} known to the journal${young}.</p>
 ${proof.failure === null ? '' : `<p class="bad">The Platform could not be asked about all of the range: ${text(proof.failure)}</p>`}
 ${picture(proof, range)}
 ${LEGEND}
@@ -157,7 +192,11 @@ ${changed('Changed in the user part only', 'The Platform joins the user into an 
 function named(title: string, says: string, list: NameList<NamedEvent>): string {
   if (list.total === 0) return '';
   const rows = list.named.map(({ id, createdAt }) => [`<code>${text(id)}</code>`, text(createdAt)]);
-  return `<h3>${title}: ${figureText(list.total)}</h3><p>${says}</p>${table(['Event id', 'Created'], rows, [])}${more(list)}`;
+  return folded(
+    `${title}: ${figureText(list.total)}`,
+    rows.length,
+    `<p>${says}</p>${table(['Event id', 'Created'], rows, [])}${more(list)}`,
+  );
 }
 
 function changed(title: string, says: string, list: NameList<ChangedEvent>): string {
@@ -170,7 +209,11 @@ function changed(title: string, says: string, list: NameList<ChangedEvent>): str
     `<code>${text(seenHash)}</code>`,
   ]);
   const heads = ['Event id', 'Created', 'What differs', 'SHA-256 held', 'SHA-256 on the Platform'];
-  return `<h3>${title}: ${figureText(list.total)}</h3><p>${says}</p>${table(heads, rows, [])}${more(list)}`;
+  return folded(
+    `${title}: ${figureText(list.total)}`,
+    rows.length,
+    `<p>${says}</p>${table(heads, rows, [])}${more(list)}`,
+  );
 }
 
 function more({ named: some, total }: NameList<unknown>): string {
@@ -192,7 +235,7 @@ function journalSection({ chain }: VerifyResult): string {
     text(reason),
   ]);
   return `<p class="bad">✗ The hash chain is broken in ${count(chain.faults.length, 'place')}. Somebody, or a fault of the disk, changed the journal behind the program's back.</p>
-${table(['Event id', 'Source', 'Place', 'What', 'Why'], rows, [2])}
+${folded('The places', rows.length, table(['Event id', 'Source', 'Place', 'What', 'Why'], rows, [2]))}
 <p>A repair cannot restore the chain: put back a backup of the state directory, and keep the damaged one as evidence.</p>`;
 }
 
@@ -254,7 +297,11 @@ function sinkSections(sinks: readonly SinkProof[]): string {
     const repeated =
       proof.repeated.total === 0
         ? ''
-        : `<h3>More than once at ${text(proof.name)}: ${figureText(proof.repeated.total)}</h3><p>Every copy carries the same event id.</p>${table(['Event id', 'Created', 'Copies'], repeats, [2])}${more(proof.repeated)}`;
+        : folded(
+            `More than once at ${text(proof.name)}: ${figureText(proof.repeated.total)}`,
+            repeats.length,
+            `<p>Every copy carries the same event id.</p>${table(['Event id', 'Created', 'Copies'], repeats, [2])}${more(proof.repeated)}`,
+          );
     return `${failure}${missing}${repeated}`;
   });
   return `${table(heads, rows, [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])}
@@ -275,7 +322,8 @@ function findingsSection({ findings }: VerifyResult): string {
     `${text(finding.summary)}${finding.eventId === undefined ? '' : `<br><code>${text(finding.eventId)}</code>`}`,
     text(finding.lastAt),
   ]);
-  return table(['No.', 'Kind', 'What was seen', 'Last seen'], rows, []);
+  const all = table(['No.', 'Kind', 'What was seen', 'Last seen'], rows, []);
+  return folded(count(rows.length, 'finding'), rows.length, all);
 }
 
 function bucketTable(proof: SourceProof): string {
@@ -303,7 +351,8 @@ function bucketTable(proof: SourceProof): string {
     'Too young',
     'Compared by',
   ];
-  return `<h3>Source ${text(proof.name)}</h3>${table(heads, rows, [2, 3, 4, 5, 6, 7])}`;
+  const title = `Source ${text(proof.name)}: ${count(rows.length, 'interval')}`;
+  return folded(title, rows.length, table(heads, rows, [2, 3, 4, 5, 6, 7]));
 }
 
 function minute(ns: bigint): string {

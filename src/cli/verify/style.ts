@@ -31,6 +31,7 @@ th { text-align: left; font-size: .78rem; font-weight: 600; color: var(--soft); 
 td code { white-space: nowrap; }
 td { border-bottom: 1px solid var(--line); padding: .28rem .7rem .28rem 0; vertical-align: top; }
 td.n, th.n { text-align: right; }
+details { margin: 1.2rem 0; } summary { cursor: pointer; font: 650 1rem/1.4 system-ui, "Segoe UI", Roboto, Helvetica, Arial, sans-serif; }
 .bad { color: var(--bad); font-weight: 650; } .good { color: var(--good); } .warn { color: var(--warn); font-weight: 650; } .soft { color: var(--soft); }
 svg { display: block; width: 100%; height: auto; margin: .8rem 0 .2rem; }
 svg .held { fill: var(--held); } svg .unknown { fill: none; stroke: var(--soft); stroke-dasharray: 3 2; } svg .lack { fill: var(--badfill); }
@@ -45,5 +46,5 @@ svg .tick { fill: var(--soft); font-size: 11px; } svg .end { text-anchor: end; }
 .legend .never { border: 1px dashed var(--soft); } .legend .tri { width: 0; height: 0; border: .42rem solid transparent; border-top: .75rem solid var(--bad); border-bottom: 0; }
 @media (max-width: 40rem) { dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .5rem; } main { padding: 1.5rem 1rem; } }
 @media print { body { font-size: 10.5pt; } main { max-width: none; padding: 0; } h2 { break-after: avoid; margin-top: 1.6rem; } tr, svg, .verdict { break-inside: avoid; }
-  thead { display: table-header-group; } .wide { overflow: visible; } * { -webkit-print-color-adjust: exact; print-color-adjust: exact; } @page { margin: 18mm 16mm; } }
+  details::details-content { content-visibility: visible; display: block; } thead { display: table-header-group; } .wide { overflow: visible; } * { -webkit-print-color-adjust: exact; print-color-adjust: exact; } @page { margin: 18mm 16mm; } }
 `;

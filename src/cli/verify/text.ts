@@ -39,13 +39,15 @@ type Line = (mark: Mark, text: string) => string;
 function sourceLines(proof: SourceProof, line: Line): string[] {
   const platform = proof.buckets.reduce((sum, bucket) => sum + (bucket.platform ?? 0), 0);
   const journal = proof.buckets.reduce((sum, bucket) => sum + bucket.journal, 0);
+  const pending = proof.buckets.reduce((sum, bucket) => sum + bucket.pending, 0);
+  const young = pending === 0 ? '' : `, ${pending.toLocaleString('en-US')} too young to judge`;
   const differ = proof.missing.total + proof.gone.total + proof.altered.total + proof.unshown.length;
   const agreed = proof.failure === null && differ === 0;
   const how = proof.counts === false ? ', which does not count: everything was read' : '';
   return [
     line(
       agreed ? 'ok' : 'fail',
-      `source ${proof.name}: ${count(platform, 'event')} on the Platform${how}, ${journal.toLocaleString('en-US')} known to the journal`,
+      `source ${proof.name}: ${count(platform, 'event')} on the Platform${how}, ${journal.toLocaleString('en-US')} known to the journal${young}`,
     ),
     ...(proof.failure === null
       ? []
