@@ -11,6 +11,8 @@ import { checkClock, checkState } from './state.ts';
 import { withDeadline } from '../deadline.ts';
 import { EXIT } from '../exit.ts';
 import { holderOf } from '../holder.ts';
+import { withProgress } from '../progress.ts';
+import type { Tell } from '../progress.ts';
 import { count, markOf, shown, takeConfigArgument, withConfig, writeJson } from '../report.ts';
 import type { ReportOptions } from '../report.ts';
 import { openConfig, withParts } from '../session.ts';
@@ -46,7 +48,9 @@ export async function check(options: CheckOptions, terminal: Terminal): Promise<
     const config = await openConfig(options.config, terminal);
     items.push(...configItems(config));
     items.push(
-      ...(await withParts(config, terminal, (parts) => checkParts(config, parts, options, terminal))),
+      ...(await withProgress(terminal, 'checking', (tell, beside) =>
+        withParts(config, beside, (parts) => checkParts(config, parts, options, beside, tell)),
+      )),
     );
   } catch (error) {
     if (!(error instanceof ForwardError) || error.kind !== 'config' || options.json !== true) throw error;
@@ -64,14 +68,27 @@ async function checkParts(
   parts: BuiltParts,
   options: CheckOptions,
   terminal: Terminal,
+  tell: Tell,
 ): Promise<readonly PartItem[]> {
+  const waiting = new Set([...parts.sources.keys(), ...parts.sinks.keys()]);
+  const ended = async (name: string, items: Promise<readonly PartItem[]>): Promise<readonly PartItem[]> => {
+    const found = await items;
+    waiting.delete(name);
+    if (waiting.size > 0) tell(`waiting for ${[...waiting].join(', ')}`);
+    return found;
+  };
   const looks = [
     look('state', terminal, () => checkState(config, terminal)),
     look('clock', terminal, () => checkClock(config, terminal)),
     ...[...parts.sources].map(([name, { source }]) =>
-      look(`source ${name}`, terminal, async (signal) => (await source.check(signal)).items),
+      ended(
+        name,
+        look(`source ${name}`, terminal, async (signal) => (await source.check(signal)).items),
+      ),
     ),
-    ...[...parts.sinks].map(([name, part]) => checkSink(config, parts, name, part, options, terminal)),
+    ...[...parts.sinks].map(([name, part]) =>
+      ended(name, checkSink(config, parts, name, part, options, terminal)),
+    ),
   ];
   return (await Promise.all(looks)).flat();
 }

@@ -5,6 +5,7 @@ import { EXIT } from '../exit.ts';
 import { holderOf } from '../holder.ts';
 import { assertKnownOwner, assertMeant, EVERY_STATE, matching } from './selection.ts';
 import type { Selection } from './selection.ts';
+import { withProgress } from '../progress.ts';
 import { count, shown, writeJson } from '../report.ts';
 import type { ReportOptions } from '../report.ts';
 import { openConfig, withJournal } from '../session.ts';
@@ -44,11 +45,14 @@ export async function changeLetters(
     throw new ForwardError('config', `--note takes a sentence of at most ${NOTE_MOST} characters: say why`);
   }
   const config = await openConfig(options.config, terminal);
-  const changed = await withJournal(config, terminal, async (journal) => {
-    await assertKnownOwner(config, journal, options);
-    const isNote = change === 'discard' && (await isOnlyNote(journal, ids, options));
-    return apply(change, journal, ids, isNote ? { ...options, reason: undefined } : options, note);
-  });
+  const doing = change === 'retry' ? 'marking dead letters' : 'discarding dead letters';
+  const changed = await withProgress(terminal, doing, () =>
+    withJournal(config, terminal, async (journal) => {
+      await assertKnownOwner(config, journal, options);
+      const isNote = change === 'discard' && (await isOnlyNote(journal, ids, options));
+      return apply(change, journal, ids, isNote ? { ...options, reason: undefined } : options, note);
+    }),
+  );
   if (ids.length === 0 && options.reason !== undefined && changed.ids.length === 0) {
     throw new ForwardError('rejected', `no dead letter was refused for "${shown(options.reason, 200)}"`, {
       hint: 'auditferry dead-letters list shows the reasons with their keys',

@@ -9,6 +9,7 @@ import { renderingOf } from './rendering.ts';
 import type { SentRendering } from './rendering.ts';
 import type { Selection } from './selection.ts';
 import { prettyJson } from '../pretty-json.ts';
+import { withProgress } from '../progress.ts';
 import { count, escaped, jsonText, shown, writeJson } from '../report.ts';
 import type { ReportOptions } from '../report.ts';
 import { openConfig, withJournal } from '../session.ts';
@@ -33,15 +34,17 @@ export async function listLetters(options: ListOptions, terminal: Terminal): Pro
   const config = await openConfig(options.config, terminal);
   const rows: DeadLetterGlimpse[] = [];
   let more = 0;
-  const { counts, groups, whole } = await withJournal(config, terminal, async (journal) => {
-    await assertKnownOwner(config, journal, options);
-    for await (const page of matching(journal, [], options, options.all === true ? EVERY_STATE : COUNTED)) {
-      const room = ROWS_MOST - rows.length;
-      rows.push(...page.slice(0, room));
-      more += Math.max(page.length - room, 0);
-    }
-    return { counts: await journal.deadLetterCounts(), ...(await groupLetters(journal)) };
-  });
+  const { counts, groups, whole } = await withProgress(terminal, 'reading dead letters', () =>
+    withJournal(config, terminal, async (journal) => {
+      await assertKnownOwner(config, journal, options);
+      for await (const page of matching(journal, [], options, options.all === true ? EVERY_STATE : COUNTED)) {
+        const room = ROWS_MOST - rows.length;
+        rows.push(...page.slice(0, room));
+        more += Math.max(page.length - room, 0);
+      }
+      return { counts: await journal.deadLetterCounts(), ...(await groupLetters(journal)) };
+    }),
+  );
   const meant = groups.filter((group) => isMeant(group, options));
   if (options.json === true) {
     writeJson(terminal.out, {
