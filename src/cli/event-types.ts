@@ -28,6 +28,7 @@ const COMMENT_WIDTH = 90;
 /** `auditferry event-types`: what was seen, and how it is understood. */
 export function registerEventTypes(program: Command): void {
   takeConfigArgument(withConfig(program.command('event-types')))
+    .summary('list the event types seen, and how each is understood')
     .description('list the event types that were seen, how often and when, and how each is understood')
     .action(async (_file: unknown, options: ReportOptions) => {
       process.exitCode = await eventTypes(options, processTerminal());

@@ -28,6 +28,7 @@ const NOTE_MOST = 2000;
 export function registerFindings(program: Command): void {
   const group = program
     .command('findings')
+    .summary('list and acknowledge what no retry can fix')
     .description('list what was noticed that no retry can fix, and acknowledge it');
   takeConfigArgument(withConfig(group.command('list', { isDefault: true })))
     .description('list them, newest first')

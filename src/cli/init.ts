@@ -32,6 +32,7 @@ const STAND_IN = 'AUDITFERRY_INIT_STAND_IN';
 export function registerInit(program: Command): void {
   program
     .command('init')
+    .summary('ask a few questions, and write a configuration')
     .description('ask a few questions, try the answers, and write a commented configuration')
     .option('--url <url>', 'address of the CloudQuery Platform')
     .addOption(

@@ -22,7 +22,12 @@ export async function main(argv: readonly string[]): Promise<void> {
       'Carries the audit log of a CloudQuery Platform into a SIEM, loses nothing, and can prove it.',
     )
     .version(version)
-    .configureHelp({ showGlobalOptions: true, optionDescription })
+    .configureHelp({
+      showGlobalOptions: true,
+      optionDescription,
+      // A line each: the list fits a small terminal.
+      subcommandTerm: (command) => command.name(),
+    })
     .exitOverride();
   for (const load of commandsFor(argv)) (await load())(program);
   prepare(program, []);

@@ -124,7 +124,7 @@ function compiled(root: TreeNode, parts: Parts): Validate {
 export function readYaml(
   path: string,
   what = 'the configuration',
-  otherwise = '; name another with --config or in AUDITFERRY_CONFIG',
+  otherwise = '; write one with `auditferry init`, or name another with --config or in AUDITFERRY_CONFIG',
 ): string {
   const shown = oneLine(path);
   let bytes: Buffer;

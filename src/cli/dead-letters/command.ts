@@ -15,6 +15,7 @@ import { processTerminal } from '../terminal.ts';
 export function registerDeadLetters(program: Command): void {
   const group = program
     .command('dead-letters')
+    .summary('list, show, retry, export or discard refused events')
     .description('list, show, send again, set aside or export events that a sink refused for good');
   const list = takeConfigArgument(withConfig(group.command('list', { isDefault: true }))).description(
     'list them by reason, with counts and event types',

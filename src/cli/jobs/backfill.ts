@@ -29,6 +29,7 @@ export interface BackfillOptions extends ReportOptions, RangeOptions {
 /** `auditferry backfill`: reads a past range into the journal; every sink then gets what was new. */
 export function registerBackfill(program: Command): void {
   withRange(takeConfigArgument(withConfig(program.command('backfill'))))
+    .summary('read a past range from the Platform')
     .description('read a past range from the Platform; every sink gets what the journal did not have')
     .option('--sink <name>', 'also send the whole range to this sink again once it is read')
     .action(async (_file: unknown, options: BackfillOptions) => {

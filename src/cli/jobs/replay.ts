@@ -23,6 +23,7 @@ export interface ReplayOptions extends ReportOptions, RangeOptions {
 /** `auditferry replay`: sends events of the journal to one sink again, through today's mapping. */
 export function registerReplay(program: Command): void {
   withRange(takeConfigArgument(withConfig(program.command('replay'))))
+    .summary('send a range of the journal to one sink again')
     .description('send a range of the journal to one sink again, through the mapping of today')
     .requiredOption('--sink <name>', 'the sink')
     .option('--force', 'also what the receiver proves to hold')

@@ -42,6 +42,7 @@ const SOME_TIME = '2026-01-01T00:00:00Z';
 /** `auditferry test`: what a configuration makes of events that a file holds. Reaches nobody. */
 export function registerTest(program: Command): void {
   withConfig(program.command('test'))
+    .summary("check what normalize and where make of a file's events")
     .description(
       'check what normalize and where make of the events of a file; needs no network and no secret',
     )

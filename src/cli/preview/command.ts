@@ -37,6 +37,7 @@ const LIMIT_MOST = 100;
 /** `auditferry preview`: the newest events as each sink would send them. Sends and keeps nothing. */
 export function registerPreview(program: Command): void {
   takeConfigArgument(withConfig(program.command('preview')))
+    .summary('show the newest events as each sink would send them')
     .description('show the newest events as each sink would send them; sends nothing and keeps nothing')
     .option('--limit <count>', 'how many events', parseLimit, 3)
     .option('--sink <name>', 'only as this sink would send them')

@@ -32,6 +32,7 @@ interface RunOptions {
 /** `auditferry run`: the daemon, or with --once one pass over everything. */
 export function registerRun(program: Command): void {
   takeConfigArgument(withConfigFile(program.command('run')))
+    .summary('the daemon: carry events from the sources to the sinks')
     .description('carry events from the sources to the sinks')
     .option('--once', 'catch up with now, deliver everything, and end')
     .option(

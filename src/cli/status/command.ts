@@ -28,6 +28,7 @@ const CLEAR_BELOW = '\u001b[J';
 /** `auditferry status`: the path from each source to each sink at a glance. */
 export function registerStatus(program: Command): void {
   takeConfigArgument(withConfig(program.command('status')))
+    .summary('show how each source and sink is')
     .description(
       'show at a glance how each source and sink is: from the daemon, or from the journal when none runs',
     )

@@ -41,6 +41,7 @@ const LOOK_AGAIN_MS = 60_000;
 export function registerTail(program: Command): void {
   const names = [LINE, ...formats.map(({ name }) => name)];
   takeConfigArgument(withConfigFile(program.command('tail')))
+    .summary('print events as they are journaled or delivered')
     .description('print events as they are journaled, or with --sink as they are delivered, until Ctrl-C')
     .option('--sink <name>', 'events that this sink was sent, and those that it refused')
     .option('--source <name>', 'only events of this source')

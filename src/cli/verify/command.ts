@@ -52,6 +52,7 @@ const REASON_MOST = 200;
 /** `auditferry verify`: Platform against journal against sinks, for a range; or exported records by themselves. */
 export function registerVerify(program: Command): void {
   const command = withRange(takeConfigArgument(withConfig(program.command('verify'))))
+    .summary('compare Platform, journal and sinks; name what is missing')
     .description('compare Platform, journal and sinks over a range, and name every event that is missing')
     .option('--sink <name>', 'of the sinks only this one')
     .option('--deep', 'read and compare every event, also where the counts agree')
