@@ -1,7 +1,7 @@
 import type { Config, SinkConfig } from '../config/config.ts';
 import { createCanonicalize } from '../formats/canonical.ts';
 import type { NormalizeOptions } from '../formats/options.ts';
-import type { Canonicalize } from '../formats/format.ts';
+import type { Canonicalize, Format } from '../formats/format.ts';
 import { formats } from '../formats/registry.ts';
 import { wallClock } from '../model/clock.ts';
 import type { Log } from '../model/log.ts';
@@ -52,10 +52,7 @@ export async function buildParts(config: Config, log: Log): Promise<BuiltParts> 
       concurrent,
       ...(rateLimit === null ? {} : { limit: createLimit(rateLimit) }),
     });
-    const format = find(formats, (entry) => entry.name === sinkConfig.format).create(
-      formatOptionsOf(sinkConfig) as never,
-    );
-    builtSinks.set(name, { ...sinkConfig, sink, format });
+    builtSinks.set(name, { ...sinkConfig, sink, format: buildFormat(sinkConfig) });
   }
   return {
     sources: builtSources,
@@ -71,6 +68,11 @@ export async function buildParts(config: Config, log: Log): Promise<BuiltParts> 
       for (const { sink } of builtSinks.values()) await sink.close();
     },
   };
+}
+
+/** The format of a sink, with that sink's options. */
+export function buildFormat(sink: SinkConfig): Format {
+  return find(formats, (entry) => entry.name === sink.format).create(formatOptionsOf(sink) as never);
 }
 
 /** A document must name the data stream that it goes to: the stream's own name decides. */

@@ -9,7 +9,7 @@ import { isUnclassified } from '../formats/unclassified.ts';
 import { DOMAINS, UNKNOWN, VERBS } from '../formats/vocabulary.ts';
 import { formatTime } from '../model/time.ts';
 import { EXIT } from './exit.ts';
-import { count, shown, withConfig, writeJson } from './report.ts';
+import { count, shown, takeConfigArgument, withConfig, writeJson } from './report.ts';
 import type { ReportOptions } from './report.ts';
 import { openConfig, withJournal } from './session.ts';
 import { alignColumns, wrap } from './table.ts';
@@ -27,9 +27,10 @@ const COMMENT_WIDTH = 90;
 
 /** `auditferry event-types`: what was seen, and how it is understood. */
 export function registerEventTypes(program: Command): void {
-  withConfig(program.command('event-types'))
+  takeConfigArgument(withConfig(program.command('event-types')))
+    .summary('list the event types seen, and how each is understood')
     .description('list the event types that were seen, how often and when, and how each is understood')
-    .action(async (options: ReportOptions) => {
+    .action(async (_file: unknown, options: ReportOptions) => {
       process.exitCode = await eventTypes(options, processTerminal());
     });
 }

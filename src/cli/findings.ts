@@ -5,8 +5,8 @@ import { ForwardError } from '../model/errors.ts';
 import { formatTime } from '../model/time.ts';
 import { everyFinding } from '../pipeline/open-findings.ts';
 import { EXIT } from './exit.ts';
-import { parseId } from './letter-selection.ts';
-import { count, shown, withConfig, writeJson } from './report.ts';
+import { parseId } from './dead-letters/selection.ts';
+import { count, shown, takeConfigArgument, withConfig, writeJson } from './report.ts';
 import type { ReportOptions } from './report.ts';
 import { openConfig, withJournal } from './session.ts';
 import { processTerminal } from './terminal.ts';
@@ -28,11 +28,12 @@ const NOTE_MOST = 2000;
 export function registerFindings(program: Command): void {
   const group = program
     .command('findings')
+    .summary('list and acknowledge what no retry can fix')
     .description('list what was noticed that no retry can fix, and acknowledge it');
-  withConfig(group.command('list', { isDefault: true }))
+  takeConfigArgument(withConfig(group.command('list', { isDefault: true })))
     .description('list them, newest first')
     .option('--all', 'also those that were acknowledged')
-    .action(async (options: FindingsOptions) => {
+    .action(async (_file: unknown, options: FindingsOptions) => {
       process.exitCode = await listFindings(options, processTerminal());
     });
   withConfig(group.command('acknowledge'))

@@ -8,7 +8,7 @@ import { fetchFromDaemon } from './daemon-answer.ts';
 import { EXIT } from './exit.ts';
 import { holderOf } from './holder.ts';
 import { interruptible } from './interrupt.ts';
-import { shown, withConfig, writeJson } from './report.ts';
+import { shown, takeConfigArgument, withConfig, writeJson } from './report.ts';
 import type { ReportOptions } from './report.ts';
 import { processTerminal } from './terminal.ts';
 import type { Terminal } from './terminal.ts';
@@ -21,9 +21,10 @@ interface Health {
 
 /** `auditferry health`: whether the loops of the daemon turn, as /healthz says it. What a container's health check runs. */
 export function registerHealth(program: Command): void {
-  withConfig(program.command('health'))
+  takeConfigArgument(withConfig(program.command('health')))
+    .summary('ask the daemon whether its loops turn')
     .description('ask the daemon beside it whether its loops turn: for the health check of a container')
-    .action(async (options: ReportOptions) => {
+    .action(async (_file: unknown, options: ReportOptions) => {
       process.exitCode = await interruptible((signal) => health(options, processTerminal(signal)));
     });
 }

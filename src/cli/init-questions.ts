@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 
+import { missingScheme } from '../config/scheme.ts';
 import { ForwardError } from '../model/errors.ts';
 import { wrongHostHint } from '../sources/cloudquery/hints.ts';
 import { readSecretPlace, SINK_KINDS } from './init-template.ts';
@@ -131,7 +132,13 @@ function targetQuestion({
     flag: '--sink-url',
     text: standard === null ? `${question}, such as ${example}` : question,
     standard,
-    read: (answer) => (pattern.test(answer) ? answer : { wrong: `expected something like ${example}` }),
+    read: (answer) => {
+      if (pattern.test(answer)) return answer;
+      const scheme = missingScheme(answer, { pattern: pattern.source });
+      return {
+        wrong: `${scheme === null ? '' : `${scheme} is missing; `}expected something like ${example}`,
+      };
+    },
   };
 }
 

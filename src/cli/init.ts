@@ -10,8 +10,8 @@ import { describe, ForwardError, oneLine } from '../model/errors.ts';
 import { silentLog } from '../model/log.ts';
 import { readSmallFile } from '../model/small-file.ts';
 import { buildParts } from './build-parts.ts';
-import { itemLines, look } from './check.ts';
-import type { PartItem } from './check.ts';
+import { itemLines, look } from './check/command.ts';
+import type { PartItem } from './check/command.ts';
 import { EXIT } from './exit.ts';
 import { gatherAnswers } from './init-questions.ts';
 import type { InitFlags } from './init-questions.ts';
@@ -32,6 +32,7 @@ const STAND_IN = 'AUDITFERRY_INIT_STAND_IN';
 export function registerInit(program: Command): void {
   program
     .command('init')
+    .summary('ask a few questions, and write a configuration')
     .description('ask a few questions, try the answers, and write a commented configuration')
     .option('--url <url>', 'address of the CloudQuery Platform')
     .addOption(

@@ -1,6 +1,7 @@
 import { Command, CommanderError, Help } from 'commander';
 import type { Option } from 'commander';
 
+import { FileError } from '../config/problems.ts';
 import { describe, ForwardError } from '../model/errors.ts';
 import { leave, ownProcess } from './ending.ts';
 import { EXIT } from './exit.ts';
@@ -21,11 +22,15 @@ export async function main(argv: readonly string[]): Promise<void> {
       'Carries the audit log of a CloudQuery Platform into a SIEM, loses nothing, and can prove it.',
     )
     .version(version)
-    .showHelpAfterError('(see auditferry --help)')
-    .configureHelp({ showGlobalOptions: true, optionDescription })
+    .configureHelp({
+      showGlobalOptions: true,
+      optionDescription,
+      // A line each: the list fits a small terminal.
+      subcommandTerm: (command) => command.name(),
+    })
     .exitOverride();
   for (const load of commandsFor(argv)) (await load())(program);
-  overrideExit(program);
+  prepare(program, []);
   try {
     await program.parseAsync([...argv]);
   } catch (error) {
@@ -38,20 +43,23 @@ type Register = (program: Command) => void;
 /** Every command, in the order of the help. */
 const COMMANDS: ReadonlyMap<string, () => Promise<Register>> = new Map([
   ['init', async () => (await import('./init.ts')).registerInit],
-  ['check', async () => (await import('./check.ts')).registerCheck],
-  ['preview', async () => (await import('./preview.ts')).registerPreview],
-  ['run', async () => (await import('./run.ts')).registerRun],
-  ['verify', async () => (await import('./verify.ts')).registerVerify],
-  ['backfill', async () => (await import('./backfill.ts')).registerBackfill],
-  ['replay', async () => (await import('./replay.ts')).registerReplay],
-  ['status', async () => (await import('./status.ts')).registerStatus],
+  ['check', async () => (await import('./check/command.ts')).registerCheck],
+  ['preview', async () => (await import('./preview/command.ts')).registerPreview],
+  ['test', async () => (await import('./mapping-tests/command.ts')).registerTest],
+  ['run', async () => (await import('./run/command.ts')).registerRun],
+  ['tail', async () => (await import('./tail/command.ts')).registerTail],
+  ['verify', async () => (await import('./verify/command.ts')).registerVerify],
+  ['backfill', async () => (await import('./jobs/backfill.ts')).registerBackfill],
+  ['replay', async () => (await import('./jobs/replay.ts')).registerReplay],
+  ['status', async () => (await import('./status/command.ts')).registerStatus],
   ['health', async () => (await import('./health.ts')).registerHealth],
-  ['dead-letters', async () => (await import('./dead-letters.ts')).registerDeadLetters],
+  ['dead-letters', async () => (await import('./dead-letters/command.ts')).registerDeadLetters],
   ['findings', async () => (await import('./findings.ts')).registerFindings],
   ['event-types', async () => (await import('./event-types.ts')).registerEventTypes],
   ['simulate', async () => (await import('./simulate.ts')).registerSimulate],
   ['schema', async () => (await import('./schema.ts')).registerSchema],
-  ['completion', async () => (await import('./completion.ts')).registerCompletion],
+  ['names', async () => (await import('./completion/names.ts')).registerNames],
+  ['completion', async () => (await import('./completion/command.ts')).registerCompletion],
 ]);
 
 /** A command is loaded alone: the daemon is not to carry the report of `verify`. The help and a mistyped name need them all. */
@@ -67,17 +75,24 @@ function optionDescription(option: Option): string {
   return option.mandatory ? `${description} (required)` : description;
 }
 
-/** A command at any depth throws instead of ending the process: the exit code is decided below. */
-function overrideExit(command: Command): void {
+/** A command at any depth names its own help in an error, and throws instead of ending the process: the exit code is decided below. */
+function prepare(command: Command, above: readonly string[]): void {
+  const path = [...above, command.name()];
   command.exitOverride();
-  command.commands.forEach(overrideExit);
+  command.showHelpAfterError(`(see ${path.join(' ')} --help)`);
+  for (const below of command.commands) prepare(below, path);
 }
 
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   if (error instanceof ForwardError) {
     // A configuration error holds one line per fault, made safe where it was written; others are one line.
-    const text = error.kind === 'config' ? error.message : describe(error);
+    const text =
+      error instanceof FileError
+        ? error.illustrated
+        : error.kind === 'config'
+          ? error.message
+          : describe(error);
     process.stderr.write(`${text}\n${error.hint === undefined ? '' : `  ${error.hint}\n`}`);
     return error.kind === 'config' ? EXIT.usage : EXIT.failed;
   }

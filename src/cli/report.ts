@@ -24,6 +24,22 @@ export function withConfigFile(command: Command): Command {
   return command.addOption(process.env[CONFIG_VARIABLE] === '' ? option : option.env(CONFIG_VARIABLE));
 }
 
+/**
+ * For a command without arguments of its own: the file may also stand alone, `auditferry check my.yaml`. Its action gets the argument first,
+ * and finds the name in `config` all the same.
+ */
+export function takeConfigArgument(command: Command): Command {
+  return command
+    .argument('[file]', 'the configuration file, instead of -c')
+    .hook('preAction', (_command, called) => {
+      const [file] = called.args;
+      if (file === undefined) return;
+      if (called.getOptionValueSource('config') === 'cli')
+        called.error('error: the configuration file is named twice, by -c and by itself');
+      called.setOptionValueWithSource('config', file, 'cli');
+    });
+}
+
 /** Prints one JSON document on one line. Integers of the journal become numbers where a double holds them, else text. */
 export function writeJson(out: Output, document: unknown): void {
   out.write(`${jsonText(document)}\n`);

@@ -7,6 +7,7 @@ import { loadParts } from '../config/parts.ts';
 export function registerSchema(program: Command): void {
   program
     .command('schema')
+    .summary('print the JSON Schema of the configuration')
     .description('print the JSON Schema of the configuration, for editors')
     .action(async () => {
       process.stdout.write(await schemaText());

@@ -1,9 +1,13 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+
 import type { Journal } from '../checkpoint/journal.ts';
 import { openJournal } from '../checkpoint/sqlite/index.ts';
 import type { Config } from '../config/config.ts';
 import { loadConfig } from '../config/config.ts';
+import type { LoadOptions } from '../config/load.ts';
 import { loadParts } from '../config/parts.ts';
-import { ForwardError } from '../model/errors.ts';
+import { ForwardError, oneLine } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import { startSimulator } from '../simulator/server.ts';
 import { buildParts } from './build-parts.ts';
@@ -12,8 +16,8 @@ import { openLog } from './log.ts';
 import type { Terminal } from './terminal.ts';
 
 /** The configuration that a command works with. Errors as loadConfig gives them. */
-export function openConfig(file: string, terminal: Terminal): Promise<Config> {
-  return loadConfig(file, terminal.env, loadParts);
+export function openConfig(file: string, terminal: Terminal, options?: LoadOptions): Promise<Config> {
+  return loadConfig(file, terminal.env, loadParts, options);
 }
 
 /** Runs `work` on the journal beside whatever daemon holds it, and lets go of it afterwards. */
@@ -30,9 +34,24 @@ export async function withJournal<T>(
   }
 }
 
-export function openGuestJournal(config: Config, terminal: Terminal): Promise<Journal> {
+/** The journal as somebody who works beside a daemon. Throws before the first run, which makes it. */
+export async function openGuestJournal(config: Config, terminal: Terminal): Promise<Journal> {
+  assertJournal(config);
   const { dir, max_size: maxBytes } = config.state;
   return openJournal({ dir, maxBytes, clock: terminal.clock, access: 'guest' });
+}
+
+/** Before the first run there is nothing to tell: no fault, and no reason to talk of files. */
+export function assertJournal({ state, file }: Config): void {
+  if (hasJournal(state)) return;
+  throw new ForwardError('transient', 'no journal yet; start `auditferry run`', {
+    hint: `state.dir of ${oneLine(file)} is ${oneLine(state.dir)}`,
+  });
+}
+
+/** Whether a run has made the journal; also when it is lost since, which is another matter. */
+export function hasJournal({ dir }: Config['state']): boolean {
+  return existsSync(join(dir, 'journal.db')) || existsSync(join(dir, 'journal.id'));
 }
 
 /** Runs `work` with the sources, sinks and formats of a configuration, the simulated Platform included where it names one. */

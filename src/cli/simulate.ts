@@ -16,6 +16,7 @@ import { interruptible } from './interrupt.ts';
 export function registerSimulate(program: Command): void {
   const command = program
     .command('simulate')
+    .summary('run a simulated Platform to try things against')
     .description('run a simulated Platform to try a configuration against')
     .option('--json', 'print the address, the key and the options as one JSON document');
   for (const entry of switches) command.addOption(flagOf(entry));

@@ -1,5 +1,14 @@
+import { once } from 'node:events';
+import { Writable } from 'node:stream';
+
 import type { Config } from '../config/config.ts';
 import { ForwardError } from '../model/errors.ts';
+import type { Output } from './terminal.ts';
+
+/** A slow reader is waited for, so that what it has not read does not pile up in memory. */
+export async function writeWaiting(out: Output, text: string): Promise<void> {
+  if (out.write(text) === false && out instanceof Writable) await once(out, 'drain');
+}
 
 /** Throws `config` when one of these sinks writes events to where --json prints its one document: nobody could read either. */
 export function assertFreeForDocument(config: Config, sinks: Iterable<string>): void {

@@ -6,6 +6,7 @@ import { meantType } from './meant.ts';
 import { nearest } from './nearest.ts';
 import type { Problem } from './problems.ts';
 import type { Schema } from './schema.ts';
+import { missingScheme } from './scheme.ts';
 import { NAME_PATTERN } from './sections.ts';
 import type { TreeNode } from './tree.ts';
 import { secretFault } from './validate.ts';
@@ -194,6 +195,9 @@ function badValue(error: ErrorObject, shown: string | null): string {
   const schema = schemaOf(error);
   const wanted = expectation(schema);
   const limit = Number(error.params['limit']);
+  const scheme = missingScheme(error.data, schema);
+  if (scheme !== null && schema['secret'] !== true)
+    return `has no scheme; expected ${scheme} before it${shown === null || shown.includes('/') ? '' : `; did you mean "${scheme}${String(error.data)}"?`}`;
   switch (error.keyword) {
     case 'type':
       return `${actual(error.data)}; expected ${wanted}`;

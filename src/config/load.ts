@@ -10,10 +10,11 @@ import { cautions, heartbeatProblems, literalSecrets, partProblems, sharedNames 
 import { explainErrors } from './explain.ts';
 import type { Environment } from './interpolate.ts';
 import { evaluate } from './interpolate.ts';
-import { configError, problemLines } from './problems.ts';
+import { FileError, problemError, problemLines } from './problems.ts';
 import type { Problem } from './problems.ts';
 import { assembleSchema } from './schema.ts';
 import type { Parts } from './schema.ts';
+import { NAME_PATTERN } from './sections.ts';
 import { readTree } from './tree.ts';
 import type { Tree, TreeNode } from './tree.ts';
 import { sinkTypesIn, usedParts } from './used-parts.ts';
@@ -31,34 +32,69 @@ const CONVERSION_ROUNDS_MAX = 4;
  * Reads a configuration file. Throws a `config` error with one line for each thing that is wrong, in the file's order:
  * `name.yaml:9:5: sinks.splunk.formt: unknown key; expected …; did you mean "format"?`. No line holds a secret.
  */
-export async function loadConfig(path: string, env: Environment, load: LoadParts): Promise<Config> {
-  const tree = readTree(readText(path));
+export async function loadConfig(
+  path: string,
+  env: Environment,
+  load: LoadParts,
+  options: LoadOptions = {},
+): Promise<Config> {
+  const tree = readTree(readYaml(path));
   const types = tree.root === null ? [] : sinkTypesIn(tree.root);
-  return readConfig(tree, path, env, await load(types));
+  return readConfig(tree, path, env, await load(types), options);
 }
+
+export interface LoadOptions {
+  /** For work that reaches nobody: variables and files that are not there are no fault, and their values stand for nothing. */
+  readonly offline?: boolean;
+}
+
+/** What a variable or file that is not there holds for work that reaches nobody. */
+const STAND_IN = 'not-there';
 
 /** Brings the parts with the sinks of these types, or with every sink: those that a file does not name need not be loaded. */
 type LoadParts = (types?: readonly string[]) => Promise<Parts>;
 
 /** The same from a text that is at hand; `path` is what messages name and what relative paths start from. */
 export function parseConfig(text: string, path: string, env: Environment, parts: Parts): Config {
-  return readConfig(readTree(text), path, env, parts);
+  return readConfig(readTree(text), path, env, parts, {});
 }
 
-function readConfig(tree: Tree, path: string, env: Environment, parts: Parts): Config {
+/** The names in a section of a file, as far as it can be read: none where it cannot. A name that a shell would not take for a word is left out. */
+export function namesIn(path: string, section: 'sinks' | 'sources'): readonly string[] {
+  try {
+    const { root } = readTree(readYaml(path));
+    const part = root === null ? null : find(root, [section]);
+    const names = part?.node.kind === 'map' ? [...part.node.entries.keys()] : [];
+    return names.filter((name) => new RegExp(NAME_PATTERN).test(name));
+  } catch (error) {
+    if (error instanceof FileError) return [];
+    throw error;
+  }
+}
+
+function readConfig(
+  tree: Tree,
+  path: string,
+  env: Environment,
+  parts: Parts,
+  { offline = false }: LoadOptions,
+): Config {
   const file = oneLine(path);
   const folder = dirname(resolve(path));
   const { root, locate } = tree;
-  if (root === null || tree.problems.length > 0) throw configError(problemLines(file, tree.problems, locate));
+  if (root === null || tree.problems.length > 0) throw problemError(file, tree.problems, tree);
 
-  const evaluated = evaluateAll(root, env, folder);
-  const surroundings = surroundingsOf(root, env, folder);
+  const evaluated = evaluateAll(root, env, folder, offline ? STAND_IN : '');
+  const around = surroundingsOf(root, env, folder);
+  const surroundings = offline ? { ...around, reader: () => null } : around;
   const { data, errors } = validateConverting(compiled(root, parts), root, evaluated, surroundings);
-  const found = explainErrors(errors, root).filter(({ path: place }) => !isUnder(place, evaluated.failed));
-  const problems: Problem[] = [...evaluated.problems, ...found];
+  const isJudged = ({ path: place }: Problem): boolean => !isUnder(place, evaluated.failed);
+  const found = explainErrors(errors, root).filter(isJudged);
+  const problems: Problem[] = [...(offline ? [] : evaluated.problems), ...found];
   const settled = settle(data);
-  problems.push(...partProblems(settled, parts, root, problems), ...heartbeatProblems(settled, root));
-  if (problems.length > 0) throw configError(problemLines(file, problems, locate));
+  const further = [...partProblems(settled, parts, root, problems), ...heartbeatProblems(settled, root)];
+  problems.push(...(offline ? further.filter(isJudged) : further));
+  if (problems.length > 0) throw problemError(file, problems, tree);
 
   const unwise = [
     ...literalSecrets(settled, root),
@@ -84,7 +120,12 @@ function compiled(root: TreeNode, parts: Parts): Validate {
   return validate;
 }
 
-function readText(path: string): string {
+/** The text of a YAML file of this program. Throws `config` where it cannot be read. */
+export function readYaml(
+  path: string,
+  what = 'the configuration',
+  otherwise = '; write one with `auditferry init`, or name another with --config or in AUDITFERRY_CONFIG',
+): string {
   const shown = oneLine(path);
   let bytes: Buffer;
   try {
@@ -92,15 +133,13 @@ function readText(path: string): string {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     const reason =
-      code === 'ENOENT'
-        ? 'there is no such file; name another with --config or in AUDITFERRY_CONFIG'
-        : `${describe(error)}; expected a YAML file`;
-    throw configError([`${shown}: the configuration cannot be read: ${reason}`]);
+      code === 'ENOENT' ? `there is no such file${otherwise}` : `${describe(error)}; expected a YAML file`;
+    throw new FileError([`${shown}: ${what} cannot be read: ${reason}`]);
   }
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
-    throw configError([`${shown}: the file is not UTF-8; expected YAML text in UTF-8`]);
+    throw new FileError([`${shown}: the file is not UTF-8; expected YAML text in UTF-8`]);
   }
 }
 

@@ -13,29 +13,60 @@ export interface Problem {
 /** More lines than this help nobody: the rest is counted. */
 const LINES_MAX = 50;
 const LINE_LENGTH_MAX = 1000;
+const EXCERPTS_MAX = 10;
 
 /** Turns an offset into line and column, both from 1. */
 export type Locate = (at: number) => { readonly line: number; readonly col: number };
 
+/** How a place in a file is shown. */
+export interface Places {
+  readonly locate: Locate;
+  /** The line of an offset with a caret below it, without secrets. Empty where there is nothing to show. */
+  excerpt(at: number): readonly string[];
+}
+
 /** `file:line:column: path: text`, sorted by position, without repeats. */
 export function problemLines(file: string, problems: readonly Problem[], locate: Locate): string[] {
+  return linesOf(file, problems, locate).map(({ line }) => line);
+}
+
+function linesOf(
+  file: string,
+  problems: readonly Problem[],
+  locate: Locate,
+): { readonly line: string; readonly at: number }[] {
   const sorted = problems.toSorted(
     (a, b) => a.at - b.at || compare(a.path, b.path) || compare(a.text, b.text),
   );
   const lines = sorted.map(({ at, path, text }) => {
     const { line, col } = locate(at);
     const where = path === '' ? '' : `${path}: `;
-    return oneLine(`${file}:${line}:${col}: ${where}${text}`, LINE_LENGTH_MAX);
+    return { line: oneLine(`${file}:${line}:${col}: ${where}${text}`, LINE_LENGTH_MAX), at };
   });
-  return [...new Set(lines)];
+  return lines.filter(({ line }, index) => index === lines.findIndex((other) => other.line === line));
 }
 
 /** The error that stops everything: one line per problem in its message. */
-export function configError(lines: readonly string[]): ForwardError {
-  const shown = lines.slice(0, LINES_MAX);
-  const more = lines.length - shown.length;
-  if (more > 0) shown.push(`… and ${more} more`);
-  return new ForwardError('config', shown.join('\n'));
+export class FileError extends ForwardError {
+  /** The same with an excerpt of the file below each of the first lines: for people. */
+  readonly illustrated: string;
+
+  constructor(lines: readonly string[], excerpts: readonly (readonly string[])[] = []) {
+    const shown = lines.slice(0, LINES_MAX);
+    const more = lines.length - shown.length;
+    if (more > 0) shown.push(`… and ${more} more`);
+    super('config', shown.join('\n'));
+    this.illustrated = shown.flatMap((line, index) => [line, ...(excerpts[index] ?? [])]).join('\n');
+  }
+}
+
+export function problemError(file: string, problems: readonly Problem[], places: Places): FileError {
+  const lines = linesOf(file, problems, places.locate);
+  const excerpts = lines.slice(0, EXCERPTS_MAX).map(({ at }) => places.excerpt(at));
+  return new FileError(
+    lines.map(({ line }) => line),
+    excerpts,
+  );
 }
 
 /** The lines of an error that loadConfig threw, in the file's order; of any other error, its message. */

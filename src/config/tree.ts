@@ -1,11 +1,13 @@
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseAllDocuments } from 'yaml';
-import type { Alias, Document, Pair, Scalar, YAMLError, YAMLMap } from 'yaml';
+import type { Alias, Document, Pair, Scalar, YAMLMap } from 'yaml';
 
 import { oneLine } from '../model/errors.ts';
 import { parseTemplate } from './interpolate.ts';
 import type { Template } from './interpolate.ts';
 import { child } from './paths.ts';
-import type { Locate, Problem } from './problems.ts';
+import { excerpt } from './excerpt.ts';
+import type { Locate, Places, Problem } from './problems.ts';
+import { explainSyntax } from './syntax.ts';
 
 /** A configuration file as values with their positions; merge keys and aliases are already followed. */
 export type TreeNode =
@@ -23,11 +25,10 @@ export interface TreeEntry {
   readonly value: TreeNode;
 }
 
-export interface Tree {
+export interface Tree extends Places {
   /** Null when nothing can be read beyond the problems. */
   readonly root: TreeNode | null;
   readonly problems: readonly Problem[];
-  readonly locate: Locate;
 }
 
 /** Values in a file, aliases counted each time they are used: what an alias bomb runs into. */
@@ -37,17 +38,33 @@ const DEPTH_MAX = 64;
 /** The parser needs a time that grows with the square of this. */
 const BRACKETS_MAX = 500;
 
+export interface TreeOptions {
+  /** Whether a `${…}` is a place for a value; otherwise it is text like any other. */
+  readonly templates: boolean;
+  /** What a file must hold at least. */
+  readonly least: string;
+}
+
+const CONFIGURATION: TreeOptions = { templates: true, least: '"sources" and "sinks"' };
+
 /** Reads YAML 1.2 with merge keys. Never throws on bad text: the problems say what and where. */
-export function readTree(text: string): Tree {
+export function readTree(text: string, options: TreeOptions = CONFIGURATION): Tree {
   const lines = new LineCounter();
   const locate: Locate = (at) => {
     const { line, col } = lines.linePos(at);
     return { line: Math.max(1, line), col: Math.max(1, col) };
   };
+  const places: Places = {
+    locate,
+    excerpt: (at) => {
+      const { line, col } = locate(at);
+      return excerpt(text, line, col);
+    },
+  };
   const failed = (at: number, problem: string): Tree => ({
     root: null,
     problems: [{ at, path: '', text: problem }],
-    locate,
+    ...places,
   });
   const steep = steepAt(text);
   if (steep !== null) return failed(steep, `nested deeper than ${BRACKETS_MAX} brackets`);
@@ -66,13 +83,13 @@ export function readTree(text: string): Tree {
     return failed(0, 'this cannot be read as YAML; it is nested too deeply');
   }
   const [first, second] = documents;
-  if (first === undefined) return failed(0, 'the file is empty; expected at least "sources" and "sinks"');
+  if (first === undefined) return failed(0, emptiness(options));
   const errors = documents.flatMap((document) => [...document.errors, ...document.warnings]);
-  if (errors.length > 0) return { root: null, problems: explainSyntax(errors, text), locate };
+  if (errors.length > 0) return { root: null, problems: explainSyntax(errors, text, locate), ...places };
   if (second !== undefined) {
     return failed(startOf(second) ?? 0, 'a second document starts here; expected one document in the file');
   }
-  return grow(first, locate);
+  return { ...grow(first, locate, options), ...places };
 }
 
 /** Where more brackets are open than any configuration needs; those in quotes and comments are counted along. */
@@ -85,8 +102,19 @@ function steepAt(text: string): number | null {
   return null;
 }
 
-function grow(document: Document, locate: Locate): Tree {
-  const growth: Growth = { anchors: new Map(), following: 0, problems: [], nodes: 0 };
+function emptiness({ least }: TreeOptions): string {
+  return `the file is empty; expected at least ${least}`;
+}
+
+function grow(document: Document, locate: Locate, options: TreeOptions): Pick<Tree, 'root' | 'problems'> {
+  const growth: Growth = {
+    locate,
+    templates: options.templates,
+    anchors: new Map(),
+    following: 0,
+    problems: [],
+    nodes: 0,
+  };
   try {
     const root = growNode(growth, document.contents, 0, '', 0);
     const empty = root.kind === 'scalar' && root.value === null;
@@ -94,16 +122,18 @@ function grow(document: Document, locate: Locate): Tree {
       growth.problems.push({
         at: 0,
         path: '',
-        text: 'the file is empty; expected at least "sources" and "sinks"',
+        text: emptiness(options),
       });
-    return { root: empty ? null : root, problems: growth.problems, locate };
+    return { root: empty ? null : root, problems: growth.problems };
   } catch (error) {
     if (!(error instanceof Unreadable)) throw error;
-    return { root: null, problems: [{ at: error.at, path: '', text: error.message }], locate };
+    return { root: null, problems: [{ at: error.at, path: '', text: error.message }] };
   }
 }
 
 interface Growth {
+  readonly locate: Locate;
+  readonly templates: boolean;
   /** What each anchor stands for up to here; a later one of the same name takes its place. */
   readonly anchors: Map<string, unknown>;
   /** How many aliases lead to the node at hand. */
@@ -161,10 +191,11 @@ function growMap(growth: Growth, source: YAMLMap, at: number, path: string, dept
     } else if (name === null) {
       growth.problems.push({ at: keyAt, path, text: 'this key is no plain word; expected a name' });
     } else if (entries.has(name)) {
+      const { line } = growth.locate(entries.get(name)?.keyAt ?? keyAt);
       growth.problems.push({
         at: keyAt,
         path,
-        text: 'this key stands twice in the same mapping; expected it once',
+        text: `the key "${oneLine(name, 64)}" stands twice in the same mapping, first on line ${line}; expected it once`,
       });
     } else if (name === '__proto__') {
       growth.problems.push({ at: keyAt, path, text: 'the key "__proto__" is not allowed' });
@@ -211,7 +242,7 @@ function mergeInto(
 function growScalar(growth: Growth, source: Scalar | null, at: number, path: string): TreeNode {
   const value: unknown = source?.value ?? null;
   if (typeof value === 'string') {
-    const template = parseTemplate(value);
+    const template = growth.templates ? parseTemplate(value) : null;
     if (template === null || !('wrong' in template)) return { kind: 'scalar', at, value, template };
     growth.problems.push({ at, path, text: template.wrong });
     return { kind: 'scalar', at, value, template: null };
@@ -241,42 +272,4 @@ function growAlias(growth: Growth, alias: Alias, at: number, path: string, depth
 function startOf(node: unknown): number | null {
   const range = (node as { range?: readonly number[] | null } | null | undefined)?.range;
   return range?.[0] ?? null;
-}
-
-const SYNTAX: Readonly<Record<string, string>> = {
-  BAD_DQ_ESCAPE:
-    'this backslash escape is not known in double quotes; expected single quotes, or \\\\ for a backslash',
-  BAD_INDENT: 'the indentation does not fit; expected it to line up with its neighbours',
-  BAD_SCALAR_START: 'this character cannot start a value; expected quotes around the value',
-  BLOCK_AS_IMPLICIT_KEY:
-    'a mapping or list stands where a key belongs; expected "key: value" on a line of its own',
-  BLOCK_IN_FLOW: 'an indented block stands inside brackets; expected values separated by commas',
-  KEY_OVER_1024_CHARS: 'this key is too long; expected a colon after a short name',
-  MISSING_CHAR:
-    'a character is missing here; expected a closing quote, a bracket, a comma or a space after a colon',
-  MULTILINE_IMPLICIT_KEY: 'this key runs over several lines; expected "key: value" on one line',
-  RESOURCE_EXHAUSTION: 'this is nested too deeply',
-  TAB_AS_INDENT: 'a tab stands in the indentation; expected spaces',
-  TAG_RESOLVE_FAILED: 'this tag is not known here; expected a value without one',
-};
-
-/**
- * Our own words, since the parser's may quote the text, and the text may be a secret. Once the parser has lost its way
- * each further token is an error to it: the first of those ends the list.
- */
-function explainSyntax(errors: readonly YAMLError[], text: string): Problem[] {
-  const sorted = errors.toSorted((a, b) => a.pos[0] - b.pos[0]);
-  const lost = sorted.findIndex((error) => SYNTAX[error.code] === undefined);
-  return sorted.slice(0, lost === -1 ? undefined : lost + 1).map((error) => {
-    const at = error.pos[0];
-    const explained =
-      SYNTAX[error.code] ?? `this cannot be read as YAML (${oneLine(error.code, 40)}); expected "key: value"`;
-    const line = text.slice(text.lastIndexOf('\n', at - 1) + 1).split('\n', 1)[0] ?? '';
-    const braces = /[{[].*[^"']\$\{/.test(line);
-    return {
-      at,
-      path: '',
-      text: braces ? `${explained}; inside { } and [ ] write "\${NAME}" with quotes` : explained,
-    };
-  });
 }

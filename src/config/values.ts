@@ -63,8 +63,8 @@ export interface Evaluated {
   readonly problems: readonly Problem[];
 }
 
-/** Reads every variable and file that the configuration names. */
-export function evaluateAll(root: TreeNode, env: Environment, folder: string): Evaluated {
+/** Reads every variable and file that the configuration names; `standIn` is the text of what is not there. */
+export function evaluateAll(root: TreeNode, env: Environment, folder: string, standIn = ''): Evaluated {
   const texts = new Map<ScalarNode, string>();
   const failed: string[] = [];
   const problems: Problem[] = [];
@@ -75,7 +75,7 @@ export function evaluateAll(root: TreeNode, env: Environment, folder: string): E
     try {
       texts.set(node, evaluate(node.template, env, folder));
     } catch (error) {
-      texts.set(node, '');
+      texts.set(node, standIn);
       failed.push(path);
       problems.push({ at: node.at, path, text: (error as Error).message });
     }

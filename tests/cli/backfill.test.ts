@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
-import { backfillCommand } from '../../src/cli/backfill.ts';
-import { progressLine } from '../../src/cli/carry-out.ts';
+import { backfillCommand } from '../../src/cli/jobs/backfill.ts';
+import { progressLine } from '../../src/cli/jobs/figures.ts';
 import { carryEverything, impatient, startRun, stoppedRooms } from './carried.ts';
 import type { Carried } from './carried.ts';
 

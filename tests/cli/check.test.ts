@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 
 import { describe, expect, it } from 'vitest';
 
-import { check } from '../../src/cli/check.ts';
+import { check } from '../../src/cli/check/command.ts';
 import { FILE_SINK, fakeTerminal, rooms } from './room.ts';
 
 const room = rooms();

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
-import { changeLetters } from '../../src/cli/letter-changes.ts';
-import { exportLetters, listLetters, showLetter } from '../../src/cli/letter-reports.ts';
-import { append, appendRefused, FILE_SINK, fakeTerminal, rooms } from './room.ts';
+import { changeLetters } from '../../src/cli/dead-letters/changes.ts';
+import { exportLetters, listLetters, showLetter } from '../../src/cli/dead-letters/reports.ts';
+import { append, appendRefused, FILE_SINK, fakeTerminal, newEvent, rooms } from './room.ts';
 
 const room = rooms();
 
@@ -21,12 +21,84 @@ describe('dead-letters beside a running daemon', () => {
   it('lists them with reason, attempts and times, safe for a terminal', async () => {
     const { config } = await withLetters();
     const terminal = fakeTerminal();
-    expect(await listLetters({ config }, terminal)).toBe(0);
+    expect(await listLetters({ config, each: true }, terminal)).toBe(0);
     const lines = terminal.printed.out.trimEnd().split('\n');
     expect(lines).toHaveLength(4);
     expect(lines[1]).toMatch(/^1 +sink archive +open +2 +\d{4}-.*event-2 +mapper_parsing \[2Jexception$/);
     expect(lines[3]).toMatch(/^3 +source platform +open +1 .* - +no created_at$/);
     expect(terminal.printed.out).not.toContain('\u001b');
+  });
+
+  it('lists them by reason, with counts and event types', async () => {
+    const here = room();
+    const config = here.config(FILE_SINK);
+    const journal = await here.writer();
+    const kinds = ['user_login', 'sync_created', 'user_login'];
+    await append(
+      journal,
+      kinds.map((kind, index) => newEvent(index + 1, kind)),
+    );
+    const events = await journal.read(0n, { maxEvents: 9, maxBytes: 2 ** 20 });
+    const reasons = ["field [a]: value 'x\u001b[2J'", 'too large: 70123 bytes', "field [a]: value 'y'"];
+    const rejected = events.map((event, index) => ({ event, reason: reasons[index] ?? '', attempts: 1 }));
+    await journal.settle('archive', 3n, rejected);
+    const terminal = fakeTerminal();
+    await listLetters({ config }, terminal);
+    const [first, reason, types] = terminal.printed.out.split('\n');
+    expect(first).toMatch(/^[0-9a-f]{6} {2}sink archive · 2 events$/);
+    expect(reason).toBe("        field [a]: value 'x [2J'");
+    expect(types).toBe('        user_login 2');
+    terminal.clear();
+    await listLetters({ config, json: true, reason: 'TOO LARGE' }, terminal);
+    expect(terminal.json()).toMatchObject({
+      dead_letters: [{ event_id: 'event-2' }],
+      groups: [
+        {
+          key: expect.stringMatching(/^[0-9a-f]{6}$/) as unknown,
+          count: 1,
+          event_types: { sync_created: 1 },
+        },
+      ],
+    });
+    const key = first?.slice(0, 6) ?? '';
+    expect(await changeLetters('retry', [], { config, reason: key }, fakeTerminal())).toBe(0);
+    expect((await journal.deadLetters({ limit: 9 })).map(({ state }) => state)).toEqual([
+      'retrying',
+      'open',
+      'retrying',
+    ]);
+    terminal.clear();
+    await exportLetters([], { config, reason: key }, terminal);
+    expect(terminal.printed.out.split('\n')).toHaveLength(3);
+    expect(await changeLetters('discard', [], { config, reason: 'too large' }, fakeTerminal())).toBe(0);
+    const discarded = await journal.deadLetters({ states: ['discarded'], limit: 9 });
+    expect(discarded.map(({ event, discardReason }) => [event?.id, discardReason])).toEqual([
+      ['event-2', 'too large'],
+    ]);
+    await expect(changeLetters('retry', [], { config, reason: 'misspelt' }, fakeTerminal())).rejects.toThrow(
+      'no dead letter was refused for "misspelt"',
+    );
+  });
+
+  it('shows the answer of the receiver, what the sink sends, and what the Platform sent', async () => {
+    const here = room();
+    const config = here.config(
+      '  archive: { type: file, path: ./a.log, format: cef, where: { severity: high } }',
+    );
+    await appendRefused(await here.writer(), 2, [2]);
+    const terminal = fakeTerminal();
+    await showLetter(1n, { config }, terminal);
+    expect(terminal.printed.out).toMatch(
+      /The receiver refused it\nmapper_parsing \[2Jexception\n\nWhat the sink sends now, as cef\nCEF:0\|.*\n\nWhat the Platform sent\n\{"id":"event-2"/,
+    );
+    terminal.clear();
+    await showLetter(1n, { config, json: true }, terminal);
+    expect(terminal.json()).toMatchObject({
+      sent: { format: 'cef', body: expect.stringMatching(/^CEF:0/) as unknown },
+    });
+    const watched = fakeTerminal({ columns: 80, env: { NO_COLOR: '1' } });
+    await showLetter(1n, { config }, watched);
+    expect(watched.printed.out).toContain('What the Platform sent\n{\n  "id": "event-2",');
   });
 
   it('narrows the list to a sink or a source', async () => {
@@ -117,6 +189,23 @@ describe('dead-letters beside a running daemon', () => {
     await listLetters({ config, json: true, all: true }, terminal);
     expect(terminal.json()).toMatchObject({
       dead_letters: [{}, { state: 'discarded', discard_reason: 'a test of ours' }, {}],
+    });
+  });
+
+  it('keeps a note beside a reason, and takes a reason that none of them has for the note', async () => {
+    const { config, journal } = await withLetters();
+    const by = { config, reason: 'mapper_parsing', note: 'a known fault' };
+    expect(await changeLetters('discard', [1n], by, fakeTerminal())).toBe(0);
+    const rest = { config, all: true, reason: 'tried by mistake' } as const;
+    expect(await changeLetters('discard', [], rest, fakeTerminal())).toBe(0);
+    const all = await journal.deadLetters({ limit: 9 });
+    expect(all.map(({ discardReason }) => discardReason)).toEqual([
+      'a known fault',
+      'tried by mistake',
+      'tried by mistake',
+    ]);
+    await expect(changeLetters('discard', [1n], { config }, fakeTerminal())).rejects.toMatchObject({
+      message: expect.stringContaining('--note') as unknown,
     });
   });
 

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 
-import { effectiveConfig, fingerprintOf } from '../../src/cli/fingerprint.ts';
+import { effectiveConfig, fingerprintOf } from '../../src/cli/verify/fingerprint.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { loadParts } from '../../src/config/parts.ts';
 

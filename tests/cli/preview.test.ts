@@ -2,7 +2,8 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
 import { describe, expect, it } from 'vitest';
 
-import { preview } from '../../src/cli/preview.ts';
+import { preview } from '../../src/cli/preview/command.ts';
+import { prettyJson } from '../../src/cli/pretty-json.ts';
 import { FILE_SINK, fakeTerminal, rooms } from './room.ts';
 
 const room = rooms();
@@ -76,9 +77,9 @@ describe('preview', () => {
       expect(explanation).toMatchObject({ rule: 'role assignment', verb: 'revoke', by_roles: true });
       expect(sinks[0]?.body).toContain(' act=revoke ');
     }
-    terminal.clear();
-    await preview({ config, limit: 1, explain: true }, terminal);
-    expect(terminal.printed.out).toMatch(
+    const watched = fakeTerminal({ columns: 80 });
+    await preview({ config, limit: 1, explain: true }, watched);
+    expect(watched.printed.out).toMatch(
       /understood as privilege \/ role_assignment \/ revoke, .*\n +because of rule "role assignment" .*\n +and "revoke" by the roles/,
     );
   });
@@ -89,7 +90,7 @@ describe('preview', () => {
     const config = here.config(
       `${FILE_SINK}\n  loud: { type: file, path: ./loud.ndjson, where: { event_type: [no_such_type] } }`,
     );
-    const terminal = fakeTerminal();
+    const terminal = fakeTerminal({ columns: 80 });
     await preview({ config, limit: 1, sink: 'loud', explain: true }, terminal);
     expect(terminal.printed.out).toContain('not sent: the sink’s where leaves it out');
     expect(terminal.printed.out).toMatch(/understood as \w+ \/ \w+ \/ \w+, confidence/);
@@ -98,5 +99,46 @@ describe('preview', () => {
       kind: 'config',
       hint: 'its sinks are: archive, loud',
     });
+  });
+
+  it('prints one JSON document a line where nobody watches', async () => {
+    const here = room();
+    await here.platform();
+    const terminal = fakeTerminal();
+    await preview({ config: here.config(FILE_SINK), limit: 3 }, terminal);
+    const lines = terminal.printed.out.trimEnd().split('\n');
+    expect(lines).toHaveLength(3);
+    for (const line of lines)
+      expect(JSON.parse(line)).toMatchObject({
+        source: 'platform',
+        sinks: [{ sink: 'archive', outcome: 'sent' }],
+      });
+    expect(terminal.printed.err).toContain('Nothing was sent or kept.');
+  });
+
+  it('is laid out and coloured on a terminal, unless NO_COLOR is set', async () => {
+    const here = room();
+    await here.platform();
+    const config = here.config(FILE_SINK);
+    const coloured = fakeTerminal({ columns: 80 });
+    await preview({ config, limit: 1 }, coloured);
+    expect(coloured.printed.out).toMatch(/\u001b\[34m"event_type"\u001b\[39m: \u001b\[32m"[^"]+"/);
+    const plain = fakeTerminal({ columns: 80, env: { NO_COLOR: '1' } });
+    await preview({ config, limit: 1 }, plain);
+    expect(plain.printed.out).not.toContain('\u001b');
+    expect(plain.printed.out).toMatch(/\n {2}"event_type": "[^"]+",\n/);
+  });
+});
+
+describe('JSON for a terminal', () => {
+  const plain = (_style: unknown, text: string): string => text;
+
+  it('is laid out without touching a number, and harms nobody', () => {
+    expect(prettyJson('{"a":[1.10,{}],"b":{"c":12345678901234567890}}', plain)).toBe(
+      '{\n  "a": [\n    1.10,\n    {}\n  ],\n  "b": {\n    "c": 12345678901234567890\n  }\n}',
+    );
+    expect(prettyJson('"\u009b2J"', plain)).toBe('"\\u009b2J"');
+    expect(prettyJson('}"', plain)).toBe('\n}');
+    expect(prettyJson('['.repeat(100_000), plain).length).toBeLessThan(10_000_000);
   });
 });

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
@@ -88,6 +89,35 @@ describe('the program', () => {
     vi.unstubAllEnvs();
   });
 
+  it('takes the configuration as the only argument, too, but not twice', async () => {
+    for (const command of ['check', 'run', 'status', 'findings', 'dead-letters', 'event-types', 'preview'])
+      expect((await run(command, '/nowhere/alone.yaml')).text).toContain('/nowhere/alone.yaml');
+    const twice = await run('status', '/nowhere/alone.yaml', '-c', '/nowhere/said.yaml');
+    expect(twice).toMatchObject({ code: 2, text: expect.stringContaining('named twice') as unknown });
+  });
+
+  it('points to the help of the command that was called wrongly', async () => {
+    expect((await run('status', '--bogus')).text).toContain('(see auditferry status --help)');
+    expect((await run('dead-letters', 'retry', '--bogus')).text).toContain(
+      '(see auditferry dead-letters retry --help)',
+    );
+    expect((await run('bogus')).text).toContain('(see auditferry --help)');
+  });
+
+  it.each([
+    ['status'],
+    ['findings'],
+    ['event-types'],
+    ['dead-letters'],
+    ['dead-letters', 'retry', '--all'],
+    ['verify', '--from', '1h'],
+    ['replay', '--from', '1h', '--sink', 'archive'],
+  ])('says before the first run that there is no journal yet: %s %s', async (...command) => {
+    const { text, code } = await run(...command, '-c', room().config(FILE_SINK));
+    expect(text).toMatch(/^no journal yet; start `auditferry run`\n {2}state\.dir of .*ferry\.yaml is /);
+    expect(code).toBe(1);
+  });
+
   it('refuses what only a single pass can do', async () => {
     const patience = await run('run', '-c', 'x', '--patience', '5m');
     expect(patience).toMatchObject({
@@ -105,7 +135,6 @@ describe('the program', () => {
 
   it.each([
     ['findings acknowledge', '--note <text>'],
-    ['dead-letters discard', '--reason <text>'],
     ['replay', '--sink <name>'],
   ])('says in the help of %s that %s is required', async (command, option) => {
     const { text } = await run(...command.split(' '), '--help');
@@ -165,6 +194,28 @@ describe('completion', () => {
     expect(complete('completion', '')).toEqual(expect.arrayContaining(['bash', 'zsh', 'fish']));
     expect(complete('init', '--sink', 'spl')).toEqual(['splunk_hec']);
     expect(complete('check', '-c', '/etc/host')).toContain('/etc/hosts');
+    expect(complete('check', '/etc/host')).toContain('/etc/hosts');
+    expect(complete('check', '--')).toContain('--send');
+  });
+
+  it('completes the names of sinks and sources from the configuration at hand', async () => {
+    const { text } = await run('completion', 'bash');
+    const here = room();
+    const config = here.config(`${FILE_SINK}\n  soc: { type: nothing }\n  '$(touch /tmp/x)': {}`);
+    const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+    const complete = (words: readonly string[], env: Record<string, string> = {}): string[] => {
+      const list = words.map((word) => `'${word}'`).join(' ');
+      const script = `auditferry() { '${process.execPath}' '${main}' "$@"; }\n${text}\nCOMP_WORDS=(auditferry ${list}); COMP_CWORD=${words.length}; _auditferry 2>/dev/null; printf '%s\\n' "\${COMPREPLY[@]}"`;
+      return execFileSync('bash', ['-c', script], { encoding: 'utf8', env: { ...process.env, ...env } })
+        .split('\n')
+        .filter((word) => word !== '');
+    };
+    expect(complete(['tail', '-c', config, '--sink', ''])).toEqual(['archive', 'soc']);
+    expect(complete(['replay', '--sink', 'so'], { AUDITFERRY_CONFIG: config })).toEqual(['soc']);
+    expect(complete(['dead-letters', 'retry', '--source', ''], { AUDITFERRY_CONFIG: config })).toEqual([
+      'platform',
+    ]);
+    expect(complete(['tail', '-c', '/nowhere.yaml', '--sink', ''])).toEqual([]);
   });
 
   it('makes scripts for zsh and fish from the same commands', async () => {

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 
 import { describe, expect, it } from 'vitest';
 
-import { replayCommand } from '../../src/cli/replay.ts';
+import { replayCommand } from '../../src/cli/jobs/replay.ts';
 import { carryEverything, impatient, stoppedRooms } from './carried.ts';
 
 const rooms = stoppedRooms();

@@ -5,7 +5,7 @@ import { resolve } from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
-import { conclude } from '../../src/cli/run-outcome.ts';
+import { conclude } from '../../src/cli/run/outcome.ts';
 import type { DaemonEnd } from '../../src/pipeline/daemon.ts';
 import { listLog } from '../pipeline/pieces.ts';
 import type { Line } from '../pipeline/pieces.ts';

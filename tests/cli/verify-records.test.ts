@@ -3,8 +3,8 @@ import { gzipSync, zstdCompressSync } from 'node:zlib';
 
 import { describe, expect, it } from 'vitest';
 
-import { verifyRecordsCommand } from '../../src/cli/verify-records.ts';
-import type { RecordsOptions } from '../../src/cli/verify-records.ts';
+import { verifyRecordsCommand } from '../../src/cli/verify/records.ts';
+import type { RecordsOptions } from '../../src/cli/verify/records.ts';
 import { from, keyPair, made } from '../records/stream.ts';
 import { fakeTerminal, rooms } from './room.ts';
 

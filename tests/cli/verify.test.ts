@@ -4,9 +4,9 @@ import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
 
 import type { Journal } from '../../src/checkpoint/journal.ts';
-import { status as statusCommand } from '../../src/cli/status.ts';
-import { verifyCommand } from '../../src/cli/verify.ts';
-import type { VerifyOptions } from '../../src/cli/verify.ts';
+import { status as statusCommand } from '../../src/cli/status/command.ts';
+import { verifyCommand } from '../../src/cli/verify/command.ts';
+import type { VerifyOptions } from '../../src/cli/verify/command.ts';
 import { carryEverything, impatient, stoppedRooms } from './carried.ts';
 import { idOf } from '../../src/checkpoint/sqlite/identity.ts';
 import { changeEvent, dropEvents } from '../checkpoint/tamper.ts';
@@ -165,6 +165,8 @@ describe('verify', () => {
     const report = room.path('report.html');
     expect((await verified(room.config, { report })).code).toBe(3);
     const page = readFileSync(report, 'utf8');
+    expect(page.indexOf('<h2>Totals</h2>')).toBeLessThan(page.indexOf('Missing in the journal'));
+    expect(page).toContain('what receivers got was redacted');
     expect(page).toContain('&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&amp;');
     expect(page).not.toMatch(/<script|<link|<img|@import|url\(|\son\w+=/);
     expect(page).toMatch(/✗ Incomplete/);

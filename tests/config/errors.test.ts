@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 
 import { configErrorLines } from '../../src/config/config.ts';
 import { parseConfig } from '../../src/config/load.ts';
+import type { FileError } from '../../src/config/problems.ts';
 import { ForwardError } from '../../src/model/errors.ts';
 import { fakeParts } from './parts.ts';
 
@@ -151,7 +152,7 @@ describe('one fault, one line', () => {
     [
       'a URL that is none',
       `${SOURCE}sinks:\n  a: { type: bucket, url: nowhere }\n`,
-      'name.yaml:7:27: sinks.a.url: does not have the right form; expected a URL such as https://host:8088',
+      'name.yaml:7:27: sinks.a.url: has no scheme; expected https:// before it; did you mean "https://nowhere"?',
     ],
     [
       'none of two keys',
@@ -244,8 +245,29 @@ describe('YAML that is none', () => {
     [
       'a key twice',
       'sources: {}\nsinks: {}\nsources: {}\n',
-      'name.yaml:3:1: this key stands twice in the same mapping; expected it once',
+      'name.yaml:3:1: the key "sources" stands twice in the same mapping, first on line 1; expected it once',
     ],
+    [
+      'a line that is indented deeper',
+      `${SOURCE}       start: 1h\n`,
+      'name.yaml:6:8: line 6 is indented deeper than line 5; expected the same indentation',
+    ],
+    [
+      'a line that is indented deeper behind a comment, in a list',
+      'sinks:\n  - type: heap\n\n    # a path\n      path: x\n',
+      'name.yaml:5:7: line 5 is indented deeper than line 2; expected the same indentation',
+    ],
+    [
+      'a line that lines up with nothing',
+      'sinks:\n    a:\n      type: heap\n     path: x\n',
+      'name.yaml:4:6: line 4 lines up with no line above it; expected 0 or 4 or 6 blanks before it, it has 5',
+    ],
+    [
+      'no space after a colon',
+      'sinks:\n  a:x\n  b: y\n',
+      'name.yaml:2:3: expected a space after the colon of "a"',
+    ],
+    ['no colon', 'sinks:\n  a\n  b: y\n', 'name.yaml:2:3: line 2 has no colon; expected "key: value"'],
     [
       'a variable in braces without quotes',
       `sources:\n  a: { api_key: \${KEY} }\n`,
@@ -293,6 +315,36 @@ describe('YAML that is none', () => {
 
   test('deep nesting is refused', () => {
     expect(linesOf('['.repeat(100_000))).toHaveLength(1);
+  });
+});
+
+describe('an excerpt', () => {
+  const illustrated = (text: string): string => {
+    try {
+      parseConfig(text, 'name.yaml', {}, fakeParts);
+    } catch (error) {
+      return (error as FileError).illustrated;
+    }
+    return '';
+  };
+
+  test('shows the line and the place', () => {
+    const text = illustrated(`${SOURCE.replace('${KEY}', 'k')}    overlop: 10m\n${SINK}`);
+    expect(text).toMatch(/overlop: unknown key; .*\n {2}6 \| {5}overlop: 10m\n {4}\| {5}\^$/);
+  });
+
+  test.each([
+    ['a: [\n    api_key: s3cr3t\n  x'],
+    ['a:\n  token: s3cr3t\n    b: 1\n'],
+    ['a:\n  b: { password: s3cr3t, c: 1\n'],
+    ['a:\n  url: https://user:s3cr3t@host\n    b: 1\n'],
+    ['a:\n  headers:\n    X-Scope: s3cr3t\n      b: 1\n'],
+    ['a:\n  private_key: |\n    s3cr3tBase64+/=\n  b: 1\n c: 1\n'],
+    ['a:\n  - s3cr3tBase64+/=AAAAAAAAAAAAAAAAAAAAAAAAA\n  b\n'],
+  ])('holds no secret: %j', (text) => {
+    const shown = illustrated(text);
+    expect(shown).toMatch(/^name\.yaml:\d+:\d+: /);
+    expect(shown).not.toContain('s3cr3t');
   });
 });
 

@@ -244,7 +244,7 @@ describe('the file', () => {
 
   test('has to be there', async () => {
     expect(await fails(join(folder, 'nowhere.yaml'))).toEqual([
-      `${folder}/nowhere.yaml: the configuration cannot be read: there is no such file; name another with --config or in AUDITFERRY_CONFIG`,
+      `${folder}/nowhere.yaml: the configuration cannot be read: there is no such file; write one with \`auditferry init\`, or name another with --config or in AUDITFERRY_CONFIG`,
     ]);
   });
 

@@ -1,0 +1,55 @@
+import type { CanonicalEvent, Outcome } from '../formats/format.ts';
+import type { Paint } from './colour.ts';
+import { shown } from './report.ts';
+
+const OUTCOME_STYLES = { success: 'green', failure: 'red', unknown: 'gray' } as const satisfies Record<
+  Outcome,
+  string
+>;
+const FIELD_MOST = 80;
+
+/** One event for a person: time · who · what · on what · outcome · address. What the event does not say is a dash. */
+export function eventLine(
+  event: CanonicalEvent,
+  paint: Paint,
+  time: (createdAt: string) => string = String,
+): string {
+  const { classification, outcome } = event;
+  return [
+    paint('gray', field(time(event.createdAt))),
+    paint('cyan', field(whoOf(event))),
+    paint('bold', field(classification.eventType)),
+    field(onWhat(event)),
+    paint(OUTCOME_STYLES[outcome], outcome),
+    field(event.address),
+  ].join(' · ');
+}
+
+/** What may stand for the person or program that acted. */
+export function actorNames({ actor }: CanonicalEvent): readonly string[] {
+  return [actor.email, actor.name, actor.id].filter((name) => name !== undefined);
+}
+
+function whoOf(event: CanonicalEvent): string {
+  return actorNames(event)[0] ?? event.actor.type;
+}
+
+/** The user acted on where the event names one, else the thing. */
+export function onWhat({ target, entityName, entityId }: CanonicalEvent): string | undefined {
+  return target?.email ?? target?.name ?? target?.id ?? entityName ?? entityId;
+}
+
+/** `08:02:11` for today, `11-29 08:02:11` for another day, in UTC: what a line of a terminal has room for. */
+export function shortTime(nowMs: number): (createdAt: string) => string {
+  const today = new Date(nowMs).toISOString().slice(0, 10);
+  return (createdAt) => {
+    const ms = Date.parse(createdAt);
+    if (Number.isNaN(ms)) return createdAt;
+    const iso = new Date(ms).toISOString();
+    return iso.startsWith(today) ? iso.slice(11, 19) : `${iso.slice(5, 10)} ${iso.slice(11, 19)}`;
+  };
+}
+
+function field(text: string | undefined): string {
+  return text === undefined || text === '' ? '-' : shown(text, FIELD_MOST);
+}
