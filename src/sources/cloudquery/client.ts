@@ -27,7 +27,7 @@ export interface ClientOptions {
   readonly concurrent: number;
   readonly userAgent: string;
   /** Which events the filters let through; all where it is left out. */
-  readonly wanted?: Wanted;
+  readonly wanted?: Wanted | null;
 }
 
 /**

@@ -7,11 +7,10 @@ import type { Wanted } from './wire.ts';
 
 /**
  * Whether an item is wanted. Names are globs. Matching is done here and never left to the server, whose match rules are
- * not documented: a server that matches otherwise would lose events in silence.
+ * not documented: a server that matches otherwise would lose events in silence. Null where every item is.
  */
-export function compileFilters(filters: CloudqueryFilters): Wanted {
-  if (Object.values(filters).every(({ length }: string | readonly string[]) => length === 0))
-    return () => true;
+export function compileFilters(filters: CloudqueryFilters): Wanted | null {
+  if (Object.values(filters).every(({ length }: string | readonly string[]) => length === 0)) return null;
   const fields = {
     event_type: compileNames(filters.event_type),
     user: compileNames(filters.user),
