@@ -1,8 +1,12 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
-import { context, ROOT_CONTEXT, trace } from '@opentelemetry/api';
+import type * as Api from '@opentelemetry/api';
 import type { Context, ContextManager } from '@opentelemetry/api';
 import type * as TraceSdk from '@opentelemetry/sdk-trace';
+
+import { ForwardError } from '../model/errors.ts';
+import { traceWith } from '../model/trace.ts';
+import type { Trace } from '../model/trace.ts';
 
 interface Telemetry {
   /** Whether spans are exported. */
@@ -31,7 +35,8 @@ export async function startTelemetry(env: NodeJS.ProcessEnv, options: TelemetryO
       `OTEL_EXPORTER_OTLP_PROTOCOL asks for ${protocol}; traces are sent over HTTP with JSON instead`,
     );
   }
-  const [sdk, { OTLPTraceExporter }, resources] = await Promise.all([
+  const [api, sdk, { OTLPTraceExporter }, resources] = await Promise.all([
+    import('@opentelemetry/api'),
     import('@opentelemetry/sdk-trace'),
     import('@opentelemetry/exporter-trace-otlp-http'),
     import('@opentelemetry/resources'),
@@ -47,18 +52,42 @@ export async function startTelemetry(env: NodeJS.ProcessEnv, options: TelemetryO
     sampler: chooseSampler(sdk, env, options),
     spanProcessors: [new sdk.BatchSpanProcessor({ exporter: new OTLPTraceExporter() })],
   });
-  context.setGlobalContextManager(asyncContexts());
+  const { context, trace } = api;
+  context.setGlobalContextManager(asyncContexts(api.ROOT_CONTEXT));
   trace.setGlobalTracerProvider(provider);
+  traceWith(tracingBy(api));
   return {
     exporting: true,
     async shutdown() {
       const late = new Promise<void>((resolve) => setTimeout(resolve, SHUTDOWN_LIMIT_MS).unref());
       // A collector that is gone must not keep the daemon from ending.
       await Promise.race([provider.shutdown().catch(() => {}), late]);
+      traceWith(null);
       trace.disable();
       context.disable();
     },
   };
+}
+
+/** A failure is noted by its kind alone: its text may quote what a receiver said. */
+function tracingBy({ SpanStatusCode, trace }: typeof Api): Trace {
+  const tracer = trace.getTracer('auditferry');
+  return (name, attributes, work) =>
+    tracer.startActiveSpan(name, { attributes }, async (active) => {
+      try {
+        return await work({ note: (more) => void active.setAttributes(more) });
+      } catch (error) {
+        active.setAttribute('error.type', error instanceof ForwardError ? error.kind : nameOf(error));
+        active.setStatus({ code: SpanStatusCode.ERROR });
+        throw error;
+      } finally {
+        active.end();
+      }
+    });
+}
+
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : 'unknown';
 }
 
 function isAsked(env: NodeJS.ProcessEnv): boolean {
@@ -91,10 +120,10 @@ function chooseSampler(
 }
 
 /** Carries the active span across awaits. */
-function asyncContexts(): ContextManager {
+function asyncContexts(root: Context): ContextManager {
   const storage = new AsyncLocalStorage<Context>();
   const contexts: ContextManager = {
-    active: () => storage.getStore() ?? ROOT_CONTEXT,
+    active: () => storage.getStore() ?? root,
     with: (active, work, thisArg, ...args) =>
       storage.run(active, () => work.call(thisArg as ThisParameterType<typeof work>, ...args)),
     bind: (active, target) =>

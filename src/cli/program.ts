@@ -6,11 +6,13 @@ import { describe, ForwardError } from '../model/errors.ts';
 import { leave, ownProcess } from './ending.ts';
 import { EXIT } from './exit.ts';
 import { Interrupted } from './interrupt.ts';
+import { keepMemorySmall } from './memory.ts';
 import { version } from './version.ts';
 
 /** The whole life of the process. */
 export async function runProcess(argv: readonly string[]): Promise<void> {
   ownProcess();
+  keepMemorySmall();
   await main(argv);
   await leave();
 }

@@ -48,6 +48,10 @@ export function compileSchema(schema: Schema): Validate {
     strictTuples: false,
     strictRequired: false,
     addUsedSchema: false,
+    // At every start: whether the schema is one is asked by a test, and code that runs once need not be fast.
+    validateSchema: false,
+    meta: false,
+    code: { optimize: false },
   });
   // The package exports its function in CommonJS fashion, which the types describe as a namespace.
   (formats.default as unknown as (ajv: Ajv2020) => void)(ajv);

@@ -11,11 +11,27 @@ const SERVICE_ROLES = new Set(['ci', 'schema-only']);
 
 export type Actor = CanonicalEvent['actor'];
 
+export type ReadActor = (user: Json | undefined, anonymousIsUser: boolean) => Actor;
+
+/** Reads embedded users as `readActor` does, each parsed one once. */
+export function createReadActor(options: NonNullable<NormalizeOptions['system_actors']>): ReadActor {
+  const known = [new WeakMap<object, Actor>(), new WeakMap<object, Actor>()] as const;
+  return (user, anonymousIsUser) => {
+    if (!isObject(user)) return readActor(user, options, anonymousIsUser);
+    const made = known[anonymousIsUser ? 1 : 0];
+    const before = made.get(user);
+    if (before !== undefined) return before;
+    const actor = readActor(user, options, anonymousIsUser);
+    made.set(user, actor);
+    return actor;
+  };
+}
+
 /**
  * Reads the embedded user. `anonymousIsUser`: whoever failed to sign in is somebody unknown and not the Platform, and since the API requires
  * a user, the nil id then stands for nobody.
  */
-export function readActor(
+function readActor(
   user: Json | undefined,
   options: NonNullable<NormalizeOptions['system_actors']>,
   anonymousIsUser: boolean,

@@ -1,6 +1,7 @@
 import type { AuditEvent, Json } from '../model/event.ts';
 import { msToNs, parseTime } from '../model/time.ts';
-import { readActor, statedAt } from './actor.ts';
+import { createReadActor, statedAt } from './actor.ts';
+import type { ReadActor } from './actor.ts';
 import { readAddress } from './address.ts';
 import { baseSeverity } from './base-severity.ts';
 import { createClassify, type Classify } from './classify.ts';
@@ -20,7 +21,8 @@ type Item = { readonly [key: string]: Json };
 export function createCanonicalize(options: NormalizeOptions = {}): Canonicalize {
   const classify = createClassify(options.event_types);
   const redact = createRedact(options.redact, options.trim_user ?? true);
-  return (event) => canonical(event, options, classify, redact);
+  const readActor = createReadActor(options.system_actors ?? {});
+  return (event) => canonical(event, options, classify, redact, readActor);
 }
 
 function canonical(
@@ -28,6 +30,7 @@ function canonical(
   options: NormalizeOptions,
   classify: Classify,
   redact: Redact,
+  readActor: ReadActor,
 ): CanonicalEvent {
   // Made well formed first, so that no text read from it, key or value, has half a character.
   const verbatim = safeLine(event.original);
@@ -51,7 +54,7 @@ function canonical(
     title,
     outcome,
     severity: row?.severity ?? baseSeverity(refined, outcome, details.powerAdded),
-    actor: readActor(item['user'], options.system_actors ?? {}, isSignIn(refined)),
+    actor: readActor(item['user'], isSignIn(refined)),
     apiKey: details.apiKey,
     ip,
     address,

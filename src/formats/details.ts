@@ -68,18 +68,20 @@ function aboutUsers(domain: string, object: string): boolean {
 }
 
 const TARGET_KEYS = ['target_user', 'affected_user', 'member', 'target', 'user', 'invitee'];
-const TARGET_PREFIXES = ['target_user', 'affected_user', 'member', 'target', 'user'];
+const TARGET_PARTS = ['target_user', 'affected_user', 'member', 'target', 'user'].map(
+  (prefix) => [`${prefix}_id`, `${prefix}_email`, `${prefix}_name`] as const,
+);
 
 function findTarget(details: Item): CanonicalUser | undefined {
   for (const key of TARGET_KEYS) {
     const found = userOf(details[key]);
     if (found !== undefined) return found;
   }
-  for (const prefix of TARGET_PREFIXES) {
+  for (const [id, email, name] of TARGET_PARTS) {
     const found = userOf({
-      id: details[`${prefix}_id`] ?? null,
-      email: details[`${prefix}_email`] ?? null,
-      name: details[`${prefix}_name`] ?? null,
+      id: details[id] ?? null,
+      email: details[email] ?? null,
+      name: details[name] ?? null,
     });
     if (found !== undefined) return found;
   }
@@ -102,16 +104,21 @@ function namedUser(text: string): CanonicalUser {
   return text.includes('@') ? { email: text } : { name: text };
 }
 
-const ACTING_KEYS = ['acting_api_key', 'actor_api_key', 'used_api_key', 'via_api_key'];
+const ACTING_KEYS = ['acting_api_key', 'actor_api_key', 'used_api_key', 'via_api_key'].map(keyNames);
+const ANY_KEYS = [...ACTING_KEYS, keyNames('api_key')];
+
+function keyNames(prefix: string): { readonly whole: string; readonly id: string; readonly name: string } {
+  return { whole: prefix, id: `${prefix}_id`, name: `${prefix}_name` };
+}
 
 /** In an event about API keys `api_key` is the thing that was acted on, and only a name that says so the key that acted. */
 function findApiKey(details: Item, object: string): CanonicalKey | undefined {
-  for (const prefix of object === 'api_key' ? ACTING_KEYS : [...ACTING_KEYS, 'api_key']) {
-    const stated = details[prefix];
+  for (const names of object === 'api_key' ? ACTING_KEYS : ANY_KEYS) {
+    const [stated, id, name] = [details[names.whole], details[names.id], details[names.name]];
+    if (stated === undefined && id === undefined && name === undefined) continue;
     // A text under such a name may be the key itself.
     const found =
-      (isObject(stated) ? keyOf(stated) : undefined) ??
-      keyOf({ id: details[`${prefix}_id`] ?? null, name: details[`${prefix}_name`] ?? null });
+      (isObject(stated) ? keyOf(stated) : undefined) ?? keyOf({ id: id ?? null, name: name ?? null });
     if (found !== undefined) return found;
   }
   return undefined;
@@ -188,7 +195,9 @@ function attributesOf(value: Json | undefined): string[] | undefined {
 
 function differing(old: Item, now: Item): string[] {
   const keys = [...new Set([...Object.keys(old), ...Object.keys(now)])];
-  return limited(keys.filter((key) => JSON.stringify(old[key]) !== JSON.stringify(now[key])));
+  return limited(
+    keys.filter((key) => old[key] !== now[key] && JSON.stringify(old[key]) !== JSON.stringify(now[key])),
+  );
 }
 
 function limited(names: readonly string[]): string[] {

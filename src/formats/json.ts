@@ -32,6 +32,8 @@ export interface ReadJson {
   readonly cut: boolean;
   /** About what the parsed value takes. Bytes. */
   readonly weight: number;
+  /** The deepest nesting of the text. */
+  readonly depth: number;
 }
 
 /**
@@ -43,7 +45,7 @@ export function readJson(text: string): ReadJson {
   const { keys, values, depth, exact: numbers } = surveyJson(light);
   const deep = depth > MAX_DEPTH;
   const kept = deep ? cutDeeper(light, MAX_DEPTH, TOO_DEEP) : light;
-  const known = { keys, cut: deep || light !== text, weight: kept.length + values * VALUE_BYTES };
+  const known = { keys, cut: deep || light !== text, weight: kept.length + values * VALUE_BYTES, depth };
   try {
     if (numbers.length === 0) return { value: JSON.parse(kept) as Json, ...known };
     // Where parts were cut the numbers stand elsewhere.

@@ -1,4 +1,6 @@
 import type { Json } from '../model/event.ts';
+import { repeatedUsers } from '../model/repeated-user.ts';
+import type { RepeatedUser } from '../model/repeated-user.ts';
 import { isObject, isRawNumber, jsonLine, readJson } from './json.ts';
 import { DEFAULT_REPLACEMENT, type RedactOptions } from './options.ts';
 import { withoutSecrets } from './secret-texts.ts';
@@ -8,7 +10,7 @@ import { createJudgeKey, type JudgeKey, type Secrecy } from './secrets.ts';
 export interface Redacted {
   /** The parsed item, cleaned; undefined when the text is no JSON. */
   readonly item: Json | undefined;
-  /** The item as text: the very bytes where nothing had to go, else written anew. */
+  /** The item as text: the very bytes where nothing had to go, else written anew, or only its user where that is all that had to change. */
   readonly text: string;
   /** Values replaced because they look secret. */
   readonly redactions: number;
@@ -28,8 +30,46 @@ export function createRedact(options: Partial<RedactOptions> = {}, trimUser = tr
   const { enabled = true, keys = [], keep = [] } = options;
   const judge = createJudgeKey(keys, keep);
   const replacement = (options.replacement ?? DEFAULT_REPLACEMENT).toWellFormed();
-  return (text) => {
-    const walk: Walk = { judge, enabled, replacement, keys: 0, changed: false, redactions: 0, trimmed: 0 };
+  const userIn = repeatedUsers((text) => readUser(text, trimUser));
+  const newWalk = (): Walk => ({
+    judge,
+    enabled,
+    replacement,
+    keys: 0,
+    changed: false,
+    redactions: 0,
+    trimmed: 0,
+  });
+
+  /** All members of an item but those of its user, which is described by the API and holds no free keys. */
+  function cleanMembers(tree: Tree, walk: Walk): void {
+    for (const key in tree) {
+      walk.keys += 1;
+      if (key !== 'user') cleanAt(tree, key, enabled ? judge(key).secrecy : 'none', walk);
+    }
+  }
+
+  /** An item of a user that was met before; null where it is to be read as a whole. */
+  function aroundUser(text: string, { start, end, made: user }: RepeatedUser<User>): Redacted | null {
+    const { value: item, keys, cut, depth, weight } = readJson(`${text.slice(0, start)}0${text.slice(end)}`);
+    if (!isObject(item) || cut || depth > EASY_DEPTH) return null;
+    const tree = item as Tree;
+    const walk = newWalk();
+    cleanMembers(tree, walk);
+    if (walk.keys !== keys || tree['user'] !== 0) return null; // a key stands twice
+    tree['user'] = user.tree;
+    const asItCame = user.trimmed === 0 ? text : `${text.slice(0, start)}${user.text}${text.slice(end)}`;
+    return {
+      item,
+      text: walk.changed ? jsonLine(item) : asItCame,
+      redactions: walk.redactions,
+      trimmed: user.trimmed,
+      weight: weight + user.weight,
+    };
+  }
+
+  function whole(text: string): Redacted {
+    const walk = newWalk();
     const {
       item,
       text: clean,
@@ -37,17 +77,49 @@ export function createRedact(options: Partial<RedactOptions> = {}, trimUser = tr
     } = cleanJson(text, walk, (tree) => {
       if (trimUser) walk.trimmed = trimEmbeddedUser(tree['user']);
       walk.changed = walk.trimmed > 0;
-      // The embedded user is described by the API and holds no free keys: it is only counted through.
-      const userWalk: Walk = { ...walk, enabled: false };
-      for (const key in tree) {
-        const one = key === 'user' ? userWalk : walk;
-        one.keys += 1;
-        cleanAt(tree, key, enabled && one === walk ? judge(key).secrecy : 'none', one);
-      }
-      walk.keys += userWalk.keys;
+      cleanMembers(tree, walk);
+      walk.keys += keysWithin(tree['user']);
     });
     return { item, text: clean, redactions: walk.redactions, trimmed: walk.trimmed, weight };
+  }
+
+  return (text) => {
+    const user = text.length > EASY_UNITS ? null : userIn(text);
+    return (user === null ? null : aroundUser(text, user)) ?? whole(text);
   };
+}
+
+/** What is longer or nests deeper is read as a whole, where it is cut. */
+const EASY_UNITS = 100_000;
+const EASY_DEPTH = 30;
+
+/** An embedded user as it may leave. */
+interface User {
+  readonly tree: Json;
+  readonly text: string;
+  readonly trimmed: number;
+  readonly weight: number;
+}
+
+/** Null for one that is to be read with its item: no JSON, or a key stands twice in it. */
+function readUser(text: string, trimUser: boolean): User | null {
+  const { value: tree, keys, cut, depth, weight } = readJson(text);
+  if (!isObject(tree) || cut || depth > EASY_DEPTH || keysWithin(tree) !== keys) return null;
+  const trimmed = trimUser ? trimEmbeddedUser(tree) : 0;
+  return { tree, text: trimmed === 0 ? text : jsonLine(tree), trimmed, weight };
+}
+
+/** As many keys as its text has, unless one stands twice in an object. */
+function keysWithin(value: Json | undefined): number {
+  if (typeof value !== 'object' || value === null || isRawNumber(value)) return 0;
+  let keys = 0;
+  if (Array.isArray(value)) {
+    for (const entry of value as readonly Json[]) keys += keysWithin(entry);
+    return keys;
+  }
+  const tree = value as Tree;
+  for (const key in tree) keys += 1 + keysWithin(tree[key]);
+  return keys;
 }
 
 interface Walk {

@@ -61,7 +61,11 @@ export function readRoleChanges(
 type States = readonly [before: readonly CanonicalRole[], after: readonly CanonicalRole[]];
 
 function stateAt(details: Item, side: 0 | 1): Json | undefined {
-  return STATES.map((keys) => details[keys[side]]).find((state) => state !== undefined);
+  for (const keys of STATES) {
+    const state = details[keys[side]];
+    if (state !== undefined) return state;
+  }
+  return undefined;
 }
 
 /** Both states must be told: of one alone nobody knows what is new in it. None at all may be told as null. */
@@ -101,6 +105,7 @@ export function attributeOf(change: Item): Json | undefined {
 
 function firstPair(holder: Item, rolesOf: (state: Json | undefined) => Json | undefined): States | null {
   for (const [before, after] of BEFORE_AND_AFTER) {
+    if (holder[before] === undefined || holder[after] === undefined) continue;
     const states = statesOf(rolesOf(holder[before]), rolesOf(holder[after]));
     if (states !== null) return states;
   }
@@ -114,6 +119,9 @@ function differenceOf(before: readonly CanonicalRole[], after: readonly Canonica
   return { before, added: without(after, old), removed: without(before, now) };
 }
 
+const CHANGED = { added: ['added_roles', 'added_role'], removed: ['removed_roles', 'removed_role'] } as const;
+
 function changedAt(details: Item, what: 'added' | 'removed'): CanonicalRole[] {
-  return readRoles(details[`${what}_roles`] ?? details[`${what}_role`]);
+  const [all, one] = CHANGED[what];
+  return readRoles(details[all] ?? details[one]);
 }

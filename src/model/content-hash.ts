@@ -124,6 +124,7 @@ function isStatedToken(token: string): boolean {
 
 /** Whether a text can be somebody's or something's id: no blanks alone, and no nil UUID, however it is spelled. */
 export function isStated(id: string): boolean {
+  if (/^[1-9a-f]/i.test(id)) return true; // as nearly every id
   const bare = id.replace(/^\s*urn:uuid:/i, '').replace(/[\s\p{Cc}\p{Cf}{}()[\]"'-]+/gu, '');
   return !/^0*$/.test(bare);
 }

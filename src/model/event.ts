@@ -13,6 +13,8 @@ export interface AuditEvent {
   readonly createdAt: string;
   /** The event's own text, cut out of the response: numbers over 2^53 survive. */
   readonly original: string;
+  /** The UTF-8 of `original` where it is at hand: its length is known without making the text. */
+  readonly utf8?: Buffer;
   /** When the journal first had it. RFC 3339, milliseconds. */
   readonly receivedAt: string;
 }
@@ -24,6 +26,8 @@ export interface NewEvent {
   /** createdAt in nanoseconds since 1970. */
   readonly createdNs: bigint;
   readonly original: string;
+  /** The UTF-8 of `original` where it is at hand, so that nobody has to make it again. */
+  readonly utf8?: Buffer;
   /** As sent; empty when the event has none. */
   readonly eventType: string;
   /** False when the source's filters leave it out: its id is remembered for the counts, the event is not kept. */

@@ -176,6 +176,7 @@ export function startDaemon(parts: DaemonParts): Daemon {
       limits: part.limits,
       clock,
       seal: heartbeats.seal,
+      wholeEvents: part.sink.wholeEvents,
     });
     outlets.set(name, { sink: part.sink, outlet, prepare, heartbeats, batch: part.batch });
     const context = {

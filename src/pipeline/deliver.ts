@@ -219,12 +219,12 @@ async function takeOff(
   }
   reader.keep(upTo, events.slice(taken));
   context.status.filtered += filtered;
-  const byId = new Map(events.slice(0, taken).map((event) => [event.seq, event]));
+  const sent = events.slice(0, taken);
   const first = events[0]?.seq ?? upTo;
   const since = flights[0]?.since ?? triesOf(context);
   const land = async (flight: Flight): Promise<void> => {
     const refusals = await context.outlet.settle(items, signal);
-    flight.rejected = [...unrendered, ...toRejected(refusals, byId)];
+    flight.rejected = [...unrendered, ...toRejected(refusals, sent)];
     flight.told = () => ({
       upTo: Number(upTo),
       taken: takenOf(items, refusals),
@@ -362,7 +362,9 @@ async function takeOffLetters(
   });
 }
 
-function toRejected(refusals: readonly Refusal[], events: ReadonlyMap<bigint, AuditEvent>): RejectedEvent[] {
+function toRejected(refusals: readonly Refusal[], sent: readonly AuditEvent[]): RejectedEvent[] {
+  if (refusals.length === 0) return [];
+  const events = new Map(sent.map((event) => [event.seq, event]));
   return refusals.flatMap(({ item, reason, attempts }) => {
     const event = events.get(item.canonical.seq);
     return event === undefined ? [] : [{ event, reason, attempts }];

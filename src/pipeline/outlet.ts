@@ -227,13 +227,9 @@ function sortFates(
   return left;
 }
 
-/**
- * What reading made of an event is counted once the receiver has it, not at each try. A body that is the event as it came
- * (`raw` with `redact: false`) had nothing taken out, whatever the reading found.
- */
-function countReading({ canonical, body }: Item, status: SinkStatus): void {
+/** What reading made of an event is counted once the receiver has it, not at each try. */
+function countReading({ canonical }: Item, status: SinkStatus): void {
   if (isUnclassified(canonical.classification)) status.unclassified += 1;
-  if (body === canonical.verbatim) return;
   status.redactedValues += canonical.redactions;
   status.trimmedUserParts += canonical.trimmed ?? 0;
 }

@@ -1,4 +1,5 @@
 import type { CanonicalEvent, Canonicalize, Format, Origin, Outcome, Severity } from '../formats/format.ts';
+import { LightEvent } from '../formats/light-event.ts';
 import type { Seal } from '../formats/seal.ts';
 import { SEVERITIES } from '../formats/severity.ts';
 import type { Clock } from '../model/clock.ts';
@@ -48,6 +49,8 @@ export interface SinkTerms {
   readonly clock?: Pick<Clock, 'now'>;
   /** Null where no heartbeat will tell of the events. */
   readonly seal?: Seal | null;
+  /** See Sink.wholeEvents. */
+  readonly wholeEvents?: boolean | undefined;
 }
 
 export function createPrepare(
@@ -55,7 +58,7 @@ export function createPrepare(
   format: Format,
   where: Where,
   originOf: (source: string) => Origin,
-  { limits = NO_LIMITS, clock = { now: () => 0 }, seal = null }: SinkTerms = {},
+  { limits = NO_LIMITS, clock = { now: () => 0 }, seal = null, wholeEvents = false }: SinkTerms = {},
 ): Prepare {
   const wanted = compileWhere(where);
   return (event, options) => {
@@ -67,7 +70,10 @@ export function createPrepare(
         return { kind: 'unrendered', reason: tooOld(canonical, limits.maxAgeMs) };
       const origin = originOf(event.source);
       const body = format.render(canonical, origin);
-      const item = { canonical, origin, body, kind: format.kind };
+      // A body that is the event as it came (`raw` with `redact: false`) had nothing taken out, whatever the reading found.
+      const whole = body === canonical.verbatim ? { ...canonical, redactions: 0, trimmed: 0 } : canonical;
+      const kept = wholeEvents ? whole : new LightEvent(whole, () => canonicalize(event));
+      const item = { canonical: kept, origin, body, kind: format.kind };
       const sent = seal === null ? item : { ...item, ...seal(body, canonical) };
       const bytes = limits.maxBytes === Infinity ? 0 : Buffer.byteLength(sent.body);
       if (bytes > limits.maxBytes) {

@@ -35,7 +35,7 @@ export function readAhead(context: Reading): ReadAhead {
 
   const roomBeside = (events: readonly AuditEvent[], maxEvents: number) => ({
     maxEvents: maxEvents - events.length,
-    maxBytes: batch.maxBytes - events.reduce((sum, { original }) => sum + original.length, 0),
+    maxBytes: batch.maxBytes - events.reduce((sum, event) => sum + (event.utf8 ?? event.original).length, 0),
   });
 
   /** What comes behind `events`, within what they leave of the batch. Nothing when they fill it, or when what came between is pruned. */

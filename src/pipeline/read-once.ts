@@ -11,8 +11,9 @@ export function createReadOnce(canonicalize: Canonicalize): Canonicalize {
     const known = kept.get(event.seq);
     if (known !== undefined) return known.canonical;
     const canonical = canonicalize(event);
-    kept.set(event.seq, { canonical, units: event.original.length });
-    units += event.original.length;
+    const its = (event.utf8 ?? event.original).length;
+    kept.set(event.seq, { canonical, units: its });
+    units += its;
     for (const [seq, oldest] of kept) {
       if (units <= KEPT_UNITS) break;
       kept.delete(seq);

@@ -29,6 +29,7 @@ function open<Options>(definition: SinkDefinition<Options>, options: Options, co
   // Every member of the contract, so that none is forgotten when there is a new one.
   const members: Required<Sink> = {
     delivery: sink.delivery,
+    wholeEvents: sink.wholeEvents ?? false,
     send: (batch, signal) => told(sink.send(batch, signal), signal, (receipt) => cleanReceipt(receipt, hide)),
     check: (signal) => told(sink.check(signal), signal, cleanReport),
     holds: (ids, signal, within) =>

@@ -49,6 +49,7 @@ type Run = readonly EncodedItem[];
 
 class OtlpSink implements Sink {
   readonly delivery = 'confirmed';
+  readonly wholeEvents = true;
   readonly #options: OtlpOptions;
   readonly #context: SinkContext;
   readonly #client: HttpClient;

@@ -69,6 +69,8 @@ export const IDS_AT_ONCE = 1000;
  */
 export interface Sink {
   readonly delivery: DeliveryClass;
+  /** Whether it looks into each event's texts (`details`, `originalText`, `verbatim`): without it they are read again when asked for. */
+  readonly wholeEvents?: boolean;
   send(batch: Batch, signal: AbortSignal): Promise<Receipt>;
   /**
    * How many batches more than `concurrent` may be on their way at the moment: sent, and waiting for the receiver's word. For a sink that

@@ -8,7 +8,7 @@ import { OpenFates } from './open-fates.ts';
 import { openLimitedClient } from './request-limit.ts';
 import { sendInRuns } from './send-in-runs.ts';
 import { halves, SizeLimit } from './size-limit.ts';
-import type { Batch, Item, Receipt, Sink, SinkContext, SinkDefinition } from './sink.ts';
+import type { Batch, Receipt, Sink, SinkContext, SinkDefinition } from './sink.ts';
 import { awaitAcks, pollFailure } from './splunk/ack.ts';
 import { checkHec } from './splunk/check.ts';
 import { verdictOn } from './splunk/codes.ts';
@@ -19,6 +19,8 @@ import { createEnvelope } from './splunk/envelope.ts';
 import type { WriteEnvelope } from './splunk/envelope.ts';
 import { addressesOf, splunkSchema, validateSplunk } from './splunk/options.ts';
 import type { SplunkOptions } from './splunk/options.ts';
+import { packed } from './splunk/packed.ts';
+import type { Packed, Placed } from './splunk/packed.ts';
 import { countCopies } from './splunk/search.ts';
 
 /**
@@ -41,19 +43,12 @@ const REQUEST_BYTES_LIMIT = 5_000_000;
 /** Batches that wait for an acknowledgement while the next one is sent: an indexer takes seconds for it. */
 const AHEAD = 3;
 
-/** One event on its way: its envelope and its index in the batch. */
-interface Placed {
-  readonly place: number;
-  readonly text: string;
-  /** In the request, line break included. */
-  readonly bytes: number;
-}
-
 /** What one `send` knows while it goes on. */
 interface Sending {
   readonly endpoint: Endpoint;
   readonly channel: Channel;
   readonly open: OpenFates;
+  readonly bodyOf: Packed['bodyOf'];
   readonly attempt: number;
   readonly signal: AbortSignal;
   /** Places that wait for the acknowledgement with this id. */
@@ -102,9 +97,9 @@ class SplunkHecSink implements Sink {
   async send(batch: Batch, signal: AbortSignal): Promise<Receipt> {
     signal.throwIfAborted();
     const open = new OpenFates(batch.items.length);
-    const placed = this.#placed(batch.items, open);
-    if (placed.length === 0) return open.receipt('');
-    const post = () => this.#post(placed, open, batch.attempt, signal);
+    const envelopes = packed(batch.items, this.#envelope, this.#options.max_event_size, open);
+    if (envelopes.placed.length === 0) return open.receipt('');
+    const post = () => this.#post(envelopes, open, batch.attempt, signal);
     const { sending, failure } = await (this.#keepsOrder()
       ? untilAborted(this.#inTurn(post), signal)
       : post());
@@ -133,7 +128,7 @@ class SplunkHecSink implements Sink {
 
   /** Sends everything on one channel; what HEC has taken may be queued for its acknowledgement then. */
   async #post(
-    placed: readonly Placed[],
+    { placed, bodyOf }: Packed,
     open: OpenFates,
     attempt: number,
     signal: AbortSignal,
@@ -141,24 +136,10 @@ class SplunkHecSink implements Sink {
     signal.throwIfAborted();
     const endpoint = this.#endpoints.next();
     const channel = endpoint.takeChannel(this.#context.clock.monotonic(), this.#options.channel_cookie);
-    const sending = { endpoint, channel, open, signal, attempt, queued: new Map() };
+    const sending = { endpoint, channel, open, bodyOf, signal, attempt, queued: new Map() };
     const limits = { open, limit: this.#limit, weigh };
     const failure = await sendInRuns(placed, limits, (run) => this.#postRun(run, sending), signal);
     return { sending, failure };
-  }
-
-  /** Envelopes of what can be sent at all; an event over the limit is refused here, before compression. */
-  #placed(items: readonly Item[], open: OpenFates): readonly Placed[] {
-    const { max_event_size: limit } = this.#options;
-    const placed = items.map((item, place) => {
-      const text = this.#envelope(item);
-      return { place, text, bytes: Buffer.byteLength(text) + 1 };
-    });
-    for (const { place, bytes } of placed.filter((one) => one.bytes > limit)) {
-      const reason = `the event takes ${bytes} bytes, max_event_size allows ${limit}`;
-      open.settle(place, { outcome: 'rejected', reason });
-    }
-    return placed.filter((one) => one.bytes <= limit);
   }
 
   /** Settles or queues a run, and returns the parts that still have to be sent. */
@@ -166,10 +147,10 @@ class SplunkHecSink implements Sink {
     const { endpoint, channel, open } = sending;
     const { clock } = this.#context;
     await this.#proveAck(sending);
-    const text = run.map((one) => one.text).join('\n');
-    const response = await this.#connection.postEvents(endpoint.event, channel, text, sending.signal);
+    const body = sending.bodyOf(run);
+    const response = await this.#connection.postEvents(endpoint.event, channel, body, sending.signal);
     channel.lastUsedMs = clock.monotonic();
-    const bytes = Buffer.byteLength(text);
+    const bytes = body.length;
     const where = placeOf(endpoint.event);
     const verdict = verdictOn(response, { where, events: run.length, bytes, nowMs: clock.now() });
     switch (verdict.kind) {

@@ -8,6 +8,7 @@ import { parse } from 'yaml';
 
 import { schemaText } from '../../src/cli/schema.ts';
 import { loadParts } from '../../src/config/parts.ts';
+import { assembleSchema } from '../../src/config/schema.ts';
 import { fullExample, referenceTables } from './reference.ts';
 
 const allParts = await loadParts();
@@ -28,6 +29,10 @@ async function pretty(text: string, name: string): Promise<string> {
 const BEGIN = '<!-- keys: generated from the schemas, do not edit -->';
 const END = '<!-- end of keys -->';
 const again = 'to be written anew by UPDATE=1 npx vitest run --project unit tests/config';
+
+test('what the program compiles at a start is a schema', () => {
+  expect(new Ajv2020({ strict: false }).validateSchema(assembleSchema(allParts))).toBe(true);
+});
 
 describe('what is generated from the schemas', () => {
   test.each([

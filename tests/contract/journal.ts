@@ -5,7 +5,7 @@ import { eventsAfter } from '../../src/checkpoint/journal.ts';
 import type { DeadLetterFilter, Journal } from '../../src/checkpoint/journal.ts';
 import type { Clock } from '../../src/model/clock.ts';
 import { eventIdOf } from '../../src/model/event-id.ts';
-import type { NewEvent, Window } from '../../src/model/event.ts';
+import type { AuditEvent, NewEvent, Window } from '../../src/model/event.ts';
 import { formatTime, NS_PER_SECOND } from '../../src/model/time.ts';
 import type { Harvest } from '../../src/sources/source.ts';
 
@@ -89,6 +89,11 @@ export function harvest(events: readonly NewEvent[], changes: Partial<Harvest> =
   };
 }
 
+/** An event as what it says: a journal may make its text when it is asked for. */
+function plain({ seq, source, id, createdAt, original, receivedAt }: AuditEvent): AuditEvent {
+  return { seq, source, id, createdAt, original, receivedAt };
+}
+
 function seconds(start: number, end: number): Window {
   return {
     startNs: START_NS + BigInt(start) * NS_PER_SECOND,
@@ -131,7 +136,7 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
         opened.clock.advance(1500);
         await journal.append('other', harvest([newEvent(1)]));
         await reopen();
-        expect(await journal.read(0n, FULL_READ)).toEqual([
+        expect((await journal.read(0n, FULL_READ)).map(plain)).toEqual([
           {
             seq: 1n,
             source: 'platform',
@@ -581,9 +586,9 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
         await journal.append('platform', harvest([newEvent(1), newEvent(2, { original: 'x'.repeat(5000) })]));
         const [event] = await journal.read(1n, FULL_READ);
         if (event === undefined) throw new Error('the event is gone');
-        const { original: _, ...place } = event;
+        const { original: _, ...place } = plain(event);
         expect(await journal.newest(1, 4999)).toEqual([{ ...place, bytes: 5000, original: null }]);
-        expect(await journal.newest(1, 5000)).toEqual([{ ...event, bytes: 5000 }]);
+        expect(await journal.newest(1, 5000)).toEqual([{ ...plain(event), bytes: 5000 }]);
         expect(await journal.firstAfter(1n)).toEqual({ ...place, bytes: 5000, original: null });
         expect(await journal.firstAfter(2n)).toBeNull();
         await journal.settle('splunk', 2n, [{ event, reason: 'no', attempts: 1 }]);
@@ -709,7 +714,7 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
         await refuse(1, 1, 'line one\nline two\u001b[31m');
         await reopen();
         const [letter] = await journal.deadLetters(every());
-        const [event] = await journal.read(0n, FULL_READ);
+        const [event] = (await journal.read(0n, FULL_READ)).map(plain);
         expect(letter).toMatchObject({
           owner: 'splunk',
           side: 'sink',

@@ -145,13 +145,6 @@ describe('what reading made of an event', () => {
     await elapse(outlet.settle(makeItems(3), quiet));
     expect(status).toMatchObject({ delivered: 3, ...counted(0) });
   });
-
-  it('takes nothing out of bytes that go as they came', async () => {
-    const { outlet, status } = setUp(takeAll);
-    const item = anOdd(1);
-    await elapse(outlet.settle([{ ...item, canonical: { ...item.canonical, verbatim: item.body } }], quiet));
-    expect(status).toMatchObject({ unclassified: 1, redactedValues: 0, trimmedUserParts: 0 });
-  });
 });
 
 describe('a failure', () => {

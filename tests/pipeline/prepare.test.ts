@@ -34,6 +34,39 @@ function kindOf(
   return prepare(EVENT, { evenFiltered }).kind;
 }
 
+describe('what goes on beside the document', () => {
+  const { canonical } = makeItem(1);
+  const verbatim = `${canonical.id} from ${makeItem(1).origin.instance}`;
+
+  test.each([
+    ['bytes that go as they came had nothing taken out', verbatim, { redactions: 0, trimmed: 0 }],
+    ['others had what the reading found', 'other', { redactions: 2, trimmed: 3 }],
+  ])('%s', (_, text, counts) => {
+    for (const wholeEvents of [true, false]) {
+      const read: Canonicalize = () => ({ ...canonical, redactions: 2, trimmed: 3, verbatim: text });
+      const prepared = createPrepare(read, format, EVERYTHING, () => makeItem(1).origin, { wholeEvents })(
+        EVENT,
+      );
+      expect(prepared).toMatchObject({ item: { canonical: counts } });
+    }
+  });
+
+  it('reads the texts of an event again when somebody asks for one, and tells the same', () => {
+    let reads = 0;
+    const read: Canonicalize = () => {
+      reads += 1;
+      return { ...canonical, details: { a: 1 }, originalText: 'text', verbatim: 'as it came' };
+    };
+    const prepared = createPrepare(read, format, EVERYTHING, () => makeItem(1).origin)(EVENT);
+    if (prepared.kind !== 'item') throw new Error(prepared.kind);
+    const { canonical: light } = prepared.item;
+    expect(light).toMatchObject({ id: canonical.id, seq: canonical.seq, severity: canonical.severity });
+    expect(reads).toBe(1);
+    expect([light.details, light.originalText, light.verbatim]).toEqual([{ a: 1 }, 'text', 'as it came']);
+    expect(reads).toBe(4);
+  });
+});
+
 describe('where', () => {
   test.each<[Partial<Where>, string]>([
     [{}, 'item'],

@@ -109,8 +109,8 @@ export const sabotages: readonly Sabotage[] = [
     edits: [
       {
         file: DELIVER,
-        find: 'flight.rejected = [...unrendered, ...toRejected(refusals, byId)];',
-        replace: 'flight.rejected = toRejected(refusals.slice(refusals.length), byId);',
+        find: 'flight.rejected = [...unrendered, ...toRejected(refusals, sent)];',
+        replace: 'flight.rejected = toRejected(refusals.slice(refusals.length), sent);',
       },
     ],
     caughtBy: ['settled'],

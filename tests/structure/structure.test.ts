@@ -43,6 +43,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'checkpoint/journal.ts',
     'formats/format.ts',
     'formats/heartbeat.ts',
+    'formats/light-event.ts',
     'formats/seal.ts',
     'formats/severity.ts',
     'formats/unclassified.ts',

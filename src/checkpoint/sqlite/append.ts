@@ -159,7 +159,7 @@ function eventRecorder(store: Store, pages: PageReader, places: Places) {
     'SELECT second, ns, body_hash, type_hash, seq FROM ids WHERE source = ? AND second = ? AND id = ?',
   );
   const removeId = store.prepare('DELETE FROM ids WHERE source = ? AND second = ? AND id = ?');
-  const writePage = pageWriter(store);
+  const writePage = pageWriter(store, pages);
 
   function close(tip: Tip): void {
     const { draft, source, at } = tip;
@@ -200,12 +200,13 @@ function eventRecorder(store: Store, pages: PageReader, places: Places) {
   }
 
   /** The same event where it lies by the time of another time zone, all else being the same. */
-  function movedFrom(source: string, { id, original, createdNs, eventType }: NewEvent): KnownEvent | null {
+  function movedFrom(source: string, event: NewEvent): KnownEvent | null {
+    const { id, createdNs, eventType } = event;
     for (const second of places.secondsOf(id)) {
       const row = findAt.get(source, second, idKey(id));
       if (row === undefined || !bytes(row, 'type_hash').equals(typeHashOf(eventType))) continue;
       const [before, bodyHash] = [createdNsOf(row), bytes(row, 'body_hash')];
-      if (!textsAt(original, createdNs, before).some((text) => bodyHash.equals(sha256(text)))) continue;
+      if (!textsAt(event.original, createdNs, before).some((text) => bodyHash.equals(sha256(text)))) continue;
       return { id, createdNs: before, bodyHash, seq: row['seq'] === null ? null : integer(row, 'seq') };
     }
     return null;
@@ -213,7 +214,7 @@ function eventRecorder(store: Store, pages: PageReader, places: Places) {
 
   function record(event: NewEvent, tip: Tip, tally: Tally): void {
     const { source, beside } = tip;
-    const body = Buffer.from(event.original, 'utf8');
+    const body = event.utf8 ?? Buffer.from(event.original, 'utf8');
     const seenHash = sha256(body);
     const there = find(source, event);
     const moved = there === null ? movedFrom(source, event) : null;
@@ -245,7 +246,7 @@ function eventRecorder(store: Store, pages: PageReader, places: Places) {
       }
       tally.repeated++;
     }
-    if (tip.draft.bodies.at(-1) !== body) free(body);
+    if (event.utf8 === undefined && tip.draft.bodies.at(-1) !== body) free(body);
   }
 
   return { record, close };

@@ -134,7 +134,7 @@ function rowWriters(store: Store) {
   );
   return {
     reject: (sink: string, { event, reason, attempts }: RejectedEvent, at: string): void => {
-      const original = Buffer.from(event.original, 'utf8');
+      const original = event.utf8 ?? Buffer.from(event.original, 'utf8');
       const place = [sink, event.source, event.id, event.seq, event.createdAt, event.receivedAt] as const;
       insertRejected.run(...place, original, oneLine(reason, REASON_MAX_LENGTH), attempts, at, at);
     },

@@ -120,8 +120,14 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /** How an id stands in the list of known ids: a UUID in its usual form as its 16 bytes, any other as it is. */
 export function idKey(id: string): string | Buffer {
-  return UUID.test(id) ? Buffer.from(id.replaceAll('-', ''), 'hex') : id;
+  if (lastKey.id === id) return lastKey.key;
+  const key = UUID.test(id) ? Buffer.from(id.replaceAll('-', ''), 'hex') : id;
+  lastKey = { id, key };
+  return key;
 }
+
+/** An id that is looked for is added next. */
+let lastKey: { readonly id: string; readonly key: string | Buffer } = { id: '', key: '' };
 
 /** The id of a row with the column `id`. */
 export function idOf(row: Row): string {

@@ -77,6 +77,8 @@ export interface EncodedDraft {
   readonly entriesHash: Buffer;
   readonly entries: Buffer;
   readonly body: Buffer;
+  /** The bytes of its events before they were compressed. */
+  readonly plain: Buffer;
 }
 
 export function encodeDraft(draft: Draft): EncodedDraft {
@@ -89,23 +91,48 @@ export function encodeDraft(draft: Draft): EncodedDraft {
     entriesHash: sha256(packed),
     entries: compress(packed),
     body: compress(body),
+    plain: body,
   };
 }
 
 const INDEX_COLUMNS = 'first_seq, last_seq, oldest_ns, newest_ns, source, received_at, hash, entries';
 export const PAGE_COLUMNS = `${INDEX_COLUMNS}, body`;
 
-/** Writes a draft as the page after the hash `before`. Returns the hash of the chain after it. */
-export function pageWriter(store: Store) {
+/** Writes a draft as the page after the hash `before`. Returns the hash of the chain after it. A sink that keeps up finds it in `reader`. */
+export function pageWriter(store: Store, reader: Pick<PageReader, 'keep'>) {
   const insert = store.prepare(`INSERT INTO pages (${PAGE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`);
   return (draft: Draft, source: string, receivedAt: string, before: Buffer): Buffer => {
     const { firstSeq } = draft;
-    const { lastSeq, oldestNs, newestNs, entriesHash, entries, body } = encodeDraft(draft);
+    const { lastSeq, oldestNs, newestNs, entriesHash, entries, body, plain } = encodeDraft(draft);
     const hash = pageHash(before, { firstSeq, source, receivedAt, entriesHash });
     insert.run(firstSeq, lastSeq, oldestNs, newestNs, source, receivedAt, hash, entries, body);
     free(body);
+    reader.keep({ firstSeq, lastSeq, source, receivedAt, entries: draft.entries, hash, entriesHash }, plain);
     return hash;
   };
+}
+
+/** Its text is made from the bytes of its page when it is asked for, and is garbage as soon as it was read. */
+class EventInPage implements AuditEvent {
+  readonly seq: bigint;
+  readonly source: string;
+  readonly id: string;
+  readonly createdAt: string;
+  readonly receivedAt: string;
+  readonly utf8: Buffer;
+
+  constructor(place: Omit<AuditEvent, 'original' | 'utf8'>, utf8: Buffer) {
+    this.seq = place.seq;
+    this.source = place.source;
+    this.id = place.id;
+    this.createdAt = place.createdAt;
+    this.receivedAt = place.receivedAt;
+    this.utf8 = utf8;
+  }
+
+  get original(): string {
+    return this.utf8.toString('utf8');
+  }
 }
 
 /** Events by their place. Everything throws `corrupt` where a page cannot be decoded. */
@@ -121,6 +148,8 @@ export interface PageReader {
   event(page: Page, index: number): AuditEvent;
   /** Without what it says where that is larger than `originalBytes`, which is not even read then. */
   glimpse(page: Page, index: number, originalBytes: number): Glimpse;
+  /** A page that was just written, and its bytes: nobody has to read it again while it is kept. It is taken only for what is in the file. */
+  keep(page: Page, body: Buffer): void;
 }
 
 export function pageReader(store: Store): PageReader {
@@ -144,6 +173,7 @@ export function pageReader(store: Store): PageReader {
 
   function keep(page: Page, body: Buffer): void {
     forget(page.firstSeq);
+    if (body.length > KEPT_BYTES) return;
     kept.set(page.firstSeq, { page, body });
     keptBytes += body.length;
     for (const firstSeq of kept.keys()) {
@@ -164,14 +194,12 @@ export function pageReader(store: Store): PageReader {
     return isSame ? known : decodeIndex(row);
   }
 
-  function original(page: Page, index: number): string {
+  function original(page: Page, index: number): Buffer {
     const known = kept.get(page.firstSeq);
-    if (known?.page === page) return bodyOf(page, known.body, index).toString('utf8');
+    if (known?.page === page) return bodyOf(page, known.body, index);
     const body = decodeBody(page, readBody.get(page.firstSeq));
-    if (body.length <= KEPT_BYTES) keep(page, body);
-    const text = bodyOf(page, body, index).toString('utf8');
-    if (body.length > KEPT_BYTES) free(body);
-    return text;
+    keep(page, body);
+    return bodyOf(page, body, index);
   }
 
   const holding = (seq: bigint): Page | null => {
@@ -180,6 +208,8 @@ export function pageReader(store: Store): PageReader {
   };
 
   return {
+    // A part of something larger would keep all of that.
+    keep: (page, body) => keep(page, body.length === body.buffer.byteLength ? body : Buffer.from(body)),
     holding,
     behind: (seq) => {
       const row = findBehind.get(seq);
@@ -194,13 +224,13 @@ export function pageReader(store: Store): PageReader {
         if (page !== null) yield page;
       }
     },
-    event: (page, index) => ({ ...placeOf(page, index), original: original(page, index) }),
+    event: (page, index) => new EventInPage(placeOf(page, index), original(page, index)),
     glimpse: (page, index, originalBytes) => {
       const size = sizeOf(page, index);
       return {
         ...placeOf(page, index),
         bytes: size,
-        original: size <= originalBytes ? original(page, index) : null,
+        original: size <= originalBytes ? original(page, index).toString('utf8') : null,
       };
     },
   };
@@ -252,7 +282,7 @@ export function sizeOf(page: Page, index: number): number {
   return (page.entries[index]?.end ?? 0) - (page.entries[index - 1]?.end ?? 0);
 }
 
-function placeOf(page: Page, index: number): Omit<AuditEvent, 'original'> {
+function placeOf(page: Page, index: number): Omit<AuditEvent, 'original' | 'utf8'> {
   const entry = page.entries[index];
   if (entry === undefined) throw new Error(`a page of ${page.entries.length} events has none at ${index}`);
   const seq = page.firstSeq + BigInt(index);

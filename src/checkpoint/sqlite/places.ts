@@ -1,5 +1,6 @@
+import { hash } from 'node:crypto';
+
 import { bytes, integer } from './columns.ts';
-import { sha256 } from './hash.ts';
 import type { Store } from './store.ts';
 
 /**
@@ -133,7 +134,10 @@ export function places(store: Store): Places {
 }
 
 function hashOf(id: string): number {
-  return sha256(id).readUIntBE(0, HASH_BYTES);
+  const digest = hash('sha256', id, 'binary');
+  let value = 0;
+  for (let index = 0; index < HASH_BYTES; index += 1) value = value * 256 + digest.charCodeAt(index);
+  return value;
 }
 
 function remember(recent: Loaded['recent'], { hash, second }: Entry): void {

@@ -81,7 +81,7 @@ async function checkToken(
   clock: Clock,
   signal: AbortSignal,
 ): Promise<CheckItem> {
-  const response = await connection.postEvents(endpoint.event, channel, '', signal);
+  const response = await connection.postEvents(endpoint.event, channel, Buffer.alloc(0), signal);
   const where = placeOf(endpoint.event);
   const answer = readAnswer(response);
   if (answer !== null && NO_DATA.has(answer.code)) {

@@ -24,9 +24,9 @@ export class HecConnection {
     this.#settings = settings;
   }
 
-  async postEvents(url: URL, channel: Channel, text: string, signal: AbortSignal): Promise<HttpResponse> {
-    const zipped = this.#settings.gzip && text !== '';
-    const body = zipped ? await gzipped(text) : Buffer.from(text);
+  async postEvents(url: URL, channel: Channel, plain: Buffer, signal: AbortSignal): Promise<HttpResponse> {
+    const zipped = this.#settings.gzip && plain.length > 0;
+    const body = zipped ? await gzipped(plain) : plain;
     const headers = { 'content-type': 'application/json', ...(zipped ? { 'content-encoding': 'gzip' } : {}) };
     return this.#exchange(url, channel, headers, body, this.#settings.timeoutMs, signal);
   }

@@ -5,7 +5,6 @@ import type { Clock } from '../../model/clock.ts';
 import { untilAborted } from '../../model/abort.ts';
 import { ForwardError, oneLine } from '../../model/errors.ts';
 import type { Window } from '../../model/event.ts';
-import { free } from '../../model/free.ts';
 import { lightJson } from '../../model/light-json.ts';
 import type { Credential } from '../../model/secret.ts';
 import { span } from '../../model/trace.ts';
@@ -16,7 +15,7 @@ import type { HttpClient, HttpResponse } from '../../net/http.ts';
 import { NoConnectionError } from '../../net/socket.ts';
 import type { ServerClock } from './server-clock.ts';
 import { AnswerFault, isObject, parseObject, readPage, speaksOfCredentials, wordsOf } from './wire.ts';
-import type { Page } from './wire.ts';
+import type { Page, Wanted } from './wire.ts';
 
 export interface ClientOptions {
   /** The API's base, ending in /api. */
@@ -27,6 +26,8 @@ export interface ClientOptions {
   readonly requestsPerSecond: number;
   readonly concurrent: number;
   readonly userAgent: string;
+  /** Which events the filters let through; all where it is left out. */
+  readonly wanted?: Wanted | null;
 }
 
 /**
@@ -133,9 +134,7 @@ export function createClient(
             signal,
           );
           assertUsable(response, where, clock.now());
-          const read = readPage(response.body, where, { rowsBefore: (page - 1) * perPage });
-          free(response.body);
-          return read;
+          return readPage(response.body, where, { rowsBefore: (page - 1) * perPage }, options.wanted);
         },
         {
           ...RETRIES,

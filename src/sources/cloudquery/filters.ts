@@ -3,14 +3,14 @@ import { BlockList, isIP } from 'node:net';
 import { globsOf } from '../../model/glob.ts';
 import type { CloudqueryFilters } from './options.ts';
 import { isObject } from './wire.ts';
+import type { Wanted } from './wire.ts';
 
 /**
  * Whether an item is wanted. Names are globs. Matching is done here and never left to the server, whose match rules are
- * not documented: a server that matches otherwise would lose events in silence.
+ * not documented: a server that matches otherwise would lose events in silence. Null where every item is.
  */
-export function compileFilters(
-  filters: CloudqueryFilters,
-): (item: Readonly<Record<string, unknown>>) => boolean {
+export function compileFilters(filters: CloudqueryFilters): Wanted | null {
+  if (Object.values(filters).every(({ length }: string | readonly string[]) => length === 0)) return null;
   const fields = {
     event_type: compileNames(filters.event_type),
     user: compileNames(filters.user),

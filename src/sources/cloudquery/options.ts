@@ -1,5 +1,4 @@
-import { CronTime, validateCronExpression } from 'cron';
-
+import { cron } from '../../model/cron.ts';
 import { parseMoment } from '../../model/moment.ts';
 import type { OptionProblem } from '../../model/option-problems.ts';
 import type { PartSchema } from '../../model/part.ts';
@@ -192,7 +191,7 @@ export function validateCloudquery(options: CloudqueryOptions): readonly OptionP
   if (options.schedule !== undefined) {
     if (options.poll_interval !== undefined)
       add('schedule', 'schedule and poll_interval exclude one another; keep one');
-    if (!validateCronExpression(options.schedule).valid) {
+    if (!cron().validateCronExpression(options.schedule).valid) {
       add('schedule', 'is no cron expression; expected five fields such as "*/5 * * * *"');
     } else if (!hasNext(options.schedule)) {
       add('schedule', 'names a time that never comes; expected one such as "*/5 * * * *"');
@@ -208,7 +207,7 @@ export function validateCloudquery(options: CloudqueryOptions): readonly OptionP
 /** The thirtieth of February is a valid expression: asked for its next time, the library throws. */
 function hasNext(schedule: string): boolean {
   try {
-    new CronTime(schedule, 'UTC').getNextDateFrom(new Date(), 'UTC');
+    new (cron().CronTime)(schedule, 'UTC').getNextDateFrom(new Date(), 'UTC');
     return true;
   } catch {
     return false; // nothing else is thrown here: the expression itself was looked at before

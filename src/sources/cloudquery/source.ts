@@ -111,6 +111,7 @@ export function createCloudquery(
       requestsPerSecond: options.rate_limit.requests_per_second,
       concurrent: options.rate_limit.concurrent,
       userAgent: `auditferry/${context.forwarderVersion}`,
+      wanted: compileFilters(options.filters),
     },
     serverClock,
     clock,
@@ -119,7 +120,6 @@ export function createCloudquery(
   const keyExpiry = createKeyExpiry(client, options.api_key_name, clock, (message) => context.warn(message));
   const totals = createTotals();
   const reader = withCredibleCounts(client, totals);
-  const wanted = compileFilters(options.filters);
   const precision: Precision = { unitNs: 1_000_000_000n, probed: false };
   const usual: Usual = { ...AS_MUCH_AS_CAN_BE };
   let origin: SourceOrigin = { instance: base.hostname, apiVersion: options.api === 'v1' ? 'v1' : 'v2' };
@@ -136,8 +136,7 @@ export function createCloudquery(
   let explainedMs = 0;
   const overlap = createOverlap(client, totals);
 
-  const toEvents = (items: readonly ReadItem[]): NewEvent[] =>
-    items.map((item) => ({ ...item.event, wanted: wanted(item.parsed) }));
+  const toEvents = (items: readonly ReadItem[]): NewEvent[] => items.map(({ event }) => event);
   const write = (): Json => {
     const extra = {
       schedule: writeReconcile(reconcile),

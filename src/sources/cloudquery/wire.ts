@@ -4,12 +4,38 @@ import { ForwardError, oneLine } from '../../model/errors.ts';
 import { eventIdOf } from '../../model/event-id.ts';
 import type { MalformedItem, NewEvent } from '../../model/event.ts';
 import { lightJson, VALUES_LIMIT } from '../../model/light-json.ts';
+import { repeatedUsers } from '../../model/repeated-user.ts';
 import { parseTime } from '../../model/time.ts';
 
-/** An item of a page that can be an event: the event, and the parsed fields that the filters look at. */
+/** An item of a page that can be an event. */
 export interface ReadItem {
-  readonly event: Omit<NewEvent, 'wanted'>;
-  readonly parsed: Readonly<Record<string, unknown>>;
+  readonly event: NewEvent;
+}
+
+/** Whether the filters let an item through, by its parsed fields. */
+export type Wanted = (item: Readonly<Record<string, unknown>>) => boolean;
+
+/** Its text is made from its bytes when it is asked for: a page of texts would live long enough to be copied by every collection of garbage. */
+class EventInPage implements NewEvent {
+  readonly id: string;
+  readonly createdAt: string;
+  readonly createdNs: bigint;
+  readonly eventType: string;
+  readonly wanted: boolean;
+  readonly utf8: Buffer;
+
+  constructor(fields: Omit<NewEvent, 'original' | 'utf8'>, utf8: Buffer) {
+    this.id = fields.id;
+    this.createdAt = fields.createdAt;
+    this.createdNs = fields.createdNs;
+    this.eventType = fields.eventType;
+    this.wanted = fields.wanted;
+    this.utf8 = utf8;
+  }
+
+  get original(): string {
+    return this.utf8.toString('utf8');
+  }
 }
 
 /** One answer of GET /audit-logs. */
@@ -50,10 +76,15 @@ const FIELDS_LIMIT = 3;
 const FIRST_PAGE: Asked = { rowsBefore: 0 };
 
 /**
- * Reads the body of a list answer. Every item keeps the very bytes it came in. Anything but an object with `items` and
+ * Reads the body of a list answer. Every item keeps the very bytes it came in, as a part of the body. Anything but an object with `items` and
  * `metadata` is an error: an odd answer must never pass for "no events".
  */
-export function readPage(body: Buffer, where: string, asked: Asked = FIRST_PAGE): Page {
+export function readPage(
+  body: Buffer,
+  where: string,
+  asked: Asked = FIRST_PAGE,
+  wanted: Wanted | null = null,
+): Page {
   const text = withoutMark(body);
   const slices = sliceItems(text);
   const page = parseObject(withoutItems(text, slices), where);
@@ -69,7 +100,7 @@ export function readPage(body: Buffer, where: string, asked: Asked = FIRST_PAGE)
   const events: ReadItem[] = [];
   const malformed: MalformedItem[] = [];
   for (const bytes of slices) {
-    const read = readItem(bytes, where);
+    const read = readItem(bytes, where, wanted);
     if ('reason' in read) malformed.push(read);
     else events.push(read);
   }
@@ -138,40 +169,38 @@ function parse(text: string, where: string): unknown {
 }
 
 /** Items are parsed one at a time: a page of many large ones must not be in memory as a whole. */
-function readItem(bytes: Buffer, where: string): ReadItem | MalformedItem {
+function readItem(bytes: Buffer, where: string, wanted: Wanted | null): ReadItem | MalformedItem {
   const refuse = (reason: string): MalformedItem => ({ reason, bytes: Buffer.from(bytes) });
-  const original = bytes.toString('utf8');
-  const item = parse(original, where);
+  const text = bytes.toString('utf8');
+  const item = parse(wanted === null ? withoutUser(text) : text, where);
   if (!isUtf8(bytes)) return refuse('the item is not valid UTF-8');
   if (!isObject(item)) return refuse('the item is no JSON object');
   const createdAt = item['created_at'];
   if (typeof createdAt !== 'string') return refuse('the item has no created_at');
   const createdNs = parseTime(createdAt);
   if (createdNs === null) return refuse('the created_at of the item is no RFC 3339 time');
-  const eventType = item['event_type'];
+  const type = item['event_type'];
+  const eventType = typeof type === 'string' ? type : '';
+  const id = eventIdOf(item['id'], bytes);
   return {
-    event: {
-      id: eventIdOf(item['id'], bytes),
-      createdAt,
-      createdNs,
-      original,
-      eventType: typeof eventType === 'string' ? eventType : '',
-    },
-    parsed: filterable(item),
+    event: new EventInPage({ id, createdAt, createdNs, eventType, wanted: wanted?.(item) ?? true }, bytes),
   };
 }
 
-/** What filters look at: the rest of an item is not kept parsed. */
-function filterable(item: Record<string, unknown>): Record<string, unknown> {
-  const { user, event_type, team_name, entity_display_name, user_ip_address } = item;
-  const { id, email, name } = isObject(user) ? user : {};
-  const texts = { event_type, team_name, entity_display_name, user_ip_address };
-  return { ...onlyTexts(texts), user: onlyTexts({ id, email, name }) };
+/** Nobody but a filter looks into an item's user here: a text that was read before is JSON, and need not be parsed again. */
+function withoutUser(item: string): string {
+  const user = parsedUsers(item);
+  return user === null ? item : `${item.slice(0, user.start)}0${item.slice(user.end)}`;
 }
 
-function onlyTexts(values: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => typeof value === 'string'));
-}
+const parsedUsers = repeatedUsers((text) => {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return null; // where the item is read it shows what is wrong
+  }
+});
 
 function count(value: unknown): number | null {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : null;
@@ -196,6 +225,7 @@ function refusedInWords(where: string, words: string): ForwardError {
   });
 }
 
+const ZERO = 0x30;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
@@ -207,14 +237,18 @@ const CLOSE_OBJECT = 0x7d;
 
 /** The body with a 0 in the place of each item: what is left to see whether it is JSON, and how many items it lists. */
 function withoutItems(body: Buffer, slices: readonly Buffer[]): Buffer {
-  const rest: Buffer[] = [];
+  const rest = Buffer.allocUnsafe(body.length + slices.length);
   let at = 0;
+  let length = 0;
   for (const slice of slices) {
     const start = slice.byteOffset - body.byteOffset;
-    rest.push(body.subarray(at, start), Buffer.from('0'));
+    // Mostly a comma: a call for each would take longer than all of them.
+    for (; at < start; at += 1) rest[length++] = body[at] ?? 0;
+    rest[length++] = ZERO;
     at = start + slice.length;
   }
-  return Buffer.concat([...rest, body.subarray(at)]);
+  length += body.copy(rest, length, at);
+  return rest.subarray(0, length);
 }
 
 /**

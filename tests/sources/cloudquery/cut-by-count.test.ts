@@ -21,8 +21,15 @@ async function readMonth(times: readonly bigint[], counted: (rows: number) => nu
       asked.requests += 1;
       asked.rows += shown.length;
       const items = shown.map(({ createdNs, index }): ReadItem => {
-        const event = { id: `e${index}`, createdAt: '', createdNs, original: '{}', eventType: '' };
-        return { event, parsed: {} };
+        const event = {
+          id: `e${index}`,
+          createdAt: '',
+          createdNs,
+          original: '{}',
+          eventType: '',
+          wanted: true,
+        };
+        return { event };
       });
       return { items, malformed: [], rows: shown.length, totalCount: counted(all.length), pageSize: perPage };
     },

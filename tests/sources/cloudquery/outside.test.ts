@@ -19,8 +19,8 @@ function items(...times: bigint[]): ReadItem[] {
       createdNs,
       original: '{}',
       eventType: '',
+      wanted: true,
     },
-    parsed: {},
   }));
 }
 const spread = (byNs: bigint, count = 4): ReadItem[] =>

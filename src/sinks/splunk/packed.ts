@@ -1,0 +1,60 @@
+import type { OpenFates } from '../open-fates.ts';
+import type { Item } from '../sink.ts';
+import type { WriteEnvelope } from './envelope.ts';
+
+/** One event on its way: its index in the batch, and where its envelope stands. */
+export interface Placed {
+  readonly place: number;
+  readonly start: number;
+  /** In the request, line break included. */
+  readonly bytes: number;
+}
+
+/** The envelopes of a batch behind each other, each with a line break after it. */
+export interface Packed {
+  readonly placed: readonly Placed[];
+  /** What a request with a run of them carries; a run is what stands behind each other here. */
+  readonly bodyOf: (run: readonly Placed[]) => Buffer;
+}
+
+/** Room for an envelope around each body; where it is not enough the room is doubled. Bytes. */
+const AROUND = 512;
+
+/**
+ * Writes the envelopes of what can be sent at all into one piece of memory: as texts of their own they would outlive several collections
+ * of garbage. An event over the limit is refused here, before compression.
+ */
+export function packed(items: readonly Item[], write: WriteEnvelope, limit: number, open: OpenFates): Packed {
+  let room = Buffer.allocUnsafeSlow(items.reduce((sum, { body }) => sum + body.length + AROUND, 0));
+  let at = 0;
+  const placed: Placed[] = [];
+  items.forEach((item, place) => {
+    const text = write(item);
+    const bytes = Buffer.byteLength(text) + 1;
+    if (bytes > limit) {
+      const reason = `the event takes ${bytes} bytes, max_event_size allows ${limit}`;
+      open.settle(place, { outcome: 'rejected', reason });
+      return;
+    }
+    if (at + bytes > room.length) {
+      const larger = Buffer.allocUnsafeSlow(2 * (at + bytes));
+      room.copy(larger, 0, 0, at);
+      room = larger;
+    }
+    room.write(text, at);
+    room[at + bytes - 1] = LINE_BREAK;
+    placed.push({ place, start: at, bytes });
+    at += bytes;
+  });
+  return {
+    placed,
+    bodyOf: (run) => {
+      const [first, last] = [run[0], run.at(-1)];
+      return first === undefined || last === undefined
+        ? Buffer.alloc(0)
+        : room.subarray(first.start, last.start + last.bytes - 1);
+    },
+  };
+}
+
+const LINE_BREAK = 0x0a;
