@@ -1,14 +1,14 @@
-import type { AdminView, SinkRendering, SinkView, SourceView } from '../admin/options.ts';
-import type { Config } from '../config/config.ts';
-import { formats } from '../formats/registry.ts';
-import { summaryOf } from '../formats/title.ts';
-import { wallClock } from '../model/clock.ts';
-import type { AuditEvent } from '../model/event.ts';
-import { createPrepare } from '../pipeline/prepare.ts';
-import { untilNextPollMs } from '../pipeline/schedule.ts';
-import type { PollSchedule } from '../pipeline/schedule.ts';
-import type { Status } from '../pipeline/status.ts';
-import type { SourceState } from '../sources/source.ts';
+import type { AdminView, SinkRendering, SinkView, SourceView } from '../../admin/options.ts';
+import type { Config } from '../../config/config.ts';
+import { formats } from '../../formats/registry.ts';
+import { summaryOf } from '../../formats/title.ts';
+import { wallClock } from '../../model/clock.ts';
+import type { AuditEvent } from '../../model/event.ts';
+import { createPrepare } from '../../pipeline/prepare.ts';
+import { untilNextPollMs } from '../../pipeline/schedule.ts';
+import type { PollSchedule } from '../../pipeline/schedule.ts';
+import type { Status } from '../../pipeline/status.ts';
+import type { SourceState } from '../../sources/source.ts';
 import type { BuiltParts } from '../build-parts.ts';
 import { effectiveConfig } from '../verify/fingerprint.ts';
 

@@ -13,7 +13,7 @@ import { buildParts } from '../build-parts.ts';
 import type { BuiltParts } from '../build-parts.ts';
 import { drainMs } from '../ending.ts';
 import type { ProgramLog } from '../log.ts';
-import { giveMemoryBack } from './memory.ts';
+import { giveMemoryBack } from '../memory.ts';
 
 /** The daemon over its whole life: a reload puts another configuration over the same journal, cursors stay. */
 export interface Service {
