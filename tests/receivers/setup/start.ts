@@ -40,8 +40,9 @@ const describeNode = async (starting: Promise<SearchReceiver>): Promise<Started>
 };
 
 const describeKafka: Start = async (certificates) => {
-  const { brokers, secured, stop } = await startKafka({ certificates });
-  return { about: { brokers, secured, user: WRITER }, stop };
+  const kafka = await startKafka({ certificates });
+  const { brokers, secured } = kafka;
+  return { about: { brokers, secured, user: WRITER }, stop: () => kafka.stop() };
 };
 
 const STARTS: Readonly<Partial<Record<ReceiverName, Start>>> = {
