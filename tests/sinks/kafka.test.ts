@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 
 import { wallClock } from '../../src/model/clock.ts';
 import { ForwardError } from '../../src/model/errors.ts';
@@ -254,21 +254,6 @@ describe('the options of kafka', () => {
     expect(readBroker('kafka')).toEqual({ host: 'kafka', port: 9092 });
     expect(readBroker('[::1]:9093')).toEqual({ host: '::1', port: 9093 });
     expect(readBroker('ns.servicebus.windows.net:9093').port).toBe(9093);
-  });
-
-  it('name the command that installs the client where it is missing', async () => {
-    vi.resetModules();
-    vi.doMock('node:module', async (original) => ({
-      ...(await original<object>()),
-      findPackageJSON: () => {
-        throw new Error('ERR_MODULE_NOT_FOUND');
-      },
-    }));
-    const { validateKafka: again } = await import('../../src/sinks/kafka/options.ts');
-    vi.doUnmock('node:module');
-    expect(again(base)).toMatchObject([
-      { path: '', problem: expect.stringContaining('npm install @platformatic/kafka') as string },
-    ]);
   });
 });
 

@@ -41,7 +41,8 @@ const describeNode = async (starting: Promise<SearchReceiver>): Promise<Started>
 
 const describeKafka: Start = async (certificates) => {
   const kafka = await startKafka({ certificates });
-  return { about: { brokers: kafka.brokers, secured: kafka.secured, user: WRITER }, stop: () => kafka.stop() };
+  const { brokers, secured } = kafka;
+  return { about: { brokers, secured, user: WRITER }, stop: () => kafka.stop() };
 };
 
 const STARTS: Readonly<Partial<Record<ReceiverName, Start>>> = {
