@@ -168,18 +168,19 @@ export async function showLetter(id: bigint, options: ReportOptions, terminal: T
   const fields = Object.entries(rest).filter(([, value]) => value !== null);
   const paint = paintOn(terminal);
   const title = (text: string): string => paint(['bold', 'cyan'], text);
+  // The events are long: what happened to them stands last, where the eye is.
   const lines = [
+    title('What the Platform sent'),
+    laidOut({ kind: 'json', body: readable(letter.bytes) }),
+    '',
+    ...(sent === null ? [] : [title(`What the sink sends now, as ${shown(sent.format)}`), laidOut(sent), '']),
     ...alignColumns(
       fields.map(([key, value]) => [key.replaceAll('_', ' '), shown(String(value))]),
       undefined,
     ),
     '',
-    title(letter.side === 'sink' ? 'The receiver refused it' : 'It could not be read as an event'),
+    title(letter.side === 'sink' ? 'Why the receiver refused it' : 'Why it could not be read as an event'),
     ...wrap(shown(String(reason)), terminal.out.columns ?? Infinity),
-    ...(sent === null ? [] : ['', title(`What the sink sends now, as ${shown(sent.format)}`), laidOut(sent)]),
-    '',
-    title('What the Platform sent'),
-    laidOut({ kind: 'json', body: readable(letter.bytes) }),
   ];
   for (const line of lines) terminal.out.write(`${line}\n`);
   return EXIT.done;
