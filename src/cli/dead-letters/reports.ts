@@ -10,6 +10,7 @@ import type { SentRendering } from './rendering.ts';
 import type { Selection } from './selection.ts';
 import { prettyJson } from '../pretty-json.ts';
 import { withProgress } from '../progress.ts';
+import type { Tell } from '../progress.ts';
 import { count, escaped, jsonText, shown, writeJson } from '../report.ts';
 import type { ReportOptions } from '../report.ts';
 import { openConfig, withJournal } from '../session.ts';
@@ -234,16 +235,23 @@ export async function exportLetters(
   const config = await openConfig(options.config, terminal);
   const states = ids.length > 0 || options.all === true ? EVERY_STATE : COUNTED;
   const unseen = new Set(ids);
-  await withJournal(config, terminal, async (journal) => {
-    await assertKnownOwner(config, journal, options);
-    for await (const page of matching(journal, ids, options, states)) {
-      for (const { id } of page) {
-        unseen.delete(id);
-        const letter = await readLetter(journal, id);
-        if (letter !== undefined) await writeWaiting(terminal.out, `${jsonText(withBytes(letter))}\n`);
+  let printed = 0;
+  const print = (tell: Tell): Promise<void> =>
+    withJournal(config, terminal, async (journal) => {
+      await assertKnownOwner(config, journal, options);
+      for await (const page of matching(journal, ids, options, states)) {
+        for (const { id } of page) {
+          unseen.delete(id);
+          const letter = await readLetter(journal, id);
+          if (letter === undefined) continue;
+          await writeWaiting(terminal.out, `${jsonText(withBytes(letter))}\n`);
+          printed += 1;
+        }
+        tell(`exported ${count(printed, 'dead letter')}`);
       }
-    }
-  });
+    });
+  // On a terminal the letters themselves are the progress.
+  await (terminal.out.isTTY === true ? print(() => {}) : withProgress(terminal, 'exporting', print));
   for (const id of unseen) terminal.err.write(`${id}: there is no such dead letter\n`);
   return unseen.size === 0;
 }
