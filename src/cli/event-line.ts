@@ -8,22 +8,41 @@ const OUTCOME_STYLES = { success: 'green', failure: 'red', unknown: 'gray' } as 
 >;
 const FIELD_MOST = 80;
 
-/** One event for a person: time · who · what · on what · outcome · address. What the event does not say is a dash. */
-export function eventLine(
-  event: CanonicalEvent,
-  paint: Paint,
-  time: (createdAt: string) => string = String,
-): string {
-  const { classification, outcome } = event;
-  return [
-    paint('gray', field(time(event.createdAt))),
-    paint('cyan', field(whoOf(event))),
-    paint('bold', field(classification.eventType)),
-    field(onWhat(event)),
-    paint(OUTCOME_STYLES[outcome], outcome),
-    field(event.address),
-  ].join(' · ');
+export interface LineOptions {
+  readonly time?: (createdAt: string) => string;
+  /** Fields that would begin behind it stand on a further line. Characters. */
+  readonly width?: number | undefined;
+  /** Fields behind the others, in red. */
+  readonly also?: readonly string[];
 }
+
+/** One event for a person: time · who · what · on what · outcome · address. What the event does not say is a dash. */
+export function eventLine(event: CanonicalEvent, paint: Paint, options: LineOptions = {}): string {
+  const { time = String, width = Infinity, also = [] } = options;
+  const { classification, outcome } = event;
+  const fields = [
+    ['gray', field(time(event.createdAt))],
+    ['cyan', field(whoOf(event))],
+    ['bold', field(classification.eventType)],
+    ['reset', field(onWhat(event))],
+    [OUTCOME_STYLES[outcome], outcome],
+    ['reset', field(event.address)],
+    ...also.map((text) => ['red', text] as const),
+  ] as const;
+  let line = '';
+  let column = 0;
+  fields.forEach(([style, text], index) => {
+    const length = [...text].length;
+    const breaks = index > 0 && column + GAP.length + length > width;
+    const before = index === 0 ? '' : breaks ? NEXT_LINE : GAP;
+    line += `${breaks ? '\n' : ''}${before}${style === 'reset' ? text : paint(style, text)}`;
+    column = (breaks ? 0 : column) + before.length + length;
+  });
+  return line;
+}
+
+const GAP = ' · ';
+const NEXT_LINE = '    ';
 
 /** What may stand for the person or program that acted. */
 export function actorNames({ actor }: CanonicalEvent): readonly string[] {

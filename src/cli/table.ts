@@ -42,3 +42,11 @@ export function wrap(text: string, width: number): string[] {
   }
   return line === '' ? lines : [...lines, line];
 }
+
+/** A line broken between words where it is longer than `width`: what follows stands below the text behind its mark and blanks. */
+export function hang(line: string, width: number | undefined): string[] {
+  if (width === undefined || [...line].length <= width) return [line];
+  const [, head = '', rest = ''] = /^( *(?:[✓!✗] +)?)(.*)$/su.exec(line) ?? [];
+  const below = ' '.repeat([...head].length);
+  return wrap(rest, width - below.length).map((part, index) => `${index === 0 ? head : below}${part}`);
+}

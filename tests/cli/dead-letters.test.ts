@@ -89,7 +89,7 @@ describe('dead-letters beside a running daemon', () => {
     const terminal = fakeTerminal();
     await showLetter(1n, { config }, terminal);
     expect(terminal.printed.out).toMatch(
-      /The receiver refused it\nmapper_parsing \[2Jexception\n\nWhat the sink sends now, as cef\nCEF:0\|.*\n\nWhat the Platform sent\n\{"id":"event-2"/,
+      /^What the Platform sent\n\{"id":"event-2".*\n\nWhat the sink sends now, as cef\nCEF:0\|.*\n\nid +1\n[^]*\n\nWhy the receiver refused it\nmapper_parsing \[2Jexception\n$/,
     );
     terminal.clear();
     await showLetter(1n, { config, json: true }, terminal);

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
 import { main } from '../../src/cli/program.ts';
-import { alignColumns, wrap } from '../../src/cli/table.ts';
+import { alignColumns, hang, wrap } from '../../src/cli/table.ts';
 import { escaped, jsonText, shown } from '../../src/cli/report.ts';
 import { FILE_SINK, rooms } from './room.ts';
 
@@ -249,5 +249,8 @@ describe('text for a terminal', () => {
       ),
     ).toEqual([`a    bb  ${'x'.repeat(20)}…`, 'aaa  b   y']);
     expect(wrap('one two three', 7)).toEqual(['one two', 'three']);
+    expect(hang('✓  one two three', 10)).toEqual(['✓  one two', '   three']);
+    expect(hang('    one two', 8)).toEqual(['    one', '    two']);
+    expect(hang('✓  one two three', undefined)).toEqual(['✓  one two three']);
   });
 });

@@ -47,6 +47,17 @@ describe('tail', () => {
     );
   });
 
+  it('breaks a line of a terminal between its fields', async () => {
+    const here = room();
+    const config = here.config(FILE_SINK);
+    await append(await here.writer(), [LOGIN]);
+    const terminal = fakeTerminal({ columns: 50, env: { NO_COLOR: '1' } });
+    await tail({ ...ALL, config }, terminal);
+    expect(terminal.printed.out).toBe(
+      '01-01 00:00:01 · ann@acme.example · user_login · -\n    failure · 192.0.2.7\n',
+    );
+  });
+
   it.each([
     [{ type: ['SYNC_*'] }, ['event-2']],
     [{ user: ['ann@*'] }, ['event-1']],

@@ -16,6 +16,7 @@ import type { Tell } from '../progress.ts';
 import { count, markOf, shown, takeConfigArgument, withConfig, writeJson } from '../report.ts';
 import type { ReportOptions } from '../report.ts';
 import { openConfig, withParts } from '../session.ts';
+import { hang } from '../table.ts';
 import { processTerminal } from '../terminal.ts';
 import type { Output, Terminal } from '../terminal.ts';
 import { sendTestEvent } from './test-event.ts';
@@ -186,13 +187,14 @@ function report(items: readonly PartItem[], options: CheckOptions, out: Output):
 
 /** One line per item: mark, part, finding; the hint on the next line. */
 export function itemLines(items: readonly PartItem[], out: Output): string[] {
+  const screen = out.isTTY === true ? out.columns : undefined;
   const width = Math.max(0, ...items.map((item) => shown(item.part).length));
   return items.flatMap((item) => {
     const mark = markOf(item.outcome, out);
     const indent = ' '.repeat(mark.length + 1 + width + 2);
     const line = `${mark} ${shown(item.part).padEnd(width)}  ${shown(item.name)}: ${shown(item.finding)}`;
-    return item.hint === undefined || item.outcome === 'ok'
-      ? [line]
-      : [line, `${indent}hint: ${shown(item.hint)}`];
+    const hint =
+      item.hint === undefined || item.outcome === 'ok' ? [] : [`${indent}hint: ${shown(item.hint)}`];
+    return [line, ...hint].flatMap((text) => hang(text, screen));
   });
 }

@@ -10,6 +10,7 @@ import type { SentRendering } from './rendering.ts';
 import type { Selection } from './selection.ts';
 import { prettyJson } from '../pretty-json.ts';
 import { withProgress } from '../progress.ts';
+import type { Tell } from '../progress.ts';
 import { count, escaped, jsonText, shown, writeJson } from '../report.ts';
 import type { ReportOptions } from '../report.ts';
 import { openConfig, withJournal } from '../session.ts';
@@ -168,18 +169,19 @@ export async function showLetter(id: bigint, options: ReportOptions, terminal: T
   const fields = Object.entries(rest).filter(([, value]) => value !== null);
   const paint = paintOn(terminal);
   const title = (text: string): string => paint(['bold', 'cyan'], text);
+  // The events are long: what happened to them stands last, where the eye is.
   const lines = [
+    title('What the Platform sent'),
+    laidOut({ kind: 'json', body: readable(letter.bytes) }),
+    '',
+    ...(sent === null ? [] : [title(`What the sink sends now, as ${shown(sent.format)}`), laidOut(sent), '']),
     ...alignColumns(
       fields.map(([key, value]) => [key.replaceAll('_', ' '), shown(String(value))]),
       undefined,
     ),
     '',
-    title(letter.side === 'sink' ? 'The receiver refused it' : 'It could not be read as an event'),
+    title(letter.side === 'sink' ? 'Why the receiver refused it' : 'Why it could not be read as an event'),
     ...wrap(shown(String(reason)), terminal.out.columns ?? Infinity),
-    ...(sent === null ? [] : ['', title(`What the sink sends now, as ${shown(sent.format)}`), laidOut(sent)]),
-    '',
-    title('What the Platform sent'),
-    laidOut({ kind: 'json', body: readable(letter.bytes) }),
   ];
   for (const line of lines) terminal.out.write(`${line}\n`);
   return EXIT.done;
@@ -233,16 +235,23 @@ export async function exportLetters(
   const config = await openConfig(options.config, terminal);
   const states = ids.length > 0 || options.all === true ? EVERY_STATE : COUNTED;
   const unseen = new Set(ids);
-  await withJournal(config, terminal, async (journal) => {
-    await assertKnownOwner(config, journal, options);
-    for await (const page of matching(journal, ids, options, states)) {
-      for (const { id } of page) {
-        unseen.delete(id);
-        const letter = await readLetter(journal, id);
-        if (letter !== undefined) await writeWaiting(terminal.out, `${jsonText(withBytes(letter))}\n`);
+  let printed = 0;
+  const print = (tell: Tell): Promise<void> =>
+    withJournal(config, terminal, async (journal) => {
+      await assertKnownOwner(config, journal, options);
+      for await (const page of matching(journal, ids, options, states)) {
+        for (const { id } of page) {
+          unseen.delete(id);
+          const letter = await readLetter(journal, id);
+          if (letter === undefined) continue;
+          await writeWaiting(terminal.out, `${jsonText(withBytes(letter))}\n`);
+          printed += 1;
+        }
+        tell(`exported ${count(printed, 'dead letter')}`);
       }
-    }
-  });
+    });
+  // On a terminal the letters themselves are the progress.
+  await (terminal.out.isTTY === true ? print(() => {}) : withProgress(terminal, 'exporting', print));
   for (const id of unseen) terminal.err.write(`${id}: there is no such dead letter\n`);
   return unseen.size === 0;
 }

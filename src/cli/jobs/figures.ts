@@ -18,9 +18,9 @@ export function replaySentence(progress: JobEnd['progress']): string {
   const shownFigure = (key: string): string => figure(progress, key).toLocaleString('en-US');
   const parts = [
     `${shownFigure('sent')} sent again`,
-    `${shownFigure('present')} not sent since the receiver holds them`,
+    `${shownFigure('present')} not sent: the receiver has them`,
     `${shownFigure('filtered')} left out by the sink's where`,
-    `${shownFigure('pending')} on their way anyhow`,
+    `${shownFigure('pending')} not sent: their first delivery is still to come`,
     `${shownFigure('refused')} refused, now dead letters`,
   ];
   return parts.filter((part, index) => index === 0 || !part.startsWith('0 ')).join(', ');

@@ -13,6 +13,7 @@ import type { Output } from '../terminal.ts';
 const WIDTH_MOST = 100;
 const WIDTH_USUAL = 80;
 const WIDTH_LEAST = 40;
+const SINK_INDENT = '   │     ';
 const FINDINGS_SHOWN = 5;
 const TROUBLES_SHOWN = 5;
 
@@ -131,8 +132,8 @@ function sinkLines(sink: SinkDocument, view: View): string[] {
   ];
   return [
     `   ├─▶ ${loopMark(sink, sink.dead_letters, view.out)} ${shown(sink.name, 64)} (${shown(sink.type, 40)}, ${shown(sink.format, 20)})`,
-    `   │     ${joined(figures)}`,
-    ...reasonLines(sink, '   │     ', view),
+    ...wrap(joined(figures), view.width - SINK_INDENT.length).map((line) => `${SINK_INDENT}${line}`),
+    ...reasonLines(sink, SINK_INDENT, view),
   ];
 }
 

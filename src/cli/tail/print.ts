@@ -24,12 +24,12 @@ export function createPrint(
 ): (found: Found) => string {
   if (json === true) return (found) => jsonText(documentOf(found, sink ?? null));
   if (name === LINE) {
-    return (found) => {
-      const line = eventLine(found.canonical, paint, out.isTTY === true ? shortTime(clock.now()) : String);
-      return found.refused === null
-        ? line
-        : `${line} · ${paint('red', `refused: ${shown(found.refused, 200)}`)}`;
-    };
+    const screen = out.isTTY === true ? { width: out.columns, time: shortTime } : null;
+    return ({ canonical, refused }) =>
+      eventLine(canonical, paint, {
+        ...(screen === null ? {} : { width: screen.width, time: screen.time(clock.now()) }),
+        also: refused === null ? [] : [`refused: ${shown(refused, 200)}`],
+      });
   }
   const own = sink === undefined ? undefined : parts.sinks.get(sink)?.format;
   const format = own?.name === name ? own : formats.find((one) => one.name === name)?.create({} as never);

@@ -33,11 +33,11 @@ export function reportPage(result: VerifyResult, circumstances: Circumstances): 
 ${heading(result)}
 ${verdict(result, circumstances)}
 ${facts(result, circumstances)}
+<h2>Totals</h2>
+${totals(result)}
 <h2>What was compared</h2>
 ${METHOD.map((paragraph) => `<p>${paragraph}</p>`).join('\n')}
 <p>${depth(result)}</p>
-<h2>Totals</h2>
-${totals(result)}
 <h2>Platform against journal</h2>
 ${result.sources.map((proof) => sourceSection(proof, result)).join('\n')}
 <h2>The journal itself</h2>

@@ -10,6 +10,7 @@ import { undeliveredClause } from '../../pipeline/verdict.ts';
 import { pendingIn, standingOf } from '../../pipeline/verify.ts';
 import { count, markOf, shown } from '../report.ts';
 import type { Mark } from '../report.ts';
+import { hang } from '../table.ts';
 import type { Output } from '../terminal.ts';
 
 /** Names printed of each kind; all of them are in --json and --report. */
@@ -25,13 +26,15 @@ const MARKS: Readonly<Record<VerifyResult['verdict'], Mark>> = {
 export function verifyText(result: VerifyResult, out: Output): string[] {
   const line = (mark: Mark, text: string): string => `${markOf(mark, out)}  ${text}`;
   const { range } = result;
-  return [
+  const lines = [
     `${formatTime(range.startNs)} to ${formatTime(range.endNs)}`,
     ...result.sources.flatMap((proof) => sourceLines(proof, line)),
     ...journalLines(result, line),
     ...result.sinks.flatMap((proof) => sinkLines(proof, line)),
     ...verdict(result, line),
   ];
+  const width = out.isTTY === true ? out.columns : undefined;
+  return lines.flatMap((text) => hang(text, width));
 }
 
 type Line = (mark: Mark, text: string) => string;
