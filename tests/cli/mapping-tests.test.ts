@@ -25,6 +25,13 @@ describe('auditferry test', () => {
     expect(terminal.printed.out).toMatch(/^ok {3}our own event type .*\n\n3 tests, all passed\n$/s);
   });
 
+  it('passes the example in the documentation', async () => {
+    const page = readFileSync(new URL('../../docs/normalization.md', import.meta.url), 'utf8');
+    const file = room().path('mapping.yaml');
+    writeFileSync(file, /```yaml\n(tests:\n[^]*?)```/.exec(page)?.[1] ?? '');
+    expect(await testMappings(file, { config: CONFIG }, fakeTerminal())).toBe(0);
+  });
+
   it('names each expectation that is not met, with its test and place', async () => {
     const file = variant((text) =>
       text
