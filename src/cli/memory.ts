@@ -1,5 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+
+import type { Journal } from '../checkpoint/journal.ts';
 
 /**
  * Keeps the space where new objects are made at the 2 MB that V8 begins with. It would grow to over 100 MB while much is read, and save a
@@ -18,4 +21,49 @@ export function giveMemoryBack(): void {
   const collect = runInNewContext('gc') as (how: object) => void;
   setFlagsFromString('--no-expose-gc');
   collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+}
+
+/** A container of less than this is small: V8 lets garbage lie until it has about as much, whatever the container's limit. Bytes. */
+const SMALL_BYTES = 512 * 2 ** 20;
+/** Of the limit: what is left is for what cannot be collected, and for what comes until the next look. */
+const SHORT_SHARE = 0.6;
+/** Collecting takes some 20 ms: it must not be all that is done. Milliseconds. */
+const REST_MS = 100;
+
+/**
+ * The journal of a process whose memory is limited: after each write that brings work forward it is looked whether memory is short, and
+ * garbage is collected then. The same journal where the limit is none, or wide. `limitBytes`: of the container.
+ */
+export function relieving(journal: Journal, limitBytes = process.constrainedMemory()): Journal {
+  if (limitBytes === 0 || limitBytes > SMALL_BYTES) return journal;
+  let collectedMs = 0;
+  const relieve = (): void => {
+    if (performance.now() - collectedMs < REST_MS || ownBytes() < limitBytes * SHORT_SHARE) return;
+    giveMemoryBack();
+    collectedMs = performance.now();
+  };
+  return {
+    ...journal,
+    append: async (...harvest) => {
+      const appended = await journal.append(...harvest);
+      relieve();
+      return appended;
+    },
+    settle: async (...settled) => {
+      await journal.settle(...settled);
+      relieve();
+    },
+  };
+}
+
+const PAGE_BYTES = 4096;
+
+/** What the process takes beside mapped files, which the kernel takes back by itself. */
+function ownBytes(): number {
+  try {
+    const [, resident = '0', shared = '0'] = readFileSync('/proc/self/statm', 'latin1').split(' ');
+    return (Number(resident) - Number(shared)) * PAGE_BYTES;
+  } catch {
+    return process.memoryUsage.rss(); // no Linux: there are no containers then either
+  }
 }

@@ -1,11 +1,15 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { statSync, writeFileSync } from 'node:fs';
 import { spawn } from 'node:child_process';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
+import { runInContainer } from './container.ts';
 import { measure, spreadOf, startPeer } from './measure.ts';
-import type { Peer, Spread, Usage } from './measure.ts';
+import type { Spread, Usage } from './measure.ts';
+import { largeJournal } from './large-journal.ts';
+import { cpuTicks, pause, residentMb } from './processes.ts';
+import { configuration, HISTORY_MS, inFolder, MAIN } from './setting.ts';
+import type { SinkName } from './setting.ts';
 
 /**
  * What the built program costs beside the least that a forwarder can do: `npm run bench`. Everything is measured in one run, in pairs, and
@@ -21,14 +25,16 @@ const { values: flags } = parseArgs({
     'at-least': { type: 'string' },
     /** Fail above this ratio of processor time, which other work on the machine hardly moves. */
     'cpu-at-most': { type: 'string' },
+    /** Instead of all else: so many events into three sinks within 128 MB. */
+    container: { type: 'string' },
+    /** Instead of all else: a journal of so many events. */
+    journal: { type: 'string' },
     json: { type: 'string' },
   },
 });
 const EVENTS = Number(flags.events);
 const RUNS = Number(flags.runs);
-const MAIN = resolve(import.meta.dirname, '../../dist/cli/main.js');
 const FLOOR = resolve(import.meta.dirname, 'floor.ts');
-const HISTORY_MS = 20 * 86_400_000;
 const IDLE_EVENTS = 3_000;
 const IDLE_MS = 30_000;
 
@@ -50,31 +56,43 @@ function note(name: string, samples: readonly number[], unit: string): void {
   );
 }
 
-const platform = await startPeer('platform.ts', { events: EVENTS, spanMs: HISTORY_MS });
+const formatCosts: unknown[] = [];
+const alone = flags.container !== undefined || flags.journal !== undefined;
+const platform = await startPeer('platform.ts', { events: alone ? 1 : EVENTS, spanMs: HISTORY_MS });
 const receivers = await startPeer('receivers.ts', {});
 try {
+  if (flags.container !== undefined) await runInContainer(Number(flags.container), receivers, note);
+  if (flags.journal !== undefined) await largeJournal(Number(flags.journal), receivers, note);
+  if (!alone) await all();
+} finally {
+  platform.stop();
+  receivers.stop();
+}
+
+async function all(): Promise<void> {
   await throughput('one sink', ['hec'], EVENTS, RUNS);
   if (!flags['one-sink']) {
     await throughput('three sinks', ['hec', 'elastic', 'syslog'], EVENTS, RUNS);
     await outage();
     await idle();
+    await formats();
   }
-} finally {
-  platform.stop();
-  receivers.stop();
 }
 if (flags.json !== undefined) {
-  writeFileSync(flags.json, `${JSON.stringify({ events: EVENTS, runs: RUNS, figures }, null, 2)}\n`);
+  writeFileSync(
+    flags.json,
+    `${JSON.stringify({ events: EVENTS, runs: RUNS, figures, formats: formatCosts }, null, 2)}\n`,
+  );
 }
 const least = Number(flags['at-least'] ?? 0);
 const ratio = figures[0]?.spread.median ?? 0;
-if (ratio < least) {
+if (!alone && ratio < least) {
   print(`events a second are ${ratio.toFixed(3)} of the floor's, less than ${least}`);
   process.exitCode = 1;
 }
 const most = Number(flags['cpu-at-most'] ?? Infinity);
 const cpuRatio = figures[1]?.spread.median ?? Infinity;
-if (cpuRatio > most) {
+if (!alone && cpuRatio > most) {
   print(`processor time is ${cpuRatio.toFixed(2)} times the floor's, more than ${most}`);
   process.exitCode = 1;
 }
@@ -150,14 +168,12 @@ async function runOnce(
   sinks: readonly SinkName[],
   events: number,
 ): Promise<{ readonly own: Usage; readonly requests: number; readonly written: number }> {
-  const folder = mkdtempSync(join(tmpdir(), 'auditferry-bench-'));
-  const config = join(folder, 'bench.yaml');
-  writeFileSync(config, configuration(platform, receivers, sinks));
+  const { config, journal, remove } = inFolder(configuration(platform, receivers, sinks));
   const own = await measure([MAIN, 'run', '--once', '-c', config], { TOKEN: 'token' });
   await assertCounts(Object.fromEntries(sinks.map((sink) => [sink, events])));
   const { requests } = await platform.ask<{ requests: number }>({ want: 'counts' });
-  const written = statSync(join(folder, 'data/journal.db')).size;
-  rmSync(folder, { recursive: true });
+  const written = statSync(journal).size;
+  remove();
   return { own, requests, written };
 }
 
@@ -176,9 +192,7 @@ async function assertCounts(
 async function outage(): Promise<void> {
   const rates: number[] = [];
   for (let run = 0; run < Math.min(RUNS, 3); run += 1) {
-    const folder = mkdtempSync(join(tmpdir(), 'auditferry-bench-'));
-    const config = join(folder, 'bench.yaml');
-    writeFileSync(config, configuration(platform, receivers, ['hec']));
+    const { config, remove } = inFolder(configuration(platform, receivers, ['hec']));
     await receivers.ask({ refuse: true });
     const child = spawn(process.execPath, [MAIN, 'run', '-c', config], {
       env: { TOKEN: 'token' },
@@ -204,7 +218,7 @@ async function outage(): Promise<void> {
     child.kill('SIGTERM');
     await ended;
     rates.push((held / receivingMs) * 1000);
-    rmSync(folder, { recursive: true });
+    remove();
   }
   await platform.ask({ want: 'counts' });
   note('after an outage: events a second drained', rates, '/s');
@@ -213,59 +227,51 @@ async function outage(): Promise<void> {
 /** The daemon with little to do, beside a bare process that wakes twice a second. */
 async function idle(): Promise<void> {
   const small = await startPeer('platform.ts', { events: IDLE_EVENTS, spanMs: HISTORY_MS });
-  const folder = mkdtempSync(join(tmpdir(), 'auditferry-bench-'));
-  const config = join(folder, 'bench.yaml');
-  writeFileSync(config, configuration(small, receivers, ['hec']));
-  const daemon = spawn(process.execPath, [MAIN, 'run', '-c', config], {
-    env: { TOKEN: 'token' },
-    stdio: 'ignore',
-  });
-  const bare = spawn(process.execPath, ['-e', 'setInterval(() => {}, 500)'], { stdio: 'ignore' });
-  const processes = [daemon, bare].map((child) => child.pid ?? 0);
+  const memory: [number[], number[]] = [[], []];
+  const ticks: [number[], number[]] = [[], []];
+  const starts: number[] = [];
   try {
-    await pause(15_000);
-    const before = processes.map(cpuTicks);
-    await pause(IDLE_MS);
-    const [own = 0, floor = 0] = processes.map(cpuTicks).map((ticks, index) => ticks - (before[index] ?? 0));
-    note('idle: memory', [residentMb(processes[0] ?? 0)], 'MB');
-    note('idle: memory of a bare process', [residentMb(processes[1] ?? 0)], 'MB');
-    note('idle: processor ticks in 30 s', [own], '');
-    note('idle: processor ticks of a bare process', [floor], '');
+    for (let run = 0; run < Math.min(RUNS, 3); run += 1) {
+      const { config, remove } = inFolder(configuration(small, receivers, ['hec']));
+      const begunMs = Date.now();
+      const daemon = spawn(process.execPath, [MAIN, 'run', '-c', config], {
+        env: { TOKEN: 'token' },
+        stdio: 'ignore',
+      });
+      const bare = spawn(process.execPath, ['-e', 'setInterval(() => {}, 500)'], { stdio: 'ignore' });
+      try {
+        await pause(15_000);
+        starts.push((await small.ask<{ firstRequestMs: number }>({})).firstRequestMs - begunMs);
+        const pids = [daemon.pid ?? 0, bare.pid ?? 0];
+        const before = pids.map(cpuTicks);
+        await pause(IDLE_MS);
+        pids.forEach((pid, index) => {
+          memory[index]?.push(residentMb(pid));
+          ticks[index]?.push(cpuTicks(pid) - (before[index] ?? 0));
+        });
+      } finally {
+        daemon.kill('SIGKILL');
+        bare.kill('SIGKILL');
+        remove();
+      }
+    }
   } finally {
-    daemon.kill('SIGKILL');
-    bare.kill('SIGKILL');
     small.stop();
-    rmSync(folder, { recursive: true });
   }
+  note('idle: memory', memory[0], 'MB');
+  note('idle: memory of a bare process', memory[1], 'MB');
+  note('idle: processor time in 30 s', ticks[0], '/100 s');
+  note('idle: processor time of a bare process', ticks[1], '/100 s');
+  note('start to first request', starts, 'ms');
 }
 
-function cpuTicks(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-  return Number(fields[11]) + Number(fields[12]);
-}
-
-function residentMb(pid: number): number {
-  return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((done) => setTimeout(done, ms));
-}
-
-type SinkName = 'hec' | 'elastic' | 'syslog';
-
-function configuration(from: Peer, to: Peer, sinks: readonly SinkName[]): string {
-  const http = `http://127.0.0.1:${to.ports.port}`;
-  const all: Record<SinkName, string> = {
-    hec: `hec: { type: splunk_hec, url: ${http}, token: "\${TOKEN}", format: cim }`,
-    elastic: `elastic: { type: elasticsearch, url: ${http}, api_key: "\${TOKEN}", format: ecs }`,
-    syslog: `syslog: { type: syslog, address: "tcp://127.0.0.1:${to.ports.syslogPort}", format: cef, framing: octet_counting, max_message_bytes: 65536 }`,
-  };
-  return `state: { dir: ./data, max_size: 20GiB }
-admin: { listen: "off" }
-sources:
-  platform: { type: cloudquery, url: "http://127.0.0.1:${from.ports.port}", api_key: "\${TOKEN}", start: 30d, rate_limit: { requests_per_second: 100, concurrent: 4 } }
-sinks:
-${sinks.map((sink) => `  ${all[sink]}`).join('\n')}
-`;
+/** What each format costs, in a process that does nothing else. */
+async function formats(): Promise<void> {
+  const peer = spawn(process.execPath, [resolve(import.meta.dirname, 'formats.ts')], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
+  await new Promise((done) => {
+    peer.on('message', (costs) => formatCosts.push(...(costs as unknown[])));
+    peer.on('close', done);
+  });
 }

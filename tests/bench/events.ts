@@ -1,5 +1,3 @@
-import { randomUUID } from 'node:crypto';
-
 /** What one benchmark run carries: items as the Platform writes them, oldest first, about 1.5 KB each. */
 export interface Corpus {
   readonly items: readonly Buffer[];
@@ -30,15 +28,27 @@ export function makeCorpus(count: number, endMs: number, spanMs: number): Corpus
   const items: Buffer[] = [];
   const times: number[] = [];
   for (let index = 0; index < count; index += 1) {
-    const ms = endMs - spanMs + Math.floor((spanMs * index) / count);
+    const ms = timeOf(index, count, endMs, spanMs);
     times.push(ms);
     items.push(Buffer.from(textOf(index, ms)));
   }
   return { items, times };
 }
 
+/** When one of so many events was created, milliseconds since 1970. */
+export function timeOf(index: number, count: number, endMs: number, spanMs: number): number {
+  return endMs - spanMs + Math.floor((spanMs * index) / count);
+}
+
+/** Random enough, and the same for the same event whenever it is asked for. */
+export function idOf(index: number): string {
+  const digits = (seed: number): string => (Math.imul(index + 1, seed) >>> 0).toString(16).padStart(8, '0');
+  const [a, b, c] = [digits(0x9e3779b1), digits(0x85ebca6b), digits(0xc2b2ae35)];
+  return `${a}-${b.slice(0, 4)}-4${b.slice(5)}-9${c.slice(1, 4)}-${c.slice(4)}${index.toString(16).padStart(8, '0')}`;
+}
+
 /** Three in four hold a number that a double cannot. */
-function textOf(index: number, ms: number): string {
+export function textOf(index: number, ms: number): string {
   const text = JSON.stringify(eventOf(index, ms));
   return index % 4 === 0 ? text : text.replace('"checksum":', '"checksum":1234');
 }
@@ -46,7 +56,7 @@ function textOf(index: number, ms: number): string {
 function eventOf(index: number, ms: number): object {
   const person = index % 40;
   return {
-    id: randomUUID(),
+    id: idOf(index),
     user: {
       id: `7d3f0a1e-2f5b-4d7e-9c00-0000000000${String(person).padStart(2, '0')}`,
       email: `person-${person}@example.com`,

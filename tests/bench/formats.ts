@@ -97,3 +97,10 @@ for (const [index, its] of [undefined, undefined, ...rendering].entries()) {
   const whole = [floor, reading, ...both][index] as Lane;
   process.stdout.write(`${whole.name.padEnd(14)}${figures(its)}${figures(whole)}\n`);
 }
+process.send?.(
+  [reading, ...rendering].map((its) => ({
+    name: its.name,
+    microseconds: median(its),
+    floors: median(its) / floorMicroseconds,
+  })),
+);

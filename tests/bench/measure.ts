@@ -13,15 +13,17 @@ export interface Usage {
   readonly peakMb: number;
 }
 
-/** Runs a program to its end and says what it used. Throws, with what it printed, unless it exits with 0. */
+/** Runs a program to its end, by a command `around` it where one is given, and says what it used. Throws, with what it printed, unless it exits with 0. */
 export async function measure(
   words: readonly string[],
   env: Readonly<Record<string, string>> = {},
+  around: readonly string[] = [],
 ): Promise<Usage> {
   const folder = mkdtempSync(join(tmpdir(), 'auditferry-meter-'));
   const meter = pathToFileURL(join(import.meta.dirname, 'meter.mjs')).href;
   const started = performance.now();
-  const child = spawn(process.execPath, words, {
+  const [command = process.execPath, ...rest] = [...around, process.execPath, ...words];
+  const child = spawn(command, rest, {
     env: {
       PATH: process.env['PATH'] ?? '',
       NODE_OPTIONS: `--import ${meter}`,

@@ -2,22 +2,43 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 import { parseTime } from '../../src/model/time.ts';
-import { makeCorpus } from './events.ts';
+import { makeCorpus, textOf, timeOf } from './events.ts';
 
 /**
  * A Platform whose answers are made beforehand, so that a benchmark measures its reader: GET /api/audit-logs by time and page,
- * oldest first, with totals. Runs as a process of its own; see startPeer.
+ * oldest first, with totals. Runs as a process of its own; see startPeer. With `onDemand` answers are made when they are asked for: millions
+ * of events would not fit in memory.
  */
-const { events, spanMs } = JSON.parse(process.argv[2] ?? '{}') as { events: number; spanMs: number };
-const corpus = makeCorpus(events, Date.now() - 60_000, spanMs);
-const text = Buffer.concat(corpus.items.flatMap((item) => [item, Buffer.from(',')]));
-const starts = new Float64Array(events + 1);
-corpus.items.forEach((item, index) => {
-  starts[index + 1] = (starts[index] ?? 0) + item.length + 1;
-});
-const ids = corpus.items.map((item) => item.toString('latin1', 7, 43));
-const micros = corpus.times.map((ms, index) => ms * 1000 + (index % 1000));
-const counts = { requests: 0, rows: 0 };
+const {
+  events,
+  spanMs,
+  onDemand = false,
+} = JSON.parse(process.argv[2] ?? '{}') as {
+  events: number;
+  spanMs: number;
+  onDemand?: boolean;
+};
+const endMs = Date.now() - 60_000;
+const microsOf = (index: number): number => timeOf(index, events, endMs, spanMs) * 1000 + (index % 1000);
+const rowsOf = onDemand ? madeRows : keptRows();
+const counts = { requests: 0, rows: 0, firstRequestMs: 0 };
+
+function madeRows(from: number, to: number): string {
+  const rows: string[] = [];
+  for (let index = from; index < to; index += 1)
+    rows.push(textOf(index, timeOf(index, events, endMs, spanMs)));
+  return rows.join(',');
+}
+
+function keptRows(): (from: number, to: number) => Buffer {
+  const { items } = makeCorpus(events, endMs, spanMs);
+  const text = Buffer.concat(items.flatMap((item) => [item, Buffer.from(',')]));
+  const starts = new Float64Array(events + 1);
+  items.forEach((item, index) => {
+    starts[index + 1] = (starts[index] ?? 0) + item.length + 1;
+  });
+  return (from, to) => text.subarray(starts[from], (starts[to] ?? 1) - 1);
+}
 
 const server = createServer((request, response) => {
   const url = new URL(request.url ?? '/', 'http://platform');
@@ -37,10 +58,11 @@ const server = createServer((request, response) => {
   const first = Math.min(from + (Number(url.searchParams.get('page') ?? 1) - 1) * perPage, to);
   const last = Math.min(first + perPage, to);
   counts.requests += 1;
+  counts.firstRequestMs ||= Date.now();
   counts.rows += last - first;
   const total = Math.max(to - from, 0);
   response.write('{"items":[');
-  if (last > first) response.write(text.subarray(starts[first], (starts[last] ?? 1) - 1));
+  if (last > first) response.write(rowsOf(first, last));
   response.end(`],"metadata":{"page_size":${perPage},"total_count":${total}}}`);
 });
 
@@ -50,14 +72,14 @@ function firstAtLeast(time: number): number {
   let high = events;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if ((micros[middle] ?? 0) < time) low = middle + 1;
+    if (microsOf(middle) < time) low = middle + 1;
     else high = middle;
   }
   return low;
 }
 
-process.on('message', ({ want }: { want: 'counts' | 'ids' }) => {
-  process.send?.(want === 'ids' ? ids : { ...counts });
-  if (want === 'counts') Object.assign(counts, { requests: 0, rows: 0 });
+process.on('message', () => {
+  process.send?.({ ...counts });
+  Object.assign(counts, { requests: 0, rows: 0, firstRequestMs: 0 });
 });
 server.listen(0, '127.0.0.1', () => process.send?.({ port: (server.address() as AddressInfo).port }));

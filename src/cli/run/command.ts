@@ -13,6 +13,7 @@ import { describe, ForwardError, oneLine } from '../../model/errors.ts';
 import type { Log } from '../../model/log.ts';
 import { endWithin } from '../ending.ts';
 import { droppedLogLines, openLog } from '../log.ts';
+import { relieving } from '../memory.ts';
 import { takeConfigArgument, withConfigFile } from '../report.ts';
 import { conclude } from './outcome.ts';
 import { buildParts } from '../build-parts.ts';
@@ -71,7 +72,9 @@ async function run(options: RunOptions): Promise<number> {
   try {
     const { dir, max_size: maxBytes } = config.state;
     const onWarn = (text: string): void => log.warn({}, text);
-    const journal = await openJournal({ dir, maxBytes, clock: wallClock, access: 'writer', onWarn });
+    const journal = relieving(
+      await openJournal({ dir, maxBytes, clock: wallClock, access: 'writer', onWarn }),
+    );
     releasers.push(() => journal.close());
     const telemetry = await startTelemetry(process.env, { version, warn: onWarn });
     releasers.push(() => telemetry.shutdown());
