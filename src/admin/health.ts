@@ -52,6 +52,7 @@ export function liveness(view: AdminView, nowMs: number): Health {
 function dueToTurnMs(loop: SourceStatus | SinkStatus, source: SourceView | undefined): number | null {
   switch (loop.state) {
     case 'stopped':
+    case 'standby':
       return null;
     case 'idle':
       return (isSource(loop) && source ? source.nextPollMs(loop.turnedMs) : loop.turnedMs) + STUCK_IDLE_MS;
@@ -120,6 +121,7 @@ function judgeLoop(loop: SourceStatus | SinkStatus, stalledMs: number | null): J
   const said = loop.reason === null ? '' : `: ${loop.reason}`;
   if (loop.state === 'held') return bad(`held${said}`, loop.hint);
   if (loop.state === 'stopped') return bad(ENDED);
+  if (loop.state === 'standby') return good(`standby${said}`);
   if (loop.state === 'starting') return bad('has not begun yet');
   if (loop.state === 'waiting_for_space') return bad(loop.reason ?? 'the journal is full', loop.hint);
   if (stalledMs !== null) return bad(`nothing has moved for ${forTime(stalledMs)}${said}`, loop.hint);

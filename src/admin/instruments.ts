@@ -71,6 +71,7 @@ export async function scrape(options: StatusOptions): Promise<Scrape> {
 
 const STATES: readonly LoopState[] = [
   'starting',
+  'standby',
   'idle',
   'working',
   'retrying',

@@ -169,6 +169,7 @@ function findingLines({ findings, findings_open: open }: StatusDocument, width: 
 
 const MARKS: Readonly<Record<LoopDocument['state'], Mark>> = {
   starting: 'ok',
+  standby: 'ok',
   idle: 'ok',
   working: 'ok',
   retrying: 'warn',

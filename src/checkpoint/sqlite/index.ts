@@ -19,6 +19,7 @@ import {
 import { events } from './events.ts';
 import { corrupt } from './faults.ts';
 import { findings } from './findings.ts';
+import { soleHolder } from './sole-holder.ts';
 import { ids } from './ids.ts';
 import { jobs } from './jobs.ts';
 import { takeLock } from './lock.ts';
@@ -110,6 +111,7 @@ export function journalOn(
   };
   return {
     ...inTurns(methods, store.clock),
+    ...soleHolder,
     held,
     installationId,
     close: async () => {
