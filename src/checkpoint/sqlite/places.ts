@@ -1,5 +1,5 @@
-import { bytes, integer } from './columns.ts';
-import { sha256 } from './hash.ts';
+import { bytes, integer } from '../columns.ts';
+import { sha256 } from '../hash.ts';
 import type { Store } from './store.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 
-import { waiters } from '../../../src/checkpoint/sqlite/waiters.ts';
+import { waiters } from '../../../src/checkpoint/waiters.ts';
 import { elapse, simulatedClock, startSimulatedTime, stopSimulatedTime } from '../../fakes/simulated-time.ts';
 
 const LOOK_MS = 1000;

@@ -1,4 +1,4 @@
-import type { Clock } from '../../model/clock.ts';
+import type { Clock } from '../model/clock.ts';
 
 interface Waiter {
   /** Null: waits for no event. */
