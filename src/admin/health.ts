@@ -3,6 +3,7 @@ import type { SinkStatus, SourceStatus } from '../pipeline/status.ts';
 import { counted } from '../pipeline/verdict.ts';
 import { forTime, overdueMs, spanText } from './live-verdict.ts';
 import type { AdminView, ReadinessLimits, SourceView } from './options.ts';
+import { replicaNotes } from './replicas.ts';
 import { total } from './survey.ts';
 import type { Survey } from './survey.ts';
 
@@ -99,7 +100,11 @@ export function readiness(survey: Survey, limits: ReadinessLimits): Health {
     if (state === 'held') judge(name, bad(`held: ${reason ?? 'no reason given'}`, hint));
   }
   judge('journal', judgeJournal(survey.size, limits));
-  return { ok: reasons.length === 0, reasons, notes: [...notes, ...leftNotes(survey)] };
+  return {
+    ok: reasons.length === 0,
+    reasons,
+    notes: [...notes, ...replicaNotes(survey.replicas), ...leftNotes(survey)],
+  };
 }
 
 interface Judgement {

@@ -6,6 +6,7 @@ import type { SourceState } from '../sources/source.ts';
 import { ageSeconds, heldSeconds, lettersDocument, oldestUndelivered, visibilityLagMs } from './document.ts';
 import { liveVerdict } from './live-verdict.ts';
 import type { SinkView, StatusOptions } from './options.ts';
+import { dutyCounts } from './replicas.ts';
 import { survey, total } from './survey.ts';
 import type { Survey } from './survey.ts';
 
@@ -26,7 +27,7 @@ interface Instrument {
 type Value = readonly [value: number | null, labels: Readonly<Record<string, string>>];
 
 /** Everything read for one scrape. */
-interface Scrape extends Pick<Survey, 'nowMs' | 'size' | 'letters' | 'findings'> {
+interface Scrape extends Pick<Survey, 'nowMs' | 'size' | 'letters' | 'findings' | 'replicas'> {
   readonly version: string;
   readonly startedMs: number;
   readonly stopping: boolean;
@@ -51,8 +52,8 @@ export async function scrape(options: StatusOptions): Promise<Scrape> {
   const sinks = [...(view.status?.sinks.values() ?? [])].map(async (loop): Promise<SinkScrape> => ({
     loop,
     view: view.sinks.get(loop.name),
-    ...(await oldestUndelivered(journal, loop.cursor, nowMs)),
-    undelivered: eventsAfter(size, loop.cursor),
+    ...(await oldestUndelivered(journal, cursorOf(seen, loop), nowMs)),
+    undelivered: eventsAfter(size, cursorOf(seen, loop)),
   }));
   return {
     ...seen,
@@ -67,6 +68,10 @@ export async function scrape(options: StatusOptions): Promise<Scrape> {
     sinks: await Promise.all(sinks),
     droppedLogLines: options.droppedLogLines?.() ?? 0,
   };
+}
+
+function cursorOf({ cursors }: Survey, loop: SinkStatus): bigint {
+  return cursors.get(loop.name) ?? loop.cursor;
 }
 
 const STATES: readonly LoopState[] = [
@@ -344,6 +349,19 @@ const DAEMON_INSTRUMENTS: readonly Instrument[] = [
     ...GAUGE,
     help: 'Whether everything is where it should be, as far as it is known without asking anybody: 1 for the verdict, 0 for the others.',
     values: ({ verdict }) => VERDICTS.map((word): Value => [word === verdict ? 1 : 0, { verdict: word }]),
+  },
+  single(
+    'auditferry_replicas',
+    GAUGE,
+    'Replicas that share the journal and were heard of lately; 0 where it is in one process’s hands.',
+    ({ replicas }) => replicas.filter(({ alive }) => alive).length,
+  ),
+  {
+    name: 'auditferry_replica_duties',
+    ...GAUGE,
+    help: 'What this replica does of what replicas share: sources, sinks, jobs and the upkeep of the journal.',
+    values: ({ replicas }) =>
+      dutyCounts(replicas).map(({ replica, kind, held }): Value => [held, { replica, kind }]),
   },
   single('auditferry_stopping', GAUGE, '1 while the daemon drains before it ends.', ({ stopping }) =>
     Number(stopping),

@@ -1,7 +1,6 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 
 import type { AuditEvent, NewEvent } from '../model/event.ts';
-import { free } from '../model/free.ts';
 import { bytes, integer, text, type Row } from './columns.ts';
 import { corrupt } from './corrupt.ts';
 import { sha256 } from './hash.ts';
@@ -140,16 +139,6 @@ export function keptPages() {
     kept.delete(firstSeq);
   }
 
-  function add(page: Page, body: Buffer): void {
-    forget(page.firstSeq);
-    kept.set(page.firstSeq, { page, body });
-    keptBytes += body.length;
-    for (const firstSeq of kept.keys()) {
-      if (keptBytes <= KEPT_BYTES) break;
-      forget(firstSeq);
-    }
-  }
-
   return {
     /** What was decoded before, where it still is what the row holds. */
     page: (row: Row): Page | null => {
@@ -161,12 +150,17 @@ export function keptPages() {
       const known = kept.get(page.firstSeq);
       return known?.page === page ? bodyOf(page, known.body, index).toString('utf8') : null;
     },
-    /** Keeps the bytes of a page unless they are too many, and returns those of one event. */
-    keep: (page: Page, body: Buffer, index: number): string => {
-      if (body.length <= KEPT_BYTES) add(page, body);
-      const text = bodyOf(page, body, index).toString('utf8');
-      if (body.length > KEPT_BYTES) free(body);
-      return text;
+    /** Returns false where the bytes are too many to be kept. */
+    add: (page: Page, body: Buffer): boolean => {
+      if (body.length > KEPT_BYTES) return false;
+      forget(page.firstSeq);
+      kept.set(page.firstSeq, { page, body });
+      keptBytes += body.length;
+      for (const firstSeq of kept.keys()) {
+        if (keptBytes <= KEPT_BYTES) break;
+        forget(firstSeq);
+      }
+      return true;
     },
   };
 }

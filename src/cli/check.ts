@@ -10,10 +10,10 @@ import type { BuiltParts } from './build-parts.ts';
 import { checkClock, checkState } from './check-state.ts';
 import { withDeadline } from './deadline.ts';
 import { EXIT } from './exit.ts';
-import { holderOf } from './holder.ts';
 import { count, markOf, shown, withConfig, writeJson } from './report.ts';
 import type { ReportOptions } from './report.ts';
 import { openConfig, withParts } from './session.ts';
+import { runningOn } from './state.ts';
 import { processTerminal } from './terminal.ts';
 import type { Output, Terminal } from './terminal.ts';
 import { sendTestEvent } from './test-event.ts';
@@ -94,7 +94,7 @@ async function checkSink(
       { part: label, name: 'test event', outcome: 'warn', finding: 'not sent, because of what failed above' },
     ];
   }
-  const reason = whyNotSent(config, name, options);
+  const reason = await whyNotSent(config, name, options, terminal);
   if (reason !== null) return [...items, { part: label, name: 'test event', outcome: 'warn', ...reason }];
   const sent = await look(
     label,
@@ -110,13 +110,14 @@ function withoutAdviceToSend({ hint, ...item }: PartItem): PartItem {
 }
 
 /** A second writer into a file would be taken for damage; an event among JSON would spoil the document. */
-function whyNotSent(
+async function whyNotSent(
   config: Config,
   name: string,
   options: CheckOptions,
-): { finding: string; hint: string } | null {
+  terminal: Terminal,
+): Promise<{ finding: string; hint: string } | null> {
   const type = config.sinks.get(name)?.type;
-  if (type === 'file' && holderOf(config.state.dir) !== null) {
+  if (type === 'file' && (await runningOn(config, terminal)) !== null) {
     return { finding: 'not sent: the running daemon writes to this file', hint: 'stop the daemon first' };
   }
   if (type === 'stdout' && options.json === true) {

@@ -2,12 +2,12 @@ import type { DeadLetterGlimpse, Journal } from '../checkpoint/journal.ts';
 import type { Config } from '../config/config.ts';
 import { ForwardError } from '../model/errors.ts';
 import { EXIT } from './exit.ts';
-import { holderOf } from './holder.ts';
 import { assertKnownOwner, assertMeant, EVERY_STATE, matching } from './letter-selection.ts';
 import type { Selection } from './letter-selection.ts';
 import { count, shown, writeJson } from './report.ts';
 import type { ReportOptions } from './report.ts';
 import { openConfig, withJournal } from './session.ts';
+import { runningOn } from './state.ts';
 import type { Terminal } from './terminal.ts';
 
 export type Change = 'retry' | 'discard';
@@ -43,7 +43,7 @@ export async function changeLetters(
     await assertKnownOwner(config, journal, options);
     return apply(change, journal, ids, options, reason);
   });
-  report(change, changed, config, options, terminal);
+  await report(change, changed, config, options, terminal);
   return changed.refused.length === 0 ? EXIT.done : EXIT.failed;
 }
 
@@ -86,14 +86,14 @@ function whyNot(change: Change, { side, state }: DeadLetterGlimpse): string | nu
   return side === 'source' ? 'it is an item of a source and no event: nothing can be sent' : null;
 }
 
-function report(
+async function report(
   change: Change,
   { ids, eventIds, refused }: Changed,
   config: Config,
   options: ReportOptions,
   terminal: Terminal,
-): void {
-  const running = holderOf(config.state.dir) !== null;
+): Promise<void> {
+  const running = (await runningOn(config, terminal)) !== null;
   if (options.json === true) {
     const key = change === 'retry' ? 'retrying' : 'discarded';
     writeJson(terminal.out, { [key]: ids, event_ids: eventIds, refused, daemon_running: running });

@@ -1,5 +1,4 @@
 import type { Journal } from '../checkpoint/journal.ts';
-import { openJournal } from '../checkpoint/sqlite/index.ts';
 import type { Config } from '../config/config.ts';
 import { loadConfig } from '../config/config.ts';
 import { loadParts } from '../config/parts.ts';
@@ -9,6 +8,7 @@ import { startSimulator } from '../simulator/server.ts';
 import { buildParts } from './build-parts.ts';
 import type { BuiltParts } from './build-parts.ts';
 import { openLog } from './log.ts';
+import { openState } from './state.ts';
 import type { Terminal } from './terminal.ts';
 
 /** The configuration that a command works with. Errors as loadConfig gives them. */
@@ -31,8 +31,8 @@ export async function withJournal<T>(
 }
 
 export function openGuestJournal(config: Config, terminal: Terminal): Promise<Journal> {
-  const { dir, max_size: maxBytes } = config.state;
-  return openJournal({ dir, maxBytes, clock: terminal.clock, access: 'guest' });
+  const { clock, env } = terminal;
+  return openState(config, { clock, env, access: 'guest' });
 }
 
 /** Runs `work` with the sources, sinks and formats of a configuration, the simulated Platform included where it names one. */

@@ -14,6 +14,7 @@ import { configError, problemLines } from './problems.ts';
 import type { Problem } from './problems.ts';
 import { assembleSchema } from './schema.ts';
 import type { Parts } from './schema.ts';
+import { stateProblems } from './state-problems.ts';
 import { readTree } from './tree.ts';
 import type { Tree, TreeNode } from './tree.ts';
 import { sinkTypesIn, usedParts } from './used-parts.ts';
@@ -57,7 +58,11 @@ function readConfig(tree: Tree, path: string, env: Environment, parts: Parts): C
   const found = explainErrors(errors, root).filter(({ path: place }) => !isUnder(place, evaluated.failed));
   const problems: Problem[] = [...evaluated.problems, ...found];
   const settled = settle(data);
-  problems.push(...partProblems(settled, parts, root, problems), ...heartbeatProblems(settled, root));
+  problems.push(
+    ...partProblems(settled, parts, root, problems),
+    ...heartbeatProblems(settled, root),
+    ...stateProblems(settled, root),
+  );
   if (problems.length > 0) throw configError(problemLines(file, problems, locate));
 
   const unwise = [

@@ -65,7 +65,7 @@ export async function onDuty(
     }
     log.info(
       { duty },
-      lost.aborted ? 'the lease was lost: another replica may go on' : 'another replica takes over',
+      wanted.aborted ? 'another replica takes over' : 'the lease was lost: another replica may go on',
     );
     if (signal.aborted) return;
   }

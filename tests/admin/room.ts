@@ -4,6 +4,7 @@ import type {
   Journal,
   StoredCoverage,
   StoredFinding,
+  Replica,
 } from '../../src/checkpoint/journal.ts';
 import type { Clock } from '../../src/model/clock.ts';
 import type { AuditEvent } from '../../src/model/event.ts';
@@ -38,6 +39,7 @@ export interface Room {
   /** Events that left the journal before a sink had them, by sink. */
   readonly pruned: Map<string, number>;
   readonly findings: StoredFinding[];
+  replicas: Replica[];
   coverage: StoredCoverage[];
   /** What was asked of the journal: retry, discard, acknowledge. */
   readonly asked: { readonly what: string; readonly with: unknown }[];
@@ -89,6 +91,7 @@ export function createRoom(given: RoomOptions = {}): Room {
     letters: [],
     pruned: new Map(),
     findings: [],
+    replicas: [],
     coverage: [],
     asked: [],
     options: {
@@ -190,6 +193,7 @@ function journalOf(room: () => Room): Journal {
           size: letter.bytes.length,
         })),
     prunedUndelivered: async () => room().pruned,
+    replicas: async () => room().replicas,
     deadLetterCounts: async (side, start = '') => {
       const counts = new Map<string, number>();
       for (const { owner, side: its, reason } of room().letters) {

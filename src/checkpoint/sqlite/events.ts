@@ -76,10 +76,13 @@ export function events(
     return { first: from + 1n, events: headSeq - from };
   };
   const readVersion = store.prepare('PRAGMA data_version');
+  const othersVersion = (): bigint | null =>
+    store.isOpen() ? integer(readVersion.get() ?? {}, 'data_version') : null;
   const waiting = waiters({
     clock: store.clock,
     hasMore: (after) => store.read(() => following(after).events > 0n),
-    othersVersion: () => (store.isOpen() ? integer(readVersion.get() ?? {}, 'data_version') : null),
+    version: othersVersion(),
+    othersVersion,
     lookEveryMs: store.lookEveryMs,
   });
 

@@ -4,6 +4,7 @@ import { integer, type Row } from '../columns.ts';
 import { pageHash } from '../hash.ts';
 import type { Glimpse } from '../journal.ts';
 import {
+  bodyOf,
   decodeBody,
   decodeIndex,
   encodeDraft,
@@ -65,9 +66,12 @@ export function pageReader(store: Store): PageReader {
   const pageOf = (row: Row): Page => cache.page(row) ?? decodeIndex(row);
 
   function original(page: Page, index: number): string {
-    return (
-      cache.original(page, index) ?? cache.keep(page, decodeBody(page, readBody.get(page.firstSeq)), index)
-    );
+    const known = cache.original(page, index);
+    if (known !== null) return known;
+    const body = decodeBody(page, readBody.get(page.firstSeq));
+    const text = bodyOf(page, body, index).toString('utf8');
+    if (!cache.add(page, body)) free(body);
+    return text;
   }
 
   const holding = (seq: bigint): Page | null => {

@@ -15,6 +15,7 @@ it('hears of another process although the disk failed in between, and a failure 
   const waiting = waiters({
     clock: simulatedClock(() => 0.5),
     hasMore: () => false,
+    version,
     othersVersion: () => {
       if (failures > 0) {
         failures -= 1;
