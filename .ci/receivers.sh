@@ -12,7 +12,7 @@ ELASTICSEARCH=8.19.0
 COLLECTOR_BUILDER=0.145.0
 MOTO=5.2.5
 SYSLOG_NG_PACKAGES=(syslog-ng-core libivykis0 libnet1 libpcre3 libwrap0)
-APT_PACKAGES=(rsyslog rsyslog-gnutls rsyslog-openssl rsyslog-relp haproxy nginx-light openssl python3-venv unzip util-linux)
+APT_PACKAGES=(rsyslog rsyslog-gnutls rsyslog-openssl rsyslog-relp haproxy nginx-light openssl python3-venv unzip util-linux postgresql)
 
 main() {
   require_tools

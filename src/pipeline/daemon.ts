@@ -140,6 +140,13 @@ export function startDaemon(parts: DaemonParts): Daemon {
   };
   /** They wait for events that may not come any more. */
   const tellSinks = (): void => void journal.tellNews().catch(() => {}); // a journal that is closed has nobody waiting
+  /** Other replicas deliver what is at hand: then nothing is drained here, and they need not wait. */
+  const leaveToOthers = async (): Promise<void> => {
+    const all = await journal.replicas().catch(() => []); // a journal that cannot be asked has its own failure
+    if (!all.some(({ alive, self }) => alive && !self)) return;
+    halting.abort(new Error('halted'));
+    tellSinks();
+  };
   const abort = (): void => {
     finishing = true;
     stopping.abort(new Error('stopped'));
@@ -277,6 +284,7 @@ export function startDaemon(parts: DaemonParts): Daemon {
       stopping.abort(new Error('stopped'));
       collecting.abort(new Error('stopped'));
       tellSinks();
+      void leaveToOthers();
     },
     halt() {
       stopped = true;

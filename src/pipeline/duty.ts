@@ -48,6 +48,9 @@ export async function onDuty(
     const { lost, wanted } = lease;
     const done = new AbortController();
     const overdue = wantedFor(HANDOVER_MS, wanted, clock, done.signal);
+    // A loop that waits for events looks around, and sees that it is over.
+    const wake = (): void => void journal.tellNews().catch(() => {}); // it looks by itself after a while
+    wanted.addEventListener('abort', wake, { once: true, signal: done.signal });
     const its = {
       journal: journal.under(lease),
       lease,
@@ -77,7 +80,9 @@ async function claim(context: DutyContext, duty: Duty): Promise<Lease | null> {
   const sinceMs = clock.monotonic();
   const impatient = new AbortController();
   const either = AbortSignal.any([ending, impatient.signal]);
+  let hasWaited = false;
   const waiting = (holder: string | null): void => {
+    hasWaited = true;
     const reason = `${holder ?? 'another replica'} does this`;
     enterState(status, 'standby', clock.now(), { reason });
     status.progressedMs = clock.monotonic();
@@ -89,7 +94,9 @@ async function claim(context: DutyContext, duty: Duty): Promise<Lease | null> {
       );
   };
   try {
-    return await untilDone(context, () => journal.claim(duty, either, waiting), either);
+    const lease = await untilDone(context, () => journal.claim(duty, either, waiting), either);
+    if (hasWaited) context.log.info({ duty, epoch: Number(lease.epoch) }, 'takes over from another replica');
+    return lease;
   } catch (error) {
     if (!ending.aborted) throw error;
     enterState(status, 'stopped', clock.now());

@@ -23,6 +23,7 @@ let clock: ManualClock;
 let status: LoopStatus;
 let granted: Granted[];
 let held: Journal[];
+let told: number;
 /** Asked for each claim: how many times it is told to wait first. */
 let busy: number;
 let ending: AbortController;
@@ -48,6 +49,7 @@ const journal = {
     granted.push(lease);
     return lease;
   },
+  tellNews: async () => void (told += 1),
   under: (lease: Lease) => {
     const leased = { epoch: lease.epoch } as unknown as Journal;
     held.push(leased);
@@ -58,7 +60,7 @@ const journal = {
 beforeEach(() => {
   clock = manualClock();
   status = loopStatus(clock.now());
-  [granted, held, busy] = [[], [], 0];
+  [granted, held, busy, told] = [[], [], 0, 0];
   [ending, stopping] = [new AbortController(), new AbortController()];
 });
 
@@ -117,7 +119,7 @@ describe('a duty', () => {
     expect(rounds).toBe(2);
     clock.advance(5_000);
     await done;
-    expect(rounds).toBe(3);
+    expect([rounds, told]).toEqual([3, 2]);
     expect(clock.sleeping()).toBe(0);
   });
 

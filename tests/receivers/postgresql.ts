@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { appendFileSync, chmodSync } from 'node:fs';
+import { appendFileSync, chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import pg from 'pg';
@@ -23,13 +23,19 @@ export interface Postgresql {
 const START_LIMIT_MS = 60_000;
 
 /** A PostgreSQL of its own on a free port, whose content goes when it stops. It refuses to run as root, so it runs as its own user then. */
-export async function startPostgresql(settings: readonly string[] = []): Promise<Postgresql> {
+export async function startPostgresql(
+  settings: readonly string[] = [],
+  /** Lines of pg_hba.conf that come first; everybody else is let in. */
+  access: readonly string[] = [],
+): Promise<Postgresql> {
   const folder = runFolder('postgresql');
   chmodSync(folder, 0o777); // the server's user makes its folder there
   const data = join(folder, 'data');
   const { port } = await freePorts('port');
   const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
   initialize(data);
+  const hba = join(data, 'pg_hba.conf');
+  writeFileSync(hba, `${access.join('\n')}\n${readFileSync(hba, 'utf8')}`);
   appendFileSync(
     join(data, 'postgresql.conf'),
     [

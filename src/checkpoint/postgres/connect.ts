@@ -1,11 +1,11 @@
-import type pg from 'pg';
+import driver from 'pg';
 import type { Client, ClientConfig, Pool } from 'pg';
 
 import { describe, ForwardError } from '../../model/errors.ts';
 import type { Secret } from '../../model/secret.ts';
 import { readAddress, tlsOf } from './address.ts';
 import type { Address } from './address.ts';
-import { codeOf, databaseFault } from './faults.ts';
+import { databaseFault } from './faults.ts';
 
 /** Integers come whole: the driver would give the large ones as text. */
 const INTEGERS: readonly number[] = [20, 21, 23];
@@ -14,7 +14,6 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const IDLE_MS = 30_000;
 const OLDEST_SERVER = 130_000;
 
-type Driver = typeof pg;
 type Env = Readonly<Record<string, string | undefined>>;
 
 export interface Database {
@@ -24,17 +23,16 @@ export interface Database {
   readonly isAsynchronous: boolean;
 }
 
-/** Loads the driver, finds out how to connect, and looks what is there. Errors as `openJournal` of this folder gives them. */
+/** Finds out how to connect, and looks what is there. Errors as `openJournal` of this folder gives them. */
 export async function connect(
   url: Secret,
   env: Env,
   where: string,
   onWarn: (message: string) => void,
 ): Promise<Database> {
-  const driver = await loadDriver();
   const address = readAddress(url.reveal(), env);
-  const first = clientConfig(driver, address, url, env);
-  const probe = await probed(driver, first, address, where);
+  const first = clientConfig(address, url, env);
+  const probe = await probed(first, address, where);
   try {
     const { rows } = await probe.client.query<Record<string, string>>(
       `SELECT current_setting('server_version_num') AS version, pg_is_in_recovery()::text AS standby,
@@ -70,24 +68,7 @@ export async function connect(
   }
 }
 
-async function loadDriver(): Promise<Driver> {
-  try {
-    return (await import('pg')).default;
-  } catch (error) {
-    if (codeOf(error) !== 'ERR_MODULE_NOT_FOUND') throw error;
-    throw new ForwardError('config', 'state.type: postgres needs the package pg, which is not installed', {
-      cause: error,
-      hint: 'npm install pg beside auditferry; the image has it',
-    });
-  }
-}
-
-function clientConfig(
-  driver: Driver,
-  address: Address,
-  url: Secret,
-  env: Env,
-): ClientConfig & { pipeline: boolean } {
+function clientConfig(address: Address, url: Secret, env: Env): ClientConfig & { pipeline: boolean } {
   const { host, port, user, password, database, connectTimeoutMs } = address;
   return {
     ...(host === undefined ? {} : { host }),
@@ -103,17 +84,16 @@ function clientConfig(
     // Statements that do not wait for one another travel together.
     pipeline: true,
     types: {
-      getTypeParser: (oid: number, format?: 'text' | 'binary') =>
-        INTEGERS.includes(oid)
-          ? BigInt
-          : (driver.types.getTypeParser(oid, format as 'text') as (value: string) => unknown),
+      getTypeParser: (oid: number) => {
+        const parser: unknown = driver.types.getTypeParser(oid);
+        return INTEGERS.includes(oid) ? BigInt : (parser as (value: string) => unknown);
+      },
     },
   };
 }
 
 /** The first connection shows whether the server has TLS where that is left to it. */
 async function probed(
-  driver: Driver,
   config: ClientConfig,
   address: Address,
   where: string,

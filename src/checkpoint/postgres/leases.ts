@@ -1,6 +1,6 @@
 import type { Clock } from '../../model/clock.ts';
 import { ForwardError } from '../../model/errors.ts';
-import { integer, text, type Row } from '../columns.ts';
+import { count, integer, text, type Row } from '../columns.ts';
 import type { Duty, Lease, Replica, Sharing } from '../lease.ts';
 import { leaseLost } from './store.ts';
 import type { Db, Store } from './store.ts';
@@ -144,18 +144,21 @@ export function leaseKeeper({ store, member, leaseMs, clock, onWarn }: KeeperOpt
         if (one.users > 0 || held.get(one.lease.duty) !== one) return;
         held.delete(one.lease.duty);
         one.lose.abort(leaseLost(one.lease.duty));
-        await letGo([one]);
+        await letGo([one], !one.want.signal.aborted);
       },
     };
   }
 
-  /** A lease that cannot be let go of runs out. */
-  async function letGo(all: readonly Held[]): Promise<void> {
+  /**
+   * A lease that cannot be let go of runs out. `toAnybody`: whoever asks first may have it; otherwise those come first who have less than
+   * their share, or the one that lets go would take it again.
+   */
+  async function letGo(all: readonly Held[], toAnybody: boolean): Promise<void> {
     if (all.length === 0) return;
     await store
       .write((db) =>
         db.run(
-          `UPDATE claims SET expires_at = clock_timestamp() WHERE holder = $1 AND expires_at > clock_timestamp()
+          `UPDATE claims SET expires_at = clock_timestamp() - ${toAnybody ? leaseSql : `interval '0'`} WHERE holder = $1 AND expires_at > clock_timestamp()
              AND (duty, epoch) IN (SELECT * FROM unnest($2::text[], $3::int8[]))`,
           ...[member.holder, all.map(({ lease }) => lease.duty), all.map(({ lease }) => lease.epoch)],
         ),
@@ -221,11 +224,13 @@ export function leaseKeeper({ store, member, leaseMs, clock, onWarn }: KeeperOpt
     const duties = [...new Set([...waiting].map(({ duty }) => duty))];
     const rows = await store.read((db) =>
       db.all(
-        `SELECT duty, expires_at <= clock_timestamp() AS free, replicas.name AS name
+        `SELECT duty, expires_at <= clock_timestamp() AS free, replicas.name AS name,
+           (SELECT count(*) FROM replicas WHERE seen_at > clock_timestamp() - ${leaseSql}) AS alive
          FROM claims LEFT JOIN replicas ON replicas.holder = claims.holder WHERE duty = ANY($1::text[])`,
         duties,
       ),
     );
+    if (rows[0] !== undefined) alive = count(rows[0], 'alive');
     const byDuty = new Map(rows.map((row) => [row['duty'], row]));
     for (const one of [...waiting]) {
       const row = byDuty.get(one.duty);
@@ -341,7 +346,7 @@ export function leaseKeeper({ store, member, leaseMs, clock, onWarn }: KeeperOpt
       for (const one of [...waiting]) if (waiting.delete(one)) one.failed(closed());
       for (const { lose: loser, lease } of all) loser.abort(leaseLost(lease.duty));
       await turning;
-      await letGo(all);
+      await letGo(all, true);
       await store
         .write((db) => db.run('DELETE FROM replicas WHERE holder = $1', member.holder))
         .catch(() => {});

@@ -31,7 +31,7 @@ export function idTable(store: Store, places: Places): IdTable {
   const writeMark = store.prepare(`INSERT OR IGNORE INTO meta VALUES ('${SHARED_MARK}', '1')`);
   return {
     ...knownIds(store),
-    secondsOf: places.secondsOf,
+    secondsOf: (id) => places.secondsOf(id),
     insert: (source, second, id, { createdNs, bodyHash, typeHash, seq }) => {
       insertId.run(source, second, idKey(id), createdNs - second * NS_PER_SECOND, bodyHash, typeHash, seq);
       places.add(id, second);
