@@ -7,6 +7,7 @@ import type { SourceState } from '../sources/source.ts';
 import { ageSeconds, heldSeconds, lettersDocument, oldestUndelivered, visibilityLagMs } from './document.ts';
 import { liveVerdict } from './live-verdict.ts';
 import type { SinkView, StatusOptions } from './options.ts';
+import { dutyCounts } from './replicas.ts';
 import { survey, total } from './survey.ts';
 import type { Survey } from './survey.ts';
 
@@ -27,7 +28,7 @@ interface Instrument {
 type Value = readonly [value: number | null, labels: Readonly<Record<string, string>>];
 
 /** Everything read for one scrape. */
-interface Scrape extends Pick<Survey, 'nowMs' | 'size' | 'letters' | 'findings'> {
+interface Scrape extends Pick<Survey, 'nowMs' | 'size' | 'letters' | 'findings' | 'replicas'> {
   readonly version: string;
   readonly startedMs: number;
   readonly stopping: boolean;
@@ -54,8 +55,8 @@ export async function scrape(options: StatusOptions): Promise<Scrape> {
   const sinks = [...(view.status?.sinks.values() ?? [])].map(async (loop): Promise<SinkScrape> => ({
     loop,
     view: view.sinks.get(loop.name),
-    ...(await oldestUndelivered(journal, loop.cursor, nowMs)),
-    undelivered: eventsAfter(size, loop.cursor),
+    ...(await oldestUndelivered(journal, cursorOf(seen, loop), nowMs)),
+    undelivered: eventsAfter(size, cursorOf(seen, loop)),
     heartbeat: seen.heartbeats.get(loop.name),
   }));
   return {
@@ -73,8 +74,13 @@ export async function scrape(options: StatusOptions): Promise<Scrape> {
   };
 }
 
+function cursorOf({ cursors }: Survey, loop: SinkStatus): bigint {
+  return cursors.get(loop.name) ?? loop.cursor;
+}
+
 const STATES: readonly LoopState[] = [
   'starting',
+  'standby',
   'idle',
   'working',
   'retrying',
@@ -359,6 +365,19 @@ const DAEMON_INSTRUMENTS: readonly Instrument[] = [
     ...GAUGE,
     help: 'Whether everything is where it should be, as far as the daemon knows by itself: 1 for the verdict, 0 for the others.',
     values: ({ verdict }) => VERDICTS.map((word): Value => [word === verdict ? 1 : 0, { verdict: word }]),
+  },
+  single(
+    'auditferry_replicas',
+    GAUGE,
+    'Replicas that share the journal and were heard of lately; 0 where it is in one process’s hands.',
+    ({ replicas }) => replicas.filter(({ alive }) => alive).length,
+  ),
+  {
+    name: 'auditferry_replica_duties',
+    ...GAUGE,
+    help: 'What this replica does of what replicas share: sources, sinks, jobs and the upkeep of the journal.',
+    values: ({ replicas }) =>
+      dutyCounts(replicas).map(({ replica, kind, held }): Value => [held, { replica, kind }]),
   },
   single('auditferry_stopping', GAUGE, '1 while the daemon drains before it ends.', ({ stopping }) =>
     Number(stopping),

@@ -42,18 +42,20 @@ export function relieving(journal: Journal, limitBytes = process.constrainedMemo
     giveMemoryBack();
     collectedMs = performance.now();
   };
-  return {
-    ...journal,
+  const relieved = (inner: Journal): Journal => ({
+    ...inner,
     append: async (...harvest) => {
-      const appended = await journal.append(...harvest);
+      const appended = await inner.append(...harvest);
       relieve();
       return appended;
     },
     settle: async (...settled) => {
-      await journal.settle(...settled);
+      await inner.settle(...settled);
       relieve();
     },
-  };
+    under: (...leases) => relieved(inner.under(...leases)),
+  });
+  return relieved(journal);
 }
 
 const PAGE_BYTES = 4096;

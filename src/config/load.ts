@@ -15,6 +15,7 @@ import type { Problem } from './problems.ts';
 import { assembleSchema } from './schema.ts';
 import type { Parts } from './schema.ts';
 import { NAME_PATTERN } from './sections.ts';
+import { stateProblems } from './state-problems.ts';
 import { readTree } from './tree.ts';
 import type { Tree, TreeNode } from './tree.ts';
 import { sinkTypesIn, usedParts } from './used-parts.ts';
@@ -92,7 +93,11 @@ function readConfig(
   const found = explainErrors(errors, root).filter(isJudged);
   const problems: Problem[] = [...(offline ? [] : evaluated.problems), ...found];
   const settled = settle(data);
-  const further = [...partProblems(settled, parts, root, problems), ...heartbeatProblems(settled, root)];
+  const further = [
+    ...partProblems(settled, parts, root, problems),
+    ...heartbeatProblems(settled, root),
+    ...stateProblems(settled, root),
+  ];
   problems.push(...(offline ? further.filter(isJudged) : further));
   if (problems.length > 0) throw problemError(file, problems, tree);
 
