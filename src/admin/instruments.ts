@@ -1,15 +1,10 @@
-import { eventsAfter } from '../checkpoint/journal.ts';
-import type { HeartbeatFigures } from '../pipeline/heartbeat.ts';
 import type { LoopState, SinkStatus, SourceStatus } from '../pipeline/status.ts';
 import { VERDICTS } from '../pipeline/verdict.ts';
-import type { Verdict } from '../pipeline/verdict.ts';
 import type { SourceState } from '../sources/source.ts';
-import { ageSeconds, heldSeconds, lettersDocument, oldestUndelivered, visibilityLagMs } from './document.ts';
-import { liveVerdict } from './live-verdict.ts';
-import type { SinkView, StatusOptions } from './options.ts';
+import { ageSeconds, heldSeconds, lettersDocument, visibilityLagMs } from './document.ts';
 import { dutyCounts } from './replicas.ts';
-import { survey, total } from './survey.ts';
-import type { Survey } from './survey.ts';
+import type { Scrape, SinkScrape } from './scrape.ts';
+import { total } from './survey.ts';
 
 /**
  * One metric. The name is that of the family: a counter's samples get `_total` behind it. Labels are names from the
@@ -26,57 +21,6 @@ interface Instrument {
 
 /** Null leaves the sample out: unknown is not zero. */
 type Value = readonly [value: number | null, labels: Readonly<Record<string, string>>];
-
-/** Everything read for one scrape. */
-interface Scrape extends Pick<Survey, 'nowMs' | 'size' | 'letters' | 'findings' | 'replicas'> {
-  readonly version: string;
-  readonly startedMs: number;
-  readonly stopping: boolean;
-  readonly verdict: Verdict['verdict'];
-  readonly sources: readonly { readonly loop: SourceStatus; readonly state: SourceState | null }[];
-  readonly sinks: readonly SinkScrape[];
-  readonly droppedLogLines: number;
-}
-
-interface SinkScrape {
-  readonly loop: SinkStatus;
-  readonly view: SinkView | undefined;
-  readonly ageSeconds: number | null;
-  readonly waitingSeconds: number | null;
-  readonly undelivered: number;
-  /** Undefined where no heartbeat is configured. */
-  readonly heartbeat: HeartbeatFigures | undefined;
-}
-
-export async function scrape(options: StatusOptions): Promise<Scrape> {
-  const { journal } = options;
-  const seen = await survey(options);
-  const { view, size, nowMs } = seen;
-  const sinks = [...(view.status?.sinks.values() ?? [])].map(async (loop): Promise<SinkScrape> => ({
-    loop,
-    view: view.sinks.get(loop.name),
-    ...(await oldestUndelivered(journal, cursorOf(seen, loop), nowMs)),
-    undelivered: eventsAfter(size, cursorOf(seen, loop)),
-    heartbeat: seen.heartbeats.get(loop.name),
-  }));
-  return {
-    ...seen,
-    version: options.version,
-    startedMs: view.status?.startedMs ?? nowMs,
-    stopping: view.status?.stopping ?? false,
-    verdict: liveVerdict(seen).verdict,
-    sources: [...(view.status?.sources.values() ?? [])].map((loop) => ({
-      loop,
-      state: view.sources.get(loop.name)?.source.state() ?? null,
-    })),
-    sinks: await Promise.all(sinks),
-    droppedLogLines: options.droppedLogLines?.() ?? 0,
-  };
-}
-
-function cursorOf({ cursors }: Survey, loop: SinkStatus): bigint {
-  return cursors.get(loop.name) ?? loop.cursor;
-}
 
 const STATES: readonly LoopState[] = [
   'starting',

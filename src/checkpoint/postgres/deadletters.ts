@@ -130,7 +130,12 @@ export async function reject(
        ON CONFLICT (side, owner, event_source, event_id) DO UPDATE SET state = 'open', discard_reason = NULL,
          reason = excluded.reason, attempts = known.attempts + excluded.attempts, last_at = excluded.last_at`,
       ...[sink, event.source, Buffer.from(event.id, 'utf8'), event.seq, event.createdAt, event.receivedAt],
-      ...[event.utf8 ?? Buffer.from(event.original, 'utf8'), oneLine(reason, REASON_MAX_LENGTH), attempts, at],
+      ...[
+        event.utf8 ?? Buffer.from(event.original, 'utf8'),
+        oneLine(reason, REASON_MAX_LENGTH),
+        attempts,
+        at,
+      ],
     );
   }
 }
