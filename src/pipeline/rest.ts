@@ -1,6 +1,6 @@
 import type { Clock } from '../model/clock.ts';
 
-const LOOK_EVERY_MS = 5_000;
+const LOOK_EVERY_MS = 10_000;
 
 /** Looks around now and then until `signal` aborts. */
 export async function lookAround(look: () => void, clock: Clock, signal: AbortSignal): Promise<void> {

@@ -21,7 +21,7 @@ export interface HarvestWriters {
   readonly cover: (db: Db, source: string, coverage: Harvest['coverage'], at: string) => Promise<void>;
   readonly find: (db: Db, source: string, findings: Harvest['findings'], at: string) => Promise<void>;
   /** Called after the commit when events were added. */
-  readonly appended: (headSeq: bigint) => void;
+  readonly appended: (headSeq: bigint, events: number) => void;
   /** Told the head as each append finds it; throws where the database lost what it had. */
   readonly headSeen: (headSeq: bigint) => void;
 }
@@ -124,7 +124,7 @@ export function appending(
     append: async (source, harvest, beside = []) => {
       store.onDuty('append events', `source:${source}`, 'job:');
       const { appended, headSeq } = await store.write((db) => commit(db, source, harvest, beside));
-      if (appended.appended > 0 && headSeq !== null) writers.appended(headSeq);
+      if (appended.appended > 0 && headSeq !== null) writers.appended(headSeq, appended.appended);
       return appended;
     },
     progress: (source) =>

@@ -6,7 +6,7 @@ import type { Ends } from './ends.ts';
 import { addNews } from './news.ts';
 import type { Db, Store } from './store.ts';
 
-/** What was looked at last: the ends of the chain, and a number that grows with what other processes write. */
+/** What was looked at last: the ends of the chain, and a number that grows with each event and each bit of news. */
 export interface Seen extends Ends {
   readonly version: bigint;
 }
@@ -23,6 +23,8 @@ export async function look(db: Db): Promise<Seen> {
 /** Those who wait: one look at the database now and then serves them all. `onLook` is told what each look found. */
 export function waiting(store: Store, first: Seen) {
   let seen: Seen = first;
+  /** How much of the version this process made itself, which is no news to it. */
+  let own = 0n;
   /** What an older look finds, which took longer, is no news. */
   const note = ({ headSeq, anchorSeq, version }: Seen): void => {
     seen = {
@@ -44,7 +46,7 @@ export function waiting(store: Store, first: Seen) {
     othersVersion: async () => {
       if (!store.isOpen()) return null;
       await lookNow();
-      return seen.version;
+      return seen.version - own;
     },
     lookEveryMs: store.lookEveryMs,
   });
@@ -60,17 +62,23 @@ export function waiting(store: Store, first: Seen) {
     tellNews: async () => {
       all.tell();
       await store.write(addNews);
+      own += 1n;
     },
   };
   return {
     methods,
-    appended: (headSeq: bigint): void => {
+    appended: (headSeq: bigint, events: number): void => {
+      own += BigInt(events);
       note({ ...seen, headSeq, version: seen.version + greater(headSeq - seen.headSeq, 0n) });
       all.appended();
     },
     /** What was pruned is nothing to wake for. */
     pruned: (anchorSeq: bigint): void => note({ ...seen, anchorSeq }),
-    tell: all.tell,
+    /** After a write that told the others. */
+    tell: (): void => {
+      own += 1n;
+      all.tell();
+    },
     wakeAll: all.wakeAll,
   };
 }
