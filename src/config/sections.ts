@@ -36,6 +36,7 @@ export const stateSchema = section('Where auditferry keeps the journal, and how 
   schema: {
     type: 'string',
     pattern: '^[a-z_][a-z0-9_]{0,62}$',
+    form: 'lower-case letters, digits and "_", the first no digit, at most 63 of them',
     default: 'auditferry',
     description: 'With postgres: the schema of the tables, which is for auditferry alone.',
   },

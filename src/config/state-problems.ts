@@ -11,7 +11,7 @@ const OF_POSTGRES = ['url', 'schema', 'lease'];
 export function stateProblems(data: unknown, root: TreeNode): readonly Problem[] {
   const state = (data as { readonly state?: { readonly type?: unknown; readonly url?: unknown } } | null)
     ?.state;
-  if (state === undefined) return [];
+  if (state?.type !== 'sqlite' && state?.type !== 'postgres') return []; // its keys are judged once it is known
   const at = (key: string | null, text: string): Problem => {
     const keys = key === null ? ['state'] : ['state', key];
     return { at: positionOf(root, keys, 'value'), path: pathOf(root, keys), text };
@@ -25,7 +25,8 @@ export function stateProblems(data: unknown, root: TreeNode): readonly Problem[]
     ),
   );
   if (!isPostgres) return problems;
-  if (!(state.url instanceof Secret))
+  if (state.url !== undefined && !(state.url instanceof Secret)) return problems; // told already
+  if (state.url === undefined)
     return [
       ...problems,
       at(

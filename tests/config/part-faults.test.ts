@@ -146,3 +146,48 @@ describe('a file belongs to one sink', () => {
     ]);
   });
 });
+
+describe('one fault of a part hides no other', () => {
+  const faultsOf = (source: string) =>
+    linesOf(`sources: { platform: ${source} }\nsinks: { a: { type: stdout } }\n`);
+
+  test.each<[string, string, string]>([
+    ['an unknown key', '{ type: cloudquery, url: ftp://acme, api_key: "${KEY}", overlp: 1m }', 'unknown key'],
+    ['a missing secret', '{ type: cloudquery, url: ftp://acme, api_key: "${GONE}" }', 'GONE is not set'],
+  ])('%s', (_name, source, fault) => {
+    expect(faultsOf(source)).toEqual([
+      expect.stringContaining('sources.platform.url: the URL starts with neither'),
+      expect.stringContaining(fault),
+    ]);
+  });
+
+  test('a value of a wrong type does, for the part could not be asked', () => {
+    expect(faultsOf('{ type: cloudquery, url: ftp://acme, api_key: "${KEY}", overlap: [] }')).toEqual([
+      expect.stringContaining('sources.platform.overlap: is a list'),
+    ]);
+  });
+
+  test('a variable that is not set is no address of its own', () => {
+    expect(faultsOf('{ type: cloudquery, url: "${GONE}", api_key: "${KEY}" }')).toEqual([
+      expect.stringContaining('sources.platform.url: the environment variable GONE is not set'),
+    ]);
+  });
+});
+
+test('a text of the wrong form is told the form, and a choice its words', () => {
+  const faultOf = (sink: string) => linesOf(`${SOURCE}sinks:\n  a: ${sink}\n`).join('\n');
+  expect(faultOf('{ type: s3, bucket: A_B }')).toContain(
+    'sinks.a.bucket: does not have the right form; expected 3 to 63 lower-case letters, digits',
+  );
+  expect(faultOf('{ type: syslog, address: "tlss://siem:6514" }')).toContain(
+    'expected protocol, host and port',
+  );
+  expect(faultOf('{ type: http, url: "https://a", auth: {} }')).toContain(
+    'sinks.a.auth: holds too little; expected oauth2 or aws',
+  );
+  const aws = 'aws: { region: r, service: s }';
+  const oauth2 = 'oauth2: { token_url: "https://t", client_id: c, client_secret: "${KEY}" }';
+  expect(faultOf(`{ type: http, url: "https://a", auth: { ${aws}, ${oauth2} } }`)).toContain(
+    'sinks.a.auth: holds too much; expected only one of oauth2 or aws',
+  );
+});

@@ -52,4 +52,13 @@ describe('the place of the journal', () => {
   ])('%s is refused', (state, message) => {
     expect(faultOf(state)).toContain(message);
   });
+
+  it.each([
+    ["{ type: postgres, url: '${GONE}' }", 'state.url: the environment variable GONE is not set'],
+    ['{ type: postgress, url: postgres://db/x }', 'state.type: unknown value "postgress"'],
+    ['{ type: postgres, url: 5 }', 'state.url: is a number'],
+  ])('%s is one fault, not two', (state, message) => {
+    expect(faultOf(state)).toContain(message);
+    expect(faultOf(state).split('\n')).toHaveLength(1);
+  });
 });
