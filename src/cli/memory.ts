@@ -17,18 +17,26 @@ export function keepMemorySmall(): void {
  * what an idle process needs. `gc` is there for code that begins while the flag is set, and the flag is set for that moment only.
  */
 export function giveMemoryBack(): void {
-  setFlagsFromString('--expose-gc');
-  const collect = runInNewContext('gc') as (how: object) => void;
-  setFlagsFromString('--no-expose-gc');
   collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+}
+
+let gc: ((how: object) => void) | null = null;
+
+function collect(how: object): void {
+  if (gc === null) {
+    setFlagsFromString('--expose-gc');
+    gc = runInNewContext('gc') as (how: object) => void;
+    setFlagsFromString('--no-expose-gc');
+  }
+  gc(how);
 }
 
 /** A container of less than this is small: V8 lets garbage lie until it has about as much, whatever the container's limit. Bytes. */
 const SMALL_BYTES = 512 * 2 ** 20;
 /** Of the limit: what is left is for what cannot be collected, and for what comes until the next look. */
-const SHORT_SHARE = 0.6;
-/** Collecting takes some 20 ms: it must not be all that is done. Milliseconds. */
-const REST_MS = 100;
+const SHORT_SHARE = 0.65;
+/** Collecting must not be all that is done: so many times as long passes before it is done again. */
+const REST_TIMES = 3;
 
 /**
  * The journal of a process whose memory is limited: after each write that brings work forward it is looked whether memory is short, and
@@ -36,11 +44,13 @@ const REST_MS = 100;
  */
 export function relieving(journal: Journal, limitBytes = process.constrainedMemory()): Journal {
   if (limitBytes === 0 || limitBytes > SMALL_BYTES) return journal;
-  let collectedMs = 0;
+  let restUntilMs = 0;
   const relieve = (): void => {
-    if (performance.now() - collectedMs < REST_MS || ownBytes() < limitBytes * SHORT_SHARE) return;
-    giveMemoryBack();
-    collectedMs = performance.now();
+    const beganMs = performance.now();
+    if (beganMs < restUntilMs || ownBytes() < limitBytes * SHORT_SHARE) return;
+    collect({ type: 'major', execution: 'sync' });
+    const nowMs = performance.now();
+    restUntilMs = nowMs + (nowMs - beganMs) * REST_TIMES;
   };
   return {
     ...journal,

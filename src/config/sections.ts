@@ -120,7 +120,8 @@ export function commonSinkSchemas(batch: {
       minimum: 1,
       maximum: 64,
       default: 1,
-      description: 'Batches in flight at once, at most; above 1 the order of events is not kept.',
+      description:
+        'Batches in flight at once, at most; above 1 the order of events is not kept. With 1, a HEC token with acknowledgement has up to three more, sent in order, that wait for the indexer.',
     },
     rate_limit: {
       type: 'number',

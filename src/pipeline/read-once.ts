@@ -1,7 +1,7 @@
 import type { CanonicalEvent, Canonicalize } from '../formats/format.ts';
 
-/** Originals, in UTF-16 units, whose readings are kept: two batches of every sink. Their trees take some four times as much. */
-const KEPT_UNITS = 4 * 1024 * 1024;
+/** Originals, in UTF-16 units, whose readings are kept: a batch of every sink. Their trees take some seven times as much. */
+const KEPT_UNITS = 1024 * 1024;
 
 /** Reads an event once for all sinks, as long as they are not far apart: the one that lags reads anew. */
 export function createReadOnce(canonicalize: Canonicalize): Canonicalize {

@@ -10,8 +10,8 @@ import { APPLICATION_ID, applicationId, migrate, MIGRATIONS, userVersion } from 
 const BUSY_TIMEOUT_MS = 5000;
 /** Measured: a commit writes fewer and larger pages of the file than with the default of 4 KiB, which is a fifth faster. */
 const PAGE_BYTES = 8192;
-/** Room for all pages of one large harvest: what does not fit is written to the log twice. KiB. */
-const CACHE_KIB = 32 * 1024;
+/** Room for the pages that one harvest touches: what does not fit is written to the log twice. More would only fill up as the file grows. KiB. */
+const CACHE_KIB = 8 * 1024;
 /** After a checkpoint the write-ahead log is cut to this. */
 const WAL_KEPT_BYTES = 64 * 1024 * 1024;
 /** After an unclean end the whole file is checked up to this size (a second or so), beyond it only the small tables. */
