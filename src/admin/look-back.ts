@@ -146,7 +146,7 @@ function matcher(
       holds(summary.eventType, type) &&
       (outcome === null || summary.outcome === outcome) &&
       (severity === null || summary.severity === severity);
-    return fits ? { event: { ...event, bytes }, summary } : null;
+    return fits ? { event: { ...event, bytes, original: event.original }, summary } : null;
   };
 }
 
