@@ -77,7 +77,8 @@ export const sabotages: readonly Sabotage[] = [
           "if (error instanceof ForwardError && error.kind === 'denied') return { fates: batch.items.map(() => ({ outcome: 'delivered' as const })) };\n      return asForwardError(error);",
       },
     ],
-    caughtBy: ['settled'],
+    // A heartbeat that is refused is dropped as well.
+    caughtBy: ['settled', 'heartbeats'],
   },
   {
     name: 'give-up-after-three',
