@@ -20,7 +20,7 @@ import type { Tree, TreeNode } from './tree.ts';
 import { sinkTypesIn, usedParts } from './used-parts.ts';
 import { compileSchema } from './validate.ts';
 import type { Surroundings, Validate } from './validate.ts';
-import { evaluateAll, find, isUnder, segmentsOf, settle, toData } from './values.ts';
+import { evaluateAll, find, isUnder, pathOf, segmentsOf, settle, toData } from './values.ts';
 import type { Evaluated, ScalarNode } from './values.ts';
 
 const FILE_LIMIT_BYTES = 2 ** 20;
@@ -48,8 +48,11 @@ export interface LoadOptions {
   readonly offline?: boolean;
 }
 
-/** What a variable or file that is not there holds for work that reaches nobody. */
+/** Stands for a variable or file that is not there, so that the rest of its part is judged all the same. */
 const STAND_IN = 'not-there';
+
+/** An unknown key spoils nothing beside it. */
+const UNKNOWN_KEY: ReadonlySet<string> = new Set(['additionalProperties', 'unevaluatedProperties']);
 
 /** Brings the parts with the sinks of these types, or with every sink: those that a file does not name need not be loaded. */
 type LoadParts = (types?: readonly string[]) => Promise<Parts>;
@@ -84,16 +87,27 @@ function readConfig(
   const { root, locate } = tree;
   if (root === null || tree.problems.length > 0) throw problemError(file, tree.problems, tree);
 
-  const evaluated = evaluateAll(root, env, folder, offline ? STAND_IN : '');
+  const evaluated = evaluateAll(root, env, folder, STAND_IN);
   const around = surroundingsOf(root, env, folder);
-  const surroundings = offline ? { ...around, reader: () => null } : around;
+  const isThere = (pointer: string): boolean =>
+    !offline && !isUnder(pathOf(root, segmentsOf(pointer)), evaluated.failed);
+  const surroundings = {
+    ...around,
+    reader: (pointer: string) => (isThere(pointer) ? around.reader(pointer) : null),
+  };
   const { data, errors } = validateConverting(compiled(root, parts), root, evaluated, surroundings);
   const isJudged = ({ path: place }: Problem): boolean => !isUnder(place, evaluated.failed);
-  const found = explainErrors(errors, root).filter(isJudged);
-  const problems: Problem[] = [...(offline ? [] : evaluated.problems), ...found];
+  const spoilt = explainErrors(
+    errors.filter(({ keyword }) => !UNKNOWN_KEY.has(keyword)),
+    root,
+  );
   const settled = settle(data);
-  const further = [...partProblems(settled, parts, root, problems), ...heartbeatProblems(settled, root)];
-  problems.push(...(offline ? further.filter(isJudged) : further));
+  const found = [
+    ...explainErrors(errors, root),
+    ...partProblems(settled, parts, root, spoilt),
+    ...heartbeatProblems(settled, root),
+  ];
+  const problems = [...(offline ? [] : evaluated.problems), ...found.filter(isJudged)];
   if (problems.length > 0) throw problemError(file, problems, tree);
 
   const unwise = [

@@ -64,7 +64,7 @@ export interface Evaluated {
 }
 
 /** Reads every variable and file that the configuration names; `standIn` is the text of what is not there. */
-export function evaluateAll(root: TreeNode, env: Environment, folder: string, standIn = ''): Evaluated {
+export function evaluateAll(root: TreeNode, env: Environment, folder: string, standIn: string): Evaluated {
   const texts = new Map<ScalarNode, string>();
   const failed: string[] = [];
   const problems: Problem[] = [];

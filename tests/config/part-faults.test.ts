@@ -146,3 +146,30 @@ describe('a file belongs to one sink', () => {
     ]);
   });
 });
+
+describe('one fault of a part hides no other', () => {
+  const faultsOf = (source: string) =>
+    linesOf(`sources: { platform: ${source} }\nsinks: { a: { type: stdout } }\n`);
+
+  test.each<[string, string, string]>([
+    ['an unknown key', '{ type: cloudquery, url: ftp://acme, api_key: "${KEY}", overlp: 1m }', 'unknown key'],
+    ['a missing secret', '{ type: cloudquery, url: ftp://acme, api_key: "${GONE}" }', 'GONE is not set'],
+  ])('%s', (_name, source, fault) => {
+    expect(faultsOf(source)).toEqual([
+      expect.stringContaining('sources.platform.url: the URL starts with neither'),
+      expect.stringContaining(fault),
+    ]);
+  });
+
+  test('a value of a wrong type does, for the part could not be asked', () => {
+    expect(faultsOf('{ type: cloudquery, url: ftp://acme, api_key: "${KEY}", overlap: [] }')).toEqual([
+      expect.stringContaining('sources.platform.overlap: is a list'),
+    ]);
+  });
+
+  test('a variable that is not set is no address of its own', () => {
+    expect(faultsOf('{ type: cloudquery, url: "${GONE}", api_key: "${KEY}" }')).toEqual([
+      expect.stringContaining('sources.platform.url: the environment variable GONE is not set'),
+    ]);
+  });
+});
