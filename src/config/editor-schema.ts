@@ -10,6 +10,7 @@ const LISTEN = 'off|(?:\\[[0-9A-Fa-f:.]+\\]|[A-Za-z0-9._-]+):\\d{1,5}';
 const DROPPED: ReadonlySet<string> = new Set([
   'discriminator',
   'duration',
+  'form',
   'header',
   'lines',
   'listen',

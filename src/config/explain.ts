@@ -102,12 +102,27 @@ function explain(error: ErrorObject, root: TreeNode): Problem {
     case 'not':
       return combination(root, segments, error);
     case 'minProperties':
-      return atKey(root, segments, `holds too little; expected ${Number(params['limit'])} or more keys`);
+      return atKey(
+        root,
+        segments,
+        `holds too little; ${atLeast(Number(params['limit']), propertiesOf(error))}`,
+      );
     case 'maxProperties':
-      return atKey(root, segments, `holds too much; expected ${Number(params['limit'])} keys or fewer`);
+      return atKey(root, segments, `holds too much; ${atMost(Number(params['limit']), propertiesOf(error))}`);
     default:
       return atValue(root, segments, badValue(error, quoted(root, segments, error)));
   }
+}
+
+function atLeast(limit: number, known: Readonly<Record<string, unknown>>): string {
+  const names = Object.keys(known);
+  return limit === 1 && names.length > 0 ? `expected ${either(names)}` : `expected ${limit} or more keys`;
+}
+
+function atMost(limit: number, known: Readonly<Record<string, unknown>>): string {
+  return limit === 1
+    ? `expected only one of ${either(Object.keys(known))}`
+    : `expected ${limit} keys or fewer`;
 }
 
 function unknownKey(key: string, known: readonly string[]): string {
@@ -236,9 +251,10 @@ function badValue(error: ErrorObject, shown: string | null): string {
 
 function formOf(schema: Schema): string {
   if (schema['format'] !== undefined) return expectation(schema);
-  const description = schema['description'];
-  return typeof description === 'string'
-    ? description.replace(/\.$/, '')
+  // `form` says it where the description tells something else.
+  const said = schema['form'] ?? schema['description'];
+  return typeof said === 'string'
+    ? said.replace(/\.$/, '').replace(/^[A-Z](?=[a-z])/, (letter) => letter.toLowerCase())
     : `text that fits ${String(schema['pattern'])}`;
 }
 

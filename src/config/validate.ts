@@ -59,6 +59,7 @@ export function compileSchema(schema: Schema): Validate {
     ajv.addKeyword({ keyword, schemaType: 'boolean', modifying: true, validate: keywordFunction(convert) });
   }
   ajv.addKeyword({ keyword: 'lines', schemaType: 'boolean' });
+  ajv.addKeyword({ keyword: 'form', schemaType: 'string' });
   const validate = ajv.compile(untyped(schema) as object);
   return (data, surroundings) => (validate.call(surroundings, data) ? [] : (validate.errors ?? []));
 }

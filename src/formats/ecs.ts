@@ -29,6 +29,7 @@ export const ecsFormat: FormatDefinition<EcsOptions> = {
       version: {
         type: 'string',
         pattern: '^[89]\\.[0-9]{1,2}\\.[0-9]{1,2}$',
+        form: 'a version such as 8.17.0',
         default: DEFAULT_VERSION,
         description: 'The value of ecs.version; the fields are the same from 8.11 on.',
       },

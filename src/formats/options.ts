@@ -161,6 +161,7 @@ export const normalizeSchema: PartSchema = {
       minLength: 1,
       maxLength: 253,
       pattern: '^[A-Za-z0-9._-]+$',
+      form: 'a host name',
       description: "The installation's host name to show, where it is not the one in the source's URL.",
     },
   },

@@ -173,3 +173,21 @@ describe('one fault of a part hides no other', () => {
     ]);
   });
 });
+
+test('a text of the wrong form is told the form, and a choice its words', () => {
+  const faultOf = (sink: string) => linesOf(`${SOURCE}sinks:\n  a: ${sink}\n`).join('\n');
+  expect(faultOf('{ type: s3, bucket: A_B }')).toContain(
+    'sinks.a.bucket: does not have the right form; expected 3 to 63 lower-case letters, digits',
+  );
+  expect(faultOf('{ type: syslog, address: "tlss://siem:6514" }')).toContain(
+    'expected protocol, host and port',
+  );
+  expect(faultOf('{ type: http, url: "https://a", auth: {} }')).toContain(
+    'sinks.a.auth: holds too little; expected oauth2 or aws',
+  );
+  const aws = 'aws: { region: r, service: s }';
+  const oauth2 = 'oauth2: { token_url: "https://t", client_id: c, client_secret: "${KEY}" }';
+  expect(faultOf(`{ type: http, url: "https://a", auth: { ${aws}, ${oauth2} } }`)).toContain(
+    'sinks.a.auth: holds too much; expected only one of oauth2 or aws',
+  );
+});

@@ -74,6 +74,7 @@ export const elasticsearchSchema: PartSchema = {
       type: 'string',
       minLength: 1,
       pattern: '^[^:]+$',
+      form: 'a name without a colon',
       description: 'User name for basic authentication.',
     },
     password: { type: 'string', secret: true, description: 'Password for basic authentication.' },

@@ -83,7 +83,13 @@ export const httpSchema: PartSchema = {
     },
     headers: headersSchema,
     bearer: { type: 'string', secret: true, description: 'Token for `Authorization: Bearer`.' },
-    username: { type: 'string', minLength: 1, pattern: '^[^:]+$', description: 'User for HTTP Basic.' },
+    username: {
+      type: 'string',
+      minLength: 1,
+      pattern: '^[^:]+$',
+      form: 'a name without a colon',
+      description: 'User for HTTP Basic.',
+    },
     password: { type: 'string', secret: true, description: 'Password for HTTP Basic.' },
     auth: authSchema,
     signing_secrets: {

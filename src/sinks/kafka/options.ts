@@ -65,6 +65,7 @@ export const kafkaSchema: PartSchema = {
     client_id: {
       type: 'string',
       pattern: '^[A-Za-z0-9._-]{1,200}$',
+      form: 'at most 200 letters, digits, dots, hyphens and underscores',
       default: 'auditferry',
       description: 'How this client is named in the logs and quotas of the brokers.',
     },

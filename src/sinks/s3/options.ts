@@ -37,23 +37,27 @@ export const s3Schema: PartSchema = {
     bucket: {
       type: 'string',
       pattern: '^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$',
+      form: '3 to 63 lower-case letters, digits, dots and hyphens, a letter or digit at both ends',
       description: 'Name of the bucket; it must be there.',
     },
     prefix: {
       type: 'string',
       pattern: "^(?!/)[A-Za-z0-9!_.*'()/={}-]{0,512}$",
+      form: 'at most 512 letters, digits, slashes and the signs ! _ . * ( ) = { } -, no slash first',
       default: '',
       description: 'What the name of every object begins with, such as cloudquery/, or cloudquery/{date}/.',
     },
     region: {
       type: 'string',
       pattern: '^[a-z0-9-]+$',
+      form: 'the name of a region such as eu-west-1',
       default: 'us-east-1',
       description: 'Region of the bucket.',
     },
     endpoint: {
       type: 'string',
       pattern: '^https?://[^\\s@]+$',
+      form: 'an address such as http://minio:9000, without a user in it',
       description: 'Address of another store than Amazon: http://minio:9000.',
     },
     path_style: {
@@ -85,6 +89,7 @@ export const s3Schema: PartSchema = {
     storage_class: {
       type: 'string',
       pattern: '^[A-Z_]+$',
+      form: 'capitals and "_", such as STANDARD_IA',
       description: 'Storage class, such as STANDARD_IA.',
     },
     server_side_encryption: {

@@ -33,19 +33,27 @@ export const sentinelSchema: PartSchema = {
     endpoint: {
       type: 'string',
       pattern: ADDRESS,
+      form: 'an address that begins with https://',
       description: 'Logs ingestion endpoint of the data collection rule, or of a data collection endpoint.',
     },
     rule_id: {
       type: 'string',
       pattern: '^dcr-[0-9A-Za-z]+$',
+      form: 'dcr- and 32 letters and digits',
       description: 'Immutable ID of the data collection rule: dcr- and 32 digits.',
     },
     stream: {
       type: 'string',
       pattern: '^Custom-[A-Za-z0-9_-]+$',
+      form: 'Custom- and letters, digits, hyphens and underscores',
       description: 'Stream that the rule declares: Custom-CloudQueryAudit.',
     },
-    tenant_id: { type: 'string', pattern: '^[A-Za-z0-9.-]+$', description: 'Directory (tenant) ID.' },
+    tenant_id: {
+      type: 'string',
+      pattern: '^[A-Za-z0-9.-]+$',
+      form: 'an id or a domain such as contoso.onmicrosoft.com',
+      description: 'Directory (tenant) ID.',
+    },
     client_id: { type: 'string', minLength: 1, description: 'Application (client) ID.' },
     client_secret: {
       type: 'string',
@@ -55,12 +63,14 @@ export const sentinelSchema: PartSchema = {
     authority: {
       type: 'string',
       pattern: ADDRESS,
+      form: 'an address that begins with https://',
       default: 'https://login.microsoftonline.com',
       description: 'Where tokens are given; another one in the clouds of governments and China.',
     },
     audience: {
       type: 'string',
       pattern: ADDRESS,
+      form: 'an address that begins with https://',
       default: 'https://monitor.azure.com',
       description: 'What the token is for: https://monitor.azure.us or .cn in those clouds.',
     },

@@ -59,6 +59,7 @@ export const splunkSchema: PartSchema = {
     index: {
       type: 'string',
       pattern: '^[a-z0-9_][a-z0-9_-]*$',
+      form: 'lower-case letters, digits, hyphens and underscores, no hyphen first',
       description: 'Index for every event; without it the token’s default index is used.',
     },
     host: { type: 'string', minLength: 1, description: 'Value of host; by default the Platform’s host.' },
@@ -108,6 +109,7 @@ export const splunkSchema: PartSchema = {
     channel_cookie: {
       type: 'string',
       pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$",
+      form: 'the name of a cookie, without blanks, commas and semicolons',
       description: 'Cookie that carries the channel, where the load balancer keeps to one indexer by it.',
     },
     search: {

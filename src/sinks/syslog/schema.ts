@@ -135,6 +135,7 @@ export const syslogSchema: PartSchema = {
         name: {
           type: 'string',
           pattern: '^[A-Za-z0-9_.-]{1,20}$',
+          form: 'at most 20 letters, digits, dots, hyphens and underscores',
           default: SYSLOG_DEFAULTS.sd_name,
           description: 'Name before the @ of the element.',
         },
