@@ -188,6 +188,24 @@ describe('status', () => {
     expect(alone.printed.out).toContain('#1 platform: nothing was read for a while');
   });
 
+  it('does not take what a backfill read before the start for where the reading ended', async () => {
+    const here = room();
+    const config = here.config(FILE_SINK);
+    const journal = await here.writer();
+    const agoNs = (ms: number): bigint => msToNs(Date.now() - ms);
+    const [startNs, endNs] = [agoNs(7_200_000), agoNs(0)];
+    const span = (from: bigint, to: bigint) => ({
+      coverage: [{ startNs: from, endNs: to, status: 'read' as const, serverCount: 0 }],
+    });
+    const progress = { version: 1, start: String(startNs), end: String(endNs), open: [], reconcile: null };
+    await append(journal, [], { ...span(startNs, endNs), progress });
+    await append(journal, [], { ...span(agoNs(10_800_000), agoNs(9_000_000)), purpose: 'backfill' });
+    await journal.close();
+    const terminal = fakeTerminal({ columns: 80 });
+    await status({ config }, terminal);
+    expect(terminal.printed.out).toMatch(/platform {2}not running · read up to \d+s ago/);
+  });
+
   it('says of a sink what it lacks because it was too old, and not that it has everything', async () => {
     const here = room();
     const config = here.config(FILE_SINK);

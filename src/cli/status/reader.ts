@@ -96,7 +96,8 @@ async function guestDocument(
   try {
     const sources = new Map<string, SourceView>();
     for (const [name, { source, schedule }] of parts.sources) {
-      const frontierNs = await readUpTo(journal, name, terminal);
+      const startNs = source.startNs?.(await journal.progress(name)) ?? null;
+      const frontierNs = await readUpTo(journal, name, startNs, terminal);
       const state = { ...source.state(), frontierNs };
       sources.set(name, {
         source: { state: () => state, origin: () => source.origin() },
@@ -155,9 +156,18 @@ async function readBars(
   return bars;
 }
 
-/** Up to where a source has read without a gap over the last day; for one that stopped earlier, where its reading ended. */
-async function readUpTo(journal: Journal, source: string, terminal: Terminal): Promise<bigint | null> {
-  const recent = coveredUpTo(await coverageOf(journal, source, terminal));
+/**
+ * Up to where a source has read without a gap over the last day; for one that stopped earlier, where its reading ended. What a backfill read
+ * from before its `startNs` is no part of that.
+ */
+async function readUpTo(
+  journal: Journal,
+  source: string,
+  startNs: bigint | null,
+  terminal: Terminal,
+): Promise<bigint | null> {
+  const spans = await coverageOf(journal, source, terminal);
+  const recent = coveredUpTo(spans.filter(({ endNs }) => startNs === null || endNs > startNs));
   if (recent !== null) return recent;
   const ever = await journal.coverage(source, { ...lastDay(terminal), startNs: 0n });
   return ever.at(-1)?.endNs ?? null;
