@@ -11,7 +11,8 @@ import type { PartSchema } from '../../src/model/part.ts';
 
 function accepts(schema: PartSchema, value: unknown): boolean {
   const { properties, required = [] } = schema;
-  return new Ajv({ useDefaults: true }).validate(
+  // `form` is a word of ours, for messages.
+  return new Ajv({ useDefaults: true, keywords: ['form'] }).validate(
     { type: 'object', additionalProperties: false, properties, required },
     value,
   );
