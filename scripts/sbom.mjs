@@ -1,17 +1,23 @@
 // Writes sbom.cdx.json: what the program needs to run, as a CycloneDX document with versions, hashes and licences.
 import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
 const { name } = JSON.parse(readFileSync('package.json', 'utf8'));
 const lock = JSON.parse(readFileSync('package-lock.json', 'utf8'));
+const { optionalDependencies = {} } = lock.packages[''];
 const needed = new Set(
   Object.entries(lock.packages)
-    .filter(([path, one]) => path !== '' && !one.dev && !one.optional && !one.devOptional)
+    .filter(([path, one]) => path !== '' && !one.dev && !one.devOptional && (!one.optional || isTaken(path)))
     .map(
       ([path, one]) =>
         `${path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length)}@${one.version}`,
     ),
 );
+/** What a dependency can do without is there unless it was left out; our own optional ones are for machines that build. */
+function isTaken(path) {
+  return existsSync(path) && !(path.replace('node_modules/', '') in optionalDependencies);
+}
+
 const flags = '--package-lock-only --sbom-format cyclonedx --sbom-type application';
 const document = JSON.parse(
   execFileSync('npm', ['sbom', ...flags.split(' ')], { encoding: 'utf8', maxBuffer: 64 * 2 ** 20 }),
