@@ -16,6 +16,11 @@ const section = (description: string, properties: Schema): Schema => ({
 });
 
 export const stateSchema = section('Where auditferry keeps the journal, and how much of it.', {
+  type: {
+    enum: ['sqlite'],
+    default: 'sqlite',
+    description: 'How the journal is kept: in one SQLite file.',
+  },
   dir: {
     type: 'string',
     path: true,
