@@ -52,20 +52,18 @@ export function relieving(journal: Journal, limitBytes = process.constrainedMemo
     const nowMs = performance.now();
     restUntilMs = nowMs + (nowMs - beganMs) * REST_TIMES;
   };
-  const relieved = (inner: Journal): Journal => ({
-    ...inner,
+  return {
+    ...journal,
     append: async (...harvest) => {
-      const appended = await inner.append(...harvest);
+      const appended = await journal.append(...harvest);
       relieve();
       return appended;
     },
     settle: async (...settled) => {
-      await inner.settle(...settled);
+      await journal.settle(...settled);
       relieve();
     },
-    under: (...leases) => relieved(inner.under(...leases)),
-  });
-  return relieved(journal);
+  };
 }
 
 const PAGE_BYTES = 4096;

@@ -23,7 +23,7 @@ async function keepUpFor(
   const status = loopStatus(clock.now());
   const stop = new AbortController();
   const done = keepUp(
-    { journal, sinks, retentionMs, horizonMs: 30 * DAY, clock, log: listLog(lines), status },
+    { journal, sinks, retentionMs, horizonMs: 30 * DAY, clock, log: listLog(lines), status, look: () => {} },
     stop.signal,
   );
   done.catch(() => {});

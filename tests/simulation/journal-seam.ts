@@ -143,9 +143,8 @@ export function fenceJournal(
         return count;
       }),
   };
-  const seam: Journal = new Proxy(inner, {
+  return new Proxy(inner, {
     get(target, key) {
-      if (key === 'under') return () => seam; // this journal is in one process's hands
       const own: unknown = Reflect.get(special, key);
       if (own !== undefined) return own;
       const value: unknown = Reflect.get(target, key);
@@ -154,5 +153,4 @@ export function fenceJournal(
         guarded(String(key), () => Reflect.apply(value, target, args) as Promise<unknown>);
     },
   });
-  return seam;
 }

@@ -279,11 +279,7 @@ async function run(
     give();
   }
 
-  async function until(
-    condition: () => boolean,
-    what: string,
-    stepsLimit = scenario.stepsLimit,
-  ): Promise<void> {
+  async function until(condition: () => boolean, what: string): Promise<void> {
     for (;;) {
       await settle();
       give();
@@ -296,7 +292,7 @@ async function run(
       if (condition()) return;
       if (vi.getTimerCount() === 0) await settle();
       steps += 1;
-      if (steps > stepsLimit) fail('progress', `${what}: more than ${stepsLimit} steps`);
+      if (steps > scenario.stepsLimit) fail('progress', `${what}: more than ${scenario.stepsLimit} steps`);
       if (vi.getTimerCount() === 0) fail('progress', `${what}: nothing will ever happen again: ${loops()}`);
       give();
       vi.advanceTimersToNextTimer();
@@ -386,7 +382,7 @@ async function run(
         fail('progress', `not drained ${DRAIN_LIMIT_MS / HOUR} hours after healing: ${why}`);
       return why === '';
     };
-    await until(drained, 'drain', scenario.drainStepsLimit);
+    await until(drained, 'drain');
   }
 
   function polls(): number {
