@@ -1,8 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-import type { DeadLetter, DeadLetterGlimpse, Glimpse, KnownId } from '../checkpoint/journal.ts';
+import type { DeadLetterGlimpse, Glimpse, KnownId } from '../checkpoint/journal.ts';
 import type { Window } from '../model/event.ts';
 import { formatTime, msToNs } from '../model/time.ts';
+import { lettersInReach } from './letter-groups.ts';
 import type { AdminOptions } from './options.ts';
 import type { Series } from './series.ts';
 import { wholeOf } from './shown-event.ts';
@@ -64,29 +65,21 @@ async function stepOf(
   return { ...common, ...when, fate: sink?.delivery === 'sent' ? 'sent' : 'delivered' };
 }
 
-const LETTERS_PAGE = 1_000;
-const LETTER_PAGES_MOST = 20;
-const EVERY_STATE: readonly DeadLetter['state'][] = ['open', 'retrying', 'discarded'];
-
 /** The dead letter of an event at a sink; null where there is none, undefined where there are too many to tell. */
 async function findLetter(
   { journal }: AdminOptions,
   owner: string,
   event: Glimpse,
 ): Promise<DeadLetterGlimpse | null | undefined> {
-  let after = 0n;
-  for (let page = 0; page < LETTER_PAGES_MOST; page += 1) {
-    const filter = { owner, states: EVERY_STATE, after, limit: LETTERS_PAGE };
-    const letters = await journal.glanceAtDeadLetters(filter, 0);
-    const found = letters.find(
+  const pages = lettersInReach(journal, { owner });
+  let step = await pages.next();
+  for (; step.done !== true; step = await pages.next()) {
+    const found = step.value.find(
       (letter) => letter.event?.id === event.id && letter.event.source === event.source,
     );
     if (found !== undefined) return found;
-    if (letters.length < LETTERS_PAGE) return null;
-    after = letters.at(-1)?.id ?? after;
-    await nextTurn();
   }
-  return undefined;
+  return step.value.whole ? null : undefined;
 }
 
 function iso(ms: number | null | undefined): string | null {

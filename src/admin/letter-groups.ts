@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-import type { DeadLetterGlimpse, Journal } from '../checkpoint/journal.ts';
+import type { DeadLetter, DeadLetterGlimpse, Journal } from '../checkpoint/journal.ts';
+import { letterPages } from '../checkpoint/letter-pages.ts';
 
 /** Dead letters of one owner that have one reason. */
 export interface LetterGroup {
@@ -25,7 +26,6 @@ export interface LetterGroups {
   readonly whole: boolean;
 }
 
-const PAGE_LETTERS = 1_000;
 const PAGES_MOST = 20;
 const GROUPS_MOST = 200;
 const EVENTS_SAMPLED = 20;
@@ -42,35 +42,28 @@ export function reasonOf(reason: string): string {
   return reason.replaceAll(DIFFERING, '…').slice(0, REASON_MOST).toWellFormed();
 }
 
-/** Open and retrying letters in pages, at most PAGES_MOST of them. */
-export async function* openLetters(
+const WAITING: readonly DeadLetter['state'][] = ['open', 'retrying'];
+
+/** The letters that a request may look through: at most PAGES_MOST pages. `whole`: there are no others. */
+export async function* lettersInReach(
   journal: Pick<Journal, 'glanceAtDeadLetters'>,
-  owner?: string,
+  filter: Parameters<typeof letterPages>[1],
 ): AsyncGenerator<readonly DeadLetterGlimpse[], { readonly whole: boolean }> {
-  let after = 0n;
-  for (let page = 0; page < PAGES_MOST; page += 1) {
-    const letters = await journal.glanceAtDeadLetters(
-      {
-        ...(owner === undefined ? {} : { owner }),
-        states: ['open', 'retrying'],
-        after,
-        limit: PAGE_LETTERS,
-      },
-      0,
-    );
-    if (letters.length > 0) yield letters;
-    if (letters.length < PAGE_LETTERS) return { whole: true };
-    after = letters.at(-1)?.id ?? after;
+  let pages = 0;
+  for await (const page of letterPages(journal, filter)) {
+    if (pages === PAGES_MOST) return { whole: false };
+    pages += 1;
+    yield page;
     await nextTurn();
   }
-  return { whole: false };
+  return { whole: true };
 }
 
 type Collected = { -readonly [key in keyof LetterGroup]: LetterGroup[key] } & { newest: bigint[] };
 
 export async function groupLetters(journal: Pick<Journal, 'glanceAtDeadLetters'>): Promise<LetterGroups> {
   const groups = new Map<string, Collected>();
-  const pages = openLetters(journal);
+  const pages = lettersInReach(journal, { states: WAITING });
   let step = await pages.next();
   for (; step.done !== true; step = await pages.next()) for (const letter of step.value) add(groups, letter);
   const largest = [...groups.values()].toSorted((a, b) => b.count - a.count).slice(0, GROUPS_MOST);
@@ -124,7 +117,7 @@ export async function lettersOf(
   most: number,
 ): Promise<{ readonly ids: readonly bigint[]; readonly whole: boolean }> {
   const ids: bigint[] = [];
-  const pages = openLetters(journal, owner);
+  const pages = lettersInReach(journal, { owner, states: WAITING });
   let step = await pages.next();
   for (; step.done !== true; step = await pages.next()) {
     for (const letter of step.value) {

@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import type { Glimpse } from '../checkpoint/journal.ts';
 import type { EventSummary } from '../formats/title.ts';
+import { sizeOf } from '../model/event.ts';
 import type { AuditEvent } from '../model/event.ts';
 import type { AdminOptions, Understood } from './options.ts';
 
@@ -111,8 +112,11 @@ async function readRange(
     for (const event of read) {
       if (event.seq > last) return kept;
       kept.push(event);
-      bytes += event.original.length;
-      while (bytes > STEP_BYTES && kept.length > 1) bytes -= kept.shift()?.original.length ?? 0;
+      bytes += sizeOf(event);
+      while (bytes > STEP_BYTES && kept.length > 1) {
+        const oldest = kept.shift();
+        if (oldest !== undefined) bytes -= sizeOf(oldest);
+      }
     }
     after = end.seq;
   }
@@ -131,14 +135,17 @@ function matcher(
   return (event) => {
     if (source !== null && event.source !== source) return null;
     const isNamed = text !== null && event.id.toLowerCase().includes(text);
+    // Its text may be made each time that it is asked for.
+    const { original } = event;
     // Most events end here, before anything is made of them.
-    if (text !== null && !isNamed && !says(event.original, text)) return null;
-    const bytes = Buffer.byteLength(event.original);
+    if (text !== null && !isNamed && !says(original, text)) return null;
+    const bytes = event.utf8?.length ?? Buffer.byteLength(original);
     if (bytes > largestBytes) {
       const fits = isNamed || [text, who, type, outcome, severity].every((one) => one === null);
       return fits ? { event: { ...event, bytes, original: null }, summary: null } : null;
     }
-    const read: Understood = view.understand(event);
+    const whole = { ...event, bytes, original };
+    const read: Understood = view.understand(whole);
     const { summary } = read;
     const fits =
       (text === null || isNamed || says(read.text, text)) &&
@@ -146,7 +153,7 @@ function matcher(
       holds(summary.eventType, type) &&
       (outcome === null || summary.outcome === outcome) &&
       (severity === null || summary.severity === severity);
-    return fits ? { event: { ...event, bytes, original: event.original }, summary } : null;
+    return fits ? { event: whole, summary } : null;
   };
 }
 

@@ -19,6 +19,11 @@ export interface AuditEvent {
   readonly receivedAt: string;
 }
 
+/** About how long an event is, without making its text: in bytes where they are at hand, else in UTF-16 units. */
+export function sizeOf(event: Pick<AuditEvent, 'original' | 'utf8'>): number {
+  return (event.utf8 ?? event.original).length;
+}
+
 /** An audit event on its way into the journal. */
 export interface NewEvent {
   readonly id: string;

@@ -1,5 +1,6 @@
 import type { Journal } from '../checkpoint/journal.ts';
 import type { Clock } from '../model/clock.ts';
+import { sizeOf } from '../model/event.ts';
 import type { AuditEvent } from '../model/event.ts';
 import type { Log } from '../model/log.ts';
 import type { Outlet } from './outlet.ts';
@@ -35,7 +36,7 @@ export function readAhead(context: Reading): ReadAhead {
 
   const roomBeside = (events: readonly AuditEvent[], maxEvents: number) => ({
     maxEvents: maxEvents - events.length,
-    maxBytes: batch.maxBytes - events.reduce((sum, event) => sum + (event.utf8 ?? event.original).length, 0),
+    maxBytes: batch.maxBytes - events.reduce((sum, event) => sum + sizeOf(event), 0),
   });
 
   /** What comes behind `events`, within what they leave of the batch. Nothing when they fill it, or when what came between is pruned. */

@@ -1,4 +1,5 @@
 import type { CanonicalEvent, Canonicalize } from '../formats/format.ts';
+import { sizeOf } from '../model/event.ts';
 
 /** Originals, in UTF-16 units, whose readings are kept: a batch of every sink. Their trees take some seven times as much. */
 const KEPT_UNITS = 1024 * 1024;
@@ -11,7 +12,7 @@ export function createReadOnce(canonicalize: Canonicalize): Canonicalize {
     const known = kept.get(event.seq);
     if (known !== undefined) return known.canonical;
     const canonical = canonicalize(event);
-    const its = (event.utf8 ?? event.original).length;
+    const its = sizeOf(event);
     kept.set(event.seq, { canonical, units: its });
     units += its;
     for (const [seq, oldest] of kept) {

@@ -1,4 +1,5 @@
 import type { DeadLetter, Journal, RejectedEvent } from '../checkpoint/journal.ts';
+import { letterPages } from '../checkpoint/letter-pages.ts';
 import type { Clock } from '../model/clock.ts';
 import type { AuditEvent, Json, Window } from '../model/event.ts';
 import type { Log } from '../model/log.ts';
@@ -74,7 +75,6 @@ export const NOTHING_REPLAYED: ReplayProgress = {
 
 /** Events read at once, and the contract's limit of ids in one question. */
 const PAGE_EVENTS = 1_000;
-const PAGE_LETTERS = 200;
 
 /**
  * Sends events of the journal to one sink again, through today's mapping. The cursor stays where it is. What is refused becomes
@@ -244,13 +244,9 @@ function toRejected(refusals: readonly Refusal[], events: ReadonlyMap<bigint, Au
 export async function openLetters(journal: Journal, owner: string): Promise<ReadonlyMap<string, bigint>> {
   const letters = new Map<string, bigint>();
   const states: DeadLetter['state'][] = ['open', 'retrying'];
-  for (let after = 0n; ;) {
-    const page = await journal.glanceAtDeadLetters({ owner, states, after, limit: PAGE_LETTERS }, 0);
+  for await (const page of letterPages(journal, { owner, states }))
     for (const { id, event } of page) if (event !== null) letters.set(keyOf(event.source, event.id), id);
-    const last = page.at(-1);
-    if (last === undefined) return letters;
-    after = last.id;
-  }
+  return letters;
 }
 
 /** An event that was sent, without its text: only one batch of a page is in memory. */

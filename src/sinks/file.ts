@@ -1,8 +1,9 @@
 import { access, constants, lstat, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
+import { failedItem } from '../model/check.ts';
 import type { CheckItem } from '../model/check.ts';
-import { describe, ForwardError } from '../model/errors.ts';
+import { ForwardError } from '../model/errors.ts';
 import { roomForIds } from '../model/memory.ts';
 import type { PartSchema } from '../model/part.ts';
 import { appendAll, appendLines, isInPlace, openActive } from './file/active.ts';
@@ -220,7 +221,8 @@ async function checkFile(path: string): Promise<readonly CheckItem[]> {
       throw error;
     });
     if (found !== null && !found.isFile()) {
-      return [failed(`${path} is not a regular file`, 'choose another path; links are not followed')];
+      const hint = 'choose another path; links are not followed';
+      return [{ name: 'writable', outcome: 'fail', finding: `${path} is not a regular file`, hint }];
     }
     if (found !== null) await access(path, constants.R_OK | constants.W_OK);
     const folder = await nearestFolder(dirname(path));
@@ -228,13 +230,8 @@ async function checkFile(path: string): Promise<readonly CheckItem[]> {
     const finding = found === null ? `${path} will be created` : `${path} can be written`;
     return [{ name: 'writable', outcome: 'ok', finding }];
   } catch (error) {
-    const failure = fileFailure(error, path, 'written');
-    return [failed(describe(failure), failure.hint)];
+    return [failedItem('writable', fileFailure(error, path, 'written'))];
   }
-}
-
-function failed(finding: string, hint: string | undefined): CheckItem {
-  return { name: 'writable', outcome: 'fail', finding, ...(hint === undefined ? {} : { hint }) };
 }
 
 /** The folder itself, or the nearest one above it that exists. */

@@ -1,6 +1,6 @@
-import { BY_SENDING } from '../model/check.ts';
+import { BY_SENDING, failedItem } from '../model/check.ts';
 import type { CheckItem, CheckReport } from '../model/check.ts';
-import { describe, ForwardError, oneLine } from '../model/errors.ts';
+import { ForwardError, oneLine } from '../model/errors.ts';
 import { openAuthorize } from '../net/auth.ts';
 import type { Authorize } from '../net/auth.ts';
 import type { Secret } from '../model/secret.ts';
@@ -211,13 +211,7 @@ class HttpSink implements Sink {
       items.push(...(await this.#probe(signal)));
     } catch (error) {
       signal.throwIfAborted();
-      const hint = error instanceof ForwardError ? error.hint : undefined;
-      items.push({
-        name: 'reachable',
-        outcome: 'fail',
-        finding: describe(error),
-        ...(hint === undefined ? {} : { hint }),
-      });
+      items.push(failedItem('reachable', error));
     }
     return { items };
   }

@@ -1,6 +1,6 @@
 import type { CheckItem, CheckReport } from '../model/check.ts';
-import { BY_SENDING } from '../model/check.ts';
-import { describe, ForwardError } from '../model/errors.ts';
+import { BY_SENDING, failedItem } from '../model/check.ts';
+import { ForwardError } from '../model/errors.ts';
 import { openBus } from './kafka/bus.ts';
 import type { Bus, Client } from './kafka/bus.ts';
 import { isAboutRecords, isTooLarge, partitionAnswers } from './kafka/faults.ts';
@@ -140,9 +140,7 @@ async function checkBus(bus: Bus, options: KafkaOptions, signal: AbortSignal): P
       return true;
     } catch (error) {
       signal.throwIfAborted();
-      const hint = error instanceof ForwardError ? error.hint : undefined;
-      const finding = describe(error);
-      items.push({ name, outcome: 'fail', finding, ...(hint === undefined ? {} : { hint }) });
+      items.push(failedItem(name, error));
       return false;
     }
   };

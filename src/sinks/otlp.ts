@@ -1,5 +1,6 @@
+import { failedItem } from '../model/check.ts';
 import type { CheckReport } from '../model/check.ts';
-import { describe, ForwardError } from '../model/errors.ts';
+import { ForwardError } from '../model/errors.ts';
 import { openAuthorize } from '../net/auth.ts';
 import type { Authorize } from '../net/auth.ts';
 import { exchangeWith } from '../net/credentials.ts';
@@ -166,9 +167,7 @@ class OtlpSink implements Sink {
       if (readAnswer(response, this.#options.encoding) === null) throw unreadableAnswer(where, response);
     } catch (error) {
       signal.throwIfAborted();
-      const hint = error instanceof ForwardError ? error.hint : undefined;
-      const item = { name: 'receiver', outcome: 'fail', finding: describe(error) } as const;
-      return { items: [{ ...item, ...(hint === undefined ? {} : { hint }) }] };
+      return { items: [failedItem('receiver', error)] };
     }
     const finding = `${where} takes OTLP logs as ${this.#options.encoding}`;
     return { items: [{ name: 'receiver', outcome: 'ok', finding }, this.#transportItem()] };

@@ -1,5 +1,5 @@
+import { failedItem } from '../model/check.ts';
 import type { CheckItem, CheckReport } from '../model/check.ts';
-import { describe, ForwardError } from '../model/errors.ts';
 import { unreadableAnswer } from './http-fates.ts';
 import { OpenFates } from './open-fates.ts';
 import { openHeld } from './s3/held.ts';
@@ -141,9 +141,8 @@ async function checkStore(
       items.push(await work());
     } catch (error) {
       signal.throwIfAborted();
-      const hint = error instanceof ForwardError ? error.hint : undefined;
       const outcome = name === 'lists' && items.some((item) => item.outcome === 'ok') ? 'warn' : 'fail';
-      items.push({ name, outcome, finding: describe(error), ...(hint === undefined ? {} : { hint }) });
+      items.push(failedItem(name, error, outcome));
     }
   };
   await look('writes', async () => {

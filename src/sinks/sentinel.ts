@@ -1,6 +1,6 @@
-import { BY_SENDING } from '../model/check.ts';
+import { BY_SENDING, failedItem } from '../model/check.ts';
 import type { CheckReport } from '../model/check.ts';
-import { describe, ForwardError, oneLine } from '../model/errors.ts';
+import { ForwardError, oneLine } from '../model/errors.ts';
 import type { Credential } from '../model/secret.ts';
 import { exchangeWith } from '../net/credentials.ts';
 import { gzipped } from '../net/gzip.ts';
@@ -134,9 +134,7 @@ class SentinelSink implements Sink {
       await this.#token.get(signal);
     } catch (error) {
       signal.throwIfAborted();
-      const hint = error instanceof ForwardError ? error.hint : undefined;
-      const item = { name: 'token', outcome: 'fail', finding: describe(error) } as const;
-      return { items: [{ ...item, ...(hint === undefined ? {} : { hint }) }] };
+      return { items: [failedItem('token', error)] };
     }
     const accepts =
       'role, rule and stream show themselves when a row is sent; rows can still vanish after that';

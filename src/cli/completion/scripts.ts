@@ -46,20 +46,14 @@ function bashScript(nodes: readonly CompletionNode[]): string {
     '  local -a config=()',
     ...placeLoop('"${COMP_WORDS[@]:1:COMP_CWORD-1}"', nodes),
     '  case "$place|$previous" in',
-    ...nodes.flatMap(({ path, options }) =>
-      options
-        .filter((option) => option.takesValue)
-        .map((option) => {
-          const words =
-            option.names === null
-              ? quote(option.values.join(' '))
-              : `"$("\${COMP_WORDS[0]}" names ${option.names}s "\${config[@]}" 2>/dev/null)"`;
-          const action = option.takesFile
-            ? BASH_FILES
-            : `mapfile -t COMPREPLY < <(compgen -W ${words} -- "$current")`;
-          return `    ${quote(`${key(path)}|${option.flag}`)}) ${action}; return;;`;
-        }),
-    ),
+    ...valueCases(nodes, ({ names, values, takesFile }) => {
+      if (takesFile) return BASH_FILES;
+      const words =
+        names === null
+          ? quote(values.join(' '))
+          : `"$("\${COMP_WORDS[0]}" names ${names}s "\${config[@]}" 2>/dev/null)"`;
+      return `mapfile -t COMPREPLY < <(compgen -W ${words} -- "$current")`;
+    }),
     '  esac',
     '  case "$place" in',
     ...nodes.map((node) => `    ${quote(key(node.path))}) next=${quote(followers(node).join(' '))};;`),
@@ -93,18 +87,14 @@ function zshScript(nodes: readonly CompletionNode[]): string {
     '  local -a next config',
     ...placeLoop('"${words[@]:1:$((CURRENT - 2))}"', nodes),
     '  case "$place|${words[CURRENT-1]}" in',
-    ...nodes.flatMap(({ path, options }) =>
-      options
-        .filter((option) => option.takesValue)
-        .map((option) => {
-          const words =
-            option.names === null
-              ? option.values.map(quote).join(' ')
-              : `\${(f)"$("\${words[1]}" names ${option.names}s "\${config[@]}" 2>/dev/null)"}`;
-          const action = option.takesFile ? '_files' : `compadd -- ${words}`;
-          return `    ${quote(`${key(path)}|${option.flag}`)}) ${action}; return;;`;
-        }),
-    ),
+    ...valueCases(nodes, ({ names, values, takesFile }) => {
+      if (takesFile) return '_files';
+      const words =
+        names === null
+          ? values.map(quote).join(' ')
+          : `\${(f)"$("\${words[1]}" names ${names}s "\${config[@]}" 2>/dev/null)"}`;
+      return `compadd -- ${words}`;
+    }),
     '  esac',
     '  case "$place" in',
     ...nodes.map((node) => `    ${quote(key(node.path))}) next=(${described(node).map(quote).join(' ')});;`),
@@ -115,6 +105,18 @@ function zshScript(nodes: readonly CompletionNode[]): string {
     'compdef _auditferry auditferry',
     '',
   ].join('\n');
+}
+
+/** What completes the value of each option that takes one. Both shells read it. */
+function valueCases(
+  nodes: readonly CompletionNode[],
+  actionFor: (option: CompletionOption) => string,
+): string[] {
+  return nodes.flatMap(({ path, options }) =>
+    options
+      .filter((option) => option.takesValue)
+      .map((option) => `    ${quote(`${key(path)}|${option.flag}`)}) ${actionFor(option)}; return;;`),
+  );
 }
 
 /** Walks over the words before the cursor: `place` becomes the command that they name, `config` the file. Both shells read it. */

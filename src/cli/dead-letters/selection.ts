@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 
 import { reasonOf } from '../../admin/letter-groups.ts';
 import type { DeadLetter, DeadLetterGlimpse, Journal } from '../../checkpoint/journal.ts';
+import { letterPages } from '../../checkpoint/letter-pages.ts';
 import type { Config } from '../../config/config.ts';
 import { ForwardError, oneLine } from '../../model/errors.ts';
 
@@ -20,7 +21,6 @@ export interface Selection {
 export const EVERY_STATE: readonly DeadLetter['state'][] = ['open', 'retrying', 'discarded'];
 /** Hex digits. */
 const KEY_LENGTH = 6;
-const PAGE_LETTERS = 500;
 /** Ids on one command line, at most. */
 const IDS_MOST = 10_000;
 
@@ -104,19 +104,11 @@ export async function* matching(
   const side = selection.sink !== undefined ? 'sink' : selection.source !== undefined ? 'source' : null;
   const { reason } = selection;
   const isReason = reason === undefined ? () => true : hasReason(reason);
-  let after = 0n;
-  for (;;) {
-    const filter = {
-      ...(owner === undefined ? {} : { owner }),
-      ...(ids.length === 0 ? {} : { ids }),
-      states,
-      after,
-      limit: PAGE_LETTERS,
-    };
-    const page = await journal.glanceAtDeadLetters(filter, 0);
-    const last = page.at(-1);
-    if (last === undefined) return;
+  const filter = {
+    ...(owner === undefined ? {} : { owner }),
+    ...(ids.length === 0 ? {} : { ids }),
+    states,
+  };
+  for await (const page of letterPages(journal, filter))
     yield page.filter((letter) => (side === null || letter.side === side) && isReason(letter));
-    after = last.id;
-  }
 }

@@ -4,7 +4,7 @@ import type { Config } from '../../config/config.ts';
 import { createCanonicalize } from '../../formats/canonical.ts';
 import type { CanonicalEvent, Format } from '../../formats/format.ts';
 import type { NormalizeOptions } from '../../formats/options.ts';
-import { formats } from '../../formats/registry.ts';
+import { plainFormat } from '../../formats/registry.ts';
 import { ForwardError } from '../../model/errors.ts';
 import type { AuditEvent, Json } from '../../model/event.ts';
 import { createOriginOf } from '../../pipeline/origin.ts';
@@ -104,8 +104,7 @@ function createRun(config: Config): (test: MappingTest) => readonly Failure[] {
     const canonical = canonicalize(event);
     const { understood = {}, formats: contents = {}, sinks = {} } = test.expect;
     const rendered = Object.entries(contents).flatMap(([name, content]) => {
-      const format = formats.find((one) => one.name === name)?.create({} as never);
-      if (format === undefined) throw new Error(`no format ${name}`);
+      const format = plainFormat(name);
       return lacking(name, content, format, format.render(canonical, originOf(source)));
     });
     const sent = Object.entries(sinks).flatMap(([name, wanted]) => {

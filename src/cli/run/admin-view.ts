@@ -1,6 +1,6 @@
 import type { AdminView, SinkRendering, SinkView, SourceView } from '../../admin/options.ts';
 import type { Config } from '../../config/config.ts';
-import { formats } from '../../formats/registry.ts';
+import { formats, plainFormat } from '../../formats/registry.ts';
 import { summaryOf } from '../../formats/title.ts';
 import { wallClock } from '../../model/clock.ts';
 import type { AuditEvent } from '../../model/event.ts';
@@ -64,10 +64,8 @@ function preview(
   event: AuditEvent,
   name: string,
 ): { text: string; kind: 'json' | 'text' } {
-  const definition = formats.find((format) => format.name === name);
-  if (definition === undefined) throw new Error(`no format ${name}`);
-  const text = definition.create({} as never).render(parts.canonicalize(event), parts.originOf(event.source));
-  return { text, kind: definition.kind };
+  const format = plainFormat(name);
+  return { text: format.render(parts.canonicalize(event), parts.originOf(event.source)), kind: format.kind };
 }
 
 /** An event as a sink would send it now, without the seal that only a real delivery has, and however old it is. */

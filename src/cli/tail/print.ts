@@ -1,4 +1,4 @@
-import { formats } from '../../formats/registry.ts';
+import { plainFormat } from '../../formats/registry.ts';
 import type { BuiltParts } from '../build-parts.ts';
 import type { Paint } from '../colour.ts';
 import { eventLine, onWhat, shortTime, actorNames } from '../event-line.ts';
@@ -32,8 +32,7 @@ export function createPrint(
       });
   }
   const own = sink === undefined ? undefined : parts.sinks.get(sink)?.format;
-  const format = own?.name === name ? own : formats.find((one) => one.name === name)?.create({} as never);
-  if (format === undefined) throw new Error(`no format ${name}`);
+  const format = own?.name === name ? own : plainFormat(name);
   return ({ event, canonical }) => escaped(format.render(canonical, parts.originOf(event.source)));
 }
 

@@ -1,4 +1,5 @@
 import type { Journal } from '../../checkpoint/journal.ts';
+import { letterPages } from '../../checkpoint/letter-pages.ts';
 import type { CanonicalEvent } from '../../formats/format.ts';
 import type { AuditEvent } from '../../model/event.ts';
 import { createPrepare } from '../../pipeline/prepare.ts';
@@ -25,7 +26,6 @@ export interface Reader {
 /** How far back `newest` looks for what is meant. Events. */
 const REACH_EVENTS = 10_000n;
 const PAGE = { maxEvents: 500, maxBytes: 8 * 2 ** 20 };
-const LETTERS_PAGE = 500;
 
 /**
  * Reads the journal in order: all of it as it was appended, or for a sink up to its cursor, less what its `where` leaves out.
@@ -90,15 +90,11 @@ function createRefusals(
   return {
     async read() {
       if (sink === null) return;
-      for (;;) {
-        const filter = { owner: sink, after, limit: LETTERS_PAGE };
-        const letters = await journal.glanceAtDeadLetters(filter, 0);
+      for await (const letters of letterPages(journal, { owner: sink }, after))
         for (const { id, side, event, reason } of letters) {
           after = id;
           if (side === 'sink' && event !== null) reasons.set(key(event), reason);
         }
-        if (letters.length < LETTERS_PAGE) return;
-      }
     },
     of: (event) => reasons.get(key(event)) ?? null,
   };

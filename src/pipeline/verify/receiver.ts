@@ -1,4 +1,5 @@
 import type { Journal, KnownId } from '../../checkpoint/journal.ts';
+import { letterPages } from '../../checkpoint/letter-pages.ts';
 import { describe, ForwardError } from '../../model/errors.ts';
 import type { AuditEvent, Window } from '../../model/event.ts';
 import { parseTime } from '../../model/time.ts';
@@ -30,7 +31,6 @@ export interface ReceiverContext extends Patience {
 
 const PAGE_EVENTS = 500;
 const PAGE_IDS = 5_000;
-const PAGE_LETTERS = 200;
 /** What a receiver does not show is asked for once more after this: a search engine shows new documents a little later. */
 export const ASK_AGAIN_MS = 5_000;
 
@@ -91,8 +91,7 @@ async function countLetters(
   proof: SinkProof,
 ): Promise<Letters> {
   const keys = new Set<string>();
-  for (let after = 0n; ;) {
-    const page = await journal.glanceAtDeadLetters({ owner: name, after, limit: PAGE_LETTERS }, 0);
+  for await (const page of letterPages(journal, { owner: name })) {
     for (const { event, state, reason } of page) {
       if (event === null) continue;
       keys.add(keyOf(event.source, event.id));
@@ -103,10 +102,8 @@ async function countLetters(
       else if (reason.startsWith(TOO_OLD)) proof.tooOld += 1;
       else proof.deadLetters += 1;
     }
-    const last = page.at(-1);
-    if (last === undefined) return keys;
-    after = last.id;
   }
+  return keys;
 }
 
 async function expectEvents(

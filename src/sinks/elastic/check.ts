@@ -1,5 +1,6 @@
+import { failedItem } from '../../model/check.ts';
 import type { CheckItem, CheckReport } from '../../model/check.ts';
-import { describe, ForwardError } from '../../model/errors.ts';
+import { ForwardError } from '../../model/errors.ts';
 import { globOf } from '../../model/glob.ts';
 import { reactionTo, statusFailure } from '../http-fates.ts';
 import { describeFlavour, probeFlavour } from './flavour.ts';
@@ -24,7 +25,7 @@ export async function checkCluster(parts: ElasticParts, signal: AbortSignal): Pr
       items.push(...(await look(parts, probed, signal)));
     } catch (error) {
       signal.throwIfAborted();
-      items.push(failed('target', error));
+      items.push(failedItem('target', error));
     }
   }
   return { items };
@@ -41,13 +42,8 @@ async function probe(parts: ElasticParts, signal: AbortSignal): Promise<Flavour 
   } catch (error) {
     signal.throwIfAborted();
     const credentials = error instanceof ForwardError && error.kind === 'denied';
-    return failed(credentials ? 'credentials' : 'reachable', error);
+    return failedItem(credentials ? 'credentials' : 'reachable', error);
   }
-}
-
-function failed(name: string, error: unknown): CheckItem {
-  const hint = error instanceof ForwardError ? error.hint : undefined;
-  return { name, outcome: 'fail', finding: describe(error), ...(hint === undefined ? {} : { hint }) };
 }
 
 function transportItem({ options }: ElasticParts): CheckItem {

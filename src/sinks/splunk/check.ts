@@ -1,7 +1,6 @@
-import { BY_SENDING } from '../../model/check.ts';
+import { BY_SENDING, failedItem } from '../../model/check.ts';
 import type { CheckItem, CheckReport } from '../../model/check.ts';
 import type { Clock } from '../../model/clock.ts';
-import { describe, ForwardError } from '../../model/errors.ts';
 import type { HttpResponse } from '../../net/http.ts';
 import { placeOf, statusFailure } from '../http-fates.ts';
 import { failureOf, readAnswer, readObject } from './codes.ts';
@@ -186,7 +185,6 @@ async function guarded(
     return await look();
   } catch (error) {
     signal.throwIfAborted();
-    const hint = error instanceof ForwardError ? error.hint : undefined;
-    return { name, outcome: 'fail', finding: describe(error), ...(hint === undefined ? {} : { hint }) };
+    return failedItem(name, error);
   }
 }

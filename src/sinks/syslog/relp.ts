@@ -1,5 +1,5 @@
+import { failedItem } from '../../model/check.ts';
 import type { CheckItem } from '../../model/check.ts';
-import { describe, ForwardError } from '../../model/errors.ts';
 import type { TlsConnect } from '../../net/tls-files.ts';
 import { openRelpSession } from './relp-session.ts';
 import type { RelpSession } from './relp-session.ts';
@@ -58,14 +58,6 @@ async function checkRelp(options: TransportOptions, signal: AbortSignal): Promis
     return [{ name: 'reachable', outcome: 'ok', finding: `${where} takes syslog over RELP` }];
   } catch (error) {
     signal.throwIfAborted();
-    const hint = error instanceof ForwardError ? error.hint : undefined;
-    return [
-      {
-        name: 'reachable',
-        outcome: 'fail',
-        finding: describe(error),
-        ...(hint === undefined ? {} : { hint }),
-      },
-    ];
+    return [failedItem('reachable', error)];
   }
 }

@@ -1,9 +1,10 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 
+import { failedItem } from '../../model/check.ts';
 import type { CheckItem } from '../../model/check.ts';
 import type { Clock } from '../../model/clock.ts';
-import { describe, ForwardError, oneLine } from '../../model/errors.ts';
+import { ForwardError, oneLine } from '../../model/errors.ts';
 import { brokenConnection, openSocket, PeerClosedError, within } from '../../net/socket.ts';
 import type { SocketTarget } from '../../net/socket.ts';
 import type { Fate } from '../sink.ts';
@@ -360,15 +361,7 @@ async function checkStream(options: TransportOptions, signal: AbortSignal): Prom
     }
   } catch (error) {
     signal.throwIfAborted();
-    const hint = error instanceof ForwardError ? error.hint : undefined;
-    return [
-      {
-        name: 'reachable',
-        outcome: 'fail',
-        finding: describe(error),
-        ...(hint === undefined ? {} : { hint }),
-      },
-    ];
+    return [failedItem('reachable', error)];
   }
 }
 
