@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
+import { letterPages } from '../checkpoint/journal.ts';
 import type { DeadLetter, DeadLetterGlimpse, Journal } from '../checkpoint/journal.ts';
-import { letterPages } from '../checkpoint/letter-pages.ts';
 
 /** Dead letters of one owner that have one reason. */
 export interface LetterGroup {

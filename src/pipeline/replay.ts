@@ -1,5 +1,5 @@
+import { letterPages } from '../checkpoint/journal.ts';
 import type { DeadLetter, Journal, RejectedEvent } from '../checkpoint/journal.ts';
-import { letterPages } from '../checkpoint/letter-pages.ts';
 import type { Clock } from '../model/clock.ts';
 import type { AuditEvent, Json, Window } from '../model/event.ts';
 import type { Log } from '../model/log.ts';

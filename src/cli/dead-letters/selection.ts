@@ -4,8 +4,8 @@ import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
 
 import { reasonOf } from '../../admin/letter-groups.ts';
+import { letterPages } from '../../checkpoint/journal.ts';
 import type { DeadLetter, DeadLetterGlimpse, Journal } from '../../checkpoint/journal.ts';
-import { letterPages } from '../../checkpoint/letter-pages.ts';
 import type { Config } from '../../config/config.ts';
 import { ForwardError, oneLine } from '../../model/errors.ts';
 

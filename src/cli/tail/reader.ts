@@ -1,5 +1,5 @@
+import { letterPages } from '../../checkpoint/journal.ts';
 import type { Journal } from '../../checkpoint/journal.ts';
-import { letterPages } from '../../checkpoint/letter-pages.ts';
 import type { CanonicalEvent } from '../../formats/format.ts';
 import type { AuditEvent } from '../../model/event.ts';
 import { createPrepare } from '../../pipeline/prepare.ts';

@@ -1,11 +1,10 @@
 import type { Journal, KnownId } from '../../checkpoint/journal.ts';
-import { letterPages } from '../../checkpoint/letter-pages.ts';
 import { describe, ForwardError } from '../../model/errors.ts';
 import type { AuditEvent, Window } from '../../model/event.ts';
 import { parseTime } from '../../model/time.ts';
 import { IDS_AT_ONCE } from '../../sinks/sink.ts';
 import type { Sink } from '../../sinks/sink.ts';
-import { PRUNED_BEFORE_DELIVERY } from '../../checkpoint/journal.ts';
+import { PRUNED_BEFORE_DELIVERY, letterPages } from '../../checkpoint/journal.ts';
 import { everyFinding, prunedSpan } from '../open-findings.ts';
 import { withPatience } from '../patience.ts';
 import type { Patience } from '../patience.ts';
