@@ -22,7 +22,7 @@ export async function readEvents(options: AdminOptions, query: URLSearchParams):
   const { formats } = options.view();
   const format = (query.get('format') ?? formats[0] ?? '') || null;
   if (format !== null && !formats.includes(format))
-    throw new Refused(400, 'there is no format of that name', `one of ${formats.join(', ')}`);
+    throw new Refused(400, 'unknown format', `expected one of ${formats.join(', ')}`);
   const before = readSeq(query, 'before');
   const { found, ...looked } = await lookBack(options, soughtIn(query), {
     before,

@@ -39,7 +39,7 @@ export function registerFindings(program: Command): void {
   withConfig(group.command('acknowledge'))
     .description('note that somebody has looked into it: it is listed no more, unless it changes')
     .argument('<ids...>', 'their ids', parseId)
-    .requiredOption('--note <text>', 'what was found out, for whoever asks later')
+    .requiredOption('--note <text>', 'what was found out, for the record')
     .action(async (ids: readonly bigint[], options: AcknowledgeOptions) => {
       process.exitCode = await acknowledgeFindings(ids, options, processTerminal());
     });

@@ -23,7 +23,7 @@ export interface InitFlags {
   readonly yes?: true;
 }
 
-/** After this many answers that cannot be used, whoever answers is no person. */
+/** After this many unusable answers, they do not come from a person. */
 const TRIES_MOST = 20;
 
 interface Question<T> {

@@ -112,7 +112,7 @@ export const normalizeSchema: PartSchema = {
       type: 'boolean',
       default: true,
       description:
-        'Leaves out of the embedded user the permissions of its roles (SQL text) and the names and e-mails of whoever created them.',
+        'Leaves out of the embedded user the permissions of its roles (SQL text) and the names and e-mails of their creators.',
     },
     system_actors: {
       type: 'object',

@@ -30,7 +30,7 @@ const CLOSE_OBJECT = 0x7d;
 
 /**
  * Finds the user of an item, the first member of that name, and what `make` made of its text once; null where it is not easily found, or
- * `make` gave null. The text need not be JSON: whoever parses what is around the user, and has had its text parsed by `make`, knows.
+ * `make` gave null. The text need not be JSON: the caller finds out when it parses the rest of the item, and `make` when it parses the user.
  */
 export function repeatedUsers<T>(make: (user: string) => T | null): (item: string) => RepeatedUser<T> | null {
   const kept = new Map<string, { readonly text: string; readonly made: T }>();

@@ -33,7 +33,7 @@ const WORDS = /^[A-Za-z0-9][A-Za-z0-9 -]*$/;
 
 function key(path: readonly string[]): string {
   const joined = path.join(' ');
-  // The names are our own; a strange one would be code in the shell of whoever sources this.
+  // The names are our own; a strange one would be code in the user's shell.
   if (joined !== '' && !WORDS.test(joined)) throw new Error(`a command cannot be called "${joined}"`);
   return joined;
 }

@@ -40,7 +40,7 @@ export function registerDeadLetters(program: Command): void {
   withSelection(withConfig(group.command('discard')), 'all of them')
     .description('set them aside for good: they stay as evidence, and count no more')
     .argument('[ids...]', 'their ids', parseId)
-    .option('--note <text>', 'why, for whoever looks at it later (default: the --reason)')
+    .option('--note <text>', 'why, for the record (default: the --reason)')
     .action(async (ids: readonly bigint[], options: DiscardOptions) => {
       process.exitCode = await changeLetters('discard', ids, options, processTerminal());
     });

@@ -171,7 +171,7 @@ function notProvenOf(stream: StreamProof, hasKey: boolean): string[] {
     ...(covered === null
       ? []
       : [
-          `what came ${covered.fromStart ? '' : `before seq ${covered.fromSeq} or `}after seq ${covered.toSeq}, the heartbeat of ${covered.lastClosedAt}: whoever cuts a file at an end leaves no trace in it`,
+          `what came ${covered.fromStart ? '' : `before seq ${covered.fromSeq} or `}after seq ${covered.toSeq}, the heartbeat of ${covered.lastClosedAt}: cutting a file at either end leaves no trace in it`,
         ]),
     ...(before.total === 0
       ? []

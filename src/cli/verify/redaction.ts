@@ -17,7 +17,7 @@ export function redactionOf(config: Config): Redaction {
   return { enabled: redact?.enabled !== false, unredactedSinks: unredacted.map(({ name }) => name) };
 }
 
-/** For whoever compares a receiver's copy with the Platform's. */
+/** For people who compare a receiver's copy with the Platform's. */
 export function redactionSentence({ enabled, unredactedSinks }: Redaction): string {
   if (!enabled) return 'off: receivers get every value as the Platform sent it';
   const except =

@@ -27,7 +27,7 @@ const PLACEHOLDERS: Readonly<Record<string, (item: Item) => string>> = {
   time_ns: ({ canonical }) => String(canonical.createdNs),
 };
 const ALL = '{events}';
-/** JSON opens no brace with a bare word, so that whatever looks so was meant as a placeholder. */
+/** In JSON no brace is followed by a bare word, so anything that looks like that is meant as a placeholder. */
 const HOLE = /\{([a-z_0-9]+)\}/g;
 
 /** An event as JSON; a line of a text format is a string. */
