@@ -12,6 +12,8 @@ import type { Health } from './health.ts';
 import { liveVerdict } from './live-verdict.ts';
 import type { LiveVerdict } from './live-verdict.ts';
 import type { SinkView, SourceView, StatusOptions } from './options.ts';
+import { replicaDocuments } from './replicas.ts';
+import type { ReplicaDocument } from './replicas.ts';
 import type { Series } from './series.ts';
 import { survey, total } from './survey.ts';
 import type { Survey } from './survey.ts';
@@ -30,6 +32,8 @@ export interface StatusDocument extends Verdict {
   readonly ready: Health;
   readonly sources: readonly SourceDocument[];
   readonly journal: JournalDocument;
+  /** Those that share the journal; empty where it is in one process's hands. */
+  readonly replicas: readonly ReplicaDocument[];
   readonly sinks: readonly SinkDocument[];
   /** Open and retrying ones, by owner. */
   readonly dead_letters: Readonly<Record<string, number>>;
@@ -179,9 +183,10 @@ export async function buildStatus(options: StatusOptions, series?: Series): Prom
     healthy: liveness(view, nowMs),
     ready: readiness(seen, limits),
     sources: [...view.sources].map(([name, source]) =>
-      sourceDocument(name, source, view.status?.sources.get(name), nowMs, series),
+      sourceDocument(name, source, view.status?.sources.get(name), seen, series),
     ),
     journal: journalDocument(size),
+    replicas: replicaDocuments(seen.replicas),
     sinks: await Promise.all(sinks),
     dead_letters: lettersDocument(seen),
     findings: findings.map(findingDocument),
@@ -276,10 +281,12 @@ function sourceDocument(
   name: string,
   view: SourceView,
   loop: SourceStatus | undefined,
-  nowMs: number,
+  { nowMs, readElsewhere }: Survey,
   series: Series | undefined,
 ): SourceDocument {
-  const state = view.source.state();
+  const own = view.source.state();
+  const elsewhereNs = readElsewhere.get(name);
+  const state = elsewhereNs === undefined ? own : { ...own, frontierNs: elsewhereNs };
   const origin = view.source.origin();
   return {
     ...loopDocument('source', name, loop, nowMs, series),

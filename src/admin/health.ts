@@ -4,6 +4,7 @@ import type { SinkStatus, SourceStatus } from '../pipeline/status.ts';
 import { counted } from '../pipeline/verdict.ts';
 import { forTime, overdueMs, spanText } from './live-verdict.ts';
 import type { AdminView, ReadinessLimits, SourceView } from './options.ts';
+import { replicaNotes } from './replicas.ts';
 import { total } from './survey.ts';
 import type { Survey } from './survey.ts';
 
@@ -53,6 +54,7 @@ export function liveness(view: AdminView, nowMs: number): Health {
 function dueToTurnMs(loop: SourceStatus | SinkStatus, source: SourceView | undefined): number | null {
   switch (loop.state) {
     case 'stopped':
+    case 'standby':
       return null;
     case 'idle':
       return (isSource(loop) && source ? source.nextPollMs(loop.turnedMs) : loop.turnedMs) + STUCK_IDLE_MS;
@@ -99,7 +101,11 @@ export function readiness(survey: Survey, limits: ReadinessLimits): Health {
     if (state === 'held') judge(name, bad(`held: ${reason ?? 'no reason given'}`, hint));
   }
   judge('journal', judgeJournal(survey.size, limits));
-  return { ok: reasons.length === 0, reasons, notes: [...notes, ...leftNotes(survey)] };
+  return {
+    ok: reasons.length === 0,
+    reasons,
+    notes: [...notes, ...replicaNotes(survey.replicas), ...leftNotes(survey)],
+  };
 }
 
 interface Judgement {
@@ -121,6 +127,7 @@ function judgeLoop(loop: SourceStatus | SinkStatus, stalledMs: number | null): J
   const said = loop.reason === null ? '' : `: ${loop.reason}`;
   if (loop.state === 'held') return bad(`held${said}`, loop.hint);
   if (loop.state === 'stopped') return bad(ENDED);
+  if (loop.state === 'standby') return good(`standby${said}`);
   if (loop.state === 'starting') return bad('has not started yet');
   if (loop.state === 'waiting_for_space') return bad(loop.reason ?? 'the journal is full', loop.hint);
   if (stalledMs !== null) return bad(`no progress for ${forTime(stalledMs)}${said}`, loop.hint);

@@ -1,14 +1,10 @@
-import { eventsAfter } from '../checkpoint/journal.ts';
-import type { HeartbeatFigures } from '../pipeline/heartbeat.ts';
 import type { LoopState, SinkStatus, SourceStatus } from '../pipeline/status.ts';
 import { VERDICTS } from '../pipeline/verdict.ts';
-import type { Verdict } from '../pipeline/verdict.ts';
 import type { SourceState } from '../sources/source.ts';
-import { ageSeconds, heldSeconds, lettersDocument, oldestUndelivered, visibilityLagMs } from './document.ts';
-import { liveVerdict } from './live-verdict.ts';
-import type { SinkView, StatusOptions } from './options.ts';
-import { survey, total } from './survey.ts';
-import type { Survey } from './survey.ts';
+import { ageSeconds, heldSeconds, lettersDocument, visibilityLagMs } from './document.ts';
+import { dutyCounts } from './replicas.ts';
+import type { Scrape, SinkScrape } from './scrape.ts';
+import { total } from './survey.ts';
 
 /**
  * One metric. The name is that of the family: a counter's samples get `_total` behind it. Labels are names from the
@@ -26,55 +22,9 @@ interface Instrument {
 /** Null leaves the sample out: unknown is not zero. */
 type Value = readonly [value: number | null, labels: Readonly<Record<string, string>>];
 
-/** Everything read for one scrape. */
-interface Scrape extends Pick<Survey, 'nowMs' | 'size' | 'letters' | 'findings'> {
-  readonly version: string;
-  readonly startedMs: number;
-  readonly stopping: boolean;
-  readonly verdict: Verdict['verdict'];
-  readonly sources: readonly { readonly loop: SourceStatus; readonly state: SourceState | null }[];
-  readonly sinks: readonly SinkScrape[];
-  readonly droppedLogLines: number;
-}
-
-interface SinkScrape {
-  readonly loop: SinkStatus;
-  readonly view: SinkView | undefined;
-  readonly ageSeconds: number | null;
-  readonly waitingSeconds: number | null;
-  readonly undelivered: number;
-  /** Undefined where no heartbeat is configured. */
-  readonly heartbeat: HeartbeatFigures | undefined;
-}
-
-export async function scrape(options: StatusOptions): Promise<Scrape> {
-  const { journal } = options;
-  const seen = await survey(options);
-  const { view, size, nowMs } = seen;
-  const sinks = [...(view.status?.sinks.values() ?? [])].map(async (loop): Promise<SinkScrape> => ({
-    loop,
-    view: view.sinks.get(loop.name),
-    ...(await oldestUndelivered(journal, loop.cursor, nowMs)),
-    undelivered: eventsAfter(size, loop.cursor),
-    heartbeat: seen.heartbeats.get(loop.name),
-  }));
-  return {
-    ...seen,
-    version: options.version,
-    startedMs: view.status?.startedMs ?? nowMs,
-    stopping: view.status?.stopping ?? false,
-    verdict: liveVerdict(seen).verdict,
-    sources: [...(view.status?.sources.values() ?? [])].map((loop) => ({
-      loop,
-      state: view.sources.get(loop.name)?.source.state() ?? null,
-    })),
-    sinks: await Promise.all(sinks),
-    droppedLogLines: options.droppedLogLines?.() ?? 0,
-  };
-}
-
 const STATES: readonly LoopState[] = [
   'starting',
+  'standby',
   'idle',
   'working',
   'retrying',
@@ -359,6 +309,19 @@ const DAEMON_INSTRUMENTS: readonly Instrument[] = [
     ...GAUGE,
     help: 'Whether everything is where it should be, as far as the daemon knows by itself: 1 for the verdict, 0 for the others.',
     values: ({ verdict }) => VERDICTS.map((word): Value => [word === verdict ? 1 : 0, { verdict: word }]),
+  },
+  single(
+    'auditferry_replicas',
+    GAUGE,
+    'Replicas that share the journal and were heard of lately; 0 where it is in one process’s hands.',
+    ({ replicas }) => replicas.filter(({ alive }) => alive).length,
+  ),
+  {
+    name: 'auditferry_replica_duties',
+    ...GAUGE,
+    help: 'What this replica does of what replicas share: sources, sinks, jobs and the upkeep of the journal.',
+    values: ({ replicas }) =>
+      dutyCounts(replicas).map(({ replica, kind, held }): Value => [held, { replica, kind }]),
   },
   single('auditferry_stopping', GAUGE, '1 while the daemon drains before it ends.', ({ stopping }) =>
     Number(stopping),

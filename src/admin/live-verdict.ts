@@ -72,7 +72,9 @@ function readingOf(name: string, view: SourceView, survey: Survey, staleMs: numb
   const { troubles, pendingReconcile } = view.source.state();
   const loop = survey.view.status?.sources.get(name);
   const { upToNs, behind } =
-    loop === undefined ? readByOthers(view, survey, staleMs) : readByLoop(loop, view, survey, staleMs);
+    loop === undefined || loop.state === 'standby'
+      ? readByOthers(view, survey.readElsewhere.get(name), survey, staleMs)
+      : readByLoop(loop, view, survey, staleMs);
   const lacks = [
     ...(behind === null ? [] : [behind]),
     ...troubleClause(troubles),
@@ -104,9 +106,14 @@ function readByLoop(
   return { upToNs, behind: `not read completely for ${forTime(agoMs)}${open}${why}` };
 }
 
-/** Without a loop the journal's coverage tells how far somebody has read. */
-function readByOthers(view: SourceView, { nowMs }: Survey, staleMs: number): Reached {
-  const upToNs = view.source.state().frontierNs;
+/** Without a loop that reads here the journal's coverage tells how far somebody has read. */
+function readByOthers(
+  view: SourceView,
+  elsewhereNs: bigint | null | undefined,
+  { nowMs }: Survey,
+  staleMs: number,
+): Reached {
+  const upToNs = elsewhereNs === undefined ? view.source.state().frontierNs : elsewhereNs;
   if (upToNs === null) return { upToNs, behind: 'nothing has been read yet' };
   const agoMs = nowMs - nsToMs(upToNs);
   const late = overdueMs(view, nowMs, agoMs) > staleMs;

@@ -1,8 +1,9 @@
 import type { Attributes, BatchObservableResult, Observable } from '@opentelemetry/api';
 
 import { toOpenMetrics } from './openmetrics.ts';
-import { INSTRUMENTS, scrape } from './instruments.ts';
+import { INSTRUMENTS } from './instruments.ts';
 import type { StatusOptions } from './options.ts';
+import { scrape } from './scrape.ts';
 
 interface Exposition {
   readonly contentType: string;

@@ -1,7 +1,8 @@
-import type { FindingCount, Journal, JournalSize } from '../checkpoint/journal.ts';
+import type { FindingCount, Journal, JournalSize, Replica } from '../checkpoint/journal.ts';
 import type { Clock } from '../model/clock.ts';
 import { heartbeatFigures } from '../pipeline/heartbeat.ts';
 import type { HeartbeatFigures } from '../pipeline/heartbeat.ts';
+import { msToNs } from '../model/time.ts';
 import { TOO_OLD } from '../pipeline/verdict.ts';
 import type { AdminView } from './options.ts';
 
@@ -13,6 +14,10 @@ export interface Survey {
   readonly size: JournalSize;
   /** The last settled seq, by sink. */
   readonly cursors: ReadonlyMap<string, bigint>;
+  /** Of sources that other replicas read: up to where, in nanoseconds since 1970; null for nothing yet. */
+  readonly readElsewhere: ReadonlyMap<string, bigint | null>;
+  /** Those that share the journal; none where it is not shared. */
+  readonly replicas: readonly Replica[];
   /** Open and retrying dead letters, by owner. */
   readonly letters: {
     readonly ofSources: ReadonlyMap<string, number>;
@@ -31,7 +36,14 @@ export interface Survey {
 export interface SurveyOptions {
   readonly journal: Pick<
     Journal,
-    'size' | 'cursor' | 'deadLetterCounts' | 'findingCounts' | 'prunedUndelivered' | 'segment'
+    | 'size'
+    | 'cursor'
+    | 'deadLetterCounts'
+    | 'findingCounts'
+    | 'prunedUndelivered'
+    | 'segment'
+    | 'coverage'
+    | 'replicas'
   >;
   readonly clock: Clock;
   view(): AdminView;
@@ -42,7 +54,8 @@ export async function survey(options: SurveyOptions): Promise<Survey> {
   const view = options.view();
   const cursors = [...view.sinks.keys()].map(async (name) => {
     const loop = view.status?.sinks.get(name);
-    const knows = loop !== undefined && loop.progressedMs !== null; // before that it has not asked where it was
+    // Before it began it has not asked where it was, and on standby another replica moves it.
+    const knows = loop !== undefined && loop.progressedMs !== null && loop.state !== 'standby';
     return [name, knows ? loop.cursor : await journal.cursor(name)] as const;
   });
   const withHeartbeats = view.heartbeatMs === null ? [] : [...view.sinks.keys()];
@@ -59,17 +72,36 @@ export async function survey(options: SurveyOptions): Promise<Survey> {
     journal.prunedUndelivered(),
   ]);
   const reached = new Map(await Promise.all(cursors));
+  const elsewhere = [...view.sources.keys()].filter(
+    (name) => view.status?.sources.get(name)?.state === 'standby',
+  );
+  const read = elsewhere.map(async (name) => [name, await readUpTo(journal, name, clock)] as const);
   return {
     view,
     nowMs: clock.now(),
     monotonicMs: clock.monotonic(),
     size,
     cursors: reached,
+    readElsewhere: new Map(await Promise.all(read)),
+    replicas: await journal.replicas(),
     letters: { ofSources, ofSinks, tooOld },
     findings,
     prunedBefore,
     heartbeats: new Map(await Promise.all(heartbeats)),
   };
+}
+
+const DAY_MS = 86_400_000;
+
+/** The journal's coverage tells how far somebody has read. */
+async function readUpTo(
+  journal: Pick<Journal, 'coverage'>,
+  source: string,
+  clock: Clock,
+): Promise<bigint | null> {
+  const endNs = msToNs(clock.now() + DAY_MS);
+  const spans = await journal.coverage(source, { startNs: endNs - msToNs(2 * DAY_MS), endNs });
+  return spans.at(-1)?.endNs ?? null;
 }
 
 /** The sum of all counts. */

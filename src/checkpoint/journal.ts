@@ -1,5 +1,8 @@
 import type { AuditEvent, CoverageStatus, Finding, Json, Window } from '../model/event.ts';
 import type { Harvest, HeldEvents } from '../sources/source.ts';
+import type { Sharing } from './lease.ts';
+
+export type { Duty, Lease, Replica } from './lease.ts';
 
 /** Kind of the finding that says: events left the journal before this sink had them. Its owner is the sink. */
 export const PRUNED_BEFORE_DELIVERY = 'pruned_before_delivery';
@@ -225,9 +228,10 @@ export interface ChainReport {
  * Every method that writes is one transaction: after a crash either all or nothing of it is there, and once it resolves
  * it is on disk. An event is known by its source, its id, its time and its type for as long as the audit horizon reaches back. All methods are safe to call at once.
  * Errors: `transient` when the disk is full or busy (nothing was changed), `corrupt` when the content fails its checks.
- * Nothing here supposes a single process beyond what `open` locks: an implementation on a shared database fences by lease.
+ * Several processes may share a journal: each duty has one holder, and every write of a duty checks its lease in its own transaction.
+ * A journal in one process's hands grants every lease at once.
  */
-export interface Journal {
+export interface Journal extends Sharing {
   /** The source's last committed progress; null before the first. */
   progress(source: string): Promise<Json | null>;
   held(source: string): HeldEvents;

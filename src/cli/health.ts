@@ -6,10 +6,10 @@ import { loadParts } from '../config/parts.ts';
 import { describe, ForwardError } from '../model/errors.ts';
 import { fetchFromDaemon } from './daemon-answer.ts';
 import { EXIT } from './exit.ts';
-import { holderOf } from './holder.ts';
 import { interruptible } from './interrupt.ts';
 import { shown, takeConfigArgument, withConfig, writeJson } from './report.ts';
 import type { ReportOptions } from './report.ts';
+import { placeOfState, runningOn } from './state.ts';
 import { processTerminal } from './terminal.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -31,16 +31,17 @@ export function registerHealth(program: Command): void {
 
 export async function health(options: ReportOptions, terminal: Terminal): Promise<number> {
   const config = await loadConfig(options.config, terminal.env, loadParts);
-  const { ok, text } = config.admin.listen === null ? byItsLock(config) : await byItsWord(config, terminal);
+  const { ok, text } =
+    config.admin.listen === null ? await byItsLock(config, terminal) : await byItsWord(config, terminal);
   if (options.json === true) writeJson(terminal.out, { ok, text });
   else terminal.out.write(`${shown(text)}\n`);
   return ok ? EXIT.done : EXIT.failed;
 }
 
-/** With the listener off nobody can be asked; that a process holds the state directory is all there is to see. */
-function byItsLock(config: Config): Health {
-  const holder = holderOf(config.state.dir);
-  if (holder === null) return { ok: false, text: `no daemon runs on ${config.state.dir}` };
+/** With the listener off nobody can be asked; that a process holds the journal is all there is to see. */
+async function byItsLock(config: Config, terminal: Terminal): Promise<Health> {
+  const holder = await runningOn(config, terminal);
+  if (holder === null) return { ok: false, text: `no daemon runs on ${placeOfState(config)}` };
   return {
     ok: true,
     text: `a daemon runs (${holder}); how it is cannot be asked, because admin.listen is off`,

@@ -52,18 +52,20 @@ export function relieving(journal: Journal, limitBytes = process.constrainedMemo
     const nowMs = performance.now();
     restUntilMs = nowMs + (nowMs - beganMs) * REST_TIMES;
   };
-  return {
-    ...journal,
+  const relieved = (inner: Journal): Journal => ({
+    ...inner,
     append: async (...harvest) => {
-      const appended = await journal.append(...harvest);
+      const appended = await inner.append(...harvest);
       relieve();
       return appended;
     },
     settle: async (...settled) => {
-      await journal.settle(...settled);
+      await inner.settle(...settled);
       relieve();
     },
-  };
+    under: (...leases) => relieved(inner.under(...leases)),
+  });
+  return relieved(journal);
 }
 
 const PAGE_BYTES = 4096;

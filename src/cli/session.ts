@@ -2,7 +2,6 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
 import type { Journal } from '../checkpoint/journal.ts';
-import { openJournal } from '../checkpoint/sqlite/index.ts';
 import type { Config } from '../config/config.ts';
 import { loadConfig } from '../config/config.ts';
 import type { LoadOptions } from '../config/load.ts';
@@ -13,6 +12,7 @@ import { startSimulator } from '../simulator/server.ts';
 import { buildParts } from './build-parts.ts';
 import type { BuiltParts } from './build-parts.ts';
 import { openLog } from './log.ts';
+import { openState } from './state.ts';
 import type { Terminal } from './terminal.ts';
 
 /** The configuration that a command works with. Errors as loadConfig gives them. */
@@ -37,8 +37,8 @@ export async function withJournal<T>(
 /** The journal as somebody who works beside a daemon. Throws before the first run, which makes it. */
 export async function openGuestJournal(config: Config, terminal: Terminal): Promise<Journal> {
   assertJournal(config);
-  const { dir, max_size: maxBytes } = config.state;
-  return openJournal({ dir, maxBytes, clock: terminal.clock, access: 'guest' });
+  const { clock, env } = terminal;
+  return openState(config, { clock, env, access: 'guest' });
 }
 
 /** Before the first run there is nothing to tell: no fault, and no reason to talk of files. */
@@ -50,7 +50,8 @@ export function assertJournal({ state, file }: Config): void {
 }
 
 /** Whether a run has made the journal; also when it is lost since, which is another matter. */
-export function hasJournal({ dir }: Config['state']): boolean {
+export function hasJournal({ type, dir }: Config['state']): boolean {
+  if (type === 'postgres') return true; // opening it tells
   return existsSync(join(dir, 'journal.db')) || existsSync(join(dir, 'journal.id'));
 }
 

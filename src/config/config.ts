@@ -13,7 +13,14 @@ export interface Config {
   /** The absolute folder of that file: what relative paths start from. */
   readonly folder: string;
   readonly state: {
+    readonly type: 'sqlite' | 'postgres';
+    /** Of `sqlite`. */
     readonly dir: string;
+    /** Of `postgres`, and there with it. */
+    readonly url?: Secret;
+    readonly schema: string;
+    /** Milliseconds. */
+    readonly lease: number;
     /** How long an event stays after every sink is past it. Milliseconds. */
     readonly retention: number;
     /** Above this the journal takes no more events. Bytes. */

@@ -87,11 +87,18 @@ export function sharedNames(data: unknown, root: TreeNode): Problem[] {
 export function literalSecrets(data: unknown, root: TreeNode): Problem[] {
   return secretsIn(data, []).flatMap((segments) => {
     const node = find(root, segments)?.node;
+    if (segments.join('.') === 'state.url' && !hasPassword(node)) return [];
     const literal = node?.kind === 'scalar' && (node.template === null || !isInterpolated(node.template));
     if (!literal) return [];
     const text = 'the secret stands in the file itself; better ${NAME} or ${file:/path}';
     return [{ at: node.at, path: pathOf(root, segments), text }];
   });
+}
+
+/** The address of a database is a secret for the password that it may hold. */
+function hasPassword(node: TreeNode | undefined): boolean {
+  const url = node?.kind === 'scalar' ? URL.parse(String(node.value)) : null;
+  return url === null || url.password !== '' || url.searchParams.has('password');
 }
 
 /** Allowed but unwise: certificates that are not checked, credentials sent in the clear, and answers that the memory has no room for. */

@@ -15,6 +15,7 @@ import type { Problem } from './problems.ts';
 import { assembleSchema } from './schema.ts';
 import type { Parts } from './schema.ts';
 import { NAME_PATTERN } from './sections.ts';
+import { stateProblems } from './state-problems.ts';
 import { readTree } from './tree.ts';
 import type { Tree, TreeNode } from './tree.ts';
 import { sinkTypesIn, usedParts } from './used-parts.ts';
@@ -106,6 +107,7 @@ function readConfig(
     ...explainErrors(errors, root),
     ...partProblems(settled, parts, root, spoilt),
     ...heartbeatProblems(settled, root),
+    ...stateProblems(settled, root),
   ];
   const problems = [...(offline ? [] : evaluated.problems), ...found.filter(isJudged)];
   if (problems.length > 0) throw problemError(file, problems, tree);

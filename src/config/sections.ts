@@ -17,15 +17,37 @@ const section = (description: string, properties: Schema): Schema => ({
 
 export const stateSchema = section('Where auditferry keeps the journal, and how much of it.', {
   type: {
-    enum: ['sqlite'],
+    enum: ['sqlite', 'postgres'],
     default: 'sqlite',
-    description: 'How the journal is kept: in one SQLite file.',
+    description: 'sqlite: a folder of one process; postgres: a database that several replicas share.',
   },
   dir: {
     type: 'string',
     path: true,
     default: './data',
-    description: 'Folder of the journal; one running auditferry per folder.',
+    description: 'With sqlite: folder of the journal; one running auditferry per folder.',
+  },
+  url: {
+    type: 'string',
+    secret: true,
+    description:
+      'With postgres: the database as a connection URI, postgres://user:password@host:5432/database?sslmode=verify-full.',
+  },
+  schema: {
+    type: 'string',
+    pattern: '^[a-z_][a-z0-9_]{0,62}$',
+    form: 'lower-case letters, digits and "_", the first no digit, at most 63 of them',
+    default: 'auditferry',
+    description: 'With postgres: the schema of the tables, which is for auditferry alone.',
+  },
+  lease: {
+    type: 'string',
+    duration: true,
+    minimum: 3000,
+    maximum: 600_000,
+    default: '15s',
+    description:
+      'With postgres: how long a replica that is not heard of keeps its work before another takes over.',
   },
   retention: {
     type: 'string',

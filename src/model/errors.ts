@@ -7,11 +7,12 @@
  * - denied     credentials, certificate, permission or a wrong index: hold, probe slowly, read the secret again,
  *              show unhealthy. Never drop, never hot-loop.
  * - rejected   the receiver will never take this one event: dead letter.
+ * - lease_lost another replica may do this work by now: the loop ends, and claims it again (pipeline/duty.ts).
  * - corrupt    the journal fails its own checks: stop; never start from zero silently.
  *
  * Anything else that is thrown counts as denied: see `asForwardError`.
  */
-export type ErrorKind = 'config' | 'transient' | 'denied' | 'rejected' | 'corrupt';
+export type ErrorKind = 'config' | 'transient' | 'denied' | 'rejected' | 'lease_lost' | 'corrupt';
 
 export interface ForwardErrorOptions {
   readonly cause?: unknown;
@@ -66,6 +67,11 @@ export function asForwardError(error: unknown): ForwardError {
 /** True for what no waiting can fix: the journal cannot be trusted, or cannot be used as configured. */
 export function endsProgram(error: ForwardError): boolean {
   return error.kind === 'corrupt' || error.kind === 'config';
+}
+
+/** True for what ends one loop, which then claims its duty again. */
+export function isLeaseLost(error: unknown): boolean {
+  return error instanceof ForwardError && error.kind === 'lease_lost';
 }
 
 /** The text of anything thrown, on one line, control characters replaced: safe for a log line and a terminal. */

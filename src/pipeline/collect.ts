@@ -1,6 +1,6 @@
 import type { Appended, Journal } from '../checkpoint/journal.ts';
 import type { Clock } from '../model/clock.ts';
-import { asForwardError, endsProgram, ForwardError } from '../model/errors.ts';
+import { asForwardError, endsProgram, ForwardError, isLeaseLost } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import { span } from '../model/trace.ts';
 import { formatTime, nsToMs } from '../model/time.ts';
@@ -236,7 +236,7 @@ async function react(
 ): Promise<void> {
   const { clock, status } = context;
   const error = asForwardError(thrown);
-  if (endsProgram(error)) throw error;
+  if (endsProgram(error) || isLeaseLost(error)) throw error;
   const wait = waitMs(backoffFor(error.kind), failures, error.retryAfterMs, clock.random());
   faults.failed(error, wait);
   if (context.patienceMs !== null && faults.failingForMs() + wait > context.patienceMs) throw error;

@@ -8,6 +8,8 @@ import type { Sink } from '../sinks/sink.ts';
 import type { Source } from '../sources/source.ts';
 import { collect } from './collect.ts';
 import { deliver } from './deliver.ts';
+import { onDuty } from './duty.ts';
+import type { OnDuty } from './duty.ts';
 import { heartbeatsOf } from './heartbeat.ts';
 import type { HeartbeatConfig } from './heartbeat.ts';
 import { workOff } from './jobs.ts';
@@ -21,7 +23,7 @@ import { createFaultLog, HOLD, waitMs } from './retry.ts';
 import type { PollSchedule } from './schedule.ts';
 import { createStatus, enterFault, enterState, sinkStatus, sourceStatus } from './status.ts';
 import type { LoopStatus, Status } from './status.ts';
-import { createRest } from './rest.ts';
+import { createRest, lookAround } from './rest.ts';
 import { keepUp } from './upkeep.ts';
 import type { UpkeepParts } from './upkeep.ts';
 
@@ -98,6 +100,8 @@ export function startDaemon(parts: DaemonParts): Daemon {
     running.signal.addEventListener('abort', wait, { once: true });
   });
   const halting = new AbortController();
+  /** What another replica does is nothing to wait for then. */
+  const stopping = new AbortController();
   let finishing = false;
   let stopped = false;
   let readAll = false;
@@ -136,8 +140,16 @@ export function startDaemon(parts: DaemonParts): Daemon {
   };
   /** They wait for events that may not come any more. */
   const tellSinks = (): void => void journal.tellNews().catch(() => {}); // a journal that is closed has nobody waiting
+  /** Other replicas deliver what is at hand: then nothing is drained here, and they need not wait. */
+  const leaveToOthers = async (): Promise<void> => {
+    const all = await journal.replicas().catch(() => []); // a journal that cannot be asked has its own failure
+    if (!all.some(({ alive, self }) => alive && !self)) return;
+    halting.abort(new Error('halted'));
+    tellSinks();
+  };
   const abort = (): void => {
     finishing = true;
+    stopping.abort(new Error('stopped'));
     collecting.abort(new Error('stopped'));
     running.abort(new Error('stopped'));
   };
@@ -155,10 +167,19 @@ export function startDaemon(parts: DaemonParts): Daemon {
       status: its,
       patienceMs: parts.patienceMs,
     };
-    return guarded(name, its, collecting.signal, () => collect(context, collecting.signal));
+    return guarded(name, its, collecting.signal, () =>
+      onDuty(
+        { ...context, ending: collecting.signal },
+        `source:${name}`,
+        collecting.signal,
+        ({ signal, wanted, ...on }) =>
+          collect({ ...context, journal: on.journal }, AbortSignal.any([signal, wanted])),
+      ),
+    );
   });
   const canonicalize = parts.sinks.size > 1 ? createReadOnce(parts.canonicalize) : parts.canonicalize;
-  const outlets = new Map<string, ReplaySink>();
+  /** The sinks that this process serves now. */
+  const serving = new Map<string, ReplaySink>();
   const deliverers = [...parts.sinks].map(([name, part]) => {
     const its = sinkStatus(name, part.sink.delivery, clock.now());
     status.sinks.set(name, its);
@@ -171,20 +192,10 @@ export function startDaemon(parts: DaemonParts): Daemon {
       patienceMs: parts.patienceMs,
       halting: halting.signal,
     });
-    const heartbeats = heartbeatsOf(parts, name, part.format, sinkLog);
-    const prepare = createPrepare(canonicalize, part.format, part.where, parts.originOf, {
-      limits: part.limits,
-      clock,
-      seal: heartbeats.seal,
-      wholeEvents: part.sink.wholeEvents,
-    });
-    outlets.set(name, { sink: part.sink, outlet, prepare, heartbeats, batch: part.batch });
     const context = {
       name,
       journal,
       outlet,
-      prepare,
-      heartbeats,
       batch: part.batch,
       concurrent: part.concurrent,
       ahead: () => part.sink.ahead?.() ?? 0,
@@ -194,15 +205,33 @@ export function startDaemon(parts: DaemonParts): Daemon {
       status: its,
       patienceMs: parts.patienceMs,
       finishing: () => finishing,
-      halting: halting.signal,
+    };
+    const serve = async ({ journal, lease, signal, wanted }: OnDuty): Promise<void> => {
+      const heartbeats = heartbeatsOf({ ...parts, journal }, name, part.format, sinkLog);
+      const prepare = createPrepare(canonicalize, part.format, part.where, parts.originOf, {
+        limits: part.limits,
+        clock,
+        seal: heartbeats.seal,
+        wholeEvents: part.sink.wholeEvents,
+      });
+      serving.set(name, { sink: part.sink, outlet, prepare, heartbeats, batch: part.batch, lease });
+      try {
+        const nothingNew = AbortSignal.any([halting.signal, wanted]);
+        await deliver({ ...context, journal, prepare, heartbeats, halting: nothingNew }, signal);
+      } finally {
+        serving.delete(name);
+      }
     };
     const until = AbortSignal.any([running.signal, halting.signal]);
-    return guarded(name, its, until, () => deliver(context, running.signal));
+    return guarded(name, its, until, () =>
+      onDuty({ ...context, ending: stopping.signal }, `sink:${name}`, running.signal, serve),
+    );
   });
   const jobs = {
     journal,
     sources: new Map([...parts.sources].map(([name, { source }]) => [name, source])),
-    sinks: outlets,
+    sinks: serving,
+    isElsewhere: (name: string) => parts.sinks.has(name),
     clock,
     log,
     status: status.own.jobs,
@@ -224,14 +253,22 @@ export function startDaemon(parts: DaemonParts): Daemon {
   const look = createRest(moved, parts.giveMemoryBack ?? (() => {}));
   const upkeepEnd = new AbortController();
   const upkeepSignal = AbortSignal.any([running.signal, upkeepEnd.signal]);
+  const upkeepParts = { ...upkeepOf(parts), status: status.own.upkeep };
   const upkeep = guarded('upkeep', status.own.upkeep, upkeepSignal, () =>
-    keepUp({ ...upkeepOf(parts), look, status: status.own.upkeep }, upkeepSignal),
+    onDuty(
+      { ...upkeepParts, ending: upkeepSignal, patienceMs: null },
+      'upkeep',
+      upkeepSignal,
+      ({ signal, wanted, ...on }) =>
+        keepUp({ ...upkeepParts, journal: on.journal }, AbortSignal.any([signal, wanted])),
+    ),
   );
+  const resting = lookAround(look, clock, upkeepSignal);
 
   const done = (async (): Promise<DaemonEnd> => {
     await Promise.all([collected, ...deliverers]);
     upkeepEnd.abort(new Error('ended'));
-    await upkeep;
+    await Promise.all([upkeep, resting]);
     over.abort(new Error('ended'));
     const undelivered = await countUndelivered(parts, failures);
     const isBehind = [...undelivered.values()].some((count) => count > 0n);
@@ -245,13 +282,16 @@ export function startDaemon(parts: DaemonParts): Daemon {
       stopped = true;
       status.stopping = true;
       finishing = true;
+      stopping.abort(new Error('stopped'));
       collecting.abort(new Error('stopped'));
       tellSinks();
+      void leaveToOthers();
     },
     halt() {
       stopped = true;
       halting.abort(new Error('halted'));
       finishing = true;
+      stopping.abort(new Error('halted'));
       collecting.abort(new Error('stopped'));
       tellSinks();
     },
@@ -279,7 +319,7 @@ async function countUndelivered(
   }
 }
 
-function upkeepOf(parts: DaemonParts): Omit<UpkeepParts, 'status' | 'look'> {
+function upkeepOf(parts: DaemonParts): Omit<UpkeepParts, 'status'> {
   const horizons = [...parts.sources.values()].map((part) => part.auditHorizonMs);
   return { ...parts, sinks: [...parts.sinks.keys()], horizonMs: Math.max(parts.retentionMs, ...horizons) };
 }

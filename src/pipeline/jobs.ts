@@ -1,5 +1,12 @@
-import type { Job } from '../checkpoint/journal.ts';
-import { asForwardError, describe, endsProgram, UnexpectedError } from '../model/errors.ts';
+import type { Job, Lease } from '../checkpoint/journal.ts';
+import {
+  asForwardError,
+  describe,
+  endsProgram,
+  ForwardError,
+  isLeaseLost,
+  UnexpectedError,
+} from '../model/errors.ts';
 import type { Json } from '../model/event.ts';
 import { backfill, readBackfillProgress, writeBackfillProgress } from './backfill.ts';
 import type { BackfillContext, BackfillParams } from './backfill.ts';
@@ -18,17 +25,22 @@ export interface JobContext extends BackfillContext {
   readonly onProgress?: (progress: Json) => void;
   /** Shows what the work waits for. */
   readonly status?: LoopStatus;
+  /** Whether a sink that is not among `sinks` is another replica's to serve, or not served yet: its jobs are done where it is served. */
+  readonly isElsewhere?: (sink: string) => boolean;
 }
 
 /** A daemon without jobs looks for them this often even if nobody tells it of one. */
 const IDLE_MS = 30_000;
 const AGAIN_MS = 1_000;
+/** While another replica does a job, which may end in the middle of it, this often. */
+const OTHERS_MS = 5_000;
 /** So often in a row a job may meet what nobody foresaw: one that always does must not keep the others waiting for ever. */
 const UNEXPECTED_LIMIT = 5;
 
 /**
- * Does the jobs that commands left in the journal, one at a time, those first that a crash left running. Returns when `signal`
- * aborts, or with `untilNone` when there are none left. A job that cannot be done is marked as failed and never stops the rest.
+ * Does the jobs that commands left in the journal, one at a time, those first that a crash left running; none that another replica does.
+ * Returns when `signal` aborts, or with `untilNone` when there are none left. A job that cannot be done is marked as failed and never
+ * stops the rest.
  */
 export async function workOff(
   context: JobContext,
@@ -41,15 +53,23 @@ export async function workOff(
   try {
     for (;;) {
       try {
-        const job = await nextJob(context);
-        if (status !== undefined) enterState(status, job === null ? 'idle' : 'working', clock.now());
-        if (job !== null) await runJob(context, job, signal);
-        else if (untilNone) return;
-        else news = await context.journal.waitForNews(news, null, IDLE_MS, signal);
+        const next = await takeJob(context);
+        if (status !== undefined) enterState(status, next.taken === null ? 'idle' : 'working', clock.now());
+        if (next.taken !== null) await runTaken(context, next.taken, signal);
+        else if (untilNone && next.others === 0) return;
+        else if (untilNone) throw elsewhere(next.others);
+        else
+          news = await context.journal.waitForNews(news, null, next.others > 0 ? OTHERS_MS : IDLE_MS, signal);
         faults.recovered();
       } catch (thrown) {
         signal.throwIfAborted();
+        if (isLeaseLost(thrown)) continue;
         const error = asForwardError(thrown);
+        if (error instanceof ElsewhereError && faults.failingForMs() < (context.patienceMs ?? Infinity)) {
+          faults.failed(error, AGAIN_MS);
+          await clock.sleep(AGAIN_MS, signal);
+          continue;
+        }
         if (endsProgram(error) || context.patienceMs !== null) throw error;
         faults.failed(error, AGAIN_MS);
         if (status !== undefined) enterFault(status, error, clock.now(), AGAIN_MS);
@@ -61,11 +81,60 @@ export async function workOff(
   }
 }
 
-async function nextJob({ journal }: JobContext): Promise<Job | null> {
-  const [running] = await journal.jobs(['running']);
-  if (running !== undefined) return running;
-  const [queued] = await journal.jobs(['queued']);
-  return queued ?? null;
+interface Taken {
+  readonly job: Job;
+  /** Of the job, and of the sink that it sends to: a job is done by whoever serves that. */
+  readonly leases: readonly Lease[];
+}
+
+/** The next job that is nobody else's; `others`: how many there are that other replicas do, or will. */
+async function takeJob(
+  context: JobContext,
+): Promise<{ readonly taken: Taken | null; readonly others: number }> {
+  const { journal } = context;
+  const open = [...(await journal.jobs(['running'])), ...(await journal.jobs(['queued']))];
+  let others = 0;
+  for (const { id, params } of open) {
+    const name = isObject(params) && typeof params['sink'] === 'string' ? params['sink'] : null;
+    const sink = name === null ? undefined : context.sinks.get(name);
+    const isMine = name === null || sink !== undefined || context.isElsewhere?.(name) !== true;
+    const lease = isMine ? await journal.tryClaim(`job:${id}`) : null;
+    // Whoever held it may have ended it meanwhile.
+    const job =
+      lease === null ? undefined : (await journal.jobs(['running', 'queued'])).find((one) => one.id === id);
+    if (lease !== null && job !== undefined)
+      return { taken: { job, leases: [lease, ...(sink?.lease === undefined ? [] : [sink.lease])] }, others };
+    await lease?.release();
+    if (lease === null) others += 1;
+  }
+  return { taken: null, others };
+}
+
+async function runTaken(context: JobContext, { job, leases }: Taken, signal: AbortSignal): Promise<void> {
+  const ends = leases.flatMap(({ lost, wanted }) => [lost, wanted]);
+  try {
+    await runJob(
+      { ...context, journal: context.journal.under(...leases) },
+      job,
+      AbortSignal.any([signal, ...ends]),
+    );
+  } finally {
+    await leases[0]?.release();
+  }
+}
+
+class ElsewhereError extends ForwardError {}
+
+/** A single run that leaves jobs undone has not done its work. */
+function elsewhere(jobs: number): ForwardError {
+  const [count, are] = jobs === 1 ? ['a job is', 'it'] : [`${jobs} jobs are`, 'them'];
+  return new ElsewhereError(
+    'transient',
+    `${count} for another replica to do, or for a sink that is not served yet`,
+    {
+      hint: `the replica that serves the sink does ${are}; auditferry status shows who that is`,
+    },
+  );
 }
 
 /**

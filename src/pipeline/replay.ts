@@ -1,5 +1,5 @@
 import { letterPages } from '../checkpoint/journal.ts';
-import type { DeadLetter, Journal, RejectedEvent } from '../checkpoint/journal.ts';
+import type { DeadLetter, Journal, Lease, RejectedEvent } from '../checkpoint/journal.ts';
 import type { Clock } from '../model/clock.ts';
 import type { AuditEvent, Json, Window } from '../model/event.ts';
 import type { Log } from '../model/log.ts';
@@ -22,6 +22,8 @@ export interface ReplaySink {
   /** Of the deliver loop: a dead letter that is taken now is an event that a heartbeat has to name. */
   readonly heartbeats: Pick<Heartbeats, 'record'>;
   readonly batch: { readonly maxEvents: number; readonly maxBytes: number };
+  /** Of whoever serves the sink; absent where nobody else can. */
+  readonly lease?: Lease;
 }
 
 export interface ReplayContext {

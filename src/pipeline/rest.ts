@@ -1,3 +1,15 @@
+import type { Clock } from '../model/clock.ts';
+
+const LOOK_EVERY_MS = 10_000;
+
+/** Looks around now and then until `signal` aborts. */
+export async function lookAround(look: () => void, clock: Clock, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    look();
+    await clock.sleep(LOOK_EVERY_MS, signal).catch(() => {}); // aborted: it ends
+  }
+}
+
 /** So many events are work that leaves memory behind. */
 const WORTH_EVENTS = 500;
 

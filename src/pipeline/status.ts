@@ -1,9 +1,12 @@
 import type { ForwardError } from '../model/errors.ts';
 import type { DeliveryClass } from '../sinks/sink.ts';
 
-/** What a loop is doing. `held`: retrying slowly, unhealthy, until somebody fixes what is denied. */
+/**
+ * What a loop is doing. `standby`: another replica does it, and this one takes over when that ends. `held`: retrying slowly, unhealthy,
+ * until somebody fixes what is denied.
+ */
 export type LoopState =
-  'starting' | 'idle' | 'working' | 'retrying' | 'held' | 'waiting_for_space' | 'stopped';
+  'starting' | 'standby' | 'idle' | 'working' | 'retrying' | 'held' | 'waiting_for_space' | 'stopped';
 
 /** Why a loop or one of its lanes waits. */
 interface Why {
@@ -175,6 +178,7 @@ const WEIGHTS: Readonly<Record<LoopState, number>> = {
   retrying: 1,
   waiting_for_space: 1,
   starting: 0,
+  standby: 0,
   idle: 0,
   working: 0,
 };

@@ -1,14 +1,14 @@
 import type { Clock } from '../model/clock.ts';
-import { asForwardError, endsProgram } from '../model/errors.ts';
+import { asForwardError, endsProgram, isLeaseLost } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import { backoffFor, createFaultLog, waitMs } from './retry.ts';
 import { enterFault } from './status.ts';
-import type { SinkStatus } from './status.ts';
+import type { LoopStatus } from './status.ts';
 
 interface Asking {
   readonly clock: Clock;
   readonly log: Log;
-  readonly status: SinkStatus;
+  readonly status: LoopStatus;
   /** Null: for ever. Milliseconds. */
   readonly patienceMs: number | null;
 }
@@ -28,7 +28,7 @@ export async function untilDone<T>(
     } catch (thrown) {
       signal.throwIfAborted();
       const error = asForwardError(thrown);
-      if (endsProgram(error)) throw error;
+      if (endsProgram(error) || isLeaseLost(error)) throw error;
       const wait = waitMs(backoffFor(error.kind), failures, error.retryAfterMs, clock.random());
       faults.failed(error, wait);
       if (patienceMs !== null && faults.failingForMs() + wait > patienceMs) throw error;

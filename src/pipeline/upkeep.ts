@@ -1,6 +1,6 @@
 import type { Journal, Spared } from '../checkpoint/journal.ts';
 import type { Clock } from '../model/clock.ts';
-import { asForwardError, endsProgram } from '../model/errors.ts';
+import { asForwardError, endsProgram, isLeaseLost } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import { msToNs } from '../model/time.ts';
 import { createFaultLog } from './retry.ts';
@@ -18,8 +18,6 @@ export interface UpkeepParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly status: LoopStatus;
-  /** Called each time it looks around. */
-  readonly look: () => void;
 }
 
 const UPKEEP_EVERY_MS = 600_000;
@@ -53,14 +51,13 @@ export async function keepUp(parts: UpkeepParts, signal: AbortSignal): Promise<v
         if (pruned > 0) log.info({ events: pruned }, 'pruned events that every sink has');
         await journal.pruneFindings(new Date(clock.now() - parts.horizonMs).toISOString());
       }
-      parts.look();
       faults.recovered();
       enterState(status, 'idle', clock.now());
     } catch (thrown) {
       const error = asForwardError(thrown);
       // An abort that came in the middle may have closed the journal: the next run prunes.
       if (signal.aborted) return;
-      if (endsProgram(error)) throw error;
+      if (endsProgram(error) || isLeaseLost(error)) throw error;
       prunedMs = -Infinity;
       faults.failed(error, LOOK_EVERY_MS);
       enterFault(status, error, clock.now(), LOOK_EVERY_MS);

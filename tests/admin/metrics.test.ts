@@ -113,6 +113,9 @@ describe('metrics', () => {
     room.source.visibilityLagMs = 4_200;
     room.source.lastPollMs = room.splunk.lastDeliveredMs = START_MS;
     room.segments = new Map([['splunk', keptHeartbeats(1)]]);
+    const [startedAt, seenAt] = ['2026-03-01T12:00:00.000Z', '2026-03-01T12:00:05.000Z'];
+    const replica = { name: 'host/1', self: true, startedAt, seenAt, alive: true };
+    room.replicas = [{ ...replica, version: '1', fingerprint: 'f', duties: ['sink:splunk'] }];
     const metrics = await open(room);
     const plain = parseExposition((await metrics.expose('text/plain')).body);
     const { contentType, body } = await metrics.expose(OPENMETRICS);

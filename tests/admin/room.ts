@@ -5,6 +5,7 @@ import type {
   Journal,
   StoredCoverage,
   StoredFinding,
+  Replica,
 } from '../../src/checkpoint/journal.ts';
 import { createCanonicalize } from '../../src/formats/canonical.ts';
 import { summaryOf } from '../../src/formats/title.ts';
@@ -43,6 +44,7 @@ export interface Room {
   /** Events that left the journal before a sink had them, by sink. */
   readonly pruned: Map<string, number>;
   readonly findings: StoredFinding[];
+  replicas: Replica[];
   coverage: StoredCoverage[];
   /** What the journal keeps of heartbeats, by sink; null: none is configured. */
   segments: ReadonlyMap<string, Json> | null;
@@ -101,6 +103,7 @@ export function createRoom(given: RoomOptions = {}): Room {
     letters: [],
     pruned: new Map(),
     findings: [],
+    replicas: [],
     coverage: [],
     segments: null,
     asked: [],
@@ -213,6 +216,7 @@ function journalOf(room: () => Room): Journal {
         size: letter.bytes.length,
       })),
     prunedUndelivered: async () => room().pruned,
+    replicas: async () => room().replicas,
     deadLetterCounts: async (side, start = '') => {
       const counts = new Map<string, number>();
       for (const { owner, side: its, reason } of room().letters) {

@@ -8,8 +8,8 @@ import {
   encodeDraft,
   newDraft,
   PAGE_COLUMNS,
-} from '../../src/checkpoint/sqlite/pages.ts';
-import type { Entry } from '../../src/checkpoint/sqlite/pages.ts';
+} from '../../src/checkpoint/pages.ts';
+import type { Entry } from '../../src/checkpoint/pages.ts';
 
 /** An event in a page, as one finds it who opens the file. */
 export interface PagedEvent extends Omit<Entry, 'end'> {

@@ -82,11 +82,14 @@ export function fullExample(parts: Parts): string {
   return `${lines.join('\n')}\n`;
 }
 
+/** Keys of a journal in a database, which exclude one in a folder. */
+const EXCLUDED = new Set(['state.schema', 'state.lease']);
+
 function block(key: string, referring: Schema, path: string, indent: string, off: boolean): string[] {
   const schema = followed(referring);
   const initial = schema['default'];
   const sample = SAMPLES[path];
-  const given = !off && (sample !== undefined || initial !== undefined);
+  const given = !off && !EXCLUDED.has(path) && (sample !== undefined || initial !== undefined);
   const mark = given ? '' : '# ';
   const below = schema['properties'];
   if (typeof below === 'object' && below !== null && Object.keys(below).length > 0) {

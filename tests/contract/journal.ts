@@ -678,8 +678,9 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
         }
         expect(woken).toBe(0);
         await guest.addJob('replay', null);
-        for (let turn = 0; woken < 2 && turn < 50; turn += 1) {
-          opened.clock.advance(turn === 0 ? 1000 : 0);
+        for (let turn = 0; woken < 2 && turn < 5000; turn += 1) {
+          // A journal in another process may still be opening its connection.
+          opened.clock.advance(turn === 0 ? 1000 : 100);
           await journal.cursor('splunk');
         }
         await Promise.all(waiting);

@@ -23,7 +23,7 @@ async function keepUpFor(
   const status = loopStatus(clock.now());
   const stop = new AbortController();
   const done = keepUp(
-    { journal, sinks, retentionMs, horizonMs: 30 * DAY, clock, log: listLog(lines), status, look: () => {} },
+    { journal, sinks, retentionMs, horizonMs: 30 * DAY, clock, log: listLog(lines), status },
     stop.signal,
   );
   done.catch(() => {});

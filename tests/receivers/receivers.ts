@@ -16,7 +16,8 @@ export type ReceiverName =
   | 'versitygw'
   | 'victorialogs'
   | 'parquet readers'
-  | 'kafka';
+  | 'kafka'
+  | 'postgresql';
 
 /** Versions of what .ci/receivers.sh unpacks; the names of its folders. */
 export const OPENSEARCH_FOLDER = 'opensearch-2.19.1';
@@ -55,6 +56,13 @@ export function available(...names: readonly ReceiverName[]): boolean {
 export function findProgram(name: string): string | undefined {
   const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin', '/sbin'];
   return folders.map((folder) => join(folder, name)).find((path) => executable(path));
+}
+
+/** Where the programs of the newest PostgreSQL are: Debian keeps them out of the path. */
+export function postgresFolder(): string | undefined {
+  const all = '/usr/lib/postgresql';
+  const versions = existsSync(all) ? readdirSync(all).toSorted((a, b) => Number(b) - Number(a)) : [];
+  return versions.map((version) => join(all, version, 'bin')).find((bin) => executable(join(bin, 'initdb')));
 }
 
 /** The folder of the Java that the search engines run on: they want 17 or later and carry none. */
@@ -109,6 +117,7 @@ const NEEDS: Readonly<Record<ReceiverName, readonly Need[]>> = {
   kafka: [unpacked(`${KAFKA_FOLDER}/complete`), program('java')],
   haproxy: [program('haproxy')],
   nginx: [program('nginx')],
+  postgresql: [{ what: 'PostgreSQL', met: () => postgresFolder() !== undefined }, program('setpriv')],
 };
 
 function executable(path: string): boolean {

@@ -143,8 +143,9 @@ export function fenceJournal(
         return count;
       }),
   };
-  return new Proxy(inner, {
+  const seam: Journal = new Proxy(inner, {
     get(target, key) {
+      if (key === 'under') return () => seam; // this journal is in one process's hands
       const own: unknown = Reflect.get(special, key);
       if (own !== undefined) return own;
       const value: unknown = Reflect.get(target, key);
@@ -153,4 +154,5 @@ export function fenceJournal(
         guarded(String(key), () => Reflect.apply(value, target, args) as Promise<unknown>);
     },
   });
+  return seam;
 }

@@ -21,7 +21,7 @@ const WINDOWS = '/src/sources/cloudquery/windows.ts';
 const READ_WINDOW = '/src/sources/cloudquery/read-window.ts';
 const READ_WINDOWS = '/src/sources/cloudquery/read-windows.ts';
 const RECOUNT = '/src/sources/cloudquery/recount.ts';
-const IDENTITY = '/src/checkpoint/sqlite/identity.ts';
+const IDENTITY = '/src/checkpoint/recorder.ts';
 const HIDE = '/src/model/hide.ts';
 const TOTALS = '/src/sources/cloudquery/totals.ts';
 const SERVER_CLOCK = '/src/sources/cloudquery/server-clock.ts';
@@ -122,7 +122,7 @@ export const sabotages: readonly Sabotage[] = [
     edits: [
       {
         file: '/src/pipeline/until-done.ts',
-        find: 'if (endsProgram(error)) throw error;',
+        find: 'if (endsProgram(error) || isLeaseLost(error)) throw error;',
         replace: "if (error.kind === 'transient' && status.cursor > 0n) return;\n      throw error;",
       },
     ],
@@ -318,8 +318,8 @@ export const sabotages: readonly Sabotage[] = [
     edits: [
       {
         file: IDENTITY,
-        find: 'if (readMark.get() === undefined) return null;',
-        replace: 'if (readMark.get() !== undefined) return null;',
+        find: 'if (!ids.hasShared()) return null;',
+        replace: 'if (ids.hasShared()) return null;',
       },
     ],
     caughtBy: ['once', 'daemon'],

@@ -89,6 +89,8 @@ export interface Scenario {
   readonly driftingRequests: number;
   /** More steps than any healthy run of it takes, by far: a livelock. */
   readonly stepsLimit: number;
+  /** The same, with what draining may take. */
+  readonly drainStepsLimit: number;
   /** The coverage checker looks at all rows of the Platform once in so many polls. */
   readonly lookEveryPolls: number;
 }
@@ -190,6 +192,8 @@ export function scenarioOf(seed: number): Scenario {
     driftingRequests: 150,
     // Where only narrow windows are answered, a first date that is far back makes thousands of them.
     stepsLimit: on('heavy windows') ? 250_000 : 150_000,
+    // What was set aside is asked for again until it is answered, which may take a simulated day at a request every other second.
+    drainStepsLimit: on('heavy windows') ? 600_000 : 150_000,
     lookEveryPolls: 4,
   };
 }

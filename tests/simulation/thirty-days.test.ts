@@ -65,6 +65,7 @@ const month: Scenario = {
   plans: [],
   driftingRequests: 6000,
   stepsLimit: 5_000_000,
+  drainStepsLimit: 5_000_000,
   lookEveryPolls: 100,
 };
 

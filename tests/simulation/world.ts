@@ -279,7 +279,11 @@ async function run(
     give();
   }
 
-  async function until(condition: () => boolean, what: string): Promise<void> {
+  async function until(
+    condition: () => boolean,
+    what: string,
+    stepsLimit = scenario.stepsLimit,
+  ): Promise<void> {
     for (;;) {
       await settle();
       give();
@@ -292,7 +296,7 @@ async function run(
       if (condition()) return;
       if (vi.getTimerCount() === 0) await settle();
       steps += 1;
-      if (steps > scenario.stepsLimit) fail('progress', `${what}: more than ${scenario.stepsLimit} steps`);
+      if (steps > stepsLimit) fail('progress', `${what}: more than ${stepsLimit} steps`);
       if (vi.getTimerCount() === 0) fail('progress', `${what}: nothing will ever happen again: ${loops()}`);
       give();
       vi.advanceTimersToNextTimer();
@@ -382,7 +386,7 @@ async function run(
         fail('progress', `not drained ${DRAIN_LIMIT_MS / HOUR} hours after healing: ${why}`);
       return why === '';
     };
-    await until(drained, 'drain');
+    await until(drained, 'drain', scenario.drainStepsLimit);
   }
 
   function polls(): number {

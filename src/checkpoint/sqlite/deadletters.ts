@@ -1,18 +1,13 @@
 import { oneLine } from '../../model/errors.ts';
 import type { Json, MalformedItem, NewEvent } from '../../model/event.ts';
-import type { DeadLetter, DeadLetterFilter, DeadLetterGlimpse, Journal, RejectedEvent } from '../journal.ts';
-import { bytes, count, integer, page, text, textOrNull, word, type Row } from './columns.ts';
+import type { DeadLetterFilter, Journal, RejectedEvent } from '../journal.ts';
+import { letterGlimpse, letterOf, REASON_MAX_LENGTH } from '../letters.ts';
+import { count, page, text } from '../columns.ts';
 import { among, amongNumbers, filtered } from './conditions.ts';
 import type { Condition } from './conditions.ts';
-import { sha256 } from './hash.ts';
+import { sha256 } from '../hash.ts';
 import { readableAgain } from './readable-again.ts';
 import type { Store } from './store.ts';
-
-/** A receiver's own words are kept up to this many characters. */
-const REASON_MAX_LENGTH = 4000;
-
-const SIDES: readonly DeadLetter['side'][] = ['sink', 'source'];
-const STATES: readonly DeadLetter['state'][] = ['open', 'retrying', 'discarded'];
 
 type DeadLetterMethods = Pick<
   Journal,
@@ -76,11 +71,11 @@ export function deadLetters(
       },
       deadLetters: async (filter) => {
         const { statement, values } = list(conditions(filter));
-        return store.read(() => page(statement.iterate(...values, limitOf(filter)), 'bytes', deadLetter));
+        return store.read(() => page(statement.iterate(...values, limitOf(filter)), 'bytes', letterOf));
       },
       glanceAtDeadLetters: async (filter, contentBytes) => {
         const { statement, values } = glance(conditions(filter));
-        return store.read(() => statement.all(contentBytes, ...values, limitOf(filter)).map(glimpse));
+        return store.read(() => statement.all(contentBytes, ...values, limitOf(filter)).map(letterGlimpse));
       },
       deadLetterCounts: async (side, reason) => {
         const { statement, values } = counts([
@@ -158,46 +153,6 @@ function limitOf({ limit }: DeadLetterFilter): number {
   return Math.max(0, limit);
 }
 
-/** Columns that `glimpse` reads; the one parameter is how many bytes of the content are read. */
+/** Columns that `letterGlimpse` reads; the one parameter is how many bytes of the content are read. */
 const GLIMPSE_COLUMNS = `id, owner, side, event_source, event_id, seq, created_at, received_at, reason, attempts, first_at, last_at, state,
   discard_reason, length(bytes) AS size, substr(bytes, 1, ?) AS content`;
-
-function glimpse(row: Row): DeadLetterGlimpse {
-  return { ...fields(row), event: eventPlace(row), content: bytes(row, 'content'), size: count(row, 'size') };
-}
-
-function deadLetter(row: Row): DeadLetter {
-  const body = bytes(row, 'bytes');
-  const place = eventPlace(row);
-  return {
-    ...fields(row),
-    event: place === null ? null : { ...place, original: body.toString('utf8') },
-    bytes: body,
-  };
-}
-
-/** Null for what a source could not read as an event. */
-function eventPlace(row: Row): DeadLetterGlimpse['event'] {
-  if (word(row, 'side', SIDES) === 'source') return null;
-  return {
-    seq: integer(row, 'seq'),
-    source: text(row, 'event_source'),
-    id: text(row, 'event_id'),
-    createdAt: text(row, 'created_at'),
-    receivedAt: text(row, 'received_at'),
-  };
-}
-
-function fields(row: Row): Omit<DeadLetter, 'event' | 'bytes'> {
-  return {
-    id: integer(row, 'id'),
-    owner: text(row, 'owner'),
-    side: word(row, 'side', SIDES),
-    reason: text(row, 'reason'),
-    attempts: count(row, 'attempts'),
-    firstAt: text(row, 'first_at'),
-    lastAt: text(row, 'last_at'),
-    state: word(row, 'state', STATES),
-    discardReason: textOrNull(row, 'discard_reason'),
-  };
-}

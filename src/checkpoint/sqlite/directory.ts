@@ -15,7 +15,7 @@ import {
 import { dirname, join } from 'node:path';
 
 import { describe, ForwardError } from '../../model/errors.ts';
-import { corrupt, RESTORE_HINT } from './faults.ts';
+import { corrupt, RESTORE_HINT } from '../corrupt.ts';
 
 const ID_FILE = 'journal.id';
 const NO_SPACE = new Set(['ENOSPC', 'EDQUOT']);

@@ -4,12 +4,13 @@ import { NS_PER_SECOND } from '../../model/time.ts';
 import type { Beginning, Glimpse, Journal, PrunedEvents, RejectedEvent } from '../journal.ts';
 import { PRUNED_BEFORE_DELIVERY } from '../journal.ts';
 import { prunedFinding } from '../pruned.ts';
-import { ANSWER_LIMIT_BYTES, count, int64, integer, text } from './columns.ts';
-import { corrupt } from './faults.ts';
-import { sizeOf } from './pages.ts';
-import type { Page, PageReader } from './pages.ts';
+import { ANSWER_LIMIT_BYTES, count, int64, integer, text } from '../columns.ts';
+import { corrupt } from '../corrupt.ts';
+import { sizeOf } from '../pages.ts';
+import type { Page } from '../pages.ts';
+import type { PageReader } from './pages.ts';
 import type { Store } from './store.ts';
-import { waiters } from './waiters.ts';
+import { waiters } from '../waiters.ts';
 
 /** What a move of a cursor records in the same transaction: what the sink refused for good, and what was pruned before it. */
 interface Records {
@@ -75,10 +76,13 @@ export function events(
     return { first: from + 1n, events: headSeq - from };
   };
   const readVersion = store.prepare('PRAGMA data_version');
+  const othersVersion = (): bigint | null =>
+    store.isOpen() ? integer(readVersion.get() ?? {}, 'data_version') : null;
   const waiting = waiters({
     clock: store.clock,
     hasMore: (after) => store.read(() => following(after).events > 0n),
-    othersVersion: () => (store.isOpen() ? integer(readVersion.get() ?? {}, 'data_version') : null),
+    version: othersVersion(),
+    othersVersion,
     lookEveryMs: store.lookEveryMs,
   });
 

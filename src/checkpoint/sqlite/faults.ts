@@ -1,4 +1,5 @@
 import { describe, ForwardError } from '../../model/errors.ts';
+import { corrupt } from '../corrupt.ts';
 
 /** SQLite's primary result codes, the low byte of `errcode`: https://www.sqlite.org/rescode.html */
 const BUSY = 5;
@@ -10,10 +11,6 @@ const CORRUPT = 11;
 const FULL = 13;
 const CANNOT_OPEN = 14;
 const NOT_A_DATABASE = 26;
-
-export const RESTORE_HINT =
-  'stop, keep a copy of the state directory, and put back a backup of journal.db (docs/journal.md); ' +
-  'what came after the backup is read from the Platform again and sinks may receive repeats';
 
 /**
  * What the loops can react to, from anything that SQLite throws. Errors that are not SQLite's come back as they are: a
@@ -55,10 +52,6 @@ export function journalFault(error: unknown, path: string): unknown {
     default:
       return error;
   }
-}
-
-export function corrupt(message: string, cause?: unknown): ForwardError {
-  return new ForwardError('corrupt', message, { cause, hint: RESTORE_HINT });
 }
 
 export function isBusy(error: unknown): boolean {

@@ -1,9 +1,10 @@
 import type { Finding } from '../../model/event.ts';
-import type { FindingFilter, Journal, StoredFinding } from '../journal.ts';
-import { count, int64, integer, json, text, textOrNull, type Row } from './columns.ts';
+import { findingOf, subjectOf } from '../finding-rows.ts';
+import type { FindingFilter, Journal } from '../journal.ts';
+import { count, int64, text } from '../columns.ts';
 import { among, amongNumbers, filtered } from './conditions.ts';
 import type { Condition } from './conditions.ts';
-import { sameForm } from './receipts.ts';
+import { sameForm } from '../receipts.ts';
 import type { Store } from './store.ts';
 
 export function findings(store: Store): {
@@ -40,9 +41,7 @@ export function findings(store: Store): {
 
   const find = (source: string, finding: Finding, at: string): void => {
     const { kind, window, eventId, summary, detail } = finding;
-    const subject =
-      finding.subject ??
-      JSON.stringify([eventId ?? '', window?.startNs.toString() ?? '', window?.endNs.toString() ?? '']);
+    const subject = subjectOf(finding);
     const details = detail === undefined ? null : JSON.stringify(detail);
     const start = window?.startNs ?? null;
     const end = window?.endNs ?? null;
@@ -65,7 +64,7 @@ export function findings(store: Store): {
           ...conditions(filter),
           ...(after === undefined ? [] : [['id > ?', after] as const]),
         ]);
-        return store.read(() => statement.all(...values, Math.max(0, limit)).map(stored));
+        return store.read(() => statement.all(...values, Math.max(0, limit)).map(findingOf));
       },
       findingCounts: async (filter) => {
         // Kept beside the findings (see migrations.ts), so that asking how many are open does not grow with them.
@@ -115,24 +114,4 @@ function conditions(filter: FindingFilter): Condition[] {
         ]),
     ...amongNumbers('id', ids),
   ];
-}
-
-function stored(row: Row): StoredFinding {
-  const eventId = textOrNull(row, 'event_id');
-  return {
-    id: integer(row, 'id'),
-    source: text(row, 'source'),
-    kind: text(row, 'kind'),
-    ...(row['start_ns'] === null
-      ? {}
-      : { window: { startNs: integer(row, 'start_ns'), endNs: integer(row, 'end_ns') } }),
-    ...(eventId === null ? {} : { eventId }),
-    summary: text(row, 'summary'),
-    ...(row['detail'] === null ? {} : { detail: json(row, 'detail') }),
-    firstAt: text(row, 'first_at'),
-    lastAt: text(row, 'last_at'),
-    seen: count(row, 'seen'),
-    acknowledgedAt: textOrNull(row, 'acknowledged_at'),
-    acknowledgement: textOrNull(row, 'acknowledgement'),
-  };
 }

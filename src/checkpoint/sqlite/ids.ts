@@ -1,8 +1,9 @@
 import type { Window } from '../../model/event.ts';
 import { NS_PER_SECOND } from '../../model/time.ts';
 import type { Journal } from '../journal.ts';
-import { bytes, count, createdNsOf, IN_WINDOW, int64, integer, secondOf, windowBounds } from './columns.ts';
-import { idKey, idOf, knownEvents } from './identity.ts';
+import { bytes, count, createdNsOf, IN_WINDOW, int64, integer, secondOf, windowBounds } from '../columns.ts';
+import { findKnown } from '../recorder.ts';
+import { idKey, idOf, knownIds } from './identity.ts';
 import type { Store } from './store.ts';
 
 /** What a source and `verify` ask about ids. An id is `kept` when its event was appended, also after it was pruned. */
@@ -13,7 +14,7 @@ export function ids(store: Store): Pick<Journal, 'held' | 'absentInWindow' | 'id
        count(*) FILTER (WHERE seq <= (SELECT anchor_seq FROM chain)) AS pruned
      FROM ids WHERE source = ? AND ${IN_WINDOW}`,
   );
-  const find = knownEvents(store);
+  const known = knownIds(store);
   const listWindow = store.prepare(
     `SELECT second, ns, id, seq, body_hash FROM ids
      WHERE source = ? AND ${IN_WINDOW} AND (second > ? OR id > ?) ORDER BY second, id LIMIT ?`,
@@ -41,7 +42,8 @@ export function ids(store: Store): Pick<Journal, 'held' | 'absentInWindow' | 'id
           const row = countWindow.get(source, ...windowBounds(window));
           return row === undefined ? 0 : count(row, 'count');
         }),
-      known: async (asked) => store.read(() => asked.map((event) => find(source, event)?.id ?? null)),
+      known: async (asked) =>
+        store.read(() => asked.map((event) => findKnown(known, source, event)?.id ?? null)),
       missing: async (window, seen, limit) => store.read(() => missing(source, window, seen, limit)),
     }),
     absentInWindow: async (source, window) =>

@@ -5,7 +5,7 @@ import { givingWay } from '../../model/turns.ts';
 import type { Journal } from '../journal.ts';
 import { appending } from './append.ts';
 import { chain } from './chain.ts';
-import { text } from './columns.ts';
+import { text } from '../columns.ts';
 import { coverage } from './coverage.ts';
 import { deadLetters } from './deadletters.ts';
 import {
@@ -17,8 +17,9 @@ import {
   rememberIdentity,
 } from './directory.ts';
 import { events } from './events.ts';
-import { corrupt } from './faults.ts';
+import { corrupt } from '../corrupt.ts';
 import { findings } from './findings.ts';
+import { soleHolder } from './sole-holder.ts';
 import { ids } from './ids.ts';
 import { jobs } from './jobs.ts';
 import { takeLock } from './lock.ts';
@@ -110,6 +111,7 @@ export function journalOn(
   };
   return {
     ...inTurns(methods, store.clock),
+    ...soleHolder,
     held,
     installationId,
     close: async () => {

@@ -1,11 +1,6 @@
-import type { Job, Journal } from '../journal.ts';
-import { integer, json, text, word, type Row } from './columns.ts';
+import { FINISHED_JOBS_KEPT, jobOf } from '../job-rows.ts';
+import type { Journal } from '../journal.ts';
 import type { Store } from './store.ts';
-
-/** Finished jobs kept for `status`; older ones go when a new job comes. */
-const FINISHED_JOBS_KEPT = 500;
-
-const STATES: readonly Job['state'][] = ['queued', 'running', 'done', 'failed', 'cancelled'];
 
 /** `tell`: wakes who waits for jobs. */
 export function jobs(store: Store, tell: () => void): Pick<Journal, 'addJob' | 'jobs' | 'updateJob'> {
@@ -35,24 +30,12 @@ export function jobs(store: Store, tell: () => void): Pick<Journal, 'addJob' | '
       tell();
       return id;
     },
-    jobs: async (states) => store.read(() => list.all(JSON.stringify(states)).map(job)),
+    jobs: async (states) => store.read(() => list.all(JSON.stringify(states)).map(jobOf)),
     updateJob: async (id, state, progress) =>
       store.write(() => {
         if (find.get(id) === undefined)
           throw new Error(`there is no job ${id} in the journal at ${store.path}`);
         update.run(state, JSON.stringify(progress), store.timestamp(), id);
       }),
-  };
-}
-
-function job(row: Row): Job {
-  return {
-    id: integer(row, 'id'),
-    kind: text(row, 'kind'),
-    params: json(row, 'params'),
-    state: word(row, 'state', STATES),
-    progress: json(row, 'progress'),
-    createdAt: text(row, 'created_at'),
-    updatedAt: text(row, 'updated_at'),
   };
 }

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { randomUUID } from 'node:crypto';
 
-import { genesisHash } from './hash.ts';
+import { genesisHash } from '../hash.ts';
 
 /** Marks the file as an auditferry journal ("AFJ1"), so that no other SQLite file is ever taken for one. */
 export const APPLICATION_ID = 0x41464a31;

@@ -3,7 +3,8 @@ import { DatabaseSync } from 'node:sqlite';
 
 import { ForwardError } from '../../model/errors.ts';
 import { createPrivate } from './lock.ts';
-import { corrupt, isNotADatabase, journalFault } from './faults.ts';
+import { corrupt } from '../corrupt.ts';
+import { isNotADatabase, journalFault } from './faults.ts';
 import { APPLICATION_ID, applicationId, migrate, MIGRATIONS, userVersion } from './migrations.ts';
 
 /** How long a statement waits for another process's small write before it is `transient`. Milliseconds. */

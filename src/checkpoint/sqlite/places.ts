@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 
-import { bytes, integer } from './columns.ts';
+import { bytes, integer } from '../columns.ts';
 import type { Store } from './store.ts';
 
 /**

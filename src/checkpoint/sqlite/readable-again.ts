@@ -1,19 +1,8 @@
-import { valuesHash } from '../../model/content-hash.ts';
-import { eventIdOf, statesId } from '../../model/event-id.ts';
 import type { NewEvent } from '../../model/event.ts';
-import { lightJson } from '../../model/light-json.ts';
-import { bytes, integer, text } from './columns.ts';
-import { sha256 } from './hash.ts';
+import { bytes, integer, text } from '../columns.ts';
+import { COMPARED_LIMIT, readNow, traitOf } from '../readable-again.ts';
+import type { Trait } from '../readable-again.ts';
 import type { Store } from './store.ts';
-
-/** Open letters of a source that are compared with what it reads, the oldest. */
-const COMPARED_LIMIT = 5000;
-
-/** What an event that the Platform shows in another form by now has in common with the item that could not be read. */
-interface Trait {
-  readonly of: 'id' | 'values';
-  readonly is: string;
-}
 
 /**
  * What could not be read once and can be now is no dead letter any more: the same bytes, an event of the id that the item states, or, where
@@ -47,28 +36,7 @@ export function readableAgain(store: Store): (source: string, events: readonly N
     };
     const its = new Map(letters.map((letter) => [letter.body, traitAt(letter)] as const));
     traits.set(source, its);
-    const bodies = new Set(
-      events.map(({ original }) => sha256(Buffer.from(original, 'utf8')).toString('hex')),
-    );
-    const ids = new Set(events.map(({ id }) => id));
-    const isAsked = [...its.values()].some((trait) => trait?.of === 'values');
-    const values = new Set(isAsked ? events.map(({ original }) => valuesHash(original)) : []);
-    for (const { row, body } of letters) {
-      const trait = its.get(body) ?? null;
-      const isRead = trait !== null && (trait.of === 'id' ? ids : values).has(trait.is);
-      if (isRead || bodies.has(body)) remove.run(row);
-    }
+    const isReadNow = readNow(its, events);
+    for (const { row, body } of letters) if (isReadNow(body)) remove.run(row);
   };
-}
-
-/** Null for what is no object: it can only come back as it is. */
-function traitOf(item: string): Trait | null {
-  try {
-    const parsed: unknown = JSON.parse(lightJson(item));
-    if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return null;
-    const { id } = parsed as { readonly id?: unknown };
-    return statesId(id) ? { of: 'id', is: eventIdOf(id, item) } : { of: 'values', is: valuesHash(item) };
-  } catch {
-    return null; // what is no JSON at all
-  }
 }

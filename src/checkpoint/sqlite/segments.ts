@@ -1,8 +1,8 @@
 import type { Json } from '../../model/event.ts';
 import { oneLine } from '../../model/errors.ts';
 import type { Journal } from '../journal.ts';
-import { text } from './columns.ts';
-import { corrupt } from './faults.ts';
+import { text } from '../columns.ts';
+import { corrupt } from '../corrupt.ts';
 import type { Store } from './store.ts';
 
 const KEY = 'segment:';

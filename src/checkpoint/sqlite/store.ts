@@ -3,7 +3,8 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 
 import type { Clock } from '../../model/clock.ts';
 import { describe, ForwardError } from '../../model/errors.ts';
-import { corrupt, journalFault } from './faults.ts';
+import { corrupt } from '../corrupt.ts';
+import { journalFault } from './faults.ts';
 
 /** What every subject file works on: the open database, its clock, and the only two ways to touch it. */
 export interface Store {

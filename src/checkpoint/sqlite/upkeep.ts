@@ -3,11 +3,12 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { ForwardError } from '../../model/errors.ts';
 import type { Journal, Spared } from '../journal.ts';
 import { NS_PER_SECOND } from '../../model/time.ts';
-import { bytes, count, int64, integer, secondOf, text, type Row } from './columns.ts';
-import { corrupt } from './faults.ts';
+import { bytes, count, int64, integer, secondOf, text, type Row } from '../columns.ts';
+import { corrupt } from '../corrupt.ts';
 import type { Places } from './places.ts';
-import { receipts, sameForm } from './receipts.ts';
-import type { Receipt } from './receipts.ts';
+import { sameForm } from '../receipts.ts';
+import type { Receipt } from '../receipts.ts';
+import { receipts } from './receipts.ts';
 import type { Store } from './store.ts';
 
 /** What one transaction of a pruning removes: short enough that no loop notices. */

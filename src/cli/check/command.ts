@@ -10,12 +10,12 @@ import type { BuiltParts } from '../build-parts.ts';
 import { checkClock, checkState } from './state.ts';
 import { withDeadline } from '../deadline.ts';
 import { EXIT } from '../exit.ts';
-import { holderOf } from '../holder.ts';
 import { withProgress } from '../progress.ts';
 import type { Tell } from '../progress.ts';
 import { count, markOf, shown, takeConfigArgument, withConfig, writeJson } from '../report.ts';
 import type { ReportOptions } from '../report.ts';
 import { openConfig, withParts } from '../session.ts';
+import { runningOn } from '../state.ts';
 import { hang } from '../table.ts';
 import { processTerminal } from '../terminal.ts';
 import type { Output, Terminal } from '../terminal.ts';
@@ -113,7 +113,7 @@ async function checkSink(
       { part: label, name: 'test event', outcome: 'warn', finding: 'not sent, because of what failed above' },
     ];
   }
-  const reason = whyNotSent(config, name, options);
+  const reason = await whyNotSent(config, name, options, terminal);
   if (reason !== null) return [...items, { part: label, name: 'test event', outcome: 'warn', ...reason }];
   const sent = await look(
     label,
@@ -129,13 +129,14 @@ function withoutAdviceToSend({ hint, ...item }: PartItem): PartItem {
 }
 
 /** A second writer into a file would be taken for damage; an event among JSON would spoil the document. */
-function whyNotSent(
+async function whyNotSent(
   config: Config,
   name: string,
   options: CheckOptions,
-): { finding: string; hint: string } | null {
+  terminal: Terminal,
+): Promise<{ finding: string; hint: string } | null> {
   const type = config.sinks.get(name)?.type;
-  if (type === 'file' && holderOf(config.state.dir) !== null) {
+  if (type === 'file' && (await runningOn(config, terminal)) !== null) {
     return { finding: 'not sent: the running daemon writes to this file', hint: 'stop the daemon first' };
   }
   if (type === 'stdout' && options.json === true) {

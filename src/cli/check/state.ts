@@ -6,6 +6,7 @@ import type { Config } from '../../config/config.ts';
 import { formatSize } from '../../model/units.ts';
 import type { CheckItem } from '../../model/check.ts';
 import { describe, ForwardError } from '../../model/errors.ts';
+import { checkDatabase } from './database.ts';
 import { holderOf } from '../holder.ts';
 import { hasJournal, openGuestJournal } from '../session.ts';
 import { count } from '../report.ts';
@@ -19,9 +20,10 @@ const CLOCK_MOST_MS = Date.UTC(2100, 0, 1);
 /** Events received later than now by more than this mean that the clock was turned back. Milliseconds. */
 const CLOCK_BACK_MS = 5_000;
 
-/** The state directory: is it there, may we write, whose is it, what does it hold, and is there room for it to grow. */
+/** The database, or the state directory: is it there, may we write, whose is it, what does it hold, and is there room for it to grow. */
 export async function checkState(config: Config, terminal: Terminal): Promise<readonly CheckItem[]> {
-  const { dir } = config.state;
+  const { type, dir } = config.state;
+  if (type === 'postgres') return checkDatabase(config, terminal);
   const writable = checkWritable(dir);
   if (writable.outcome === 'fail') return [writable];
   const journal = await checkJournal(config, terminal);

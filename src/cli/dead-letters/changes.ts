@@ -2,13 +2,13 @@ import type { DeadLetter, DeadLetterGlimpse, Journal } from '../../checkpoint/jo
 import type { Config } from '../../config/config.ts';
 import { ForwardError } from '../../model/errors.ts';
 import { EXIT } from '../exit.ts';
-import { holderOf } from '../holder.ts';
 import { assertKnownOwner, assertMeant, EVERY_STATE, matching } from './selection.ts';
 import type { Selection } from './selection.ts';
 import { withProgress } from '../progress.ts';
 import { count, shown, writeJson } from '../report.ts';
 import type { ReportOptions } from '../report.ts';
 import { openConfig, withJournal } from '../session.ts';
+import { runningOn } from '../state.ts';
 import type { Terminal } from '../terminal.ts';
 
 export type Change = 'retry' | 'discard';
@@ -58,7 +58,7 @@ export async function changeLetters(
       hint: 'auditferry dead-letters list shows the reasons with their keys',
     });
   }
-  report(change, changed, config, options, terminal);
+  await report(change, changed, config, options, terminal);
   return changed.refused.length === 0 ? EXIT.done : EXIT.failed;
 }
 
@@ -114,14 +114,14 @@ function whyNot(change: Change, { side, state }: DeadLetterGlimpse): string | nu
   return side === 'source' ? 'it is an item of a source and no event: nothing can be sent' : null;
 }
 
-function report(
+async function report(
   change: Change,
   { ids, eventIds, refused }: Changed,
   config: Config,
   options: ReportOptions,
   terminal: Terminal,
-): void {
-  const running = holderOf(config.state.dir) !== null;
+): Promise<void> {
+  const running = (await runningOn(config, terminal)) !== null;
   if (options.json === true) {
     const key = change === 'retry' ? 'retrying' : 'discarded';
     writeJson(terminal.out, { [key]: ids, event_ids: eventIds, refused, daemon_running: running });

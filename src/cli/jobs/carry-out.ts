@@ -1,5 +1,4 @@
-import type { Job, Journal } from '../../checkpoint/journal.ts';
-import { openJournal } from '../../checkpoint/sqlite/index.ts';
+import type { Duty, Job, Journal, Lease } from '../../checkpoint/journal.ts';
 import type { Config } from '../../config/config.ts';
 import { ForwardError } from '../../model/errors.ts';
 import type { Json } from '../../model/event.ts';
@@ -11,11 +10,10 @@ import { createPrepare } from '../../pipeline/prepare.ts';
 import type { ReplaySink } from '../../pipeline/replay.ts';
 import { sinkStatus } from '../../pipeline/status.ts';
 import type { BuiltParts } from '../build-parts.ts';
-import { holderOf } from '../holder.ts';
 import { openLog } from '../log.ts';
 import { withProgress } from '../progress.ts';
 import { openGuestJournal, withParts } from '../session.ts';
-
+import { openState, runningOn } from '../state.ts';
 import type { Terminal } from '../terminal.ts';
 
 /** How a job ended. `left`: the person at the terminal wanted no more; the job stays in the journal. */
@@ -39,7 +37,7 @@ const PATIENCE_MS = 300_000;
 const REMARK_AFTER_MS = 15_000;
 
 /**
- * Has a job done: by the running daemon when one holds the state directory, otherwise here. `show` says how far it is. A job of the same kind and parameters that was left unfinished is taken up again instead of a new one.
+ * Has a job done: by the running daemons when there are any, otherwise here. `show` says how far it is. A job of the same kind and parameters that was left unfinished is taken up again instead of a new one.
  */
 export async function carryOut(
   config: Config,
@@ -48,7 +46,7 @@ export async function carryOut(
   params: Json,
   show: Show,
 ): Promise<JobEnd> {
-  const holder = holderOf(config.state.dir);
+  const holder = await runningOn(config, terminal);
   if (holder === null) {
     return withProgress(terminal, 'starting', (tell, beside) =>
       carryOutHere(config, beside, kind, params, (progress, elapsedMs) => tell(show(progress, elapsedMs))),
@@ -114,17 +112,18 @@ async function carryOutHere(
   told: Told,
 ): Promise<JobEnd> {
   const { clock, signal } = terminal;
-  const { dir, max_size: maxBytes } = config.state;
-  const journal = await openJournal({ dir, maxBytes, clock, access: 'writer' });
+  const journal = await openState(config, { clock, env: terminal.env, access: 'writer' });
   try {
     return await withParts(config, terminal, async (parts) => {
       const id = await sameJob(journal, kind, params);
+      const leases = await claimAll(journal, id, params, signal);
       const context = {
-        ...jobContext(config, parts, journal, terminal),
+        ...jobContext(config, parts, journal.under(...leases), terminal),
         onProgress: throttled(told, terminal),
       };
+      const either = AbortSignal.any([signal, ...leases.map(({ lost }) => lost)]);
       try {
-        const state = await runJob(context, await jobOf(journal, id), signal);
+        const state = await runJob(context, await jobOf(journal, id), either);
         return {
           job: Number(id),
           state,
@@ -142,6 +141,18 @@ async function carryOutHere(
   } finally {
     await journal.close();
   }
+}
+
+/** The job is this command's, and so is the sink that it sends to. */
+async function claimAll(
+  journal: Journal,
+  id: bigint,
+  params: Json,
+  signal: AbortSignal,
+): Promise<readonly Lease[]> {
+  const sink = asObject(params)['sink'];
+  const duties: Duty[] = [`job:${id}`, ...(typeof sink === 'string' ? [`sink:${sink}` as const] : [])];
+  return Promise.all(duties.map((duty) => journal.claim(duty, signal)));
 }
 
 /** At most one look at the progress a second. */

@@ -3,7 +3,6 @@ import type { Command } from 'commander';
 import { formatTime } from '../../model/time.ts';
 import { carryOut } from './carry-out.ts';
 import type { JobEnd } from './carry-out.ts';
-import { holderOf } from '../holder.ts';
 import { interruptible } from '../interrupt.ts';
 import { endOf, exitCode, figure, jobProgress, reasonOf, replayFigures, replaySentence } from './figures.ts';
 import { knownName, readRange, withRange } from '../range.ts';
@@ -12,6 +11,7 @@ import { takeConfigArgument, withConfig, writeJson } from '../report.ts';
 import type { ReportOptions } from '../report.ts';
 import { assertJournal, openConfig } from '../session.ts';
 import { assertFreeForDocument } from '../standard-output.ts';
+import { runningOn } from '../state.ts';
 import { processTerminal } from '../terminal.ts';
 import type { Terminal } from '../terminal.ts';
 
@@ -43,7 +43,7 @@ export async function replayCommand(options: ReplayOptions, terminal: Terminal):
     force: options.force === true,
   };
   // A running daemon sends from its own process, to its own standard output.
-  if (options.json === true && holderOf(config.state.dir) === null)
+  if (options.json === true && (await runningOn(config, terminal)) === null)
     assertFreeForDocument(config, [options.sink]);
   assertJournal(config);
   const end = await carryOut(config, terminal, 'replay', params, jobProgress.replay);

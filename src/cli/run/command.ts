@@ -2,7 +2,6 @@ import type { Command } from 'commander';
 
 import { READINESS_LIMITS } from '../../admin/options.ts';
 import { startTelemetry } from '../../admin/telemetry.ts';
-import { openJournal } from '../../checkpoint/sqlite/index.ts';
 import type { Journal } from '../../checkpoint/journal.ts';
 import type { Config } from '../../config/config.ts';
 import { loadConfig } from '../../config/config.ts';
@@ -20,6 +19,7 @@ import { buildParts } from '../build-parts.ts';
 import { startService } from './service.ts';
 import type { Service } from './service.ts';
 import { assertFreeForDocument } from '../standard-output.ts';
+import { openState } from '../state.ts';
 import { logVerdict } from './verdict-log.ts';
 import { version } from '../version.ts';
 
@@ -70,10 +70,9 @@ async function run(options: RunOptions): Promise<number> {
   for (const warning of config.warnings) log.warn({}, warning);
   const releasers: (() => Promise<void>)[] = [];
   try {
-    const { dir, max_size: maxBytes } = config.state;
     const onWarn = (text: string): void => log.warn({}, text);
     const journal = relieving(
-      await openJournal({ dir, maxBytes, clock: wallClock, access: 'writer', onWarn }),
+      await openState(config, { clock: wallClock, env: process.env, access: 'writer', onWarn }),
     );
     releasers.push(() => journal.close());
     const telemetry = await startTelemetry(process.env, { version, warn: onWarn });

@@ -161,7 +161,11 @@ export function startService(
 /** Keys whose meaning is taken up once, at the start. */
 function changesThatNeedARestart(before: Config, after: Config): string[] {
   const fixed: [string, (config: Config) => unknown][] = [
+    ['state.type', (config) => config.state.type],
     ['state.dir', (config) => config.state.dir],
+    ['state.url', (config) => withoutPassword(config.state.url?.reveal())],
+    ['state.schema', (config) => config.state.schema],
+    ['state.lease', (config) => config.state.lease],
     ['state.max_size', (config) => config.state.max_size],
     ['admin.listen', (config) => config.admin.listen],
     ['simulator', (config) => config.simulator],
@@ -169,4 +173,13 @@ function changesThatNeedARestart(before: Config, after: Config): string[] {
   return fixed
     .filter(([, read]) => JSON.stringify(read(before)) !== JSON.stringify(read(after)))
     .map(([key]) => key);
+}
+
+/** A password is read again for each connection: that another one is written is no change. */
+function withoutPassword(address: string | undefined): string | undefined {
+  const url = address === undefined ? null : URL.parse(address);
+  if (url === null) return address;
+  url.password = '';
+  url.searchParams.delete('password');
+  return url.href;
 }

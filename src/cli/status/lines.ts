@@ -30,6 +30,7 @@ export function statusLines(picture: StatusPicture, out: Output): string[] {
     ...document.sources.flatMap((source) => sourceLines(source, bars.get(source.name), view)),
     '   │',
     journalLine(document),
+    ...replicaLines(document, width),
     '   │',
     ...document.sinks.flatMap((sink) => sinkLines(sink, view)),
     ...findingLines(document, width),
@@ -66,6 +67,16 @@ function headLines(
   if (note !== null) return [...lines, ...wrap(shown(note), width - 2).map((line) => `  ${line}`)];
   const stuck = [...healthy.reasons, ...ready.reasons].map(({ part, text }) => `${part}: ${text}`);
   return [...lines, ...stuck.flatMap((line) => wrap(shown(line), width - 2).map((part) => `  ${part}`))];
+}
+
+/** One line for each process that shares the journal. */
+function replicaLines({ replicas = [] }: Partial<StatusDocument>, width: number): string[] {
+  return replicas.map(({ name, self, alive, seen_at: seenAt, duties, same_configuration: same }) => {
+    const does = duties.length === 0 ? 'stands by' : duties.map((duty) => shown(duty, 80)).join(', ');
+    const what = alive ? does : `not heard of since ${shown(seenAt, 30)}`;
+    const differs = same ? '' : '  another configuration';
+    return cut(`   │  ${shown(name, 80)}${self ? ' (this one)' : ''}: ${what}${differs}`, width);
+  });
 }
 
 const VERDICT_MARKS: Readonly<Record<StatusDocument['verdict'], Mark>> = {
@@ -173,6 +184,7 @@ function findingLines({ findings, findings_open: open }: StatusDocument, width: 
 
 const MARKS: Readonly<Record<LoopDocument['state'], Mark>> = {
   starting: 'ok',
+  standby: 'ok',
   idle: 'ok',
   working: 'ok',
   retrying: 'warn',

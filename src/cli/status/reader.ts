@@ -12,8 +12,8 @@ import { nextPollMs } from '../run/admin-view.ts';
 import { buildParts } from '../build-parts.ts';
 import { coverageBar, coveredUpTo } from './coverage-bar.ts';
 import { fetchFromDaemon } from '../daemon-answer.ts';
-import { holderOf } from '../holder.ts';
 import { withJournal } from '../session.ts';
+import { placeOfState, runningOn } from '../state.ts';
 import type { Terminal } from '../terminal.ts';
 import { version } from '../version.ts';
 
@@ -44,7 +44,7 @@ export async function readStatus(config: Config, terminal: Terminal): Promise<St
     );
     return { from: 'daemon', note: null, running: true, document: answer, bars };
   }
-  const holder = holderOf(config.state.dir);
+  const holder = await runningOn(config, terminal);
   const note = noteOf(config, holder, answer);
   return withJournal(config, terminal, async (journal) => ({
     from: 'journal',
@@ -78,7 +78,7 @@ function readDocument(body: Buffer, url: URL): StatusDocument | ForwardError {
 }
 
 function noteOf(config: Config, holder: string | null, error: ForwardError): string {
-  if (holder === null) return `no daemon runs on ${config.state.dir}; this is what its journal holds`;
+  if (holder === null) return `no daemon runs on ${placeOfState(config)}; this is what its journal holds`;
   return `a daemon runs (${holder}), but does not say how it is: ${describe(error)}; this is what its journal holds`;
 }
 

@@ -13,6 +13,14 @@ export function fingerprintOf(config: Config): string {
   return hash('sha256', JSON.stringify(effectiveConfig(config)));
 }
 
+/** The same of what replicas over one journal have in common: each may have a listener and a log of its own. */
+export function sharedFingerprintOf(config: Config): string {
+  const effective = effectiveConfig(config) as { readonly [key: string]: Json };
+  const { admin: _admin, log: _log, simulator: _simulator, state, ...shared } = effective;
+  const { retention } = state as { readonly [key: string]: Json };
+  return hash('sha256', JSON.stringify({ ...shared, retention }));
+}
+
 /** The configuration as plain JSON: defaults filled in, keys in order, secrets masked. */
 export function effectiveConfig(config: Config): Json {
   const { file: _file, folder: _folder, warnings: _warnings, simulator, ...effective } = config;

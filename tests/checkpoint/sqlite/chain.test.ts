@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { ChainReport } from '../../../src/checkpoint/journal.ts';
 import { openJournal } from '../../../src/checkpoint/sqlite/index.ts';
 import { harvest, LIMIT_BYTES, manualClock, newEvent, newEvents } from '../../contract/journal.ts';
-import { sha256 } from '../../../src/checkpoint/sqlite/hash.ts';
+import { sha256 } from '../../../src/checkpoint/hash.ts';
 import { changeEvent, changePage, dropEvents } from '../tamper.ts';
 import type { PagedEvent } from '../tamper.ts';
 import { stateDirectories } from './state-directory.ts';

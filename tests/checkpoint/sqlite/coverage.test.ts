@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 
-import { laid } from '../../../src/checkpoint/sqlite/coverage.ts';
+import { laid } from '../../../src/checkpoint/coverage.ts';
 import type { StoredCoverage } from '../../../src/checkpoint/journal.ts';
 import type { CoverageStatus } from '../../../src/model/event.ts';
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 
-import { waiters } from '../../../src/checkpoint/sqlite/waiters.ts';
+import { waiters } from '../../../src/checkpoint/waiters.ts';
 import { elapse, simulatedClock, startSimulatedTime, stopSimulatedTime } from '../../fakes/simulated-time.ts';
 
 const LOOK_MS = 1000;
@@ -15,6 +15,7 @@ it('hears of another process although the disk failed in between, and a failure 
   const waiting = waiters({
     clock: simulatedClock(() => 0.5),
     hasMore: () => false,
+    version,
     othersVersion: () => {
       if (failures > 0) {
         failures -= 1;

@@ -1,8 +1,8 @@
 import type { SQLOutputValue } from 'node:sqlite';
 
-import type { Json, Window } from '../../model/event.ts';
-import { floorTo, NS_PER_SECOND } from '../../model/time.ts';
-import { corrupt } from './faults.ts';
+import type { Json, Window } from '../model/event.ts';
+import { floorTo, NS_PER_SECOND } from '../model/time.ts';
+import { corrupt } from './corrupt.ts';
 
 /** A row as node:sqlite hands it over, with integers as bigint. */
 export type Row = Readonly<Record<string, SQLOutputValue>>;

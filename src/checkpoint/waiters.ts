@@ -1,4 +1,4 @@
-import type { Clock } from '../../model/clock.ts';
+import type { Clock } from '../model/clock.ts';
 
 interface Waiter {
   /** Null: waits for no event. */
@@ -10,8 +10,10 @@ export interface WaitersOptions {
   readonly clock: Clock;
   /** True when a read after that seq finds something. */
   readonly hasMore: (after: bigint) => boolean;
+  /** What `othersVersion` says at the start. */
+  readonly version: bigint | null;
   /** Another number after each commit of another process; null once nobody can tell. */
-  readonly othersVersion: () => bigint | null;
+  readonly othersVersion: () => bigint | null | Promise<bigint | null>;
   /** How often it is looked whether another process wrote something, while somebody waits for that. Milliseconds. */
   readonly lookEveryMs: number;
 }
@@ -20,10 +22,10 @@ export interface WaitersOptions {
  * Those who wait for events, and those who wait for news: something that a command left, of this process or of another one.
  * All share one timer. News have a number, so that none is missed by who was not waiting when it came.
  */
-export function waiters({ clock, hasMore, othersVersion, lookEveryMs }: WaitersOptions) {
+export function waiters({ clock, hasMore, othersVersion, lookEveryMs, ...start }: WaitersOptions) {
   const waiting = new Set<Waiter>();
   let news = 0;
-  let version = othersVersion();
+  let { version } = start;
   let listeners = 0;
   let looking: AbortController | null = null;
 
@@ -36,9 +38,10 @@ export function waiters({ clock, hasMore, othersVersion, lookEveryMs }: WaitersO
   };
 
   /** A disk that fails for a moment is met by whoever asks the journal for something: nobody would hear of it here. */
-  function versionNow(): bigint | null {
+  function versionNow(): bigint | null | Promise<bigint | null> {
     try {
-      return othersVersion();
+      const now = othersVersion();
+      return now instanceof Promise ? now.catch(() => version) : now;
     } catch {
       return version;
     }
@@ -46,7 +49,8 @@ export function waiters({ clock, hasMore, othersVersion, lookEveryMs }: WaitersO
 
   async function look(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const now = versionNow();
+      const asked = versionNow();
+      const now = asked instanceof Promise ? await asked : asked; // without a turn where nobody has to be asked
       if (now === null) return;
       if (now !== version) tell();
       version = now;

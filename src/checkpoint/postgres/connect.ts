@@ -1,0 +1,138 @@
+import driver from 'pg';
+import type { Client, ClientConfig, Pool } from 'pg';
+
+import { describe, ForwardError } from '../../model/errors.ts';
+import type { Secret } from '../../model/secret.ts';
+import { readAddress, tlsOf } from './address.ts';
+import type { Address } from './address.ts';
+import { databaseFault } from './faults.ts';
+
+/** Integers come whole: the driver would give the large ones as text. */
+const INTEGERS: readonly number[] = [20, 21, 23];
+const CONNECT_TIMEOUT_MS = 10_000;
+/** Connections that nobody uses are given back, since the server has few. */
+const IDLE_MS = 30_000;
+const OLDEST_SERVER = 130_000;
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+export interface Database {
+  /** Opens up to `size` connections as they are needed; a statement that has no answer after `answerMs` costs its connection. */
+  pool(size: number, answerMs: number): Pool;
+  /** Whether the server would acknowledge a transaction before it is on disk. */
+  readonly isAsynchronous: boolean;
+}
+
+/** Finds out how to connect, and looks what is there. Errors as `openJournal` of this folder gives them. */
+export async function connect(
+  url: Secret,
+  env: Env,
+  where: string,
+  onWarn: (message: string) => void,
+): Promise<Database> {
+  const address = readAddress(url.reveal(), env);
+  const first = clientConfig(address, url, env);
+  const probe = await probed(first, address, where);
+  try {
+    const { rows } = await probe.client.query<Record<string, string>>(
+      `SELECT current_setting('server_version_num') AS version, pg_is_in_recovery()::text AS standby,
+         current_setting('synchronous_commit') AS synchronous, current_setting('fsync') AS fsync`,
+    );
+    const [found] = rows;
+    if (found === undefined) throw new Error('the database says nothing of itself');
+    assertUsable(found, where);
+    if (found['fsync'] === 'off')
+      onWarn(
+        `the database ${where} runs with fsync = off: it may lose what it has acknowledged when its machine fails`,
+      );
+    const config = { ...first, ssl: probe.ssl };
+    return {
+      isAsynchronous: found['synchronous'] === 'off',
+      pool: (size, answerMs) => {
+        const pool = new driver.Pool({
+          ...config,
+          max: size,
+          idleTimeoutMillis: IDLE_MS,
+          query_timeout: answerMs,
+        });
+        // A connection that breaks is met by whoever uses it next; without a listener it would end the process.
+        pool.on('error', () => {});
+        pool.on('connect', (client) => void client.on('error', () => {}));
+        return pool;
+      },
+    };
+  } catch (error) {
+    throw databaseFault(error, where);
+  } finally {
+    await probe.client.end().catch(() => {});
+  }
+}
+
+function clientConfig(address: Address, url: Secret, env: Env): ClientConfig & { pipeline: boolean } {
+  const { host, port, user, password, database, connectTimeoutMs } = address;
+  return {
+    ...(host === undefined ? {} : { host }),
+    ...(port === undefined ? {} : { port }),
+    ...(user === undefined ? {} : { user }),
+    ...(database === undefined ? {} : { database }),
+    // Asked for anew with each connection, so that a password may be replaced while the program runs.
+    ...(password === undefined ? {} : { password: () => readAddress(url.reveal(), env).password ?? '' }),
+    connectionTimeoutMillis: connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    application_name: 'auditferry',
+    // Statements that do not wait for one another travel together.
+    pipeline: true,
+    types: {
+      getTypeParser: (oid: number) => {
+        const parser: unknown = driver.types.getTypeParser(oid);
+        return INTEGERS.includes(oid) ? BigInt : (parser as (value: string) => unknown);
+      },
+    },
+  };
+}
+
+/** The first connection shows whether the server has TLS where that is left to it. */
+async function probed(
+  config: ClientConfig,
+  address: Address,
+  where: string,
+): Promise<{ readonly client: Client; readonly ssl: ClientConfig['ssl'] }> {
+  const ssl = tlsOf(address);
+  for (const tried of address.tls === 'prefer' ? [ssl, false] : [ssl]) {
+    const client = new driver.Client({ ...config, ssl: tried });
+    client.on('error', () => {});
+    try {
+      await client.connect();
+      return { client, ssl: tried };
+    } catch (error) {
+      await client.end().catch(() => {});
+      if (!hasNoTls(error)) throw databaseFault(error, where);
+      if (address.tls === 'prefer' && tried !== false) continue;
+      throw new ForwardError(
+        'denied',
+        `the database ${where} has no TLS, which sslmode=${address.tls} asks for`,
+        {
+          cause: error,
+          hint: 'set ssl = on in postgresql.conf, or sslmode=disable where the network is trusted',
+        },
+      );
+    }
+  }
+  throw new Error(`no way to connect to ${where}`);
+}
+
+function hasNoTls(error: unknown): boolean {
+  return /server does not support SSL/i.test(describe(error));
+}
+
+function assertUsable(found: Record<string, string>, where: string): void {
+  if (Number(found['version']) < OLDEST_SERVER)
+    throw new ForwardError('config', `the database ${where} is older than PostgreSQL 13`, {
+      hint: 'use PostgreSQL 13 or later; the oldest that is tested is named in docs/high-availability.md',
+    });
+  if (found['standby'] === 'true')
+    throw new ForwardError('transient', `the database ${where} is a standby, which takes no writes`, {
+      hint: 'point state.url at the primary, or at a name that always leads to it',
+    });
+}

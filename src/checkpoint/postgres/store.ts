@@ -1,0 +1,192 @@
+import type { Pool, PoolClient } from 'pg';
+
+import type { Clock } from '../../model/clock.ts';
+import { ForwardError } from '../../model/errors.ts';
+import type { Row } from '../columns.ts';
+import type { Duty, Lease } from '../lease.ts';
+import { databaseFault, isConflict } from './faults.ts';
+import { quoted } from './schema.ts';
+
+export type Value =
+  string | bigint | number | Buffer | null | readonly (string | bigint | number | Buffer | null)[];
+
+/** One transaction. Statements that are not waited for travel together. */
+export interface Db {
+  all(sql: string, ...values: Value[]): Promise<Row[]>;
+  /** Returns how many rows were changed. */
+  run(sql: string, ...values: Value[]): Promise<number>;
+  /** Several statements without values. */
+  script(sql: string): Promise<void>;
+}
+
+/** What every subject file works on. */
+export interface Store {
+  /** Names the database, without a password. */
+  readonly where: string;
+  readonly clock: Clock;
+  /** How often to look whether another process wrote. Milliseconds. */
+  readonly lookEveryMs: number;
+  /** Runs `work` on one snapshot of the journal. */
+  read<T>(work: (db: Db) => Promise<T>): Promise<T>;
+  /**
+   * Runs `work` as one transaction, after it has made sure of the leases: all of it is on disk when this resolves, nothing of it when
+   * it rejects, but for a connection that is lost in the last moment. `work` may run again, from its start.
+   */
+  write<T>(work: (db: Db) => Promise<T>): Promise<T>;
+  /** Throws unless one of these duties is among the leases: what only their holder may do. `job:` stands for any job, `sink:` for any sink. */
+  onDuty(what: string, ...duties: (Duty | 'job:' | 'sink:')[]): void;
+  isOpen(): boolean;
+  /** Now, RFC 3339 with milliseconds, by this process's clock. */
+  timestamp(): string;
+  /** The same store, whose writes check these leases too. */
+  under(leases: readonly Lease[]): Store;
+}
+
+/** For how long a statement, a wait for a lock and a pause within a transaction may last. Milliseconds. */
+export interface Limits {
+  readonly statementMs: number;
+  readonly lockMs: number;
+  /** Shorter than a lease: a replica that is frozen within a transaction must not keep others from taking over. */
+  readonly idleMs: number;
+}
+
+export interface StoreOptions {
+  readonly pool: Pool;
+  readonly schema: string;
+  readonly where: string;
+  readonly clock: Clock;
+  readonly limits: Limits;
+  readonly lookEveryMs: number;
+  /** The server would acknowledge a transaction before it is on disk, if nobody asked for more. */
+  readonly isAsynchronous: boolean;
+  /** Who this process is in the table of claims. */
+  readonly holder: string;
+  /** Told when a write finds out that another replica has a duty. */
+  readonly onLost: (lease: Lease, error: ForwardError) => void;
+}
+
+const CONFLICT_TRIES = 5;
+
+export function createStore(options: StoreOptions, isOpen: () => boolean): Store {
+  const { pool, schema, where, clock, limits } = options;
+  // Set for the transaction alone, since a pooler may give the connection to somebody else after it.
+  const settings = [
+    `SET LOCAL search_path = ${quoted(schema)}, pg_catalog`,
+    `SET LOCAL statement_timeout = ${limits.statementMs}`,
+    `SET LOCAL lock_timeout = ${limits.lockMs}`,
+    `SET LOCAL idle_in_transaction_session_timeout = ${limits.idleMs}`,
+    ...(options.isAsynchronous ? ['SET LOCAL synchronous_commit = on'] : []),
+  ].join('; ');
+  const begin = (mode: string): string => `BEGIN ${mode}; ${settings}`;
+
+  async function transaction<T>(mode: string, work: (db: Db) => Promise<T>): Promise<T> {
+    if (!isOpen()) throw new Error(`the journal in ${where} is closed`);
+    try {
+      const client = await pool.connect();
+      let broken: Error | undefined;
+      try {
+        return await within(client, begin(mode), work);
+      } catch (error) {
+        broken = await rollBack(client, error);
+        throw error;
+      } finally {
+        client.release(broken);
+      }
+    } catch (error) {
+      throw databaseFault(error, where);
+    }
+  }
+
+  async function write<T>(leases: readonly Lease[], work: (db: Db) => Promise<T>): Promise<T> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await transaction('ISOLATION LEVEL READ COMMITTED', async (db) => {
+          await checkLeases(db, leases);
+          return work(db);
+        });
+      } catch (error) {
+        const cause = error instanceof ForwardError ? error.cause : error;
+        if (!isConflict(cause) || tries >= CONFLICT_TRIES) throw error;
+      }
+    }
+  }
+
+  /**
+   * Holds the epoch of each claim until the transaction ends: whoever takes the duty over waits for that. That the holder renews its
+   * lease meanwhile is not held up, since the epoch stays the same.
+   */
+  async function checkLeases(db: Db, leases: readonly Lease[]): Promise<void> {
+    if (leases.length === 0) return;
+    const rows = await db.all(
+      `SELECT duty FROM claims WHERE holder = $1 AND (duty, epoch) IN (SELECT * FROM unnest($2::text[], $3::int8[])) ORDER BY duty FOR KEY SHARE`,
+      options.holder,
+      leases.map(({ duty }) => duty),
+      leases.map(({ epoch }) => epoch),
+    );
+    const held = new Set(rows.map((row) => row['duty']));
+    const lost = leases.filter(({ duty }) => !held.has(duty));
+    if (lost[0] === undefined) return;
+    const error = leaseLost(lost[0].duty);
+    for (const lease of lost) options.onLost(lease, error);
+    throw error;
+  }
+
+  const storeUnder = (leases: readonly Lease[]): Store => ({
+    where,
+    clock,
+    lookEveryMs: options.lookEveryMs,
+    read: (work) => transaction('ISOLATION LEVEL REPEATABLE READ READ ONLY', work),
+    write: (work) => write(leases, work),
+    onDuty: (what, ...duties) => {
+      const isMine = ({ duty }: Lease): boolean =>
+        duties.some((one) => duty === one || (one.endsWith(':') && duty.startsWith(one)));
+      if (leases.some(isMine)) return;
+      throw new ForwardError('config', `only the holder of ${duties.join(' or ')} may ${what}`, {
+        hint: 'leave this to the running daemons',
+      });
+    },
+    isOpen,
+    timestamp: () => new Date(clock.now()).toISOString(),
+    under: (more) => storeUnder([...leases, ...more]),
+  });
+  return storeUnder([]);
+}
+
+export function leaseLost(duty: Duty): ForwardError {
+  return new ForwardError('lease_lost', `another replica may have ${duty} by now`);
+}
+
+async function within<T>(client: PoolClient, begin: string, work: (db: Db) => Promise<T>): Promise<T> {
+  const begun = client.query(begin);
+  begun.catch(() => {}); // whatever follows it fails, too, or is waited for
+  const result = await work(dbOn(client));
+  await begun;
+  const { command } = await client.query('COMMIT');
+  // A transaction in which something failed ends without a word.
+  if (command !== 'COMMIT') throw new Error('a transaction was rolled back although nothing seemed to fail');
+  return result;
+}
+
+/** Returns what makes the connection unfit for another transaction. */
+async function rollBack(client: PoolClient, error: unknown): Promise<Error | undefined> {
+  try {
+    await client.query('ROLLBACK');
+    return undefined;
+  } catch {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
+
+function dbOn(client: PoolClient): Db {
+  const query = (sql: string, values: Value[]) => client.query<Row>(sql, values.map(clean));
+  return {
+    all: async (sql, ...values) => (await query(sql, values)).rows,
+    run: async (sql, ...values) => (await query(sql, values)).rowCount ?? 0,
+    script: async (sql) => void (await client.query(sql)),
+  };
+}
+
+/** PostgreSQL's text takes no zero character. Where one matters, the column holds bytes. */
+function clean(value: Value): Value {
+  return typeof value === 'string' && value.includes('\0') ? value.replaceAll('\0', '\ufffd') : value;
+}

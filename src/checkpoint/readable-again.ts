@@ -1,0 +1,41 @@
+import { valuesHash } from '../model/content-hash.ts';
+import { eventIdOf, statesId } from '../model/event-id.ts';
+import type { NewEvent } from '../model/event.ts';
+import { lightJson } from '../model/light-json.ts';
+import { sha256 } from './hash.ts';
+
+/** Open letters of a source that are compared with what it reads, the oldest. */
+export const COMPARED_LIMIT = 5000;
+
+/** What an event that the Platform shows in another form by now has in common with the item that could not be read. */
+export interface Trait {
+  readonly of: 'id' | 'values';
+  readonly is: string;
+}
+
+/** Of letters, each the hash of its bytes with its trait, those that `events` read. */
+export function readNow(
+  its: ReadonlyMap<string, Trait | null>,
+  events: readonly NewEvent[],
+): (body: string) => boolean {
+  const bodies = new Set(events.map(({ original }) => sha256(Buffer.from(original, 'utf8')).toString('hex')));
+  const ids = new Set(events.map(({ id }) => id));
+  const isAsked = [...its.values()].some((trait) => trait?.of === 'values');
+  const values = new Set(isAsked ? events.map(({ original }) => valuesHash(original)) : []);
+  return (body) => {
+    const trait = its.get(body) ?? null;
+    return bodies.has(body) || (trait !== null && (trait.of === 'id' ? ids : values).has(trait.is));
+  };
+}
+
+/** Null for what is no object: it can only come back as it is. */
+export function traitOf(item: string): Trait | null {
+  try {
+    const parsed: unknown = JSON.parse(lightJson(item));
+    if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return null;
+    const { id } = parsed as { readonly id?: unknown };
+    return statesId(id) ? { of: 'id', is: eventIdOf(id, item) } : { of: 'values', is: valuesHash(item) };
+  } catch {
+    return null; // what is no JSON at all
+  }
+}

@@ -1,0 +1,64 @@
+import type { Config } from '../../config/config.ts';
+import type { CheckItem } from '../../model/check.ts';
+import { describe, ForwardError } from '../../model/errors.ts';
+import { formatSize } from '../../model/units.ts';
+import { count } from '../report.ts';
+import { openState } from '../state.ts';
+import type { Terminal } from '../terminal.ts';
+
+/** The journal in a database: can it be reached, who shares it, and how full is it? What `run` would make is not made here. */
+export async function checkDatabase(config: Config, terminal: Terminal): Promise<readonly CheckItem[]> {
+  const warnings: string[] = [];
+  const onWarn = (text: string): void => void warnings.push(text);
+  const { clock, env } = terminal;
+  const { schema, max_size: maxBytes } = config.state;
+  try {
+    const journal = await openState(config, { clock, env, access: 'guest', onWarn });
+    try {
+      const [size, replicas] = await Promise.all([journal.size(), journal.replicas()]);
+      const alive = replicas.filter((replica) => replica.alive);
+      const fingerprints = new Set(alive.map(({ fingerprint }) => fingerprint));
+      const room = `${count(size.events, 'event')}, ${formatSize(size.usedBytes)} of ${formatSize(maxBytes)}`;
+      return [
+        { name: 'database', outcome: 'ok', finding: `reached; the journal is in its schema ${schema}` },
+        ...warnings.map((finding): CheckItem => ({ name: 'database', outcome: 'warn', finding })),
+        size.usedBytes < maxBytes
+          ? { name: 'journal', outcome: 'ok', finding: room }
+          : {
+              name: 'journal',
+              outcome: 'warn',
+              finding: `full: ${room}; polling waits`,
+              hint: 'fix the sink that is behind, or raise state.max_size; the Platform keeps the events meanwhile',
+            },
+        fingerprints.size > 1
+          ? {
+              name: 'replicas',
+              outcome: 'warn',
+              finding: `${alive.map(({ name }) => name).join(', ')} run with different configurations`,
+              hint: 'give every replica the same configuration: sources and sinks move between them',
+            }
+          : {
+              name: 'replicas',
+              outcome: 'ok',
+              finding:
+                alive.length === 0 ? 'none runs' : `${alive.map(({ name }) => name).join(', ')} run on it`,
+            },
+      ];
+    } finally {
+      await journal.close();
+    }
+  } catch (error) {
+    if (!(error instanceof ForwardError)) throw error;
+    // A first start finds nothing: that is as it should be.
+    if (error.kind === 'config' && error.message.startsWith('there is no journal'))
+      return [
+        {
+          name: 'database',
+          outcome: 'ok',
+          finding: `reached; the first run makes the journal in its schema ${schema}`,
+        },
+      ];
+    const hint = error.hint === undefined ? {} : { hint: error.hint };
+    return [{ name: 'database', outcome: 'fail', finding: describe(error), ...hint }];
+  }
+}

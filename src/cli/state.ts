@@ -1,0 +1,45 @@
+import type { Journal } from '../checkpoint/journal.ts';
+import { openJournal } from '../checkpoint/sqlite/index.ts';
+import type { Config } from '../config/config.ts';
+import type { Clock } from '../model/clock.ts';
+import { sharedFingerprintOf } from './verify/fingerprint.ts';
+import { holderOf } from './holder.ts';
+import { version } from './version.ts';
+
+export interface OpenOptions {
+  readonly clock: Clock;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** A writer takes part in the work; a guest looks, and leaves work to be done. */
+  readonly access: 'writer' | 'guest';
+  readonly onWarn?: (text: string) => void;
+}
+
+/** Opens the journal that a configuration names, in whatever it is kept. */
+export async function openState(config: Config, options: OpenOptions): Promise<Journal> {
+  const { type, dir, url, schema, lease: leaseMs, max_size: maxBytes } = config.state;
+  if (type === 'sqlite' || url === undefined) return openJournal({ ...options, dir, maxBytes });
+  const postgres = await import('../checkpoint/postgres/index.ts');
+  const fingerprint = sharedFingerprintOf(config);
+  return postgres.openJournal({ ...options, url, schema, leaseMs, maxBytes, version, fingerprint });
+}
+
+/** Who works on the journal now, in words; null when nobody does. Only looks. */
+export async function runningOn(
+  config: Config,
+  options: Omit<OpenOptions, 'access'>,
+): Promise<string | null> {
+  if (config.state.type === 'sqlite') return holderOf(config.state.dir);
+  const journal = await openState(config, { ...options, access: 'guest' });
+  try {
+    const alive = (await journal.replicas()).filter((replica) => replica.alive).map(({ name }) => name);
+    if (alive.length === 0) return null;
+    return `${alive.length === 1 ? 'replica' : 'replicas'} ${alive.join(', ')}`;
+  } finally {
+    await journal.close();
+  }
+}
+
+/** Where the journal is, for messages. */
+export function placeOfState({ state }: Config): string {
+  return state.type === 'sqlite' ? state.dir : `the database of state.url, schema ${state.schema}`;
+}

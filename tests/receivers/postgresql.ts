@@ -1,0 +1,120 @@
+import { spawnSync } from 'node:child_process';
+import { appendFileSync, chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import pg from 'pg';
+
+import { accepts, freePorts, removeFolder, runFolder, startProgram } from './processes.ts';
+import type { Running } from './processes.ts';
+import { postgresFolder } from './receivers.ts';
+
+export interface Postgresql {
+  /** Of a role that may do anything, in the database `postgres`. */
+  readonly url: string;
+  readonly port: number;
+  /** Runs statements as that role, and returns the rows of the last one. */
+  sql(text: string): Promise<readonly Record<string, unknown>[]>;
+  /** Ends the server as fast as it can, as a restart for an update does. */
+  halt(): Promise<void>;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const START_LIMIT_MS = 60_000;
+
+/** A PostgreSQL of its own on a free port, whose content goes when it stops. It refuses to run as root, so it runs as its own user then. */
+export async function startPostgresql(
+  settings: readonly string[] = [],
+  /** Lines of pg_hba.conf that come first; everybody else is let in. */
+  access: readonly string[] = [],
+): Promise<Postgresql> {
+  const folder = runFolder('postgresql');
+  chmodSync(folder, 0o777); // the server's user makes its folder there
+  const data = join(folder, 'data');
+  const { port } = await freePorts('port');
+  const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
+  initialize(data);
+  const hba = join(data, 'pg_hba.conf');
+  writeFileSync(hba, `${access.join('\n')}\n${readFileSync(hba, 'utf8')}`);
+  appendFileSync(
+    join(data, 'postgresql.conf'),
+    [
+      `listen_addresses = '127.0.0.1'`,
+      `port = ${port}`,
+      `unix_socket_directories = '${folder}'`,
+      'fsync = off',
+      ...settings,
+    ].join('\n') + '\n',
+  );
+  let running: Running | null = null;
+  const start = async (): Promise<void> => {
+    running = await startProgram({
+      ...asServer(['postgres', '-D', data]),
+      folder,
+      readyWithinMs: START_LIMIT_MS,
+      ready: async () => (await accepts(port)) && (await sqlOn(url, 'SELECT 1')).length === 1,
+    });
+  };
+  await start();
+  const halt = async (): Promise<void> => {
+    spawnSync(...shell(['pg_ctl', '-D', data, '-m', 'fast', '-w', 'stop']));
+    await running?.stop();
+  };
+  return {
+    url,
+    port,
+    sql: (text) => sqlOn(url, text),
+    halt,
+    start,
+    stop: async () => {
+      await halt();
+      removeFolder(folder);
+    },
+  };
+}
+
+async function sqlOn(url: string, text: string): Promise<readonly Record<string, unknown>[]> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5000 });
+  client.on('error', () => {});
+  await client.connect();
+  try {
+    const result = (await client.query(text)) as unknown as pg.QueryResult | pg.QueryResult[];
+    return (Array.isArray(result) ? result.at(-1) : result)?.rows as Record<string, unknown>[];
+  } finally {
+    await client.end();
+  }
+}
+
+function initialize(data: string): void {
+  const made = spawnSync(
+    ...shell([
+      'initdb',
+      '-D',
+      data,
+      '-U',
+      'postgres',
+      '-A',
+      'trust',
+      '-E',
+      'UTF8',
+      '--locale=C',
+      '--no-sync',
+    ]),
+  );
+  if (made.status !== 0) throw new Error(`initdb failed: ${String(made.stderr)}`);
+}
+
+function shell(words: readonly string[]): [string, string[]] {
+  const { command, args } = asServer(words);
+  return [command, [...args]];
+}
+
+/** A program of PostgreSQL, as its user where this is root. */
+function asServer([program = '', ...args]: readonly string[]): { command: string; args: readonly string[] } {
+  const path = join(postgresFolder() ?? '', program);
+  if (process.getuid?.() !== 0) return { command: path, args };
+  return {
+    command: 'setpriv',
+    args: ['--reuid=postgres', '--regid=postgres', '--clear-groups', path, ...args],
+  };
+}
