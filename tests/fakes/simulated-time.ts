@@ -3,13 +3,24 @@ import { vi } from 'vitest';
 import type { Clock } from '../../src/model/clock.ts';
 
 const realImmediate = setImmediate;
+/** How far a test may set the clock back. */
+const BEFORE_START_MS = 400 * 86_400_000;
 
 /** Every timer of the process under our control: product code and its libraries wait in simulated time. */
 export function startSimulatedTime(startMs: number): void {
   vi.useFakeTimers({
-    now: startMs,
+    now: startMs - BEFORE_START_MS,
     toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date', 'performance'],
   });
+  vi.advanceTimersByTime(BEFORE_START_MS);
+}
+
+/** Takes every timer away, as the end of a process does. `vi.clearAllTimers` alone also takes the time back to its start. */
+export function dropTimers(): void {
+  const nowMs = Date.now();
+  vi.clearAllTimers();
+  // A started millisecond is over then: time never goes back.
+  vi.advanceTimersByTime(nowMs - Date.now() + 1);
 }
 
 export function stopSimulatedTime(): void {

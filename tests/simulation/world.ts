@@ -10,7 +10,7 @@ import type { Daemon } from '../../src/pipeline/daemon.ts';
 import { createPlatform } from '../../src/simulator/platform.ts';
 import { randomFrom } from '../../src/simulator/random.ts';
 import type { Source } from '../../src/sources/source.ts';
-import { startSimulatedTime, stopSimulatedTime } from '../fakes/simulated-time.ts';
+import { dropTimers, startSimulatedTime, stopSimulatedTime } from '../fakes/simulated-time.ts';
 import { createAgenda } from './agenda.ts';
 import { createCheckers } from './checkers/index.ts';
 import type { Facts } from './facts.ts';
@@ -180,9 +180,10 @@ async function run(
   let steps = 0;
 
   const turn = (): Promise<void> => new Promise((resolve) => realImmediate(resolve));
-  /** Lets promises settle; without a timer some more turns, for work that gives way to others now and then. */
+  /** Lets promises settle, and work that gives way to others now and then: time moves only when everybody waits for it. */
   const settle = async (): Promise<void> => {
     await turn();
+    while (isAtWork()) await turn();
     for (let more = 0; more < QUIET_TURNS && vi.getTimerCount() === 0; more += 1) await turn();
   };
   const give = (): void => {
@@ -246,7 +247,7 @@ async function run(
     disk.tear = null;
     await turn();
     await turn();
-    vi.clearAllTimers();
+    dropTimers();
     agenda.arm();
     disk.crashAtWrite = null;
     for (const receiver of facts.receivers.values()) receiver.afterStore = null;
@@ -354,21 +355,25 @@ async function run(
     const deadline = faultEnd + lateMs + DRAIN_LIMIT_MS;
     let looked = '';
     let missing = 1;
-    await until(() => {
-      const polls = running?.daemon.status.sources.get('platform')?.polls ?? 0;
-      const now = `${facts.lives} ${polls}`;
-      if (now === looked || performance.now() < faultEnd + lateMs) return false;
-      looked = now;
-      const rows = visibleRows(facts);
-      // Also rows that cannot be events: they spoil what lies beside them just the same.
-      const sick = facts.platform.visibleEvents().filter((row) => row.poison);
-      const beside = rows.filter(
-        ({ listedNs }) => !sick.some((row) => abs(row.listedNs - listedNs) <= BESIDE_NS),
-      );
-      missing = beside.filter(({ item }) => !facts.known.has(item)).length;
-      if (performance.now() > deadline) fail('progress', `${missing} rows beside what fails are not read`);
-      return missing === 0;
-    }, 'beside what fails');
+    await until(
+      () => {
+        const polls = running?.daemon.status.sources.get('platform')?.polls ?? 0;
+        const now = `${facts.lives} ${polls}`;
+        if (now === looked || performance.now() < faultEnd + lateMs) return false;
+        looked = now;
+        const rows = visibleRows(facts);
+        // Also rows that cannot be events: they spoil what lies beside them just the same.
+        const sick = facts.platform.visibleEvents().filter((row) => row.poison);
+        const beside = rows.filter(
+          ({ listedNs }) => !sick.some((row) => abs(row.listedNs - listedNs) <= BESIDE_NS),
+        );
+        missing = beside.filter(({ item }) => !facts.known.has(item)).length;
+        if (performance.now() > deadline) fail('progress', `${missing} rows beside what fails are not read`);
+        return missing === 0;
+      },
+      'beside what fails',
+      scenario.drainStepsLimit,
+    );
   }
 
   async function drain(): Promise<void> {
@@ -454,6 +459,11 @@ function photograph(dir: string, random: () => number): () => () => void {
       writeFileSync(log, Buffer.concat([after.subarray(0, cut), before.subarray(cut)]));
     };
   };
+}
+
+/** Whether something is under way that takes no simulated time: files, and work that has given way. */
+function isAtWork(): boolean {
+  return process.getActiveResourcesInfo().some((kind) => kind === 'Immediate' || kind.startsWith('FSReq'));
 }
 
 function abs(ns: bigint): bigint {
