@@ -38,8 +38,17 @@ export default defineConfig({
         plugins: [sabotagePlugin()],
         test: {
           name: 'simulation',
-          include: ['tests/simulation/**/*.test.ts'],
+          include: ['tests/simulation/*.test.ts'],
           testTimeout: 1_800_000,
+        },
+      },
+      {
+        plugins: [sabotagePlugin()],
+        test: {
+          name: 'replicas',
+          include: ['tests/simulation/replicas/*.test.ts'],
+          testTimeout: 1_800_000,
+          hookTimeout: 120_000,
         },
       },
       {

@@ -15,16 +15,25 @@ export interface Life {
   crash(why: string): void;
   /** Why it died; null while it lives. */
   cause(): string | null;
-  /** Resolves while alive, never once dead. */
+  /** Holds it as a stopped process is held: whatever was to happen happens once it is let go on. */
+  freeze(): void;
+  thaw(): void;
+  /** Resolves while alive, once it is not frozen; never once dead. */
   alive(): Promise<void>;
   sleep(ms: number, signal: AbortSignal): Promise<void>;
 }
 
-export function createLife(random: () => number): Life {
+/** `skewMs`: how far its clock on the wall is ahead. */
+export function createLife(random: () => number, skewMs = 0): Life {
   let cause: string | null = null;
-  const clock = simulatedClock(random);
+  let ice: PromiseWithResolvers<void> | null = null;
+  const simulated = simulatedClock(random);
+  const clock: Clock = { ...simulated, now: () => simulated.now() + skewMs };
   const never = new Promise<never>(() => {});
-  const alive = (): Promise<void> => (cause === null ? Promise.resolve() : never);
+  const alive = async (): Promise<void> => {
+    while (ice !== null) await ice.promise;
+    if (cause !== null) await never;
+  };
   const sleep = async (ms: number, signal?: AbortSignal): Promise<void> => {
     await alive();
     // As Node does: no timer is shorter than a millisecond, and none ends early.
@@ -35,6 +44,11 @@ export function createLife(random: () => number): Life {
     clock: { ...clock, sleep },
     dead: () => cause !== null,
     crash: (why) => void (cause ??= why),
+    freeze: () => void (ice ??= Promise.withResolvers()),
+    thaw: () => {
+      ice?.resolve();
+      ice = null;
+    },
     cause: () => cause,
     alive,
     sleep,

@@ -462,7 +462,7 @@ function photograph(dir: string, random: () => number): () => () => void {
 }
 
 /** Whether something is under way that takes no simulated time: files, and work that has given way. */
-function isAtWork(): boolean {
+export function isAtWork(): boolean {
   return process.getActiveResourcesInfo().some((kind) => kind === 'Immediate' || kind.startsWith('FSReq'));
 }
 

@@ -46,6 +46,8 @@ export interface JournalOptions {
   readonly onWarn?: (message: string) => void;
   /** How often to look whether another process wrote; a second when absent. Milliseconds. */
   readonly lookEveryMs?: number;
+  /** For leases, which live in real time, as the database does, when absent. */
+  readonly leaseClock?: Clock;
 }
 
 const LOOK_EVERY_MS = 1_000;
@@ -91,9 +93,10 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
     onLost: (...lost: Parameters<Keeper['lose']>) => keeper?.lose(...lost),
   };
   const store = createStore({ ...common, pool, clock, limits }, () => open);
-  // Leases live in real time, as the database does. They go on to the very end, when they are let go of.
+  const leaseClock = options.leaseClock ?? wallClock;
+  // They go on to the very end, when they are let go of.
   const leases = createStore(
-    { ...common, pool: leasePool, clock: wallClock, limits: round(leaseLimits) },
+    { ...common, pool: leasePool, clock: leaseClock, limits: round(leaseLimits) },
     () => true,
   );
   let keeper: Keeper | null = null;
@@ -104,7 +107,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
     );
     const watchHead = headWatch();
     const first = await store.read(look);
-    keeper = leaseKeeper({ store: leases, member, leaseMs, clock: wallClock, onWarn });
+    keeper = leaseKeeper({ store: leases, member, leaseMs, clock: leaseClock, onWarn });
     await keeper.join();
     const waits = waiting(store, first);
     const size = sizing(store, clock, maxBytes);
