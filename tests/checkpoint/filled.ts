@@ -49,6 +49,6 @@ export async function fill(journal: Journal): Promise<void> {
   await journal.prune(['splunk', 'elastic'], '2027-01-01T00:00:00Z', 0n);
 }
 
-function odd(event: NewEvent): NewEvent {
-  return { ...event, eventType: 'odd' };
+export function odd(event: NewEvent): NewEvent {
+  return { ...event, eventType: 'odd', original: event.original.replace('sync.run', 'odd') };
 }

@@ -11,7 +11,7 @@ import { keepSums, rowName, rowsWithWrongSums } from './sums.ts';
 /** How long a statement waits for another process's small write before it is `transient`. Milliseconds. */
 const BUSY_TIMEOUT_MS = 5000;
 /** Measured: a commit writes fewer and larger pages of the file than with the default of 4 KiB, which is a fifth faster. */
-const PAGE_BYTES = 8192;
+export const PAGE_BYTES = 8192;
 /** Room for the pages that one harvest touches: what does not fit is written to the log twice. More would only fill up as the file grows. KiB. */
 const CACHE_KIB = 8 * 1024;
 /** After a checkpoint the write-ahead log is cut to this. */

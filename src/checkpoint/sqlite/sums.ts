@@ -115,7 +115,7 @@ function defineSum(db: DatabaseSync): void {
   );
 }
 
-function hasItsSum(name: SummedName, row: Row): boolean {
+export function hasItsSum(name: SummedName, row: Row): boolean {
   const values = SUMMED[name].columns.map((column) => row[column] ?? null);
   return row['sum'] !== null && integer(row, 'sum') === BigInt(sumOf(values));
 }

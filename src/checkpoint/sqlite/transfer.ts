@@ -57,18 +57,18 @@ export function openBlank(dir: string, clock: Clock, what: string): Blank {
 }
 
 /** Makes the file and marks it at once. `release` is called at the end. */
-function createBlank(
+export function createBlank(
   dir: string,
-  files: StateFiles,
+  files: Pick<StateFiles, 'journal' | 'walPath'>,
   clock: Clock,
   what: string,
   release: () => void,
-): Blank {
+): Blank & { readonly store: Store } {
   const db = openDatabase(files.journal, files.walPath, 'writer');
   const store = createStore(db, files.journal, clock, 'writer');
   store.write(() => putMeta(db, UNFINISHED, what));
   const opened = { db, store, release: letGo(db, release) };
-  return { ...contentsOf(dir, opened), ...writingTo(opened), finish: async () => finish(dir, opened) };
+  return { ...contentsOf(dir, opened), ...writingTo(opened), store, finish: async () => finish(dir, opened) };
 }
 
 /** Throws `config` for a journal that a copy did not finish. */

@@ -1,16 +1,19 @@
 import type { Command } from 'commander';
 
 import { interruptible } from '../interrupt.ts';
+import { takeConfigArgument, withConfig } from '../report.ts';
+import type { ReportOptions } from '../report.ts';
 import { processTerminal } from '../terminal.ts';
 import { copyCommand } from './copy.ts';
 import type { CopyOptions } from './copy.ts';
+import { repairCommand } from './repair.ts';
 
-/** `auditferry journal …`: moves a journal to another place. Nothing else may use it meanwhile. */
+/** `auditferry journal …`: what is done to a journal as a whole. Nothing else may use it meanwhile. */
 export function registerJournal(program: Command): void {
   const group = program
     .command('journal')
-    .summary('move the journal')
-    .description('move the journal to another place, while no daemon runs');
+    .summary('move or repair the journal')
+    .description('move the journal to another place or repair it, while no daemon runs');
   group
     .command('copy')
     .description(
@@ -21,5 +24,10 @@ export function registerJournal(program: Command): void {
     .option('--json', 'print one JSON document on standard output')
     .action(async (options: CopyOptions) => {
       process.exitCode = await interruptible((signal) => copyCommand(options, processTerminal(signal)));
+    });
+  takeConfigArgument(withConfig(group.command('repair')))
+    .description('save what is whole of a damaged journal in SQLite, and have the rest read again')
+    .action(async (_file: unknown, options: ReportOptions) => {
+      process.exitCode = await interruptible((signal) => repairCommand(options, processTerminal(signal)));
     });
 }
