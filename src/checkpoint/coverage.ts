@@ -1,4 +1,4 @@
-import type { CoverageStatus } from '../model/event.ts';
+import type { CoverageStatus, Window } from '../model/event.ts';
 import { NS_PER_SECOND } from '../model/time.ts';
 import { countOrNull, integer, text, word, type Row } from './columns.ts';
 import type { StoredCoverage } from './journal.ts';
@@ -43,7 +43,8 @@ function joined(left: StoredCoverage, right: StoredCoverage): StoredCoverage | n
   return { startNs, endNs, status: left.status, serverCount, readAt };
 }
 
-function remainders(span: StoredCoverage, over: StoredCoverage): readonly StoredCoverage[] {
+/** What is left of a span beside a window. */
+export function remainders(span: StoredCoverage, over: Window): readonly StoredCoverage[] {
   if (span.endNs < over.startNs || span.startNs > over.endNs) return [span];
   const parts: StoredCoverage[] = [];
   if (span.startNs < over.startNs) parts.push({ ...span, endNs: over.startNs - 1n, serverCount: null });

@@ -220,6 +220,8 @@ export interface ChainReport {
   readonly missing: readonly bigint[];
   /** Every place where the chain does not hold, in order, each event by name; at most 10,000. */
   readonly faults: readonly ChainFault[];
+  /** What else of the journal fails its checks, in words, one for each place; at most 100. */
+  readonly damage: readonly string[];
 }
 
 /**
@@ -356,7 +358,7 @@ export interface Journal extends Sharing {
     idsBeforeNs: bigint,
     spared?: Spared,
   ): Promise<number>;
-  /** `onChecked` is told how many more events were checked. */
+  /** Also checks what the chain does not cover, as far as this process can. `onChecked` is told how many more events were checked. */
   verifyChain(signal: AbortSignal, onChecked?: (events: number) => void): Promise<ChainReport>;
   /** The newest event's seq, and its hash in hex, on which all before it depend. */
   head(): Promise<{ readonly seq: bigint; readonly hash: string }>;

@@ -225,7 +225,7 @@ function isMovedBefore({ original, createdNs }: NewEvent, { bodyHash }: KnownEve
 }
 
 /** What stands for an event type in the list of known ids. There are some hundreds of types, and many events of each. */
-function typeHashOf(eventType: string): Buffer {
+export function typeHashOf(eventType: string): Buffer {
   const known = typeHashes.get(eventType);
   if (known !== undefined) return known;
   const made = sha256(eventType).subarray(0, TYPE_HASH_BYTES);

@@ -43,15 +43,21 @@ export function goesOn(walk: Walk, now: ChainState, head: ChainState): boolean {
 }
 
 /** What the walk has found, once it is at its end. */
-export function reportOf(walk: Walk, head: ChainState, faults: readonly ChainFault[]): ChainReport {
+export function reportOf(
+  walk: Walk,
+  head: ChainState,
+  faults: readonly ChainFault[],
+  damage: readonly string[],
+): ChainReport {
   const { brokenAt, checked, missing } = walk;
   return {
-    intact: brokenAt === null,
+    intact: brokenAt === null && damage.length === 0,
     checked,
     head: head.headHash.toString('hex'),
     brokenAt,
     missing,
     faults,
+    damage,
   };
 }
 

@@ -57,6 +57,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<Register>> = new Map([
   ['health', async () => (await import('./health.ts')).registerHealth],
   ['dead-letters', async () => (await import('./dead-letters/command.ts')).registerDeadLetters],
   ['findings', async () => (await import('./findings.ts')).registerFindings],
+  ['journal', async () => (await import('./journal/command.ts')).registerJournal],
   ['event-types', async () => (await import('./event-types.ts')).registerEventTypes],
   ['simulate', async () => (await import('./simulate.ts')).registerSimulate],
   ['schema', async () => (await import('./schema.ts')).registerSchema],

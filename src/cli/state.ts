@@ -1,5 +1,7 @@
 import type { Journal } from '../checkpoint/journal.ts';
 import { openJournal } from '../checkpoint/sqlite/index.ts';
+import * as sqlite from '../checkpoint/sqlite/transfer.ts';
+import type { Blank, Contents } from '../checkpoint/transfer.ts';
 import type { Config } from '../config/config.ts';
 import type { Clock } from '../model/clock.ts';
 import { sharedFingerprintOf } from './verify/fingerprint.ts';
@@ -14,6 +16,8 @@ export interface OpenOptions {
   readonly onWarn?: (text: string) => void;
 }
 
+type TransferOptions = Required<Omit<OpenOptions, 'access'>>;
+
 /** Opens the journal that a configuration names, in whatever it is kept. */
 export async function openState(config: Config, options: OpenOptions): Promise<Journal> {
   const { type, dir, url, schema, lease: leaseMs, max_size: maxBytes } = config.state;
@@ -21,6 +25,29 @@ export async function openState(config: Config, options: OpenOptions): Promise<J
   const postgres = await import('../checkpoint/postgres/index.ts');
   const fingerprint = sharedFingerprintOf(config);
   return postgres.openJournal({ ...options, url, schema, leaseMs, maxBytes, version, fingerprint });
+}
+
+/** The journal that a configuration names, to be read as a whole. Throws `config` while something works on it. */
+export async function openContents(
+  config: Config,
+  { clock, env, onWarn }: TransferOptions,
+): Promise<Contents> {
+  const { type, dir, url, schema } = config.state;
+  if (type === 'sqlite' || url === undefined) return sqlite.openContents(dir, clock);
+  const postgres = await import('../checkpoint/postgres/transfer.ts');
+  return postgres.openContents({ url, schema, env, onWarn });
+}
+
+/** A new journal where a configuration says. Throws `config` where there is one, unless nothing is in it or a copy left it unfinished. */
+export async function openBlank(
+  config: Config,
+  { clock, env, onWarn }: TransferOptions,
+  what: string,
+): Promise<Blank> {
+  const { type, dir, url, schema } = config.state;
+  if (type === 'sqlite' || url === undefined) return sqlite.openBlank(dir, clock, what);
+  const postgres = await import('../checkpoint/postgres/transfer.ts');
+  return postgres.openBlank({ url, schema, env, onWarn }, what);
 }
 
 /** Who works on the journal now, in words; null when nobody does. Only looks. */

@@ -169,13 +169,16 @@ export function standingOf(proof: SinkProof): SinkStanding {
   };
 }
 
-function chainReasons({ intact, faults }: ChainReport): string[] {
+function chainReasons({ intact, faults, damage }: ChainReport): string[] {
   if (intact) return [];
   const lost = faults.filter((fault) => fault.kind === 'lost').length;
   const changed = faults.length - lost;
   return [
     ...(lost > 0 ? [`${events(lost)} of the journal lost after they were appended`] : []),
     ...(changed > 0 ? [`${events(changed)} of the journal changed after they were appended`] : []),
+    ...(damage[0] === undefined
+      ? []
+      : [`the journal is damaged in ${counted(damage.length, 'place')}: ${damage[0]}`]),
   ];
 }
 

@@ -57,7 +57,8 @@ export function chain(store: Store): Pick<Journal, 'verifyChain' | 'head'> {
         signal.throwIfAborted();
       }
       checkHead(walk, head);
-      return reportOf(walk, head, await store.read((db) => named(db, walk)));
+      // The pages of its files are the database's own to check (data_checksums).
+      return reportOf(walk, head, await store.read((db) => named(db, walk)), []);
     },
   };
 }

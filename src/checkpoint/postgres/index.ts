@@ -25,6 +25,7 @@ import { assertMigrated, migrate } from './schema.ts';
 import { segments } from './segments.ts';
 import { createStore } from './store.ts';
 import type { Limits, Store } from './store.ts';
+import { refuseUnfinished } from './transfer.ts';
 import { pruning, sizing } from './upkeep.ts';
 import { look, waiting } from './waiting.ts';
 
@@ -102,9 +103,11 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
   let keeper: Keeper | null = null;
   const endPools = async (): Promise<void> => void (await Promise.all([pool.end(), leasePool.end()]));
   try {
-    const installationId = await store.write((db) =>
-      access === 'writer' ? migrate(db, schema) : assertMigrated(db, schema),
-    );
+    const installationId = await store.write(async (db) => {
+      const id = access === 'writer' ? await migrate(db, schema) : await assertMigrated(db, schema);
+      await refuseUnfinished(db, schema);
+      return id;
+    });
     const watchHead = headWatch();
     const first = await store.read(look);
     keeper = leaseKeeper({ store: leases, member, leaseMs, clock: leaseClock, onWarn });

@@ -44,11 +44,11 @@ export function appending(
   const writeHead = store.prepare('UPDATE chain SET head_seq = ?, head_hash = ?');
   const readProgress = store.prepare('SELECT value FROM progress WHERE source = ?');
   const writeProgress = store.prepare(
-    `INSERT INTO progress VALUES (?, ?, ?)
+    `INSERT INTO progress (source, value, updated_at) VALUES (?, ?, ?)
      ON CONFLICT DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at`,
   );
   const countType = store.prepare(
-    `INSERT INTO event_types VALUES (?, ?, ?, ?, ?)
+    `INSERT INTO event_types (source, event_type, count, first_ns, last_ns) VALUES (?, ?, ?, ?, ?)
      ON CONFLICT DO UPDATE SET count = count + excluded.count,
        first_ns = min(first_ns, excluded.first_ns), last_ns = max(last_ns, excluded.last_ns)`,
   );

@@ -17,6 +17,7 @@ import {
 import type { ChainState, FindKnown, Walk } from '../walk.ts';
 import { idKey, idOf } from './identity.ts';
 import type { Store } from './store.ts';
+import { structureCheck } from './structure.ts';
 
 /** Pages, and events, looked at between two turns of the event loop: about ten milliseconds of work. */
 const SLICE_PAGES = 100;
@@ -76,6 +77,8 @@ export function chain(store: Store): Pick<Journal, 'verifyChain' | 'head'> {
     return walk.seq < head.headSeq;
   }
 
+  const checkStructure = structureCheck(store);
+
   return {
     head: async () => {
       const { headSeq, headHash } = chainState(store.read(() => readState.get()));
@@ -97,11 +100,8 @@ export function chain(store: Store): Pick<Journal, 'verifyChain' | 'head'> {
         signal.throwIfAborted();
       }
       checkHead(walk, head);
-      return reportOf(
-        walk,
-        head,
-        store.read(() => named(walk)),
-      );
+      const faults = store.read(() => named(walk));
+      return reportOf(walk, head, faults, await checkStructure(signal));
     },
   };
 }

@@ -13,7 +13,9 @@ export function coverage(store: Store): {
     `SELECT ${columns} FROM coverage WHERE source = ? AND start_ns <= ? AND end_ns >= ? ORDER BY start_ns`,
   );
   const remove = store.prepare('DELETE FROM coverage WHERE source = ? AND start_ns = ?');
-  const insert = store.prepare('INSERT INTO coverage VALUES (?, ?, ?, ?, ?, ?)');
+  const insert = store.prepare(
+    'INSERT INTO coverage (source, start_ns, end_ns, status, server_count, read_at) VALUES (?, ?, ?, ?, ?, ?)',
+  );
 
   return {
     methods: {

@@ -102,7 +102,7 @@ export function closeToOthers(path: string, warn: (message: string) => void): vo
   }
 }
 
-function syncDirectory(dir: string): void {
+export function syncDirectory(dir: string): void {
   const descriptor = openSync(dir, 'r');
   try {
     fsyncSync(descriptor);

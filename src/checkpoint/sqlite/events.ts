@@ -50,7 +50,7 @@ export function events(
      UNION ALL SELECT sink, anchor_seq - seq FROM cursors, chain WHERE seq < anchor_seq`,
   );
   const writeCursor = store.prepare(
-    `INSERT INTO cursors VALUES (?, ?, ?)
+    `INSERT INTO cursors (sink, seq, updated_at) VALUES (?, ?, ?)
      ON CONFLICT DO UPDATE SET seq = excluded.seq, updated_at = excluded.updated_at`,
   );
   // The list of known ids has no index by seq: asked once for each gap.

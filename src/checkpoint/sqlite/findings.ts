@@ -1,5 +1,6 @@
 import type { Finding } from '../../model/event.ts';
 import { findingOf, subjectOf } from '../finding-rows.ts';
+import { sha256 } from '../hash.ts';
 import type { FindingFilter, Journal } from '../journal.ts';
 import { count, int64, text } from '../columns.ts';
 import { among, amongNumbers, filtered } from './conditions.ts';
@@ -41,7 +42,7 @@ export function findings(store: Store): {
 
   const find = (source: string, finding: Finding, at: string): void => {
     const { kind, window, eventId, summary, detail } = finding;
-    const subject = subjectOf(finding);
+    const subject = sha256(subjectOf(finding)).toString('hex');
     const details = detail === undefined ? null : JSON.stringify(detail);
     const start = window?.startNs ?? null;
     const end = window?.endNs ?? null;

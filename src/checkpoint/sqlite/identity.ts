@@ -2,6 +2,7 @@ import { NS_PER_SECOND } from '../../model/time.ts';
 import { bytes, createdNsOf, integer, type Row } from '../columns.ts';
 import type { IdRow, IdTable } from '../recorder.ts';
 import type { Places } from './places.ts';
+import { sumOf } from './sums.ts';
 import type { Store } from './store.ts';
 
 /** Set once any event was given an id of its own. */
@@ -25,15 +26,16 @@ export function knownIds(store: Store): Pick<IdTable, 'find' | 'hasShared'> {
 /** The list of known ids for one who appends. */
 export function idTable(store: Store, places: Places): IdTable {
   const insertId = store.prepare(
-    'INSERT INTO ids (source, second, id, ns, body_hash, type_hash, seq) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    'INSERT INTO ids (source, second, id, ns, body_hash, type_hash, seq, sum) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
   );
   const removeId = store.prepare('DELETE FROM ids WHERE source = ? AND second = ? AND id = ?');
-  const writeMark = store.prepare(`INSERT OR IGNORE INTO meta VALUES ('${SHARED_MARK}', '1')`);
+  const writeMark = store.prepare(`INSERT OR IGNORE INTO meta (key, value) VALUES ('${SHARED_MARK}', '1')`);
   return {
     ...knownIds(store),
     secondsOf: (id) => places.secondsOf(id),
     insert: (source, second, id, { createdNs, bodyHash, typeHash, seq }) => {
-      insertId.run(source, second, idKey(id), createdNs - second * NS_PER_SECOND, bodyHash, typeHash, seq);
+      const row = [source, second, idKey(id), createdNs - second * NS_PER_SECOND, bodyHash, typeHash, seq];
+      insertId.run(...row, sumOf(row));
       places.add(id, second);
     },
     remove: (source, second, id) => void removeId.run(source, second, idKey(id)),

@@ -28,6 +28,7 @@ import { pageReader } from './pages.ts';
 import { places } from './places.ts';
 import { segments } from './segments.ts';
 import { createStore, type Store } from './store.ts';
+import { refuseUnfinished } from './transfer.ts';
 import { upkeep } from './upkeep.ts';
 
 export interface JournalOptions {
@@ -59,6 +60,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
     if (access === 'writer') releases.push(takeLock(dir, clock).release);
     const db = openDatabase(files.journal, files.walPath, access);
     releases.push(() => db.close());
+    refuseUnfinished(db, files.journal);
     const installationId = readInstallationId(db);
     checkIdentity(files, dir, installationId);
     if (access === 'writer' && files.expectedId === null) rememberIdentity(dir, installationId);

@@ -1,7 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { randomUUID } from 'node:crypto';
 
-import { genesisHash } from '../hash.ts';
+import { text } from '../columns.ts';
+import { genesisHash, sha256 } from '../hash.ts';
+import { addSums } from './sums.ts';
 
 /** Marks the file as an auditferry journal ("AFJ1"), so that no other SQLite file is ever taken for one. */
 export const APPLICATION_ID = 0x41464a31;
@@ -10,7 +12,7 @@ export const APPLICATION_ID = 0x41464a31;
 export type Migration = (db: DatabaseSync) => void;
 
 /** Only ever appended to. */
-export const MIGRATIONS: readonly Migration[] = [createJournal];
+export const MIGRATIONS: readonly Migration[] = [createJournal, addChecksums];
 
 /**
  * Brings the schema from `user_version` to the end of `list`, one transaction per step, so that a crash leaves the file at
@@ -46,6 +48,26 @@ function createJournal(db: DatabaseSync): void {
   db.prepare('INSERT INTO meta (key, value) VALUES (?, ?)').run('installation_id', installationId);
   const start = genesisHash(installationId);
   db.prepare('INSERT INTO chain VALUES (1, 0, ?, 0, 0, ?)').run(start, start);
+}
+
+/** Subjects of findings are hashes from here on, as they are in PostgreSQL, where long ones do not fit into an index. */
+function addChecksums(db: DatabaseSync): void {
+  const write = db.prepare('UPDATE findings SET subject = ? WHERE id = ?');
+  for (const row of db.prepare('SELECT id, subject FROM findings').all()) {
+    write.run(sha256(text(row, 'subject')).toString('hex'), row['id'] ?? null);
+  }
+  addSums(db);
+  // Those of the first step name no columns, of which there is one more now.
+  for (const [name, when] of [
+    ['finding_added', 'AFTER INSERT ON findings WHEN NEW.acknowledged_at IS NULL'],
+    [
+      'finding_returned',
+      'AFTER UPDATE OF acknowledged_at ON findings WHEN OLD.acknowledged_at IS NOT NULL AND NEW.acknowledged_at IS NULL',
+    ],
+  ])
+    db.exec(`DROP TRIGGER ${name}; CREATE TRIGGER ${name} ${when} BEGIN
+      INSERT INTO open_findings (source, kind, count) VALUES (NEW.source, NEW.kind, 1) ON CONFLICT DO UPDATE SET count = count + 1;
+    END`);
 }
 
 // Times of the audit log (…_ns) are nanoseconds since 1970; times of ours (…_at) are RFC 3339 text with milliseconds.

@@ -1,23 +1,26 @@
 import { existsSync, statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 
-import { ForwardError } from '../../model/errors.ts';
+import { ForwardError, oneLine } from '../../model/errors.ts';
 import { createPrivate } from './lock.ts';
 import { corrupt } from '../corrupt.ts';
 import { isNotADatabase, journalFault } from './faults.ts';
 import { APPLICATION_ID, applicationId, migrate, MIGRATIONS, userVersion } from './migrations.ts';
+import { keepSums, rowName, rowsWithWrongSums } from './sums.ts';
 
 /** How long a statement waits for another process's small write before it is `transient`. Milliseconds. */
 const BUSY_TIMEOUT_MS = 5000;
 /** Measured: a commit writes fewer and larger pages of the file than with the default of 4 KiB, which is a fifth faster. */
-const PAGE_BYTES = 8192;
+export const PAGE_BYTES = 8192;
 /** Room for the pages that one harvest touches: what does not fit is written to the log twice. More would only fill up as the file grows. KiB. */
 const CACHE_KIB = 8 * 1024;
 /** After a checkpoint the write-ahead log is cut to this. */
 const WAL_KEPT_BYTES = 64 * 1024 * 1024;
 /** After an unclean end the whole file is checked up to this size (a second or so), beyond it only the small tables. */
 const FULL_CHECK_MAX_BYTES = 256 * 1024 * 1024;
-const SMALL_TABLES = ['meta', 'chain', 'progress', 'cursors', 'coverage', 'jobs'];
+/** Of the name of a row in a message. UTF-16 units. */
+const ROW_NAME_UNITS = 100;
+const SMALL_TABLES = ['meta', 'chain', 'progress', 'cursors', 'coverage', 'jobs'] as const;
 
 /** Opens journal.db, makes or migrates it (a writer only), and checks what can be checked quickly. */
 export function openDatabase(path: string, walPath: string, access: 'writer' | 'guest'): DatabaseSync {
@@ -34,6 +37,7 @@ export function openDatabase(path: string, walPath: string, access: 'writer' | '
     refuseForeign(db, path);
     configure(db);
     if (access === 'writer') migrate(db);
+    keepSums(db);
     if (access === 'writer') check(db, path, uncleanEnd);
     return db;
   } catch (error) {
@@ -106,6 +110,13 @@ function check(db: DatabaseSync, path: string, uncleanEnd: boolean): void {
     .get();
   if (ends?.['sound'] !== 1n) {
     throw corrupt(`the journal at ${path} is damaged: its events do not match what was appended last`);
+  }
+  for (const table of SMALL_TABLES) {
+    for (const [wrong] of rowsWithWrongSums(db, table)) {
+      if (wrong === undefined) continue;
+      const row = oneLine(rowName(table, wrong), ROW_NAME_UNITS);
+      throw corrupt(`the journal at ${path} is damaged: row ${row} of ${table} does not match its checksum`);
+    }
   }
   if (!uncleanEnd) return;
   const whole = statSync(path).size <= FULL_CHECK_MAX_BYTES;

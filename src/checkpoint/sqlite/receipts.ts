@@ -17,7 +17,7 @@ export function receipts(store: Store): {
 } {
   const read = store.prepare('SELECT value FROM meta WHERE key = ?');
   const write = store.prepare(
-    'INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value',
+    'INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value',
   );
   const readAnchor = store.prepare('SELECT anchor_seq FROM chain');
 

@@ -16,7 +16,7 @@ export function segments(store: Store): {
 } {
   const read = store.prepare('SELECT value FROM meta WHERE key = ?');
   const write = store.prepare(
-    'INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
+    'INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
   );
   const keep = (sink: string, segment: Json): void => void write.run(KEY + sink, JSON.stringify(segment));
   const kept = (sink: string): Json | null => {

@@ -50,6 +50,7 @@ export function verifyDocument(
       checked: chain.checked,
       head_sha256: chain.head,
       faults: chain.faults.map(({ kind, seq, source, id, reason }) => ({ kind, seq, source, id, reason })),
+      damage: chain.damage,
     },
     sources: result.sources.map(sourceDocument),
     sinks: result.sinks.map(sinkDocument),

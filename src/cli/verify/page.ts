@@ -234,9 +234,19 @@ function journalSection({ chain }: VerifyResult): string {
     kind,
     text(reason),
   ]);
-  return `<p class="bad">✗ The hash chain is broken in ${count(chain.faults.length, 'place')}. Somebody, or a fault of the disk, changed the journal behind the program's back.</p>
-${folded('The places', rows.length, table(['Event id', 'Source', 'Place', 'What', 'Why'], rows, [2]))}
-<p>A repair cannot restore the chain: put back a backup of the state directory, and keep the damaged one as evidence.</p>`;
+  const broken =
+    rows.length === 0
+      ? ''
+      : `<p class="bad">✗ The hash chain is broken in ${count(rows.length, 'place')}. Somebody, or a fault of the disk, changed the journal behind the program's back.</p>
+${folded('The places', rows.length, table(['Event id', 'Source', 'Place', 'What', 'Why'], rows, [2]))}`;
+  const { damage } = chain;
+  const damaged =
+    damage.length === 0
+      ? ''
+      : `<p class="bad">✗ The file of the journal is damaged in ${count(damage.length, 'place')}.</p>
+<ul>${damage.map((place) => `<li>${text(place)}</li>`).join('')}</ul>`;
+  return `${broken}${damaged}
+<p>Stop the daemon, then run <code>auditferry journal repair</code>, which saves what is whole and has the rest read again, or put back a backup of the state directory. Keep the damaged one as evidence.</p>`;
 }
 
 function sinkSections(sinks: readonly SinkProof[]): string {

@@ -90,9 +90,13 @@ function journalLines({ chain }: VerifyResult, line: Line): string[] {
   const faults = chain.faults.slice(0, SHOWN_NAMES).map(({ kind, seq, id, reason }) => {
     return `      ${kind}  ${id === null ? 'an event nobody can name' : shown(id, 100)}  (seq ${seq}: ${reason})`;
   });
+  const broken = line('fail', `journal: the chain is broken in ${count(chain.faults.length, 'place')}`);
+  const damaged = line('fail', `journal: damaged in ${count(chain.damage.length, 'place')}`);
   return [
-    line('fail', `journal: the chain is broken in ${count(chain.faults.length, 'place')}`),
-    ...faults,
+    ...(chain.faults.length === 0 ? [] : [broken, ...faults]),
+    ...(chain.damage.length === 0 ? [] : [damaged]),
+    ...chain.damage.slice(0, SHOWN_NAMES).map((place) => `      ${shown(place)}`),
+    '      stop the daemon and run `auditferry journal repair`, or put back a backup',
     head,
   ];
 }
