@@ -1,4 +1,6 @@
 import type { JournalSize } from '../checkpoint/journal.ts';
+import { describe } from '../model/errors.ts';
+import type { ForwardError } from '../model/errors.ts';
 import { formatSize } from '../model/units.ts';
 import type { SinkStatus, SourceStatus } from '../pipeline/status.ts';
 import { counted } from '../pipeline/verdict.ts';
@@ -105,6 +107,16 @@ export function readiness(survey: Survey, limits: ReadinessLimits): Health {
     ok: reasons.length === 0,
     reasons,
     notes: [...notes, ...replicaNotes(survey.replicas), ...leftNotes(survey)],
+  };
+}
+
+/** What is known while the journal cannot be read: that nothing flows. */
+export function withoutJournal(error: ForwardError): Health {
+  const reason = { part: 'journal', text: describe(error) };
+  return {
+    ok: false,
+    reasons: [error.hint === undefined ? reason : { ...reason, hint: error.hint }],
+    notes: [],
   };
 }
 

@@ -42,7 +42,7 @@ describe.runIf(OWN !== undefined || available('postgresql'))('PostgreSQL', () =>
       clock: manualClock(),
       access: 'writer',
       version: '0',
-      fingerprint: 'same',
+      fingerprint: () => 'same',
       env: {},
       ...more,
     });
@@ -271,9 +271,24 @@ describe.runIf(OWN !== undefined || available('postgresql'))('PostgreSQL', () =>
       const schema = fresh();
       const said: string[] = [];
       const one = await replica(schema);
-      const other = await replica(schema, { fingerprint: 'another', onWarn: (text) => said.push(text) });
+      const other = await replica(schema, {
+        fingerprint: () => 'another',
+        onWarn: (text) => said.push(text),
+      });
       expect(said.join()).toMatch(/configuration here differs from that of .*\/\d+/);
       await Promise.all([one.close(), other.close()]);
+    });
+
+    it('tells the others of a configuration that a reload changed', async () => {
+      const schema = fresh();
+      let fingerprint = 'before';
+      const one = await replica(schema, { fingerprint: () => fingerprint });
+      expect(await one.replicas()).toMatchObject([{ self: true, fingerprint: 'before' }]);
+      fingerprint = 'after';
+      await expect
+        .poll(async () => (await one.replicas())[0]?.fingerprint, { timeout: 2 * LEASE_MS })
+        .toBe('after');
+      await one.close();
     });
 
     it('stops when the database lost what it had acknowledged', async () => {

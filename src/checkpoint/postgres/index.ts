@@ -41,7 +41,7 @@ export interface JournalOptions {
   readonly access: 'writer' | 'guest';
   /** Of the program, and the effective configuration: replicas compare them. */
   readonly version: string;
-  readonly fingerprint: string;
+  readonly fingerprint: () => string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly onWarn?: (message: string) => void;
   /** How often to look whether another process wrote; a second when absent. Milliseconds. */

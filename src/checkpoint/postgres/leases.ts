@@ -11,7 +11,8 @@ export interface Member {
   readonly holder: string;
   readonly name: string;
   readonly version: string;
-  readonly fingerprint: string;
+  /** Of the configuration in force, which may change. */
+  readonly fingerprint: () => string;
   /** A guest does what it claims, and takes no share of the work. */
   readonly access: 'writer' | 'guest';
 }
@@ -187,19 +188,18 @@ export function leaseKeeper({ store, member, leaseMs, clock, onWarn }: KeeperOpt
 
   /** A replica that came anew gets its share: one duty at a time is handed over. */
   async function announce(db: Db): Promise<void> {
+    const fingerprint = member.fingerprint();
     await db.run(
       `INSERT INTO replicas VALUES ($1, $2, $3, $4, clock_timestamp(), clock_timestamp())
-       ON CONFLICT (holder) DO UPDATE SET seen_at = excluded.seen_at`,
-      ...[member.holder, member.name, member.version, member.fingerprint],
+       ON CONFLICT (holder) DO UPDATE SET seen_at = excluded.seen_at, fingerprint = excluded.fingerprint`,
+      ...[member.holder, member.name, member.version, fingerprint],
     );
     await db.run(`DELETE FROM replicas WHERE seen_at < clock_timestamp() - ${leaseSql} * ${FORGET_LEASES}`);
     const rows = await db.all(
       `SELECT name, fingerprint, version FROM replicas WHERE seen_at > clock_timestamp() - ${leaseSql} ORDER BY name`,
     );
     alive = rows.length;
-    const others = rows
-      .filter((row) => row['fingerprint'] !== member.fingerprint)
-      .map((row) => text(row, 'name'));
+    const others = rows.filter((row) => row['fingerprint'] !== fingerprint).map((row) => text(row, 'name'));
     const named = others.join(', ');
     if (named !== '' && named !== warned)
       onWarn(
