@@ -189,7 +189,12 @@ function clockOf(room: () => Room): Clock {
 function journalOf(room: () => Room): Journal {
   const used: Partial<Journal> = {
     installationId: 'installation-1',
-    cursor: async (sink) => room().status.sinks.get(sink)?.cursor ?? 0n,
+    cursor: async (sink) => {
+      const { fault, status } = room();
+      if (fault === null) return status.sinks.get(sink)?.cursor ?? 0n;
+      await new Promise((resolve) => setImmediate(resolve)); // a moment after the other questions have failed
+      throw fault;
+    },
     read: async (after, { maxEvents }) =>
       room()
         .events.filter((event) => event.seq > after)

@@ -89,6 +89,8 @@ describe('the listener', () => {
 
   it('is alive and not ready while the journal cannot be asked, and says why', async () => {
     const { room, ask } = await open();
+    // Where another replica has a sink, each question asks for its cursor, too: no failure of those may be left to nobody.
+    enterState(room.splunk, 'standby', START_MS);
     room.fault = new ForwardError('transient', 'the database db:5432/x cannot be reached', {
       hint: 'check the address in state.url',
     });
@@ -131,6 +133,14 @@ describe('the listener', () => {
     expect([status, (JSON.parse(body) as { verdict: string }).verdict]).toEqual([200, 'complete']);
     expect(body).toContain('2 replicas over one journal; this is a/1, which stands by');
     expect(body).toContain('standby: b/2 does this');
+  });
+
+  it('is not ready when the others take it for gone', async () => {
+    const { room, ask } = await open();
+    room.replicas = [aReplica('a/1', { self: true, alive: false }), aReplica('b/2')];
+    const { status, body } = await ask('/readyz');
+    expect(status).toBe(503);
+    expect(body).toContain('this replica cannot write to the journal');
   });
 
   it('serves metrics as asked for', async () => {

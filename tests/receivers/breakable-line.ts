@@ -4,6 +4,8 @@ import type { AddressInfo, Socket } from 'node:net';
 /** A line to a server that can be cut, frozen, or left hanging: what a network does to those who use it. */
 export interface BreakableLine {
   readonly port: number;
+  /** How much clients have sent so far. */
+  bytes(): number;
   /** Ends every connection on both sides; new ones are let through. */
   cut(): void;
   /** Lets nothing through, in neither direction, and nobody know: what is sent meanwhile arrives after `thaw`. */
@@ -23,6 +25,7 @@ export async function openLine(serverPort: number): Promise<BreakableLine> {
   const pairs = new Set<Pair>();
   let isFrozen = false;
   let hides = false;
+  let sent = 0;
   const listener = createServer({ allowHalfOpen: true }, (client) => {
     const server = connect({ host: '127.0.0.1', port: serverPort, allowHalfOpen: true });
     const pair = { client, server };
@@ -38,6 +41,7 @@ export async function openLine(serverPort: number): Promise<BreakableLine> {
       [server, client],
     ] as const) {
       from.on('data', (bytes) => {
+        if (from === client) sent += bytes.length;
         if (!to.destroyed && !to.write(bytes)) from.pause();
       });
       to.on('drain', () => {
@@ -60,6 +64,7 @@ export async function openLine(serverPort: number): Promise<BreakableLine> {
   };
   return {
     port: (listener.address() as AddressInfo).port,
+    bytes: () => sent,
     cut,
     freeze() {
       isFrozen = true;

@@ -82,12 +82,14 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
     access,
   };
   let open = true;
+  let isOpening = true;
   const common = {
     schema,
     where,
     lookEveryMs: options.lookEveryMs ?? LOOK_EVERY_MS,
     holder: member.holder,
     isAsynchronous: database.isAsynchronous,
+    isOpening: () => isOpening,
     onLost: (...lost: Parameters<Keeper['lose']>) => keeper?.lose(...lost),
   };
   const store = createStore({ ...common, pool, clock, limits }, () => open);
@@ -106,6 +108,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
     const first = await store.read(look);
     keeper = leaseKeeper({ store: leases, member, leaseMs, clock: wallClock, onWarn });
     await keeper.join();
+    isOpening = false;
     const waits = waiting(store, first);
     const size = sizing(store, clock, maxBytes);
     const close = async (): Promise<void> => {
