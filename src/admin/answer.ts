@@ -1,5 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
+import { describe } from '../model/errors.ts';
+import type { ForwardError } from '../model/errors.ts';
 import type { Json } from '../model/event.ts';
 
 /** A request that is turned down: with a status, a sentence, and what to do about it. */
@@ -62,6 +64,11 @@ export function refusal(error: Refused): Answer {
       ...(error.status === 401 ? { 'www-authenticate': 'Bearer realm="auditferry"' } : {}),
     },
   };
+}
+
+/** What was asked for stands in a journal that cannot be read now. */
+export function unanswerable(error: ForwardError): Answer {
+  return json({ error: describe(error), ...(error.hint === undefined ? {} : { hint: error.hint }) }, 503);
 }
 
 /** Writes an answer; to HEAD without its body. */

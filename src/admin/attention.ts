@@ -41,6 +41,7 @@ export function attentionOf(seen: Seen, counts: readonly FindingCount[]): readon
     ...fullItems(seen),
     ...readinessItems(seen),
     ...troubleItems(seen),
+    ...replicaItems(seen),
     ...leftItems(seen, counts),
   ]);
 }
@@ -191,6 +192,24 @@ function troubleItems({ sources }: Seen): AttentionItem[] {
       };
     });
   });
+}
+
+/** Sources and sinks move between replicas, so that a difference shows as settings that come and go. */
+function replicaItems({ replicas }: Seen): AttentionItem[] {
+  const others = replicas.filter((one) => one.alive && !one.same_configuration);
+  if (others.length === 0) return [];
+  return [
+    {
+      ...NOTHING_KNOWN,
+      severity: 'warning',
+      label: 'another configuration',
+      parts: ['daemon'],
+      cause: `The configuration differs from that of ${others.map(({ name }) => name).join(', ')}.`,
+      effect: 'What a source or sink does depends on the replica that has it.',
+      hint: 'Give every replica the same configuration.',
+      since: least(others.map(({ started_at: at }) => at)),
+    },
+  ];
 }
 
 /** What a sink that does not run will find gone: its loop makes the finding when it begins. */

@@ -1,4 +1,6 @@
-import type { JournalSize } from '../checkpoint/journal.ts';
+import type { JournalSize, Replica } from '../checkpoint/journal.ts';
+import { describe } from '../model/errors.ts';
+import type { ForwardError } from '../model/errors.ts';
 import { formatSize } from '../model/units.ts';
 import type { SinkStatus, SourceStatus } from '../pipeline/status.ts';
 import { counted } from '../pipeline/verdict.ts';
@@ -101,11 +103,27 @@ export function readiness(survey: Survey, limits: ReadinessLimits): Health {
     if (state === 'held') judge(name, bad(`held: ${reason ?? 'no reason given'}`, hint));
   }
   judge('journal', judgeJournal(survey.size, limits));
+  if (!keepsItsPlace(survey.replicas)) judge('daemon', OUT_OF_PLACE);
   return {
     ok: reasons.length === 0,
     reasons,
     notes: [...notes, ...replicaNotes(survey.replicas), ...leftNotes(survey)],
   };
+}
+
+/** What is known while the journal cannot be read: that nothing flows. */
+export function withoutJournal(error: ForwardError): Health {
+  const reason = { part: 'journal', text: describe(error) };
+  return {
+    ok: false,
+    reasons: [error.hint === undefined ? reason : { ...reason, hint: error.hint }],
+    notes: [],
+  };
+}
+
+/** A replica that the others take for gone holds nothing: it could not say that it is there for the length of a lease. */
+function keepsItsPlace(replicas: readonly Replica[]): boolean {
+  return replicas.length === 0 || replicas.some(({ self, alive }) => self && alive);
 }
 
 interface Judgement {
@@ -116,6 +134,11 @@ interface Judgement {
 
 const good = (text: string, hint: string | null = null): Judgement => ({ ok: true, text, hint });
 const bad = (text: string, hint: string | null = null): Judgement => ({ ok: false, text, hint });
+
+const OUT_OF_PLACE = bad(
+  'this replica cannot write to the journal: it reads nothing and sends nothing',
+  'the log says why; the database may be read-only, full or out of reach',
+);
 
 function notRunning(): Health {
   const reason = { part: 'daemon', text: 'no daemon is running', hint: 'start it with auditferry run' };

@@ -2,7 +2,7 @@ import type { LoopState, SinkStatus, SourceStatus } from '../pipeline/status.ts'
 import { VERDICTS } from '../pipeline/verdict.ts';
 import type { SourceState } from '../sources/source.ts';
 import { ageSeconds, heldSeconds, lettersDocument, visibilityLagMs } from './document.ts';
-import { dutyCounts } from './replicas.ts';
+import { differing, dutyCounts } from './replicas.ts';
 import type { Scrape, SinkScrape } from './scrape.ts';
 import { total } from './survey.ts';
 
@@ -315,6 +315,12 @@ const DAEMON_INSTRUMENTS: readonly Instrument[] = [
     GAUGE,
     'Replicas that share the journal and were heard of lately; 0 where it is in one process’s hands.',
     ({ replicas }) => replicas.filter(({ alive }) => alive).length,
+  ),
+  single(
+    'auditferry_replicas_configured_otherwise',
+    GAUGE,
+    'Of those: how many run another configuration than this one.',
+    ({ replicas }) => differing(replicas).length,
   ),
   {
     name: 'auditferry_replica_duties',

@@ -1,5 +1,6 @@
 import { eventsAfter } from '../checkpoint/journal.ts';
-import { oneLine } from '../model/errors.ts';
+import { describe, oneLine } from '../model/errors.ts';
+import type { ForwardError } from '../model/errors.ts';
 import type { Window } from '../model/event.ts';
 import { formatTime, nsToMs } from '../model/time.ts';
 import { formatDuration } from '../model/units.ts';
@@ -39,6 +40,16 @@ export function liveVerdict(survey: Survey, staleMs = STALE_MS): LiveVerdict {
     journal: `The journal has everything ${asOf(sources)}.`,
   };
   return { ...verdictOf(evidence), sinks };
+}
+
+/** Where the journal cannot be asked, nothing may be said of what it holds. */
+export function verdictWithoutJournal(error: ForwardError): Verdict {
+  return verdictOf({
+    lacks: [`the journal cannot be read: ${describe(error)}`],
+    sinks: [],
+    complete: '',
+    journal: '',
+  });
 }
 
 function standingOf(name: string, survey: Survey): SinkStanding {

@@ -1,5 +1,6 @@
 import type { Attributes, BatchObservableResult, Observable } from '@opentelemetry/api';
 
+import { ForwardError } from '../model/errors.ts';
 import { toOpenMetrics } from './openmetrics.ts';
 import { INSTRUMENTS } from './instruments.ts';
 import type { StatusOptions } from './options.ts';
@@ -55,6 +56,7 @@ async function load(options: StatusOptions): Promise<Metrics> {
   return {
     async expose(accept) {
       const { resourceMetrics, errors } = await reader.collect();
+      if (errors[0] instanceof ForwardError) throw errors[0];
       if (errors.length > 0) throw new Error('the metrics could not be read', { cause: errors[0] });
       const text = serializer.serialize(resourceMetrics);
       return wantsOpenMetrics(accept)

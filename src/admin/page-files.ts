@@ -16,6 +16,7 @@ const FILES: Readonly<Record<string, string>> = {
   '/page/words.js': 'words.js',
   '/page/api.js': 'api.js',
   '/page/path.js': 'path.js',
+  '/page/replicas.js': 'replicas.js',
   '/page/answers.js': 'answers.js',
   '/page/attention.js': 'attention.js',
   '/page/pages.js': 'pages.js',

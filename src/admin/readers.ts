@@ -1,3 +1,4 @@
+import { ForwardError } from '../model/errors.ts';
 import type { Window } from '../model/event.ts';
 import { msToNs } from '../model/time.ts';
 import { json, Refused } from './answer.ts';
@@ -5,11 +6,11 @@ import type { Answer } from './answer.ts';
 import { describeCoverage } from './coverage.ts';
 import { buildStatus, lettersDocument, shortfallDocuments } from './document.ts';
 import { readEvent, readEvents } from './event-reader.ts';
-import { liveness, readiness } from './health.ts';
+import { liveness, readiness, withoutJournal } from './health.ts';
 import type { Health } from './health.ts';
 import { rememberedIds } from './journey.ts';
 import { exportLetters, readGroups, readLetters } from './letter-reader.ts';
-import { liveVerdict } from './live-verdict.ts';
+import { liveVerdict, verdictWithoutJournal } from './live-verdict.ts';
 import type { AdminOptions } from './options.ts';
 import { readCount, readText, readTime } from './query.ts';
 import { SERIES_MINUTES } from './series.ts';
@@ -82,7 +83,15 @@ function healthAnswer(health: Health, more: object = {}): Answer {
 /** Whether everything flows, and beside it whether everything is where it should be. */
 async function readReadiness(options: AdminOptions): Promise<Answer> {
   const { limits } = options;
-  const seen = await survey(options);
+  const seen = await survey(options).catch((error: unknown) => {
+    if (error instanceof ForwardError) return error;
+    throw error;
+  });
+  // Neither read nor sent is anything while the journal cannot be asked.
+  if (seen instanceof ForwardError) {
+    const { verdict, summary } = verdictWithoutJournal(seen);
+    return healthAnswer(withoutJournal(seen), { verdict, summary });
+  }
   const now = liveVerdict(seen);
   return healthAnswer(readiness(seen, limits), {
     verdict: now.verdict,

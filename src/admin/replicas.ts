@@ -39,10 +39,10 @@ export function replicaNotes(
   const alive = replicas.filter((replica) => replica.alive);
   const own = replicas.find(({ self }) => self);
   if (own === undefined) return [];
-  const others = alive.filter(({ fingerprint }) => fingerprint !== own.fingerprint);
+  const others = differing(replicas);
   const shared = {
     part: 'daemon',
-    text: `${counted(alive.length, 'replica')} over one journal; this is ${own.name}`,
+    text: `${counted(alive.length, 'replica')} over one journal; this is ${own.name}, which ${doing(own)}`,
   };
   if (others.length === 0) return [shared];
   const names = others.map(({ name }) => name).join(', ');
@@ -54,6 +54,20 @@ export function replicaNotes(
       hint: 'give every replica the same configuration: sources and sinks move between them',
     },
   ];
+}
+
+const TOLD = 5;
+
+function doing({ duties }: Replica): string {
+  if (duties.length === 0) return 'stands by';
+  const more = duties.length - TOLD;
+  return `does ${duties.slice(0, TOLD).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+}
+
+/** Those that are alive and run another configuration than this one. */
+export function differing(replicas: readonly Replica[]): readonly Replica[] {
+  const own = replicas.find(({ self }) => self);
+  return replicas.filter((one) => one.alive && own !== undefined && one.fingerprint !== own.fingerprint);
 }
 
 const KINDS = ['source', 'sink', 'job', 'upkeep'];

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 
 import { describe, ForwardError, oneLine } from '../model/errors.ts';
 import { act } from './actions.ts';
-import { json, readBody, refusal, Refused, write } from './answer.ts';
+import { json, readBody, refusal, Refused, unanswerable, write } from './answer.ts';
 import type { Answer } from './answer.ts';
 import { limitConnections } from './connections.ts';
 import type { ConnectionLimits } from './connections.ts';
@@ -101,6 +101,8 @@ async function serve(room: Room, request: IncomingMessage, response: ServerRespo
     answer = await route(room, request);
   } catch (error) {
     if (error instanceof Refused) answer = refusal(error);
+    // The loops tell the log that the journal cannot be reached; whoever asks each second would fill it.
+    else if (error instanceof ForwardError) answer = unanswerable(error);
     else {
       // A disk that fails or a fault of our own: the listener itself goes on.
       room.options.log.warn({ error: describe(error) }, 'a request to the status page failed');

@@ -63,7 +63,16 @@ export async function survey(options: SurveyOptions): Promise<Survey> {
     async (name) => [name, heartbeatFigures(await journal.segment(name))] as const,
   );
   const open = { unacknowledgedOnly: true };
-  const [size, ofSources, ofSinks, tooOld, findings, prunedBefore] = await Promise.all([
+  const elsewhere = [...view.sources.keys()].filter(
+    (name) => view.status?.sources.get(name)?.state === 'standby',
+  );
+  const read = elsewhere.map(async (name) => [name, await readUpTo(journal, name, clock)] as const);
+  // All at once: where one fails, the others may, too, and a failure that nobody waits for would end the process.
+  const all = await Promise.all([
+    Promise.all(cursors),
+    Promise.all(heartbeats),
+    Promise.all(read),
+    journal.replicas(),
     journal.size(),
     journal.deadLetterCounts('source'),
     journal.deadLetterCounts('sink'),
@@ -71,23 +80,19 @@ export async function survey(options: SurveyOptions): Promise<Survey> {
     journal.findingCounts(open),
     journal.prunedUndelivered(),
   ]);
-  const reached = new Map(await Promise.all(cursors));
-  const elsewhere = [...view.sources.keys()].filter(
-    (name) => view.status?.sources.get(name)?.state === 'standby',
-  );
-  const read = elsewhere.map(async (name) => [name, await readUpTo(journal, name, clock)] as const);
+  const [reached, heard, readBy, replicas, size, ofSources, ofSinks, tooOld, findings, prunedBefore] = all;
   return {
     view,
     nowMs: clock.now(),
     monotonicMs: clock.monotonic(),
     size,
-    cursors: reached,
-    readElsewhere: new Map(await Promise.all(read)),
-    replicas: await journal.replicas(),
+    cursors: new Map(reached),
+    readElsewhere: new Map(readBy),
+    replicas,
     letters: { ofSources, ofSinks, tooOld },
     findings,
     prunedBefore,
-    heartbeats: new Map(await Promise.all(heartbeats)),
+    heartbeats: new Map(heard),
   };
 }
 

@@ -14,6 +14,8 @@ export interface OpenOptions {
   /** A writer takes part in the work; a guest looks, and leaves work to be done. */
   readonly access: 'writer' | 'guest';
   readonly onWarn?: (text: string) => void;
+  /** The configuration in force, where that can change while the journal is open. */
+  readonly configuration?: () => Config;
 }
 
 type TransferOptions = Required<Omit<OpenOptions, 'access'>>;
@@ -23,7 +25,8 @@ export async function openState(config: Config, options: OpenOptions): Promise<J
   const { type, dir, url, schema, lease: leaseMs, max_size: maxBytes } = config.state;
   if (type === 'sqlite' || url === undefined) return openJournal({ ...options, dir, maxBytes });
   const postgres = await import('../checkpoint/postgres/index.ts');
-  const fingerprint = sharedFingerprintOf(config);
+  const { configuration = () => config } = options;
+  const fingerprint = (): string => sharedFingerprintOf(configuration());
   return postgres.openJournal({ ...options, url, schema, leaseMs, maxBytes, version, fingerprint });
 }
 

@@ -4,7 +4,7 @@ import type { AttentionItem } from '../../src/admin/attention.ts';
 import { buildStatus } from '../../src/admin/document.ts';
 import { msToNs } from '../../src/model/time.ts';
 import { enterState } from '../../src/pipeline/status.ts';
-import { aFinding, aLetter, anEvent, createRoom, START_MS } from './room.ts';
+import { aFinding, aLetter, anEvent, aReplica, createRoom, START_MS } from './room.ts';
 import type { Room } from './room.ts';
 
 async function attention(room: Room): Promise<readonly AttentionItem[]> {
@@ -14,6 +14,18 @@ async function attention(room: Room): Promise<readonly AttentionItem[]> {
 const iso = (ms: number): string => new Date(ms).toISOString();
 
 describe('what needs attention', () => {
+  it('is a replica with another configuration', async () => {
+    const room = createRoom();
+    room.replicas = [
+      aReplica('a/1', { self: true }),
+      aReplica('b/2', { fingerprint: 'other' }),
+      aReplica('c/3', { fingerprint: 'gone', alive: false }),
+    ];
+    expect(await attention(room)).toMatchObject([
+      { severity: 'warning', parts: ['daemon'], cause: 'The configuration differs from that of b/2.' },
+    ]);
+  });
+
   it('is nothing while everything flows', async () => {
     expect(await attention(createRoom())).toEqual([]);
   });

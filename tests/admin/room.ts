@@ -45,6 +45,8 @@ export interface Room {
   readonly pruned: Map<string, number>;
   readonly findings: StoredFinding[];
   replicas: Replica[];
+  /** Why the journal cannot be asked; null: it can. */
+  fault: Error | null;
   coverage: StoredCoverage[];
   /** What the journal keeps of heartbeats, by sink; null: none is configured. */
   segments: ReadonlyMap<string, Json> | null;
@@ -104,6 +106,7 @@ export function createRoom(given: RoomOptions = {}): Room {
     pruned: new Map(),
     findings: [],
     replicas: [],
+    fault: null,
     coverage: [],
     segments: null,
     asked: [],
@@ -186,7 +189,12 @@ function clockOf(room: () => Room): Clock {
 function journalOf(room: () => Room): Journal {
   const used: Partial<Journal> = {
     installationId: 'installation-1',
-    cursor: async (sink) => room().status.sinks.get(sink)?.cursor ?? 0n,
+    cursor: async (sink) => {
+      const { fault, status } = room();
+      if (fault === null) return status.sinks.get(sink)?.cursor ?? 0n;
+      await new Promise((resolve) => setImmediate(resolve)); // a moment after the other questions have failed
+      throw fault;
+    },
     read: async (after, { maxEvents }) =>
       room()
         .events.filter((event) => event.seq > after)
@@ -201,13 +209,12 @@ function journalOf(room: () => Room): Journal {
       const first = room().events.find((event) => event.seq > after);
       return first === undefined ? null : glimpseOf(first, 0);
     },
-    size: async () => ({
-      usedBytes: room().usedBytes,
-      limitBytes: 2_000_000,
-      events: room().events.length,
-      oldestSeq: room().events[0]?.seq ?? 0n,
-      headSeq: room().events.at(-1)?.seq ?? 0n,
-    }),
+    size: async () => {
+      const { fault, usedBytes, events } = room();
+      if (fault !== null) throw fault;
+      const [oldestSeq, headSeq] = [events[0]?.seq ?? 0n, events.at(-1)?.seq ?? 0n];
+      return { usedBytes, limitBytes: 2_000_000, events: events.length, oldestSeq, headSeq };
+    },
     deadLetters: async (filter) => meant(room(), filter),
     glanceAtDeadLetters: async (filter, contentBytes) =>
       meant(room(), filter).map((letter) => ({
@@ -314,4 +321,11 @@ export function aFinding(id: number, summary: string): StoredFinding {
 export function keptHeartbeats(unanswered: number, closedMs = START_MS): Json {
   const pending = Array.from({ length: unanswered }, (_, at) => ({ number: at + 1 }));
   return { number: 9, previous: null, segment: {}, pending, closedAt: new Date(closedMs).toISOString() };
+}
+
+/** A replica that is alive, as the journal tells of it. */
+export function aReplica(name: string, more: Partial<Replica> = {}): Replica {
+  const at = new Date(START_MS).toISOString();
+  const same = { self: false, startedAt: at, seenAt: at, alive: true, version: '1.2.3', fingerprint: 'same' };
+  return { name, ...same, duties: [], ...more };
 }

@@ -7,8 +7,20 @@ import { startAdmin } from '../../src/admin/server.ts';
 import type { Admin } from '../../src/admin/server.ts';
 import type { ReloadOutcome } from '../../src/admin/options.ts';
 import type { StatusDocument } from '../../src/admin/document.ts';
+import { ForwardError } from '../../src/model/errors.ts';
 import { msToNs } from '../../src/model/time.ts';
-import { aFinding, aLetter, anEvent, API_KEY, createRoom, keptHeartbeats, START_MS, TOKEN } from './room.ts';
+import { enterState } from '../../src/pipeline/status.ts';
+import {
+  aFinding,
+  aLetter,
+  anEvent,
+  API_KEY,
+  aReplica,
+  createRoom,
+  keptHeartbeats,
+  START_MS,
+  TOKEN,
+} from './room.ts';
 import type { Room, RoomOptions } from './room.ts';
 
 const started: Admin[] = [];
@@ -73,6 +85,62 @@ describe('the listener', () => {
     expect(draining.status).toBe(503);
     expect(JSON.parse(draining.body)).toMatchObject({ status: 'failing', reasons: [{ part: 'daemon' }] });
     expect((await ask('/healthz')).status).toBe(200);
+  });
+
+  it('is alive and not ready while the journal cannot be asked, and says why', async () => {
+    const { room, ask } = await open();
+    // Where another replica has a sink, each question asks for its cursor, too: no failure of those may be left to nobody.
+    enterState(room.splunk, 'standby', START_MS);
+    room.fault = new ForwardError('transient', 'the database db:5432/x cannot be reached', {
+      hint: 'check the address in state.url',
+    });
+    const ready = await ask('/readyz');
+    expect(ready.status).toBe(503);
+    expect(JSON.parse(ready.body)).toMatchObject({
+      status: 'failing',
+      verdict: 'incomplete',
+      summary: 'incomplete: the journal cannot be read: the database db:5432/x cannot be reached.',
+      reasons: [
+        {
+          part: 'journal',
+          text: 'the database db:5432/x cannot be reached',
+          hint: 'check the address in state.url',
+        },
+      ],
+    });
+    for (const path of ['/api/status', '/metrics']) {
+      const { status, body } = await ask(path);
+      expect([path, status, (JSON.parse(body) as { error: string }).error]).toEqual([
+        path,
+        503,
+        'the database db:5432/x cannot be reached',
+      ]);
+    }
+    expect((await ask('/healthz')).status).toBe(200);
+    room.fault = null;
+    expect((await ask('/readyz')).status).toBe(200);
+  });
+
+  it('is ready on a replica that stands by, and says so', async () => {
+    const { room, ask } = await open();
+    room.replicas = [aReplica('a/1', { self: true }), aReplica('b/2', { duties: ['source:platform'] })];
+    room.coverage = [
+      { startNs: 0n, endNs: msToNs(START_MS - 4_000), status: 'read', serverCount: null, readAt: '' },
+    ];
+    for (const loop of [room.source, room.splunk, room.elastic])
+      enterState(loop, 'standby', START_MS, { reason: 'b/2 does this' });
+    const { status, body } = await ask('/readyz');
+    expect([status, (JSON.parse(body) as { verdict: string }).verdict]).toEqual([200, 'complete']);
+    expect(body).toContain('2 replicas over one journal; this is a/1, which stands by');
+    expect(body).toContain('standby: b/2 does this');
+  });
+
+  it('is not ready when the others take it for gone', async () => {
+    const { room, ask } = await open();
+    room.replicas = [aReplica('a/1', { self: true, alive: false }), aReplica('b/2')];
+    const { status, body } = await ask('/readyz');
+    expect(status).toBe(503);
+    expect(body).toContain('this replica cannot write to the journal');
   });
 
   it('serves metrics as asked for', async () => {

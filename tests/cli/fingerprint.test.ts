@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 
-import { effectiveConfig, fingerprintOf } from '../../src/cli/verify/fingerprint.ts';
+import { effectiveConfig, fingerprintOf, sharedFingerprintOf } from '../../src/cli/verify/fingerprint.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { loadParts } from '../../src/config/parts.ts';
 
@@ -67,6 +67,19 @@ it('neither the query of an address nor the key of the simulated Platform is sho
   expect(shown).not.toContain('Zq9');
   expect(shown).toContain('https://hook.example/in?[secret]');
   expect(shown).toContain('https://hook.example/in?tenant=blue');
+});
+
+it('replicas compare what they have in common: not the listener, the log and the way to the database', () => {
+  const sink = (index: string): string =>
+    `  s: { type: splunk_hec, url: 'https://splunk.example', token: t, index: ${index} }`;
+  const state = (more: string): string =>
+    `state: { type: postgres, url: 'postgres://u:p@db/x', ${more} }\nadmin: { listen: '127.0.0.1:1' }`;
+  const own = sharedFingerprintOf(configOf(sink('audit'), state('lease: 15s')));
+  const same = `state: { type: postgres, url: 'postgres://u:q@db2/x', lease: 15s }\nlog: { level: debug }`;
+  expect(sharedFingerprintOf(configOf(sink('audit'), same))).toBe(own);
+  expect(sharedFingerprintOf(configOf(sink('other'), state('lease: 15s')))).not.toBe(own);
+  expect(sharedFingerprintOf(configOf(sink('audit'), state('lease: 30s')))).not.toBe(own);
+  expect(sharedFingerprintOf(configOf(sink('audit'), state('retention: 9d')))).not.toBe(own);
 });
 
 it('the fingerprint is the same for other secrets, and another for another setting', () => {

@@ -7,11 +7,13 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 
 import { startAdmin } from '../../src/admin/server.ts';
 import type { Admin } from '../../src/admin/server.ts';
+import type { Replica } from '../../src/checkpoint/journal.ts';
 import { wallClock } from '../../src/model/clock.ts';
 import type { AuditEvent } from '../../src/model/event.ts';
+import { ForwardError } from '../../src/model/errors.ts';
 import { msToNs } from '../../src/model/time.ts';
 import { enterState } from '../../src/pipeline/status.ts';
-import { aFinding, aLetter, anEvent, createRoom, keptHeartbeats, TOKEN } from '../admin/room.ts';
+import { aFinding, aLetter, anEvent, aReplica, createRoom, keptHeartbeats, TOKEN } from '../admin/room.ts';
 import type { Room, RoomOptions } from '../admin/room.ts';
 
 /** What the functions that run inside the page see there; the tests' own types know no browser. */
@@ -215,6 +217,44 @@ describe.runIf(installed())('the status page in a browser', () => {
     expect(await page.locator('#letters .why').first().textContent()).toBe(HOSTILE);
     expect(await page.locator('main img, main script, dialog img, dialog script').count()).toBe(0);
     expect(await page.evaluate(() => 'hacked' in window)).toBe(false);
+    expect(complaints).toEqual([]);
+  });
+
+  it('shows who holds what among replicas, who is silent and who differs', async () => {
+    const { room, page } = await open({}, (its) => {
+      its.replicas = replicasOf(Date.now());
+    });
+    const section = page.getByRole('region', { name: 'Replicas', exact: true });
+    const rows = section.locator('tbody tr');
+    await rows.first().waitFor();
+    const told = async (): Promise<readonly string[]> =>
+      (await rows.allInnerTexts()).map((text) => text.replaceAll(/\s+/g, ' '));
+    expect(await told()).toEqual([
+      expect.stringMatching(/^ferry-0\/1 this one at work source platform, upkeep /),
+      expect.stringMatching(/^ferry-1\/1 at work another configuration sink splunk, sink elastic /),
+      expect.stringMatching(/^ferry-2\/1 stands by nothing /),
+      expect.stringMatching(/^ferry-3\/1 not heard of for 40 min nothing /),
+    ]);
+    expect(await section.locator('.hint').innerText()).toMatch(/^3 replicas share the journal\./);
+    await page.getByText('The configuration differs from that of ferry-1/1.').first().waitFor();
+    // A takeover shows by itself.
+    room.replicas = room.replicas.map((one) =>
+      one.name === 'ferry-2/1' ? { ...one, duties: ['sink:elastic'] } : { ...one, fingerprint: 'same' },
+    );
+    await section.getByText('sink elastic', { exact: true }).waitFor({ timeout: SEEN_WITHIN_MS });
+    await page.locator('#answers[data-tone="good"]').waitFor({ timeout: SEEN_WITHIN_MS });
+    room.replicas = [];
+    await section.waitFor({ state: 'hidden', timeout: SEEN_WITHIN_MS });
+    expect(complaints).toEqual([]);
+  });
+
+  it('says that the journal cannot be reached, and goes on when it can', async () => {
+    const { room, page } = await open({}, () => {});
+    room.fault = new ForwardError('transient', 'the database db:5432/audit cannot be reached');
+    await page.locator('#offline').getByText('db:5432/audit cannot be reached').waitFor();
+    expect(await page.locator('#answer-word').innerText()).toBe('Unknown');
+    room.fault = null;
+    await page.locator('#answers[data-tone="good"]').waitFor();
     expect(complaints).toEqual([]);
   });
 
@@ -499,9 +539,22 @@ async function faultsOf(page: Page): Promise<readonly string[]> {
   return JSON.parse(String(result.value)) as string[];
 }
 
+/** Four that share a journal: one with another configuration, one that stands by, and one that is gone. */
+function replicasOf(nowMs: number): Replica[] {
+  const [startedAt, goneAt] = [new Date(nowMs - 7_200_000), new Date(nowMs - 2_400_000)];
+  const all: Partial<Replica>[] = [
+    { self: true, duties: ['source:platform', 'upkeep'] },
+    { duties: ['sink:splunk', 'sink:elastic'], fingerprint: 'other' },
+    {},
+    { alive: false, seenAt: goneAt.toISOString() },
+  ];
+  return all.map((more, at) => aReplica(`ferry-${at}/1`, { startedAt: startedAt.toISOString(), ...more }));
+}
+
 /** Something of everything: states, dead letters, findings, heartbeats, coverage and events. */
 function busy(room: Room): void {
   const now = Date.now();
+  room.replicas = replicasOf(now);
   const at = (minutes: number): bigint => msToNs(now - minutes * 60_000);
   room.coverage = [
     { startNs: at(1_200), endNs: at(300), status: 'verified', serverCount: 12, readAt: '' },

@@ -15,8 +15,11 @@ import { available, findTool, TOOLS_FOLDER } from './tools.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const CHART = join(ROOT, 'deploy/helm/auditferry');
-const MANIFEST = join(ROOT, 'deploy/kubernetes/auditferry.yaml');
+const MANIFESTS = ['auditferry.yaml', 'auditferry-replicas.yaml'].map((name) =>
+  join(ROOT, 'deploy/kubernetes', name),
+);
 const KUBERNETES = ['1.25', '1.29', '1.32', '1.34', '1.37'];
+const REPLICAS = 'replicas.yaml';
 const EXAMPLES = readdirSync(join(CHART, 'examples'));
 
 type Manifest = Readonly<Record<string, unknown>>;
@@ -56,7 +59,8 @@ describe.runIf(available('helm', 'kubernetes-validate'))('the chart', () => {
         fits(folder.write('rendered.yaml', text), version);
         const manifests = read(text);
         const config = configOf(manifests);
-        expect(config.state.dir).toBe('/var/lib/auditferry');
+        if (name !== REPLICAS) expect(config.state.dir).toBe('/var/lib/auditferry');
+        expect(config.state.type).toBe(name === REPLICAS ? 'postgres' : 'sqlite');
         expect(config.admin.listen).toEqual({
           host: '0.0.0.0',
           port: at(pod(manifests), 'containers', 0, 'ports', 0, 'containerPort'),
@@ -82,6 +86,54 @@ describe.runIf(available('helm', 'kubernetes-validate'))('the chart', () => {
         },
       ],
     });
+  });
+
+  it('runs three replicas that share a journal, apart from one another and without a volume', () => {
+    const manifests = rendered(REPLICAS);
+    expect(manifests.map(({ kind }) => kind)).not.toContain('StatefulSet');
+    const labels = { 'app.kubernetes.io/name': 'auditferry', 'app.kubernetes.io/instance': 'ferry' };
+    expect(ofKind(manifests, 'Deployment')['spec']).toMatchObject({
+      replicas: 3,
+      strategy: { rollingUpdate: { maxSurge: 0, maxUnavailable: 1 } },
+      selector: { matchLabels: labels },
+    });
+    expect(ofKind(manifests, 'PodDisruptionBudget')['spec']).toEqual({
+      maxUnavailable: 1,
+      unhealthyPodEvictionPolicy: 'AlwaysAllow',
+      selector: { matchLabels: labels },
+    });
+    const its = pod(manifests);
+    const spread = at(its, 'topologySpreadConstraints') as { topologyKey: string; labelSelector: object }[];
+    expect(spread.map(({ topologyKey }) => topologyKey)).toEqual([
+      'kubernetes.io/hostname',
+      'topology.kubernetes.io/zone',
+    ]);
+    for (const { labelSelector } of spread) expect(labelSelector).toEqual({ matchLabels: labels });
+    // Who stands by is ready: the probe asks what tells it.
+    expect(at(its, 'containers', 0, 'readinessProbe', 'httpGet', 'path')).toBe('/readyz');
+    expect(JSON.stringify(manifests)).not.toMatch(/PersistentVolumeClaim|persistentVolumeClaim|claimName/);
+    expect(volume(manifests, 'state')).toBeUndefined();
+  });
+
+  it('takes the address of the database from a Secret, its authority from another, and lets the pods reach it', () => {
+    const manifests = rendered(REPLICAS, '--set', 'state.urlKey=uri,state.existingSecret=db-app');
+    expect(volume(manifests, 'state-url')).toMatchObject({
+      secret: { secretName: 'db-app', items: [{ key: 'uri', path: 'url' }] },
+    });
+    expect(volume(manifests, 'state-ca')).toMatchObject({ secret: { secretName: 'database-ca' } });
+    const env = at(pod(manifests), 'containers', 0, 'env');
+    expect(env).toEqual([
+      { name: 'PGSSLMODE', value: 'verify-full' },
+      { name: 'PGSSLROOTCERT', value: '/run/secrets/auditferry-state-ca/ca.crt' },
+    ]);
+    expect(at(ofKind(manifests, 'NetworkPolicy'), 'spec', 'egress', 1)).toEqual({
+      ports: [{ protocol: 'TCP', port: 5432 }],
+      to: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'databases' } } }],
+    });
+    const plain = rendered(REPLICAS, '--set', 'state.caSecret=,affinity.nodeAffinity.x=1');
+    expect(at(pod(plain), 'containers', 0, 'env')).toBeUndefined();
+    expect(volume(plain, 'state-ca')).toBeUndefined();
+    expect(at(pod(plain), 'topologySpreadConstraints')).toBeUndefined();
   });
 
   it('gives the monitoring what its operator takes', () => {
@@ -141,6 +193,9 @@ describe.runIf(available('helm', 'kubernetes-validate'))('the chart', () => {
     ['image.digest=sha256:12', "at '/image/digest'"],
     ['existingConfigMap=mine', "at '/config'"],
     ['config.sinks=null', "at '/config/sinks'"],
+    ['state.type=postgres', "at '/state/existingSecret'"],
+    ['config.state.url=postgres://u@db/x', "at '/config/state/url'"],
+    ['replicas=0', "at '/replicas'"],
   ])('refuses %s and says where', (value, message) => {
     const values = ['-f', join(CHART, 'examples/splunk.yaml'), '--set', value];
     const { status, stderr } = spawnSync(
@@ -168,8 +223,10 @@ describe.runIf(available('helm', 'kubernetes-validate'))('the chart', () => {
   });
 
   it.each(KUBERNETES)('deploy/kubernetes, which is for those without helm, fits Kubernetes %s', (version) => {
-    fits(MANIFEST, version);
-    expect(configOf(read(readFileSync(MANIFEST, 'utf8'))).sinks.size).toBe(1);
+    for (const manifest of MANIFESTS) {
+      fits(manifest, version);
+      expect(configOf(read(readFileSync(manifest, 'utf8'))).sinks.size).toBe(1);
+    }
   });
 
   function rendered(example: string, ...more: readonly string[]): readonly Manifest[] {
@@ -195,7 +252,8 @@ function ofKind(manifests: readonly Manifest[], wanted: string): Manifest {
 }
 
 function pod(manifests: readonly Manifest[]): unknown {
-  return at(ofKind(manifests, 'StatefulSet'), 'spec', 'template', 'spec');
+  const [workload] = manifests.filter(({ kind }) => kind === 'StatefulSet' || kind === 'Deployment');
+  return at(workload, 'spec', 'template', 'spec');
 }
 
 function volume(manifests: readonly Manifest[], wanted: string): unknown {

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 
@@ -6,17 +7,20 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 
 import { wallClock } from '../../src/model/clock.ts';
-import { run, start, makeFolder, until } from '../e2e/program.ts';
+import { run, start, startPlatform, makeFolder, until } from '../e2e/program.ts';
 import type { Folder } from '../e2e/program.ts';
 import { fakeElasticsearch } from '../fakes/elasticsearch.ts';
 import { openFaultFront } from '../fakes/faults.ts';
+import { SPLUNK_TOKEN, splunkFake } from '../fakes/splunk.ts';
 import { load } from './embedded-config.ts';
+import { startPostgresql } from '../receivers/postgresql.ts';
+import type { Postgresql } from '../receivers/postgresql.ts';
 import { accepts, freePorts, startProgram } from '../receivers/processes.ts';
-import { available as installed, RECEIVERS_FOLDER } from '../receivers/receivers.ts';
+import { available as installed, postgresFolder, RECEIVERS_FOLDER } from '../receivers/receivers.ts';
 import { available, TOOLS_FOLDER } from './tools.ts';
 
 const DEPLOY = resolve(import.meta.dirname, '../../deploy');
-const FILES = ['compose.yaml', 'demo/compose.yaml'];
+const FILES = ['compose.yaml', 'demo/compose.yaml', 'replicas/compose.yaml'];
 
 interface Service {
   readonly image?: string;
@@ -27,7 +31,8 @@ interface Service {
   readonly read_only?: boolean;
   readonly cap_drop?: readonly string[];
   readonly security_opt?: readonly string[];
-  readonly depends_on?: readonly string[];
+  readonly depends_on?: readonly string[] | Readonly<Record<string, unknown>>;
+  readonly secrets?: readonly string[];
 }
 
 interface Compose {
@@ -48,7 +53,9 @@ describe.each(FILES)('deploy/%s', (name) => {
         if (from.startsWith('.')) expect(existsSync(join(DEPLOY, dirname(name), from)), from).toBe(true);
       }
       for (const port of service.ports ?? []) expect(port).toMatch(/^127\.0\.0\.1:/);
-      for (const other of service.depends_on ?? []) expect(Object.keys(compose.services)).toContain(other);
+      const { depends_on: waitsFor = [] } = service;
+      const others = Array.isArray(waitsFor) ? (waitsFor as readonly string[]) : Object.keys(waitsFor);
+      for (const other of others) expect(Object.keys(compose.services)).toContain(other);
     }
   });
 
@@ -77,10 +84,14 @@ describe.each(FILES)('deploy/%s', (name) => {
       : [];
     const config = load(text, '', warnings);
     expect(config.admin.listen).toEqual({ host: '0.0.0.0', port: 9464 });
-    expect(compose.services['auditferry']?.ports).toEqual(['127.0.0.1:9464:9464']);
-    expect(config.state.dir).toBe('/var/lib/auditferry');
+    expect(compose.services['auditferry']?.ports).toEqual([
+      config.state.type === 'sqlite' ? '127.0.0.1:9464:9464' : '127.0.0.1:9464-9466:9464',
+    ]);
+    if (config.state.type === 'sqlite') expect(config.state.dir).toBe('/var/lib/auditferry');
     const named = [...text.matchAll(/\$\{file:\/run\/secrets\/(\w+)\}/g)].map(([, secret]) => secret);
-    expect(Object.keys(compose.secrets ?? {}).sort()).toEqual(named.sort());
+    expect((compose.services['auditferry']?.secrets ?? []).toSorted()).toEqual(named.toSorted());
+    const mounted = Object.values(compose.services).flatMap(({ secrets = [] }) => secrets);
+    expect(Object.keys(compose.secrets ?? {}).toSorted()).toEqual([...new Set(mounted)].toSorted());
   });
 });
 
@@ -92,6 +103,89 @@ describe.runIf(available('helm'))('the files of Compose', () => {
     expect(validate(read(name)), JSON.stringify(validate.errors)).toBe(true);
     expect(validate({ services: { one: { imagee: 'x' } } })).toBe(false);
   });
+});
+
+describe.runIf(installed('postgresql'))('three replicas as compose.yaml would run them', () => {
+  const SECRETS = { cloudquery_key: 'demo-key', splunk_token: SPLUNK_TOKEN, state_password: 'fourTeen14' };
+  let folder: Folder;
+  let server: Postgresql;
+  beforeAll(async () => {
+    folder = makeFolder();
+    for (const [name, text] of Object.entries(SECRETS)) folder.write(name, text);
+    server = await startPostgresql([], ['host all auditferry 127.0.0.1/32 scram-sha-256']);
+  });
+  afterAll(async () => {
+    await server.stop();
+    folder.remove();
+  });
+
+  it('make their role with init.sh, share the work with the shipped configuration, and lose nothing', async () => {
+    const { services } = read('replicas/compose.yaml');
+    expect(services['auditferry']).toMatchObject({ deploy: { replicas: 3 } });
+    expect(services['postgres']?.volumes).toContain(
+      '../postgres/init.sh:/docker-entrypoint-initdb.d/auditferry.sh:ro',
+    );
+    prepare();
+    const platform = await startPlatform([
+      '--history',
+      '10m',
+      '--rate',
+      '60',
+      '--api-key',
+      SECRETS.cloudquery_key,
+    ]);
+    const splunk = splunkFake({ ack: false });
+    const front = await openFaultFront(splunk.receive, { clock: wallClock });
+    const ports = Object.values(await freePorts('one', 'two', 'three'));
+    const shipped = readFileSync(join(DEPLOY, 'replicas/auditferry.yaml'), 'utf8');
+    const replicas = ports.map((port) => {
+      const text = shipped
+        .replace('@postgres:5432/auditferry', `@127.0.0.1:${server.port}/postgres`)
+        .replace('0.0.0.0:9464', `127.0.0.1:${port}`)
+        .replace('https://acme.mycloudquery.com', platform.url)
+        .replace('https://splunk.example.com:8088', front.url.href.replace(/\/$/, ''))
+        .replaceAll('/run/secrets', folder.path);
+      return start(['run', '-c', folder.write(`${port}.yaml`, text)]);
+    });
+    try {
+      for (const port of ports) {
+        await until('each to be ready', async () => {
+          const answer = await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => null);
+          return answer?.status === 200 && (await answer.text()).includes('3 replicas over one journal');
+        });
+      }
+      const ids = await platform.ids();
+      const arrived = (): Set<string> => new Set(splunk.indexed.map(({ id }) => id));
+      await until('every event', () => arrived().size >= ids.length && ids.every((id) => arrived().has(id)));
+    } finally {
+      for (const { child, ended } of replicas) {
+        child.kill('SIGTERM');
+        await ended;
+      }
+      await platform.stop();
+      await front.close();
+    }
+    const left = await server.sql('SELECT count(*)::int AS n FROM auditferry.replicas');
+    expect(left).toEqual([{ n: 0 }]);
+  });
+
+  /** What the image of PostgreSQL does with its init scripts. */
+  function prepare(): void {
+    const script = readFileSync(join(DEPLOY, 'postgres/init.sh'), 'utf8');
+    const file = folder.write('init.sh', script.replace('/setup.sql', join(DEPLOY, 'postgres/setup.sql')));
+    const { status, stderr } = spawnSync('sh', [file], {
+      encoding: 'utf8',
+      env: {
+        PATH: `${postgresFolder()}:${process.env['PATH']}`,
+        PGHOST: '127.0.0.1',
+        PGPORT: String(server.port),
+        POSTGRES_USER: 'postgres',
+        POSTGRES_DB: 'postgres',
+        STATE_PASSWORD_FILE: join(folder.path, 'state_password'),
+      },
+    });
+    expect(status, stderr).toBe(0);
+  }
 });
 
 describe.runIf(installed('syslog-ng'))('the demonstration', () => {

@@ -13,11 +13,13 @@ const ENVIRONMENT = {
   ELASTICSEARCH_API_KEY: 'another-key',
   OPENSEARCH_PASSWORD: 'a-password',
   SPLUNK_HEC_TOKEN: 'a-token',
+  STATE_URL: 'postgres://auditferry:a-password@db.example.com:5432/auditferry',
 };
 
 /** Loads a configuration as the program does, with these warnings only. Files that lie elsewhere are taken as there. */
 export function load(text: string, ca: string, warnings: readonly unknown[] = []): Config {
   const here = text
+    .replaceAll(/\$\{file:[^}]*\/url\}/g, '${STATE_URL}')
     .replaceAll(/\$\{file:[^}]*\}/g, '${CLOUDQUERY_API_KEY}')
     .replaceAll(/(ca_file: *)[^\s}]+/g, `$1${ca}`);
   const config = parseConfig(here, '/etc/auditferry/auditferry.yaml', ENVIRONMENT, allParts);

@@ -57,7 +57,7 @@ describe.runIf(available('postgresql'))('a PostgreSQL that does not do as it sho
       clock: wallClock,
       access: 'writer',
       version: '0',
-      fingerprint: '',
+      fingerprint: () => '',
       env: {},
       ...more,
     });

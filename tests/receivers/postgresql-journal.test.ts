@@ -42,7 +42,7 @@ describe.runIf(OWN !== undefined || available('postgresql'))('PostgreSQL', () =>
       clock: manualClock(),
       access: 'writer',
       version: '0',
-      fingerprint: 'same',
+      fingerprint: () => 'same',
       env: {},
       ...more,
     });
@@ -156,6 +156,10 @@ describe.runIf(OWN !== undefined || available('postgresql'))('PostgreSQL', () =>
         [2, false],
         [2, true],
       ]);
+      const third = await replica(schema);
+      serve(third);
+      await vi.waitFor(() => expect(counts().toSorted()).toEqual([1, 1, 2]), { timeout: 10_000 });
+      await third.close();
       await one.close();
       await vi.waitFor(() => expect(counts()[1]).toBe(4), { timeout: 10_000 });
       await other.close();
@@ -193,7 +197,11 @@ describe.runIf(OWN !== undefined || available('postgresql'))('PostgreSQL', () =>
       await all.addJob('replay', null);
       const zombie = await one.claim(duty, never);
       const other = await replica(schema);
-      await sql(schema, `UPDATE claims SET expires_at = '-infinity' WHERE duty = '${duty}'`);
+      // Not the time alone: the one that holds it would renew it before another one has seen it.
+      await sql(
+        schema,
+        `UPDATE claims SET holder = gen_random_uuid(), expires_at = '-infinity' WHERE duty = '${duty}'`,
+      );
       const heir = await other.claim(duty, never);
       expect(heir.epoch).toBeGreaterThan(zombie.epoch);
       const before = await content(schema);
@@ -271,9 +279,24 @@ describe.runIf(OWN !== undefined || available('postgresql'))('PostgreSQL', () =>
       const schema = fresh();
       const said: string[] = [];
       const one = await replica(schema);
-      const other = await replica(schema, { fingerprint: 'another', onWarn: (text) => said.push(text) });
+      const other = await replica(schema, {
+        fingerprint: () => 'another',
+        onWarn: (text) => said.push(text),
+      });
       expect(said.join()).toMatch(/configuration here differs from that of .*\/\d+/);
       await Promise.all([one.close(), other.close()]);
+    });
+
+    it('tells the others of a configuration that a reload changed', async () => {
+      const schema = fresh();
+      let fingerprint = 'before';
+      const one = await replica(schema, { fingerprint: () => fingerprint });
+      expect(await one.replicas()).toMatchObject([{ self: true, fingerprint: 'before' }]);
+      fingerprint = 'after';
+      await expect
+        .poll(async () => (await one.replicas())[0]?.fingerprint, { timeout: 2 * LEASE_MS })
+        .toBe('after');
+      await one.close();
     });
 
     it('stops when the database lost what it had acknowledged', async () => {

@@ -14,8 +14,8 @@ export interface Postgresql {
   readonly port: number;
   /** Runs statements as that role, and returns the rows of the last one. */
   sql(text: string): Promise<readonly Record<string, unknown>[]>;
-  /** Ends the server as fast as it can, as a restart for an update does. */
-  halt(): Promise<void>;
+  /** Ends the server as fast as it can, as a restart for an update does; `immediate`: as a crash does, after which it recovers. */
+  halt(how?: 'fast' | 'immediate'): Promise<void>;
   start(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -56,8 +56,8 @@ export async function startPostgresql(
     });
   };
   await start();
-  const halt = async (): Promise<void> => {
-    spawnSync(...shell(['pg_ctl', '-D', data, '-m', 'fast', '-w', 'stop']));
+  const halt = async (how: 'fast' | 'immediate' = 'fast'): Promise<void> => {
+    spawnSync(...shell(['pg_ctl', '-D', data, '-m', how, '-w', 'stop']));
     await running?.stop();
   };
   return {

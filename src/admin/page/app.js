@@ -9,6 +9,7 @@ import { find, say } from './dom.js';
 import { createEvents } from './events.js';
 import { createLetters } from './letters.js';
 import { drawPath } from './path.js';
+import { drawReplicas } from './replicas.js';
 import { clockTime, count, plural, span, state } from './words.js';
 
 const TICK_MS = 1_000;
@@ -47,6 +48,7 @@ function drawFast() {
   document.title = tone === 'bad' || tone === 'warn' ? '(!) auditferry' : 'auditferry';
   announce();
   drawPath(find('path'), doc);
+  drawReplicas(find('replicas-section'), find('replicas'), doc);
   drawAttention(find('attention'), find('attention-list'), doc, acts());
   const lockButton = find('unlock');
   lockButton.hidden = !doc.access.writable;

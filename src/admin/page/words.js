@@ -53,6 +53,7 @@ const STATES = {
   retrying: ['retrying', 'warn'],
   held: ['held', 'bad'],
   waiting_for_space: ['waiting for space', 'warn'],
+  standby: ['standby', 'quiet'],
   stopped: ['stopped', 'quiet'],
   not_running: ['not running', 'quiet'],
 };

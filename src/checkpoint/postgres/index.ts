@@ -42,7 +42,7 @@ export interface JournalOptions {
   readonly access: 'writer' | 'guest';
   /** Of the program, and the effective configuration: replicas compare them. */
   readonly version: string;
-  readonly fingerprint: string;
+  readonly fingerprint: () => string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly onWarn?: (message: string) => void;
   /** How often to look whether another process wrote; a second when absent. Milliseconds. */
@@ -85,12 +85,14 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
     access,
   };
   let open = true;
+  let isOpening = true;
   const common = {
     schema,
     where,
     lookEveryMs: options.lookEveryMs ?? LOOK_EVERY_MS,
     holder: member.holder,
     isAsynchronous: database.isAsynchronous,
+    isOpening: () => isOpening,
     onLost: (...lost: Parameters<Keeper['lose']>) => keeper?.lose(...lost),
   };
   const store = createStore({ ...common, pool, clock, limits }, () => open);
@@ -112,6 +114,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
     const first = await store.read(look);
     keeper = leaseKeeper({ store: leases, member, leaseMs, clock: leaseClock, onWarn });
     await keeper.join();
+    isOpening = false;
     const waits = waiting(store, first);
     const size = sizing(store, clock, maxBytes);
     const close = async (): Promise<void> => {

@@ -1,7 +1,8 @@
 import type { Clock } from '../../model/clock.ts';
 import { ForwardError } from '../../model/errors.ts';
-import { count, integer, text, type Row } from '../columns.ts';
+import { integer, text, type Row } from '../columns.ts';
 import type { Duty, Lease, Replica, Sharing } from '../lease.ts';
+import { KINDS, shareOfDuties } from './shares.ts';
 import { leaseLost } from './store.ts';
 import type { Db, Store } from './store.ts';
 
@@ -11,7 +12,8 @@ export interface Member {
   readonly holder: string;
   readonly name: string;
   readonly version: string;
-  readonly fingerprint: string;
+  /** Of the configuration in force, which may change. */
+  readonly fingerprint: () => string;
   /** A guest does what it claims, and takes no share of the work. */
   readonly access: 'writer' | 'guest';
 }
@@ -71,7 +73,8 @@ export function leaseKeeper({ store, member, leaseMs, clock, onWarn }: KeeperOpt
   const wanted = new Set<Duty>();
   const ending = new AbortController();
   const leaseSql = `make_interval(secs => ${leaseMs / 1000})`;
-  let alive = 1;
+  /** Replicas that were heard of lately, the oldest first: each knows its place among them, and so its share. */
+  let alive: readonly string[] = [];
   let warned = '';
   let turning: Promise<void> | null = null;
   let renewedMs = clock.monotonic();
@@ -84,7 +87,7 @@ export function leaseKeeper({ store, member, leaseMs, clock, onWarn }: KeeperOpt
   const shareOf = (kind: string): number =>
     member.access === 'guest' || kind === 'job'
       ? Infinity
-      : Math.ceil(ofKind(wanted, kind) / Math.max(alive, 1));
+      : shareOfDuties(ofKind(wanted, kind), alive.length, alive.indexOf(member.holder), KINDS.indexOf(kind));
 
   function lose(duty: Duty, error: ForwardError): void {
     const one = held.get(duty);
@@ -187,19 +190,18 @@ export function leaseKeeper({ store, member, leaseMs, clock, onWarn }: KeeperOpt
 
   /** A replica that came anew gets its share: one duty at a time is handed over. */
   async function announce(db: Db): Promise<void> {
+    const fingerprint = member.fingerprint();
     await db.run(
       `INSERT INTO replicas VALUES ($1, $2, $3, $4, clock_timestamp(), clock_timestamp())
-       ON CONFLICT (holder) DO UPDATE SET seen_at = excluded.seen_at`,
-      ...[member.holder, member.name, member.version, member.fingerprint],
+       ON CONFLICT (holder) DO UPDATE SET seen_at = excluded.seen_at, fingerprint = excluded.fingerprint`,
+      ...[member.holder, member.name, member.version, fingerprint],
     );
     await db.run(`DELETE FROM replicas WHERE seen_at < clock_timestamp() - ${leaseSql} * ${FORGET_LEASES}`);
     const rows = await db.all(
-      `SELECT name, fingerprint, version FROM replicas WHERE seen_at > clock_timestamp() - ${leaseSql} ORDER BY name`,
+      `SELECT holder, name, fingerprint FROM replicas WHERE seen_at > clock_timestamp() - ${leaseSql} ORDER BY started_at, holder`,
     );
-    alive = rows.length;
-    const others = rows
-      .filter((row) => row['fingerprint'] !== member.fingerprint)
-      .map((row) => text(row, 'name'));
+    alive = rows.map((row) => text(row, 'holder'));
+    const others = rows.filter((row) => row['fingerprint'] !== fingerprint).map((row) => text(row, 'name'));
     const named = others.join(', ');
     if (named !== '' && named !== warned)
       onWarn(
@@ -209,7 +211,7 @@ export function leaseKeeper({ store, member, leaseMs, clock, onWarn }: KeeperOpt
   }
 
   function handOver(): void {
-    for (const kind of ['source', 'sink', 'upkeep']) {
+    for (const kind of KINDS) {
       const ours = [...held.values()].filter(({ lease }) => kindOf(lease.duty) === kind);
       const asked = ours.filter(({ want }) => want.signal.aborted).length;
       if (ours.length - asked <= shareOf(kind)) continue;
@@ -225,12 +227,13 @@ export function leaseKeeper({ store, member, leaseMs, clock, onWarn }: KeeperOpt
     const rows = await store.read((db) =>
       db.all(
         `SELECT duty, expires_at <= clock_timestamp() AS free, replicas.name AS name,
-           (SELECT count(*) FROM replicas WHERE seen_at > clock_timestamp() - ${leaseSql}) AS alive
+           (SELECT coalesce(string_agg(holder::text, ' ' ORDER BY started_at, holder), '') FROM replicas
+              WHERE seen_at > clock_timestamp() - ${leaseSql}) AS alive
          FROM claims LEFT JOIN replicas ON replicas.holder = claims.holder WHERE duty = ANY($1::text[])`,
         duties,
       ),
     );
-    if (rows[0] !== undefined) alive = count(rows[0], 'alive');
+    if (rows[0] !== undefined) alive = text(rows[0], 'alive').split(' ');
     const byDuty = new Map(rows.map((row) => [row['duty'], row]));
     for (const one of [...waiting]) {
       const row = byDuty.get(one.duty);

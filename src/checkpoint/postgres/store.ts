@@ -61,6 +61,8 @@ export interface StoreOptions {
   readonly isAsynchronous: boolean;
   /** Who this process is in the table of claims. */
   readonly holder: string;
+  /** While the journal is being opened, what cannot work is the configuration's fault. */
+  readonly isOpening: () => boolean;
   /** Told when a write finds out that another replica has a duty. */
   readonly onLost: (lease: Lease, error: ForwardError) => void;
 }
@@ -93,7 +95,8 @@ export function createStore(options: StoreOptions, isOpen: () => boolean): Store
         client.release(broken);
       }
     } catch (error) {
-      throw databaseFault(error, where);
+      const fault = databaseFault(error, where);
+      throw options.isOpening() ? fault : whileRunning(fault, error);
     }
   }
 
@@ -150,6 +153,12 @@ export function createStore(options: StoreOptions, isOpen: () => boolean): Store
     under: (more) => storeUnder([...leases, ...more]),
   });
   return storeUnder([]);
+}
+
+/** What was fine at the start was taken away since: a right on the schema, a setting of the pooler. It may come back. */
+function whileRunning(fault: unknown, thrown: unknown): unknown {
+  if (!(fault instanceof ForwardError) || fault === thrown || fault.kind !== 'config') return fault;
+  return new ForwardError('denied', fault.message, { cause: fault.cause, hint: fault.hint });
 }
 
 export function leaseLost(duty: Duty): ForwardError {

@@ -1,3 +1,4 @@
+import type { Replica } from '../../checkpoint/journal.ts';
 import type { Config } from '../../config/config.ts';
 import type { CheckItem } from '../../model/check.ts';
 import { describe, ForwardError } from '../../model/errors.ts';
@@ -5,6 +6,7 @@ import { formatSize } from '../../model/units.ts';
 import { count } from '../report.ts';
 import { openState } from '../state.ts';
 import type { Terminal } from '../terminal.ts';
+import { sharedFingerprintOf } from '../verify/fingerprint.ts';
 
 /** The journal in a database: can it be reached, who shares it, and how full is it? What `run` would make is not made here. */
 export async function checkDatabase(config: Config, terminal: Terminal): Promise<readonly CheckItem[]> {
@@ -17,7 +19,9 @@ export async function checkDatabase(config: Config, terminal: Terminal): Promise
     try {
       const [size, replicas] = await Promise.all([journal.size(), journal.replicas()]);
       const alive = replicas.filter((replica) => replica.alive);
-      const fingerprints = new Set(alive.map(({ fingerprint }) => fingerprint));
+      const own = sharedFingerprintOf(config);
+      const others = alive.filter(({ fingerprint }) => fingerprint !== own);
+      const names = (replicas: readonly Replica[]): string => replicas.map(({ name }) => name).join(', ');
       const room = `${count(size.events, 'event')}, ${formatSize(size.usedBytes)} of ${formatSize(maxBytes)}`;
       return [
         { name: 'database', outcome: 'ok', finding: `reached; the journal is in its schema ${schema}` },
@@ -30,18 +34,17 @@ export async function checkDatabase(config: Config, terminal: Terminal): Promise
               finding: `full: ${room}; polling waits`,
               hint: 'fix the sink that is behind, or raise state.max_size; the Platform keeps the events meanwhile',
             },
-        fingerprints.size > 1
+        others.length > 0
           ? {
               name: 'replicas',
               outcome: 'warn',
-              finding: `${alive.map(({ name }) => name).join(', ')} run with different configurations`,
+              finding: `the configuration differs from that of ${names(others)}`,
               hint: 'give every replica the same configuration: sources and sinks move between them',
             }
           : {
               name: 'replicas',
               outcome: 'ok',
-              finding:
-                alive.length === 0 ? 'none runs' : `${alive.map(({ name }) => name).join(', ')} run on it`,
+              finding: alive.length === 0 ? 'none runs' : `with this configuration: ${names(alive)}`,
             },
       ];
     } finally {

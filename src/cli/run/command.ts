@@ -71,8 +71,15 @@ async function run(options: RunOptions): Promise<number> {
   const releasers: (() => Promise<void>)[] = [];
   try {
     const onWarn = (text: string): void => log.warn({}, text);
+    let inForce = (): Config => config; // a reload changes it under an open journal
     const journal = relieving(
-      await openState(config, { clock: wallClock, env: process.env, access: 'writer', onWarn }),
+      await openState(config, {
+        clock: wallClock,
+        env: process.env,
+        access: 'writer',
+        onWarn,
+        configuration: () => inForce(),
+      }),
     );
     releasers.push(() => journal.close());
     const telemetry = await startTelemetry(process.env, { version, warn: onWarn });
@@ -85,6 +92,7 @@ async function run(options: RunOptions): Promise<number> {
     }
     const parts = await buildParts(config, log);
     const service = startService(config, parts, journal, log, options.once === true ? patienceMs : null);
+    inForce = () => service.config();
     releasers.push(() => service.abort()); // whatever comes: the journal is closed under nobody
     const unlisten = listenForSignals(service, log);
     const close = await listenForAdmin(config, journal, service, log);

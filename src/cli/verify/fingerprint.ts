@@ -13,12 +13,12 @@ export function fingerprintOf(config: Config): string {
   return hash('sha256', JSON.stringify(effectiveConfig(config)));
 }
 
-/** The same of what replicas over one journal have in common: each may have a listener and a log of its own. */
+/** The same of what replicas over one journal have in common: each may have a listener, a log and a way to the database of its own. */
 export function sharedFingerprintOf(config: Config): string {
   const effective = effectiveConfig(config) as { readonly [key: string]: Json };
   const { admin: _admin, log: _log, simulator: _simulator, state, ...shared } = effective;
-  const { retention } = state as { readonly [key: string]: Json };
-  return hash('sha256', JSON.stringify({ ...shared, retention }));
+  const { retention, lease } = state as { readonly [key: string]: Json };
+  return hash('sha256', JSON.stringify({ ...shared, retention, lease }));
 }
 
 /** The configuration as plain JSON: defaults filled in, keys in order, secrets masked. */

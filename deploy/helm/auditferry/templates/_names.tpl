@@ -47,6 +47,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{/* What the chart itself decides stands over what the values say: the pod's ports and volumes depend on it. */}}
 {{- define "auditferry.config" -}}
 {{- $listen := printf "%s:%v" .Values.adminHost .Values.adminPort }}
-{{- $own := dict "state" (dict "dir" "/var/lib/auditferry") "admin" (dict "listen" $listen) }}
+{{- $state := dict "dir" "/var/lib/auditferry" }}
+{{- if eq .Values.state.type "postgres" }}
+{{- $url := "${file:/run/secrets/auditferry-state/url}" }}
+{{- $state = dict "type" "postgres" "url" $url "schema" .Values.state.schema "lease" .Values.state.lease }}
+{{- end }}
+{{- $own := dict "state" $state "admin" (dict "listen" $listen) }}
 {{- toYaml (mergeOverwrite (deepCopy .Values.config) $own) }}
 {{- end }}

@@ -61,7 +61,8 @@ spec:
     {{- end }}
   volumes:
     {{- include "auditferry.volumes" . | nindent 4 }}
-    {{- if not .Values.persistence.enabled }}
+    {{- if eq .Values.state.type "postgres" }}
+    {{- else if not .Values.persistence.enabled }}
     - name: state
       emptyDir: {}
     {{- else if .Values.persistence.existingClaim }}
@@ -80,9 +81,19 @@ spec:
   affinity:
     {{- toYaml . | nindent 4 }}
   {{- end }}
-  {{- with .Values.topologySpreadConstraints }}
+  {{- if .Values.topologySpreadConstraints }}
   topologySpreadConstraints:
-    {{- toYaml . | nindent 4 }}
+    {{- toYaml .Values.topologySpreadConstraints | nindent 4 }}
+  {{- else if and (eq .Values.state.type "postgres") (not .Values.affinity) }}
+  topologySpreadConstraints:
+    {{- range list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
+    - maxSkew: 1
+      topologyKey: {{ . }}
+      whenUnsatisfiable: ScheduleAnyway
+      labelSelector:
+        matchLabels:
+          {{- include "auditferry.selectorLabels" $ | nindent 10 }}
+    {{- end }}
   {{- end }}
 {{- end }}
 
@@ -102,16 +113,32 @@ securityContext:
   allowPrivilegeEscalation: false
   readOnlyRootFilesystem: true
   capabilities: { drop: [ALL] }
-{{- with .Values.extraEnv }}
+{{- $isVerified := and (eq .Values.state.type "postgres") .Values.state.caSecret }}
+{{- if or .Values.extraEnv $isVerified }}
 env:
+  {{- if $isVerified }}
+  - { name: PGSSLMODE, value: verify-full }
+  - { name: PGSSLROOTCERT, value: /run/secrets/auditferry-state-ca/ca.crt }
+  {{- end }}
+  {{- with .Values.extraEnv }}
   {{- tpl (toYaml .) $ | nindent 2 }}
+  {{- end }}
 {{- end }}
 {{- with .Values.extraEnvFrom }}
 envFrom:
   {{- tpl (toYaml .) $ | nindent 2 }}
 {{- end }}
 volumeMounts:
+  {{- if eq .Values.state.type "postgres" }}
+  {{- if .Values.state.existingSecret }}
+  - { name: state-url, mountPath: /run/secrets/auditferry-state, readOnly: true }
+  {{- end }}
+  {{- if .Values.state.caSecret }}
+  - { name: state-ca, mountPath: /run/secrets/auditferry-state-ca, readOnly: true }
+  {{- end }}
+  {{- else }}
   - { name: state, mountPath: /var/lib/auditferry }
+  {{- end }}
   - { name: config, mountPath: /etc/auditferry, readOnly: true }
   {{- if .Values.existingSecret }}
   - { name: secrets, mountPath: /run/secrets/auditferry, readOnly: true }
@@ -128,6 +155,22 @@ volumeMounts:
 {{- if .Values.existingSecret }}
 - name: secrets
   secret: { secretName: {{ .Values.existingSecret }}, defaultMode: 0440 }
+{{- end }}
+{{- if eq .Values.state.type "postgres" }}
+{{- with .Values.state.existingSecret }}
+- name: state-url
+  secret:
+    secretName: {{ . }}
+    defaultMode: 0440
+    items: [{ key: {{ $.Values.state.urlKey }}, path: url }]
+{{- end }}
+{{- with .Values.state.caSecret }}
+- name: state-ca
+  secret:
+    secretName: {{ . }}
+    defaultMode: 0444
+    items: [{ key: {{ $.Values.state.caKey }}, path: ca.crt }]
+{{- end }}
 {{- end }}
 - name: tmp
   emptyDir: {}
