@@ -1,5 +1,6 @@
 import { groupLetters } from '../../admin/letter-groups.ts';
 import type { LetterGroup } from '../../admin/letter-groups.ts';
+import { JOURNAL_ONLY } from '../../config/load.ts';
 import type { DeadLetter, DeadLetterGlimpse, Journal } from '../../checkpoint/journal.ts';
 import { ForwardError } from '../../model/errors.ts';
 import { paintOn } from '../colour.ts';
@@ -32,7 +33,7 @@ const GROUP_INDENT = '        ';
 const COUNTED: readonly DeadLetter['state'][] = ['open', 'retrying'];
 
 export async function listLetters(options: ListOptions, terminal: Terminal): Promise<number> {
-  const config = await openConfig(options.config, terminal);
+  const config = await openConfig(options.config, terminal, JOURNAL_ONLY);
   const rows: DeadLetterGlimpse[] = [];
   let more = 0;
   const { counts, groups, whole } = await withProgress(terminal, 'reading dead letters', () =>
@@ -153,7 +154,7 @@ function metadata(letter: DeadLetter | DeadLetterGlimpse): Record<string, unknow
 }
 
 export async function showLetter(id: bigint, options: ReportOptions, terminal: Terminal): Promise<number> {
-  const config = await openConfig(options.config, terminal);
+  const config = await openConfig(options.config, terminal, JOURNAL_ONLY);
   const letter = await withJournal(config, terminal, (journal) => readLetter(journal, id));
   if (letter === undefined) {
     throw new ForwardError('rejected', `there is no dead letter ${id}`, {
@@ -232,7 +233,7 @@ export async function exportLetters(
   options: ListOptions,
   terminal: Terminal,
 ): Promise<boolean> {
-  const config = await openConfig(options.config, terminal);
+  const config = await openConfig(options.config, terminal, JOURNAL_ONLY);
   const states = ids.length > 0 || options.all === true ? EVERY_STATE : COUNTED;
   const unseen = new Set(ids);
   let printed = 0;

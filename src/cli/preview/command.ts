@@ -2,6 +2,7 @@ import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
 
 import type { Config } from '../../config/config.ts';
+import { PLATFORM_ONLY } from '../../config/load.ts';
 import { formatDuration } from '../../model/units.ts';
 import { createClassify } from '../../formats/classify.ts';
 import type { Classify, Explanation } from '../../formats/classify.ts';
@@ -65,7 +66,7 @@ interface Rendering {
 }
 
 export async function preview(options: PreviewOptions, terminal: Terminal): Promise<number> {
-  const config = await openConfig(options.config, terminal);
+  const config = await openConfig(options.config, terminal, PLATFORM_ONLY);
   const names = sinkNames(config, options.sink);
   const { found, previews } = await withProgress(
     terminal,
