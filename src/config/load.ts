@@ -69,8 +69,14 @@ const UNKNOWN_KEY: ReadonlySet<string> = new Set(['additionalProperties', 'uneva
 type LoadParts = (types?: readonly string[]) => Promise<Parts>;
 
 /** The same from a text that is at hand; `path` is what messages name and what relative paths start from. */
-export function parseConfig(text: string, path: string, env: Environment, parts: Parts): Config {
-  return readConfig(readTree(text), path, env, parts, {});
+export function parseConfig(
+  text: string,
+  path: string,
+  env: Environment,
+  parts: Parts,
+  options: LoadOptions = {},
+): Config {
+  return readConfig(readTree(text), path, env, parts, options);
 }
 
 /** The names in a section of a file, as far as it can be read: none where it cannot. A name that a shell would not take for a word is left out. */

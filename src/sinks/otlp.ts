@@ -8,6 +8,7 @@ import { gzipped } from '../net/gzip.ts';
 import { mediaType, retryAfterMs } from '../net/http.ts';
 import type { HttpClient, HttpResponse } from '../net/http.ts';
 import { placeOf, statusFailure, unreadableAnswer } from './http-fates.ts';
+import { knownLimits, limitItems } from './known-limits.ts';
 import { OpenFates } from './open-fates.ts';
 import { showHeaders } from './operator-headers.ts';
 import { readAnswer, refusalWords } from './otlp/answer.ts';
@@ -19,7 +20,7 @@ import type { EncodedItem } from './otlp/request.ts';
 import { openLimitedClient } from './request-limit.ts';
 import { sendInRuns } from './send-in-runs.ts';
 import { halves, SizeLimit } from './size-limit.ts';
-import type { Batch, Receipt, Sink, SinkContext, SinkDefinition } from './sink.ts';
+import type { Batch, KnownLimits, Receipt, Sink, SinkContext, SinkDefinition } from './sink.ts';
 
 /**
  * OpenTelemetry logs over HTTP. The records are built from the canonical event, so the sink's format only matters for
@@ -31,8 +32,16 @@ export const otlp: SinkDefinition<OtlpOptions> = {
   defaultFormat: 'raw',
   defaultBatch: { maxEvents: 1000, maxBytes: 4 * 1024 * 1024, maxWaitMs: 1000 },
   validate: validateOtlp,
+  knownLimits: ({ url, include_original: twice }) => otlpLimits(url, twice),
   create: (options, context) => new OtlpSink(options, context),
 };
+
+/** What is measured is the event in the sink's format, and a record says about as much; with the original in it, that twice. */
+function otlpLimits(url: string, twice: boolean): KnownLimits | null {
+  const limits = knownLimits(url);
+  if (limits?.maxBytes === undefined || !twice) return limits;
+  return { ...limits, maxBytes: limits.maxBytes / 2 };
+}
 
 /** The cap that the specification recommends to servers is 64 MiB, before compression; proxies often take less. */
 const REQUEST_LIMIT_BYTES = 32 * 1024 * 1024;
@@ -170,7 +179,8 @@ class OtlpSink implements Sink {
       return { items: [failedItem('receiver', error)] };
     }
     const finding = `${where} takes OTLP logs as ${this.#options.encoding}`;
-    return { items: [{ name: 'receiver', outcome: 'ok', finding }, this.#transportItem()] };
+    const limits = limitItems(this.#options.url);
+    return { items: [{ name: 'receiver', outcome: 'ok', finding }, this.#transportItem(), ...limits] };
   }
 
   #transportItem(): CheckReport['items'][number] {
