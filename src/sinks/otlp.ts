@@ -1,6 +1,7 @@
 import { failedItem } from '../model/check.ts';
 import type { CheckReport } from '../model/check.ts';
 import { ForwardError } from '../model/errors.ts';
+import { awsRefusal } from '../net/aws-refusals.ts';
 import { openAuthorize } from '../net/auth.ts';
 import type { Authorize } from '../net/auth.ts';
 import { exchangeWith } from '../net/credentials.ts';
@@ -108,6 +109,7 @@ class OtlpSink implements Sink {
     const bytes = run.reduce((sum, encoded) => sum + weigh(encoded), 0);
     // OTLP takes nothing of a request that it answers with 400 or 413, so parts of it can be sent again.
     if (response.status !== 400 && response.status !== 413) throw this.#failure(response);
+    if (awsRefusal(response) !== null) throw this.#failure(response);
     // A page is no word of a receiver of OTLP: something before it refuses every request alike.
     if (response.status === 400 && mediaType(response.headers) === 'text/html') throw this.#failure(response);
     if (run.length > 1) {
