@@ -256,9 +256,9 @@ function* batchesOf(
 }
 
 function toRejected(refusals: readonly Refusal[], events: ReadonlyMap<bigint, AuditEvent>): RejectedEvent[] {
-  return refusals.flatMap(({ item, reason, attempts }) => {
+  return refusals.flatMap(({ item, reason, attempts, sent }) => {
     const event = events.get(item.canonical.seq);
-    return event === undefined ? [] : [{ event, reason, attempts }];
+    return event === undefined ? [] : [{ event, reason, attempts, sent }];
   });
 }
 

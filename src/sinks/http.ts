@@ -85,6 +85,10 @@ class HttpSink implements Sink {
     return open.receipt(`${placeOf(this.#url)} refuses one event after the other for the same reason`);
   }
 
+  asSent(item: Item): string {
+    return encodeEvent(item, this.#options.encoding, this.#options.template);
+  }
+
   /** Settles a run, or returns the parts that it has to be sent in. */
   async #sendRun(
     run: readonly Placed[],

@@ -21,7 +21,7 @@ import type { EncodedItem } from './otlp/request.ts';
 import { openLimitedClient } from './request-limit.ts';
 import { sendInRuns } from './send-in-runs.ts';
 import { halves, SizeLimit } from './size-limit.ts';
-import type { Batch, KnownLimits, Receipt, Sink, SinkContext, SinkDefinition } from './sink.ts';
+import type { Batch, Item, KnownLimits, Receipt, Sink, SinkContext, SinkDefinition } from './sink.ts';
 
 /**
  * OpenTelemetry logs over HTTP. The records are built from the canonical event, so the sink's format only matters for
@@ -91,6 +91,11 @@ class OtlpSink implements Sink {
         ? open.receipt(`${placeOf(this.#url)} refuses one event after the other for the same reason`)
         : open.interrupted(failure);
     return notices.size === 0 ? receipt : { ...receipt, notice: [...notices].join('; ') };
+  }
+
+  /** As JSON, which says the same as protobuf. */
+  asSent(item: Item): string {
+    return encodeItem(item, 0, 'json', this.#options.include_original).record.toString('utf8');
   }
 
   /** Settles a run, or returns the parts that it has to be sent in. */

@@ -178,6 +178,15 @@ function hintFor(acts) {
     : 'Set admin.token to retry or discard them here, or use auditferry dead-letters.';
 }
 
+/** What was refused, and what a retry would send. */
+function texts({ owner, sent, rendered_now: now }) {
+  const part = (title, text) => [h('p', { class: 'quiet' }, title), h('pre', { tabindex: '0' }, text)];
+  return [
+    ...(sent === null ? [] : part(`What ${owner} sent:`, sent)),
+    ...(now === null ? [] : part(`What ${owner} would send now (${now.format}):`, now.text)),
+  ];
+}
+
 function letterItem(letter, acts) {
   const { id } = letter;
   const name = letter.event_id ?? `unreadable item ${id}`;
@@ -199,16 +208,7 @@ function letterItem(letter, acts) {
           { 'data-key': `letter-${id}` },
           h('summary', {}, `What the Platform sent (${bytes(letter.bytes)}, redacted)`),
           h('pre', { tabindex: '0' }, letter.content),
-          letter.as_sent === null
-            ? null
-            : [
-                h(
-                  'p',
-                  { class: 'quiet' },
-                  `As ${letter.owner} would send it now (${letter.as_sent.format}):`,
-                ),
-                h('pre', { tabindex: '0' }, letter.as_sent.text),
-              ],
+          ...texts(letter),
         ),
     acts.allowed
       ? h(

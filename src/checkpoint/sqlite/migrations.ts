@@ -10,7 +10,7 @@ export const APPLICATION_ID = 0x41464a31;
 export type Migration = (db: DatabaseSync) => void;
 
 /** Only ever appended to. */
-export const MIGRATIONS: readonly Migration[] = [createJournal];
+export const MIGRATIONS: readonly Migration[] = [createJournal, keepWhatWasSent];
 
 /**
  * Brings the schema from `user_version` to the end of `list`, one transaction per step, so that a crash leaves the file at
@@ -46,6 +46,10 @@ function createJournal(db: DatabaseSync): void {
   db.prepare('INSERT INTO meta (key, value) VALUES (?, ?)').run('installation_id', installationId);
   const start = genesisHash(installationId);
   db.prepare('INSERT INTO chain VALUES (1, 0, ?, 0, 0, ?)').run(start, start);
+}
+
+function keepWhatWasSent(db: DatabaseSync): void {
+  db.exec('ALTER TABLE dead_letters ADD COLUMN sent BLOB');
 }
 
 // Times of the audit log (…_ns) are nanoseconds since 1970; times of ours (…_at) are RFC 3339 text with milliseconds.
