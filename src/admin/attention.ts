@@ -68,7 +68,12 @@ function notRunning(): AttentionItem {
 
 /** What is left for a person whether or not anything flows. */
 function leftItems(seen: Seen, counts: readonly FindingCount[]): AttentionItem[] {
-  return [...prunedItems(seen, counts), ...letterItems(seen), ...findingItems(seen, counts)];
+  return [
+    ...prunedItems(seen, counts),
+    ...letterItems(seen),
+    ...tooOldItems(seen),
+    ...findingItems(seen, counts),
+  ];
 }
 
 type Loop = SourceDocument | SinkDocument;
@@ -231,6 +236,21 @@ function prunedItems({ sinks }: Seen, counts: readonly FindingCount[]): Attentio
 
 const backfillHint = (sink: string): string =>
   `auditferry backfill --sink ${sink} sends what the Platform still shows.`;
+
+/** Events that no retry helps: only what reads them from elsewhere does. */
+function tooOldItems({ sinks }: Seen): AttentionItem[] {
+  return sinks
+    .filter(({ too_old: tooOld }) => tooOld > 0)
+    .map(({ name, too_old: tooOld }) => ({
+      ...NOTHING_KNOWN,
+      severity: 'warning' as const,
+      label: 'too old',
+      parts: [name],
+      cause: `${events(tooOld)} ${tooOld === 1 ? 'was' : 'were'} older than the receiver takes, and ${tooOld === 1 ? 'was' : 'were'} not sent.`,
+      effect: 'They are kept in the journal as dead letters.',
+      hint: 'Export them to keep them elsewhere, then discard them; or raise max_event_age and retry them.',
+    }));
+}
 
 function letterItems({ dead_letters: letters, sources }: Seen): AttentionItem[] {
   const ofSources = new Set(sources.map(({ name }) => name));

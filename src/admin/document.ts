@@ -35,7 +35,7 @@ export interface StatusDocument extends Verdict {
   /** Those that share the journal; empty where it is in one process's hands. */
   readonly replicas: readonly ReplicaDocument[];
   readonly sinks: readonly SinkDocument[];
-  /** Open and retrying ones, by owner. */
+  /** Open and retrying ones, by owner; without events that were too old for a sink, which are that sink's `too_old`. */
   readonly dead_letters: Readonly<Record<string, number>>;
   /** Unacknowledged ones, newest first, at most FINDINGS_LIMIT, and how many there are. */
   readonly findings: readonly FindingDocument[];
@@ -195,7 +195,7 @@ export async function buildStatus(options: StatusOptions, series?: Series): Prom
   return { ...document, attention: attentionOf(document, seen.findings) };
 }
 
-/** Open and retrying ones, by owner. */
+/** Open and retrying ones, by owner; without events that were too old for a sink, which are that sink's `too_old`. */
 export function lettersDocument({ letters }: Pick<Survey, 'letters'>): Record<string, number> {
   const all = new Map(letters.ofSinks);
   for (const [name, count] of letters.ofSources) all.set(name, count + (all.get(name) ?? 0));

@@ -215,6 +215,11 @@ function leftNotes({ letters, findings }: Survey): Reason[] {
       text: counted(count, 'dead letter'),
       hint: 'auditferry dead-letters list',
     })),
+    ...[...letters.tooOld].map(([part, count]) => ({
+      part,
+      text: `${counted(count, 'event')} too old for the receiver`,
+      hint: 'auditferry dead-letters list',
+    })),
     ...(open === 0
       ? []
       : [{ part: 'findings', text: counted(open, 'open finding'), hint: 'auditferry findings' }]),

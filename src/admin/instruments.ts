@@ -207,6 +207,13 @@ const SINK_INSTRUMENTS: readonly Instrument[] = [
     'How long the oldest undelivered event has been in the journal; 0 when there is none.',
     (sink) => sink.waitingSeconds ?? 0,
   ),
+  {
+    name: 'auditferry_sink_too_old_events',
+    ...GAUGE,
+    help: 'Events that were older than the sink may send when their turn came, and were neither delivered nor discarded since.',
+    values: ({ sinks, letters }) =>
+      sinks.map(({ loop: { name } }): Value => [letters.tooOld.get(name) ?? 0, { sink: name }]),
+  },
   perSink('in_flight_batches', GAUGE, 'Batches that are being sent.', ({ loop }) => loop.inFlight),
   perSink(
     'last_delivered_timestamp_seconds',
@@ -288,7 +295,7 @@ const DAEMON_INSTRUMENTS: readonly Instrument[] = [
   {
     name: 'auditferry_dead_letters',
     ...GAUGE,
-    help: 'Dead letters that are open or being retried, by the source or sink they belong to.',
+    help: 'Dead letters that are open or being retried, by the source or sink they belong to; without events that were too old.',
     values: (read) => {
       const owners = new Map([...read.sources, ...read.sinks].map(({ loop }) => [loop.name, 0]));
       for (const [owner, count] of Object.entries(lettersDocument(read))) owners.set(owner, count);

@@ -84,23 +84,28 @@ function describeLetter(options: AdminOptions, letter: DeadLetterGlimpse, mayRea
     event_id: event?.id ?? null,
     created_at: event?.createdAt ?? null,
     bytes: letter.size,
-    ...(mayReadEvents ? contentOf(options, letter) : { content: null, as_sent: null }),
+    ...(mayReadEvents ? contentOf(options, letter) : { content: null, sent: null, rendered_now: null }),
   };
 }
 
-/** What the Platform said, redacted, and beside it what the sink would send today. An item that is no event is shown as it came. */
+/**
+ * What the Platform said, redacted, beside it what the sink sent, and what it would send today. An item that is no event is shown as it came.
+ */
 function contentOf(options: AdminOptions, letter: DeadLetterGlimpse): object {
   const { event, content, size, owner } = letter;
+  const sent = letter.sent === null ? null : cut(letter.sent.text);
   const text = content.toString('utf8');
-  if (event === null) return { content: cut(text), as_sent: null };
-  if (size > content.length)
-    return { content: `an event of ${formatSize(size)} is too large to be shown here`, as_sent: null };
+  if (event === null) return { content: cut(text), sent, rendered_now: null };
+  if (size > content.length) {
+    const tooLarge = `an event of ${formatSize(size)} is too large to be shown here`;
+    return { content: tooLarge, sent, rendered_now: null };
+  }
   const whole = { ...event, original: text };
-  const rendering = options.view().renderFor(owner, whole);
+  const now = options.view().renderFor(owner, whole);
   return {
     content: cut(options.view().understand(whole).text),
-    as_sent:
-      rendering?.kind === 'sent' ? { format: rendering.format, text: cut(rendering.rendered.text) } : null,
+    sent,
+    rendered_now: now?.kind === 'sent' ? { format: now.format, text: cut(now.rendered.text) } : null,
   };
 }
 
@@ -132,5 +137,7 @@ function exported(letter: DeadLetter): object {
     created_at: event?.createdAt ?? null,
     bytes: bytes.toString('base64'),
     original: event?.original ?? null,
+    sent: letter.sent?.text ?? null,
+    sent_cut: letter.sent?.cut ?? false,
   };
 }

@@ -29,7 +29,7 @@ export interface LiveVerdict extends Verdict {
 /** The verdict on what is known without asking anybody: what the last polls read, and what the sinks have settled. */
 export function liveVerdict(survey: Survey, staleMs = STALE_MS): LiveVerdict {
   const { view, letters } = survey;
-  const names = new Set([...view.sinks.keys(), ...letters.ofSinks.keys()]);
+  const names = new Set([...view.sinks.keys(), ...letters.ofSinks.keys(), ...letters.tooOld.keys()]);
   const sinks = new Map([...names].map((name) => [name, standingOf(name, survey)]));
   const sources = [...view.sources].map(([name, source]) => readingOf(name, source, survey, staleMs));
   const lacks = [...sources.flatMap(({ lacks: its }) => its), ...openFindings(survey)];
@@ -54,7 +54,6 @@ export function verdictWithoutJournal(error: ForwardError): Verdict {
 
 function standingOf(name: string, survey: Survey): SinkStanding {
   const { view, size, cursors, letters, prunedBefore } = survey;
-  const tooOld = letters.tooOld.get(name) ?? 0;
   const loop = view.status?.sinks.get(name);
   const cursor = cursors.get(name);
   const waiting = cursor === undefined ? 0 : eventsAfter(size, cursor);
@@ -63,8 +62,8 @@ function standingOf(name: string, survey: Survey): SinkStanding {
     name,
     waiting,
     held: loop?.state === 'held' ? waiting : 0,
-    deadLetters: (letters.ofSinks.get(name) ?? 0) - tooOld,
-    tooOld,
+    deadLetters: letters.ofSinks.get(name) ?? 0,
+    tooOld: letters.tooOld.get(name) ?? 0,
     prunedBeforeDelivery: prunedBefore.get(name) ?? 0,
     waitsFor: loop?.reason == null ? null : oneLine(loop.reason, REASON_MOST),
     unasked: null,

@@ -18,11 +18,11 @@ export interface Survey {
   readonly readElsewhere: ReadonlyMap<string, bigint | null>;
   /** Those that share the journal; none where it is not shared. */
   readonly replicas: readonly Replica[];
-  /** Open and retrying dead letters, by owner. */
+  /** Open and retrying dead letters, by owner. Each is counted once. */
   readonly letters: {
     readonly ofSources: ReadonlyMap<string, number>;
     readonly ofSinks: ReadonlyMap<string, number>;
-    /** Of those of sinks: too old for their sink when their turn came. */
+    /** Events that were too old for their sink when their turn came: kept as dead letters, and counted apart. */
     readonly tooOld: ReadonlyMap<string, number>;
   };
   /** Those that nobody has acknowledged. */
@@ -80,7 +80,8 @@ export async function survey(options: SurveyOptions): Promise<Survey> {
     journal.findingCounts(open),
     journal.prunedUndelivered(),
   ]);
-  const [reached, heard, readBy, replicas, size, ofSources, ofSinks, tooOld, findings, prunedBefore] = all;
+  const [reached, heard, readBy, replicas, size, ofSources, ofSinksInAll, tooOld, findings, prunedBefore] =
+    all;
   return {
     view,
     nowMs: clock.now(),
@@ -89,11 +90,16 @@ export async function survey(options: SurveyOptions): Promise<Survey> {
     cursors: new Map(reached),
     readElsewhere: new Map(readBy),
     replicas,
-    letters: { ofSources, ofSinks, tooOld },
+    letters: { ofSources, ofSinks: without(ofSinksInAll, tooOld), tooOld },
     findings,
     prunedBefore,
     heartbeats: new Map(heard),
   };
+}
+
+function without(all: ReadonlyMap<string, number>, apart: ReadonlyMap<string, number>): Map<string, number> {
+  const left = [...all].map(([name, count]) => [name, count - (apart.get(name) ?? 0)] as const);
+  return new Map(left.filter(([, count]) => count > 0));
 }
 
 const DAY_MS = 86_400_000;

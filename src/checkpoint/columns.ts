@@ -38,6 +38,10 @@ export function bytes(row: Row, name: string): Buffer {
   return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
 }
 
+export function bytesOrNull(row: Row, name: string): Buffer | null {
+  return row[name] === null ? null : bytes(row, name);
+}
+
 export function json(row: Row, name: string): Json {
   const value = text(row, name);
   try {
@@ -59,11 +63,11 @@ export function word<Word extends string>(row: Row, name: string, allowed: reado
 export const ANSWER_LIMIT_BYTES = 32 * 1024 * 1024;
 
 /** As many rows as fit in memory together, each made into what `make` makes of it. */
-export function page<T>(rows: Iterable<Row>, column: string, make: (row: Row) => T): T[] {
+export function page<T>(rows: Iterable<Row>, columns: readonly string[], make: (row: Row) => T): T[] {
   const made: T[] = [];
   let left = ANSWER_LIMIT_BYTES;
   for (const row of rows) {
-    left -= bytes(row, column).length;
+    for (const column of columns) left -= bytesOrNull(row, column)?.length ?? 0;
     if (left < 0 && made.length > 0) break;
     made.push(make(row));
   }

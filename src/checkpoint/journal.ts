@@ -51,6 +51,8 @@ export interface DeadLetter {
   readonly event: AuditEvent | null;
   /** The very bytes. */
   readonly bytes: Buffer;
+  /** What the receiver refused, as it was last sent; null where nothing was: of a source, and where the sink did not send it. */
+  readonly sent: SentText | null;
   readonly reason: string;
   readonly attempts: number;
   readonly firstAt: string;
@@ -58,6 +60,13 @@ export interface DeadLetter {
   readonly state: 'open' | 'retrying' | 'discarded';
   /** Why an operator discarded it. */
   readonly discardReason: string | null;
+}
+
+/** An event as it stood in a request, at most SENT_KEPT_BYTES of it. */
+export interface SentText {
+  readonly text: string;
+  /** Whether there was more. */
+  readonly cut: boolean;
 }
 
 /** A dead letter as far as it can be looked at in bounded memory. */
@@ -73,6 +82,8 @@ export interface RejectedEvent {
   readonly event: AuditEvent;
   readonly reason: string;
   readonly attempts: number;
+  /** As it stood in the request that was refused; null or absent where it was not sent. */
+  readonly sent?: string | null;
 }
 
 export interface DeadLetterFilter {
@@ -311,7 +322,7 @@ export interface Journal extends Sharing {
   addDeadLetters(sink: string, rejected: readonly RejectedEvent[]): Promise<void>;
   /** In the order of their ids. Fewer than the limit also where they are large; none only where there are none. */
   deadLetters(filter: DeadLetterFilter): Promise<readonly DeadLetter[]>;
-  /** The same without what they hold, but for its first `contentBytes`. */
+  /** The same without what they hold and what was sent, but for the first `contentBytes` of each. */
   glanceAtDeadLetters(filter: DeadLetterFilter, contentBytes: number): Promise<readonly DeadLetterGlimpse[]>;
   /** Open and retrying ones, per owner; with `side` only those of sources, or of sinks, with `reason` those whose reason begins so. */
   deadLetterCounts(side?: DeadLetter['side'], reason?: string): Promise<ReadonlyMap<string, number>>;
@@ -323,7 +334,7 @@ export interface Journal extends Sharing {
    */
   settleRetried(
     delivered: readonly bigint[],
-    refused: readonly { readonly id: bigint; readonly reason: string }[],
+    refused: readonly { readonly id: bigint; readonly reason: string; readonly sent?: string | null }[],
     kept?: { readonly sink: string; readonly segment: Json },
   ): Promise<void>;
   /** Keeps the row and its bytes as evidence, out of the counts. Returns how many. */

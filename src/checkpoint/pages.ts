@@ -185,29 +185,6 @@ export function placeOf(page: Page, index: number): Omit<AuditEvent, 'original' 
   return { seq, source: page.source, id, createdAt, receivedAt: page.receivedAt };
 }
 
-/** Its text is made from the bytes of its page when it is asked for, and is garbage as soon as it was read. */
-export class EventInPage implements AuditEvent {
-  readonly seq: bigint;
-  readonly source: string;
-  readonly id: string;
-  readonly createdAt: string;
-  readonly receivedAt: string;
-  readonly utf8: Buffer;
-
-  constructor(place: Omit<AuditEvent, 'original' | 'utf8'>, utf8: Buffer) {
-    this.seq = place.seq;
-    this.source = place.source;
-    this.id = place.id;
-    this.createdAt = place.createdAt;
-    this.receivedAt = place.receivedAt;
-    this.utf8 = utf8;
-  }
-
-  get original(): string {
-    return this.utf8.toString('utf8');
-  }
-}
-
 function spanOf(entries: readonly Pick<NewEvent, 'createdNs'>[]): { oldestNs: bigint; newestNs: bigint } {
   let oldestNs = entries[0]?.createdNs ?? 0n;
   let newestNs = oldestNs;

@@ -19,7 +19,7 @@ export const TRANSFERRED = {
   ],
   dead_letters: [
     ...(['id', 'side', 'owner', 'event_source', 'event_id', 'seq', 'created_at', 'received_at'] as const),
-    ...(['bytes', 'reason', 'attempts', 'first_at', 'last_at', 'state', 'discard_reason'] as const),
+    ...(['bytes', 'reason', 'attempts', 'first_at', 'last_at', 'state', 'discard_reason', 'sent'] as const),
   ],
   ids: ['source', 'second', 'id', 'ns', 'body_hash', 'type_hash', 'seq'],
   pages: [

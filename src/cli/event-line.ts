@@ -1,4 +1,5 @@
 import type { CanonicalEvent, Outcome } from '../formats/format.ts';
+import { actorName, onWhat } from '../formats/title.ts';
 import type { Paint } from './colour.ts';
 import { shown } from './report.ts';
 
@@ -22,7 +23,7 @@ export function eventLine(event: CanonicalEvent, paint: Paint, options: LineOpti
   const { classification, outcome } = event;
   const fields = [
     ['gray', field(time(event.createdAt))],
-    ['cyan', field(whoOf(event))],
+    ['cyan', field(actorName(event))],
     ['bold', field(classification.eventType)],
     ['reset', field(onWhat(event))],
     [OUTCOME_STYLES[outcome], outcome],
@@ -47,15 +48,6 @@ const NEXT_LINE = '    ';
 /** What may stand for the person or program that acted. */
 export function actorNames({ actor }: CanonicalEvent): readonly string[] {
   return [actor.email, actor.name, actor.id].filter((name) => name !== undefined);
-}
-
-function whoOf(event: CanonicalEvent): string {
-  return actorNames(event)[0] ?? event.actor.type;
-}
-
-/** The user acted on where the event names one, else the thing. */
-export function onWhat({ target, entityName, entityId }: CanonicalEvent): string | undefined {
-  return target?.email ?? target?.name ?? target?.id ?? entityName ?? entityId;
 }
 
 /** `08:02:11` for today, `11-29 08:02:11` for another day, in UTC: what a line of a terminal has room for. */

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 
+import { JOURNAL_ONLY } from '../config/load.ts';
 import type { StoredFinding } from '../checkpoint/journal.ts';
 import { ForwardError } from '../model/errors.ts';
 import { formatTime } from '../model/time.ts';
@@ -46,7 +47,7 @@ export function registerFindings(program: Command): void {
 }
 
 export async function listFindings(options: FindingsOptions, terminal: Terminal): Promise<number> {
-  const config = await openConfig(options.config, terminal);
+  const config = await openConfig(options.config, terminal, JOURNAL_ONLY);
   const found = await withJournal(config, terminal, (journal) =>
     journal.findings({ unacknowledgedOnly: options.all !== true, limit: FINDINGS_MOST }),
   );
@@ -69,7 +70,7 @@ export async function acknowledgeFindings(
   if (note === '' || note.length > NOTE_MOST) {
     throw new ForwardError('config', `--note takes a sentence of at most ${NOTE_MOST} characters`);
   }
-  const config = await openConfig(options.config, terminal);
+  const config = await openConfig(options.config, terminal, JOURNAL_ONLY);
   const wanted = new Set(ids);
   const { acknowledged, before, unknown } = await withJournal(config, terminal, async (journal) => {
     const named = await everyFinding(journal, { unacknowledgedOnly: false, ids: [...wanted] });

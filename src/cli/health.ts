@@ -1,14 +1,14 @@
 import type { Command } from 'commander';
 
 import type { Config } from '../config/config.ts';
-import { loadConfig } from '../config/config.ts';
-import { loadParts } from '../config/parts.ts';
+import { JOURNAL_ONLY } from '../config/load.ts';
 import { describe, ForwardError } from '../model/errors.ts';
 import { fetchFromDaemon } from './daemon-answer.ts';
 import { EXIT } from './exit.ts';
 import { interruptible } from './interrupt.ts';
 import { shown, takeConfigArgument, withConfig, writeJson } from './report.ts';
 import type { ReportOptions } from './report.ts';
+import { openConfig } from './session.ts';
 import { placeOfState, runningOn } from './state.ts';
 import { processTerminal } from './terminal.ts';
 import type { Terminal } from './terminal.ts';
@@ -30,7 +30,7 @@ export function registerHealth(program: Command): void {
 }
 
 export async function health(options: ReportOptions, terminal: Terminal): Promise<number> {
-  const config = await loadConfig(options.config, terminal.env, loadParts);
+  const config = await openConfig(options.config, terminal, JOURNAL_ONLY);
   const { ok, text } =
     config.admin.listen === null ? await byItsLock(config, terminal) : await byItsWord(config, terminal);
   if (options.json === true) writeJson(terminal.out, { ok, text });

@@ -32,6 +32,8 @@ export interface SinkKind {
     readonly pattern: RegExp;
     /** Taken when nothing is said. */
     readonly standard: string | null;
+    /** Several, separated by commas. */
+    readonly isList?: true;
   } | null;
   /** `line`: the key, with % where the reference to the secret goes. */
   readonly secret: { readonly line: string; readonly question: string; readonly variable: string } | null;
@@ -97,6 +99,74 @@ export const SINK_KINDS: readonly SinkKind[] = [
     target: target('url', 'Address of the collector', 'https://collector.example.com:4318', HTTP_URL),
     secret: null,
     lines: [],
+  },
+  {
+    offer: 'sentinel',
+    type: 'sentinel',
+    name: 'sentinel',
+    about: 'Microsoft Sentinel, through the Logs Ingestion API',
+    target: target(
+      'endpoint',
+      'Logs ingestion endpoint of the data collection rule',
+      'https://audit-x1y2.westeurope-1.ingest.monitor.azure.com',
+      HTTP_URL,
+    ),
+    secret: {
+      line: 'client_secret: %',
+      question: 'the client secret of the application',
+      variable: 'AZURE_CLIENT_SECRET',
+    },
+    needs: ['AZURE_TENANT_ID', 'AZURE_CLIENT_ID', 'SENTINEL_RULE_ID'],
+    lines: [
+      'tenant_id: ${AZURE_TENANT_ID}',
+      'client_id: ${AZURE_CLIENT_ID}',
+      'rule_id: ${SENTINEL_RULE_ID} # immutable ID of the data collection rule: dcr-…',
+      'stream: Custom-CloudQueryAudit # as content/sentinel/deploy.json declares it',
+      'format: ecs',
+    ],
+  },
+  {
+    offer: 's3',
+    type: 's3',
+    name: 'lake',
+    about: 'Amazon S3, Security Lake, MinIO, R2',
+    target: target('bucket', 'Name of the bucket', 'audit-log', /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/),
+    secret: {
+      line: 'secret_access_key: %',
+      question: 'the secret access key',
+      variable: 'AWS_SECRET_ACCESS_KEY',
+    },
+    needs: ['AWS_ACCESS_KEY_ID', 'AWS_REGION'],
+    lines: [
+      'access_key_id: ${AWS_ACCESS_KEY_ID} # without the two keys: those of the profile, pod or instance',
+      'region: ${AWS_REGION}',
+      '# endpoint: https://minio.example.com:9000 # for another store than Amazon',
+      'prefix: cloudquery/',
+      'format: ocsf # the Open Cybersecurity Schema Framework',
+      'encoding: ndjson_gzip # or parquet',
+      'batch: { max_bytes: 64MiB, max_wait: 5m } # one object for each batch',
+    ],
+  },
+  {
+    offer: 'kafka',
+    type: 'kafka',
+    name: 'bus',
+    about: 'Apache Kafka, Event Hubs, Redpanda',
+    target: {
+      ...target(
+        'brokers',
+        'Brokers, separated by commas',
+        'kafka-1.example.com:9093,kafka-2.example.com:9093',
+        /^[^\s,"{}[\]]+:\d{1,5}(?:,[^\s,"{}[\]]+:\d{1,5})*$/,
+      ),
+      isList: true,
+    },
+    secret: {
+      line: 'sasl: { mechanism: scram-sha-512, username: auditferry, password: % } # plain for Event Hubs',
+      question: 'the password of the user auditferry',
+      variable: 'KAFKA_PASSWORD',
+    },
+    lines: ['topic: cloudquery-audit', 'tls: {}', 'format: ocsf'],
   },
   {
     offer: 'file',
@@ -186,13 +256,19 @@ export function sinkLines({
 }: Pick<InitAnswers, 'sink' | 'target' | 'secret' | 'index'>): readonly string[] {
   return [
     `type: ${sink.type}`,
-    ...(sink.target === null || target === null ? [] : [`${sink.target.key}: ${scalar(target)}`]),
+    ...(sink.target === null || target === null ? [] : [targetLine(sink.target, target)]),
     ...(sink.secret === null || secret === null
       ? []
       : [sink.secret.line.replace('%', () => quotedWithin(sink.secret?.line ?? '', reference(secret)))]),
     ...(index === null ? [] : [`index: ${scalar(index)}`]),
     ...sink.lines,
   ];
+}
+
+function targetLine({ key, isList }: NonNullable<SinkKind['target']>, target: string): string {
+  return isList === true
+    ? `${key}: [${target.split(',').map(scalar).join(', ')}]`
+    : `${key}: ${scalar(target)}`;
 }
 
 /** Within braces YAML takes a reference for a mapping. */

@@ -25,9 +25,6 @@ export interface InitOptions extends InitFlags {
   readonly force?: true;
 }
 
-/** Stands for a secret that is not at hand, so that the rest of the file can still be checked. */
-const STAND_IN = 'AUDITFERRY_INIT_STAND_IN';
-
 /** `auditferry init`: asks a few questions, tries the answers, writes a configuration. */
 export function registerInit(program: Command): void {
   program
@@ -84,18 +81,11 @@ async function tryAnswers(
   const secretReady = answers.secret === null || isReady(answers.secret, output, terminal);
   const variables = missingOf(answers, terminal).map((name) => ({ kind: 'variable', name }) as const);
   /** What the sink cannot be tried without. */
-  const standsFor = secretReady ? variables[0] : (answers.secret ?? undefined);
-  const standIn: SecretPlace = { kind: 'variable', name: STAND_IN };
-  const trial = {
-    ...answers,
-    apiKey: keyReady ? answers.apiKey : standIn,
-    secret: secretReady ? answers.secret : standIn,
-  };
-  const standIns = [STAND_IN, ...variables.map(({ name }) => name)].map(
-    (name) => [name, 'stand-in'] as const,
-  );
-  const env = { ...terminal.env, ...Object.fromEntries(standIns) };
-  const config = parseConfig(composeConfig(trial), output, env, await loadParts());
+  const missing = secretReady ? variables[0] : (answers.secret ?? undefined);
+  // A variable that is set and empty counts as one that is not set: what is not at hand does not keep the rest from being tried.
+  const env = Object.fromEntries(Object.entries(terminal.env).filter(([, value]) => value !== ''));
+  const text = composeConfig(answers);
+  const config = parseConfig(text, output, env, await loadParts(), { unreached: ['sources', 'sinks'] });
   const parts = await buildParts(config, silentLog);
   try {
     const looks = [
@@ -105,9 +95,9 @@ async function tryAnswers(
           : notTried(`source ${name}`, answers.apiKey),
       ),
       ...[...parts.sinks].map(([name, { sink }]) =>
-        standsFor === undefined
+        missing === undefined
           ? look(`sink ${name}`, terminal, async (signal) => (await sink.check(signal)).items)
-          : notTried(`sink ${name}`, standsFor),
+          : notTried(`sink ${name}`, missing),
       ),
     ];
     return (await Promise.all(looks)).flat();

@@ -45,9 +45,19 @@ export async function loadConfig(
 }
 
 export interface LoadOptions {
-  /** For work that reaches nobody: variables and files that are not there are no fault, and their values stand for nothing. */
-  readonly offline?: boolean;
+  /** Sections that the work does not reach: a variable or file that only they name may be missing, and its value stands for nothing. */
+  readonly unreached?: readonly Section[];
 }
+
+/** What of a configuration names somebody to talk to. */
+type Section = 'state' | 'admin' | 'heartbeat' | 'sources' | 'sinks';
+
+/** For commands that read the journal or ask the daemon, and no Platform and no receiver. */
+export const JOURNAL_ONLY: LoadOptions = { unreached: ['heartbeat', 'sources', 'sinks'] };
+/** For commands that read the Platform, and nothing else. */
+export const PLATFORM_ONLY: LoadOptions = { unreached: ['state', 'admin', 'heartbeat', 'sinks'] };
+/** For commands that work on files. */
+export const OFFLINE: LoadOptions = { unreached: ['state', 'admin', 'heartbeat', 'sources', 'sinks'] };
 
 /** Stands for a variable or file that is not there, so that the rest of its part is judged all the same. */
 const STAND_IN = 'not-there';
@@ -59,8 +69,14 @@ const UNKNOWN_KEY: ReadonlySet<string> = new Set(['additionalProperties', 'uneva
 type LoadParts = (types?: readonly string[]) => Promise<Parts>;
 
 /** The same from a text that is at hand; `path` is what messages name and what relative paths start from. */
-export function parseConfig(text: string, path: string, env: Environment, parts: Parts): Config {
-  return readConfig(readTree(text), path, env, parts, {});
+export function parseConfig(
+  text: string,
+  path: string,
+  env: Environment,
+  parts: Parts,
+  options: LoadOptions = {},
+): Config {
+  return readConfig(readTree(text), path, env, parts, options);
 }
 
 /** The names in a section of a file, as far as it can be read: none where it cannot. A name that a shell would not take for a word is left out. */
@@ -81,7 +97,7 @@ function readConfig(
   path: string,
   env: Environment,
   parts: Parts,
-  { offline = false }: LoadOptions,
+  { unreached = [] }: LoadOptions,
 ): Config {
   const file = oneLine(path);
   const folder = dirname(resolve(path));
@@ -90,8 +106,7 @@ function readConfig(
 
   const evaluated = evaluateAll(root, env, folder, STAND_IN);
   const around = surroundingsOf(root, env, folder);
-  const isThere = (pointer: string): boolean =>
-    !offline && !isUnder(pathOf(root, segmentsOf(pointer)), evaluated.failed);
+  const isThere = (pointer: string): boolean => !isUnder(pathOf(root, segmentsOf(pointer)), evaluated.failed);
   const surroundings = {
     ...around,
     reader: (pointer: string) => (isThere(pointer) ? around.reader(pointer) : null),
@@ -109,7 +124,8 @@ function readConfig(
     ...heartbeatProblems(settled, root),
     ...stateProblems(settled, root),
   ];
-  const problems = [...(offline ? [] : evaluated.problems), ...found.filter(isJudged)];
+  const missing = evaluated.problems.filter(({ path: place }) => !isUnder(place, unreached));
+  const problems = [...missing, ...found.filter(isJudged)];
   if (problems.length > 0) throw problemError(file, problems, tree);
 
   const unwise = [

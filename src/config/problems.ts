@@ -10,8 +10,8 @@ export interface Problem {
   readonly text: string;
 }
 
-/** More lines than this help nobody: the rest is counted. */
-const LINES_MAX = 50;
+/** Far more than anybody makes by hand: a file that is no configuration at all must not fill the memory. */
+const LINES_MAX = 1_000;
 const LINE_LENGTH_MAX = 1000;
 const EXCERPTS_MAX = 10;
 
@@ -43,19 +43,26 @@ function linesOf(
     const where = path === '' ? '' : `${path}: `;
     return { line: oneLine(`${file}:${line}:${col}: ${where}${text}`, LINE_LENGTH_MAX), at };
   });
-  return lines.filter(({ line }, index) => index === lines.findIndex((other) => other.line === line));
+  const seen = new Set<string>();
+  return lines.filter(({ line }) => !seen.has(line) && seen.add(line));
 }
 
 /** The error that stops everything: one line per problem in its message. */
 export class FileError extends ForwardError {
   /** The same with an excerpt of the file below each of the first lines: for people. */
   readonly illustrated: string;
+  /** One for each problem, without excerpts: the first LINES_MAX. */
+  readonly lines: readonly string[];
+  /** How many problems there are besides. */
+  readonly more: number;
 
-  constructor(lines: readonly string[], excerpts: readonly (readonly string[])[] = []) {
-    const shown = lines.slice(0, LINES_MAX);
-    const more = lines.length - shown.length;
-    if (more > 0) shown.push(`… and ${more} more`);
+  constructor(all: readonly string[], excerpts: readonly (readonly string[])[] = []) {
+    const lines = all.slice(0, LINES_MAX);
+    const more = all.length - lines.length;
+    const shown = more > 0 ? [...lines, `… and ${more} more`] : lines;
     super('config', shown.join('\n'));
+    this.lines = lines;
+    this.more = more;
     this.illustrated = shown.flatMap((line, index) => [line, ...(excerpts[index] ?? [])]).join('\n');
   }
 }

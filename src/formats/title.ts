@@ -36,7 +36,7 @@ export interface EventSummary {
 }
 
 export function summaryOf(event: CanonicalEvent): EventSummary {
-  const thing = thingName(event);
+  const thing = onWhat(event);
   return {
     eventType: part(event.classification.eventType),
     who: part(actorName(event)),
@@ -46,6 +46,11 @@ export function summaryOf(event: CanonicalEvent): EventSummary {
     address: event.address === undefined ? null : part(event.address),
     severity: event.severity,
   };
+}
+
+/** What was acted on, in a column of its own: by its id where it has no name. */
+export function onWhat(event: CanonicalEvent): string | undefined {
+  return thingName(event) ?? event.entityId;
 }
 
 function thingName({ entityName, target }: CanonicalEvent): string | undefined {

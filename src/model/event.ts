@@ -77,3 +77,27 @@ export interface Finding {
   readonly summary: string;
   readonly detail?: Json;
 }
+
+/**
+ * An event, read or stored, whose text is made from its bytes when it is asked for, and is garbage as soon as it was read: a page of texts
+ * would live long enough to be copied by every collection.
+ */
+export function eventInPage<Fields extends object>(
+  fields: Fields,
+  utf8: Buffer,
+): Fields & { readonly original: string; readonly utf8: Buffer } {
+  return new EventInPage(fields, utf8) as EventInPage & Fields;
+}
+
+class EventInPage {
+  readonly utf8: Buffer;
+
+  constructor(fields: object, utf8: Buffer) {
+    Object.assign(this, fields);
+    this.utf8 = utf8;
+  }
+
+  get original(): string {
+    return this.utf8.toString('utf8');
+  }
+}

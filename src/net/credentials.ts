@@ -1,4 +1,5 @@
 import type { Credential } from '../model/secret.ts';
+import { awsRefusal } from './aws-refusals.ts';
 import type { HttpClient, HttpRequest, HttpResponse } from './http.ts';
 
 /** Gives a credential's value for the request that is being made, and notes which version went out with it. */
@@ -35,9 +36,13 @@ export async function exchangeWith(
   build: (show: Show) => Promise<HttpRequest>,
   signal: AbortSignal,
   /** Whether an answer refuses the credential: not every Platform says so with a status. */
-  refuses: (response: HttpResponse) => boolean = isRefusal,
+  refuses: (response: HttpResponse) => boolean = refusesCredential,
 ): Promise<HttpResponse> {
   return withCredentials(async (show) => client.exchange(await build(show), signal), refuses, signal);
+}
+
+function refusesCredential(response: HttpResponse): boolean {
+  return awsRefusal(response)?.isOfKeys ?? isRefusal(response);
 }
 
 export function isRefusal({ status }: Pick<HttpResponse, 'status'>): boolean {

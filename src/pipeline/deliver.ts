@@ -317,7 +317,7 @@ async function takeOffLetters(
   let bytes = 0;
   const byId = new Map<string, DeadLetter>();
   const items: Item[] = [];
-  const refused: { id: bigint; reason: string }[] = [];
+  const refused: { id: bigint; reason: string; sent?: string | null }[] = [];
   const unsent: AuditEvent[] = [];
   for (const letter of letters) {
     if (letter.event === null) continue;
@@ -335,11 +335,11 @@ async function takeOffLetters(
   if (items.length === 0 && refused.length === 0) return null;
   return launch(context, 'letters', position, items.length, async () => {
     const refusals = await context.outlet.settle(items, signal, { refusedBefore: true });
-    for (const { item, reason } of refusals) {
+    for (const { item, reason, sent } of refusals) {
       const key = `${item.canonical.source}\n${item.canonical.id}`;
       const letter = byId.get(key);
       if (letter === undefined) continue;
-      refused.push({ id: letter.id, reason });
+      refused.push({ id: letter.id, reason, sent });
       byId.delete(key);
     }
     const delivered = [...byId.values()].map((letter) => letter.id);
@@ -362,11 +362,11 @@ async function takeOffLetters(
   });
 }
 
-function toRejected(refusals: readonly Refusal[], sent: readonly AuditEvent[]): RejectedEvent[] {
+function toRejected(refusals: readonly Refusal[], tried: readonly AuditEvent[]): RejectedEvent[] {
   if (refusals.length === 0) return [];
-  const events = new Map(sent.map((event) => [event.seq, event]));
-  return refusals.flatMap(({ item, reason, attempts }) => {
+  const events = new Map(tried.map((event) => [event.seq, event]));
+  return refusals.flatMap(({ item, reason, attempts, sent }) => {
     const event = events.get(item.canonical.seq);
-    return event === undefined ? [] : [{ event, reason, attempts }];
+    return event === undefined ? [] : [{ event, reason, attempts, sent }];
   });
 }

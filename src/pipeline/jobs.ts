@@ -11,7 +11,7 @@ import type { Json } from '../model/event.ts';
 import { backfill, readBackfillProgress, writeBackfillProgress } from './backfill.ts';
 import type { BackfillContext, BackfillParams } from './backfill.ts';
 import { isObject, readWindow, readWindows, unreadable } from './job-json.ts';
-import { readReplayProgress, replay, writeReplayProgress } from './replay.ts';
+import { countPruned, readReplayProgress, replay, writeReplayProgress } from './replay.ts';
 import type { ReplayParams } from './replay.ts';
 import { backoffFor, createFaultLog, waitMs } from './retry.ts';
 import { enterFault, enterState } from './status.ts';
@@ -201,7 +201,12 @@ async function step(
       const params = readReplayParams(job.params);
       const from = readReplayProgress(progress);
       const keep = (next: typeof from): Promise<void> => save(writeReplayProgress(next));
-      return writeReplayProgress(await replay(context, params, from, keep, signal));
+      const end = await replay(context, params, from, keep, signal);
+      // Of events that were named by their ids, whoever named them knows.
+      if (params.ids !== null) return writeReplayProgress(end);
+      const sources = params.source === null ? [...context.sources.keys()] : [params.source];
+      const pruned = await countPruned(context.journal, sources, params.window, signal);
+      return writeReplayProgress({ ...end, pruned });
     }
     default:
       throw unreadable();

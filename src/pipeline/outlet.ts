@@ -17,6 +17,8 @@ export interface Refusal {
   readonly item: Item;
   readonly reason: string;
   readonly attempts: number;
+  /** As it stood in the request; null where it was too large to be sent. */
+  readonly sent: string | null;
   /** No answer came to an earlier try: the receiver may have it all the same. */
   readonly unanswered: boolean;
 }
@@ -170,7 +172,7 @@ export function createOutlet(options: OutletOptions): Outlet {
       }
       accept(result);
       const { fates, hold } = refusedBefore ? { fates: result.fates, hold: null } : judged(result);
-      const left = sortFates(pending, fates, { attempts, unanswered }, refusals, status);
+      const left = sortFates(pending, fates, { attempts, unanswered }, refusals, options);
       if (left.length > 0) await failed(pass, hold ?? retryError(result, left), lane, waiting);
       else {
         pass.succeeded();
@@ -207,14 +209,15 @@ function sortFates(
   fates: readonly Fate[],
   tries: Pick<Refusal, 'attempts' | 'unanswered'>,
   refusals: Refusal[],
-  status: SinkStatus,
+  { sink, status }: Pick<OutletOptions, 'sink' | 'status'>,
 ): Left[] {
   const left: Left[] = [];
   items.forEach((item, index) => {
     const fate = fates[index];
     if (fate === undefined || fate.outcome === 'retry')
       left.push({ item, reason: fate?.reason ?? 'no fate' });
-    else if (fate.outcome === 'rejected') refusals.push({ item, reason: fate.reason, ...tries });
+    else if (fate.outcome === 'rejected')
+      refusals.push({ item, reason: fate.reason, sent: sink.asSent?.(item) ?? null, ...tries });
     else if (item.heartbeat === undefined) {
       countReading(item, status);
       if (fate.outcome === 'duplicate') status.duplicates += 1;

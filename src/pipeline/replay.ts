@@ -58,6 +58,8 @@ export interface ReplayProgress {
   readonly filtered: number;
   /** Not sent: the deliver loop has not come to it yet, and will. */
   readonly pending: number;
+  /** Not sent: no longer in the journal, which knows of them. Counted at the end. */
+  readonly pruned: number;
   /** Share of the window's time that is done, in [0, 1]. */
   readonly share: number;
 }
@@ -72,6 +74,7 @@ export const NOTHING_REPLAYED: ReplayProgress = {
   refused: 0,
   filtered: 0,
   pending: 0,
+  pruned: 0,
   share: 0,
 };
 
@@ -112,6 +115,23 @@ export async function replay(
   }
   await save(progress);
   return progress;
+}
+
+/** How many events of a replay's range have left the journal, as far as it still knows of them. */
+export async function countPruned(
+  journal: Pick<Journal, 'absentInWindow'>,
+  sources: readonly string[],
+  window: Window,
+  signal: AbortSignal,
+): Promise<number> {
+  let pruned = 0;
+  for (const bucket of bucketsOf(window)) {
+    for (const source of sources) {
+      signal.throwIfAborted();
+      pruned += (await journal.absentInWindow(source, bucket)).pruned;
+    }
+  }
+  return pruned;
 }
 
 /** Sends events that the journal holds no more, as somebody read them just now. `letters` of the sink, as `openLetters` gives them. */
@@ -236,9 +256,9 @@ function* batchesOf(
 }
 
 function toRejected(refusals: readonly Refusal[], events: ReadonlyMap<bigint, AuditEvent>): RejectedEvent[] {
-  return refusals.flatMap(({ item, reason, attempts }) => {
+  return refusals.flatMap(({ item, reason, attempts, sent }) => {
     const event = events.get(item.canonical.seq);
-    return event === undefined ? [] : [{ event, reason, attempts }];
+    return event === undefined ? [] : [{ event, reason, attempts, sent }];
   });
 }
 
@@ -307,6 +327,7 @@ export function readReplayProgress(json: Json): ReplayProgress {
     refused: number('refused'),
     filtered: number('filtered'),
     pending: number('pending'),
+    pruned: number('pruned'),
     share: number('share'),
   };
 }

@@ -31,6 +31,7 @@ function open<Options>(definition: SinkDefinition<Options>, options: Options, co
     delivery: sink.delivery,
     wholeEvents: sink.wholeEvents ?? false,
     send: (batch, signal) => told(sink.send(batch, signal), signal, (receipt) => cleanReceipt(receipt, hide)),
+    asSent: (item) => (sink.asSent === undefined ? item.body.toWellFormed() : sink.asSent(item)),
     check: (signal) => told(sink.check(signal), signal, cleanReport),
     holds: (ids, signal, within) =>
       told(sink.holds?.(ids, signal, within) ?? Promise.resolve(new Map()), signal, (held) => held),

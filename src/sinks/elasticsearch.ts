@@ -4,7 +4,7 @@ import { offer, unoffered } from './elastic/bulk.ts';
 import type { BulkOutcome } from './elastic/bulk.ts';
 import { checkCluster } from './elastic/check.ts';
 import { openCluster } from './elastic/cluster.ts';
-import { bulkDocument, documentId } from './elastic/document.ts';
+import { bulkDocument, documentId, documentSource } from './elastic/document.ts';
 import { openGuard } from './elastic/guard.ts';
 import { DEFAULT_GUARD_AFTER_MS, DEFAULT_REQUEST_TIMEOUT_MS } from './elastic/options.ts';
 import {
@@ -71,6 +71,7 @@ function createElasticsearch(options: ElasticsearchOptions, context: SinkContext
   return {
     delivery: 'confirmed',
     send,
+    asSent: documentSource,
     check: (signal) => checkCluster(parts, signal),
     holds: async (ids, signal) => {
       const copies = await copiesOf(cluster, target, ids.map(documentId), context.clock.now(), signal);

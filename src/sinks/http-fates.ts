@@ -1,4 +1,5 @@
 import { ForwardError, oneLine } from '../model/errors.ts';
+import { awsRefusal } from '../net/aws-refusals.ts';
 import { mediaType, retryAfterMs } from '../net/http.ts';
 import type { HttpResponse } from '../net/http.ts';
 
@@ -46,9 +47,10 @@ export function statusFailure(
   nowMs: number,
   options: StatusFailureOptions = {},
 ): ForwardError {
-  const reaction = reactionTo(response.status);
-  const said =
-    options.said === undefined || options.said === '' ? page(response) : `: ${oneLine(options.said)}`;
+  const aws = awsRefusal(response);
+  const reaction = aws === null ? reactionTo(response.status) : 'denied';
+  const words = (options.said ?? '') === '' ? aws?.code : options.said;
+  const said = words === undefined ? page(response) : `: ${oneLine(words)}`;
   const message = `${where} answered ${response.status}${said}`;
   const retryAfter = retryAfterMs(response.headers, nowMs);
   if (reaction === 'taken') return unreadableAnswer(where, response);
@@ -60,7 +62,7 @@ export function statusFailure(
       hint: options.hint,
     });
   }
-  const hint = options.hint ?? hintFor(response.status);
+  const hint = options.hint ?? aws?.hint ?? hintFor(response.status);
   return new ForwardError(reaction === 'denied' ? 'denied' : 'rejected', message, {
     retryAfterMs: retryAfter,
     hint,

@@ -1,6 +1,7 @@
 import { BY_SENDING, failedItem } from '../model/check.ts';
 import type { CheckItem, CheckReport } from '../model/check.ts';
 import { ForwardError, oneLine } from '../model/errors.ts';
+import { awsRefusal } from '../net/aws-refusals.ts';
 import { openAuthorize } from '../net/auth.ts';
 import type { Authorize } from '../net/auth.ts';
 import type { Secret } from '../model/secret.ts';
@@ -84,6 +85,10 @@ class HttpSink implements Sink {
     return open.receipt(`${placeOf(this.#url)} refuses one event after the other for the same reason`);
   }
 
+  asSent(item: Item): string {
+    return encodeEvent(item, this.#options.encoding, this.#options.template);
+  }
+
   /** Settles a run, or returns the parts that it has to be sent in. */
   async #sendRun(
     run: readonly Placed[],
@@ -97,6 +102,8 @@ class HttpSink implements Sink {
       open.progress();
       return [];
     }
+    // Whatever the status: it is not about the events.
+    if (awsRefusal(response) !== null) throw this.#failure(response, null);
     const reaction = wrong === null ? reactionTo(response.status) : 'isolate';
     const isolates = reaction === 'isolate' && this.#options.isolate;
     if (reaction !== 'split' && !isolates) throw this.#failure(response, wrong);
@@ -185,6 +192,7 @@ class HttpSink implements Sink {
         },
       );
     }
+    if (awsRefusal(response) !== null) return statusFailure(where, response, this.#context.clock.now());
     const reaction = reactionTo(response.status);
     if (reaction === 'taken') {
       return new ForwardError('denied', `${where} answered ${response.status}, which is not in success`, {
@@ -220,7 +228,7 @@ class HttpSink implements Sink {
   async #probe(signal: AbortSignal): Promise<readonly CheckItem[]> {
     const limits = { timeoutMs: this.#options.request_timeout, maxResponseBytes: MAX_RESPONSE_BYTES };
     const { path_secret: secret } = this.#options;
-    const { status } = await exchangeWith(
+    const response = await exchangeWith(
       this.#client,
       async (show) => {
         const url = await this.#secretUrl(secret, show);
@@ -231,6 +239,8 @@ class HttpSink implements Sink {
       },
       signal,
     );
+    const { status } = response;
+    if (awsRefusal(response) !== null) throw this.#failure(response, null);
     const reachable: CheckItem = {
       name: 'reachable',
       outcome: 'ok',

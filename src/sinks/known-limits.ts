@@ -4,19 +4,24 @@ import { readHttpAddress } from './http-address.ts';
 import type { KnownLimits } from './sink.ts';
 
 /**
- * What receivers take with a success and then drop, cut or misdate, by their host names: where the operator says nothing, this holds.
- * Sources: Datadog, "Send logs"; New Relic, "Introduction to the Log API"; AWS, PutLogEvents; Sumo Logic, "HTTP Logs and Metrics Source".
+ * What receivers do not keep as it was sent, by their host names: where the operator says nothing, this holds. Each of them takes OTLP at
+ * the same hosts as well. Sources: Datadog, "Send logs"; New Relic, "Introduction to the Log API" and "New Relic OTLP endpoint"; AWS,
+ * PutLogEvents; Sumo Logic, "HTTP Logs and Metrics Source"; Grafana Cloud, "Loki limits" (reject_old_samples_max_age).
  */
 const RECEIVERS: readonly (readonly [host: RegExp, limits: KnownLimits])[] = [
   [
     /(?:^|\.)(?:datadoghq\.(?:com|eu)|ddog-gov\.com)$/,
     { receiver: 'Datadog', maxAgeMs: hours(18), maxBytes: 1_000_000 },
   ],
-  [/(?:^|\.)newrelic\.com$/, { receiver: 'New Relic', maxAgeMs: hours(48), maxBytes: 128 * 1024 }],
+  [
+    /(?:^|\.)(?:newrelic\.com|nr-data\.net)$/,
+    { receiver: 'New Relic', maxAgeMs: hours(48), maxBytes: 128 * 1024 },
+  ],
   [
     /^logs\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?$/,
     { receiver: 'CloudWatch Logs', maxAgeMs: hours(14 * 24), maxBytes: 1_000_000 },
   ],
+  [/(?:^|\.)grafana\.net$/, { receiver: 'Grafana Cloud Logs', maxAgeMs: hours(7 * 24) }],
   [/(?:^|\.)sumologic\.(?:com|net)$/, { receiver: 'Sumo Logic', maxBytes: 64 * 1024 }],
 ];
 

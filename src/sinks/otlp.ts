@@ -1,6 +1,7 @@
 import { failedItem } from '../model/check.ts';
 import type { CheckReport } from '../model/check.ts';
 import { ForwardError } from '../model/errors.ts';
+import { awsRefusal } from '../net/aws-refusals.ts';
 import { openAuthorize } from '../net/auth.ts';
 import type { Authorize } from '../net/auth.ts';
 import { exchangeWith } from '../net/credentials.ts';
@@ -8,6 +9,7 @@ import { gzipped } from '../net/gzip.ts';
 import { mediaType, retryAfterMs } from '../net/http.ts';
 import type { HttpClient, HttpResponse } from '../net/http.ts';
 import { placeOf, statusFailure, unreadableAnswer } from './http-fates.ts';
+import { knownLimits, limitItems } from './known-limits.ts';
 import { OpenFates } from './open-fates.ts';
 import { showHeaders } from './operator-headers.ts';
 import { readAnswer, refusalWords } from './otlp/answer.ts';
@@ -19,7 +21,7 @@ import type { EncodedItem } from './otlp/request.ts';
 import { openLimitedClient } from './request-limit.ts';
 import { sendInRuns } from './send-in-runs.ts';
 import { halves, SizeLimit } from './size-limit.ts';
-import type { Batch, Receipt, Sink, SinkContext, SinkDefinition } from './sink.ts';
+import type { Batch, Item, KnownLimits, Receipt, Sink, SinkContext, SinkDefinition } from './sink.ts';
 
 /**
  * OpenTelemetry logs over HTTP. The records are built from the canonical event, so the sink's format only matters for
@@ -31,8 +33,16 @@ export const otlp: SinkDefinition<OtlpOptions> = {
   defaultFormat: 'raw',
   defaultBatch: { maxEvents: 1000, maxBytes: 4 * 1024 * 1024, maxWaitMs: 1000 },
   validate: validateOtlp,
+  knownLimits: ({ url, include_original: twice }) => otlpLimits(url, twice),
   create: (options, context) => new OtlpSink(options, context),
 };
+
+/** What is measured is the event in the sink's format, and a record says about as much; with the original in it, that twice. */
+function otlpLimits(url: string, twice: boolean): KnownLimits | null {
+  const limits = knownLimits(url);
+  if (limits?.maxBytes === undefined || !twice) return limits;
+  return { ...limits, maxBytes: limits.maxBytes / 2 };
+}
 
 /** The cap that the specification recommends to servers is 64 MiB, before compression; proxies often take less. */
 const REQUEST_LIMIT_BYTES = 32 * 1024 * 1024;
@@ -83,6 +93,11 @@ class OtlpSink implements Sink {
     return notices.size === 0 ? receipt : { ...receipt, notice: [...notices].join('; ') };
   }
 
+  /** As JSON, which says the same as protobuf. */
+  asSent(item: Item): string {
+    return encodeItem(item, 0, 'json', this.#options.include_original).record.toString('utf8');
+  }
+
   /** Settles a run, or returns the parts that it has to be sent in. */
   async #sendRun(
     run: Run,
@@ -99,6 +114,7 @@ class OtlpSink implements Sink {
     const bytes = run.reduce((sum, encoded) => sum + weigh(encoded), 0);
     // OTLP takes nothing of a request that it answers with 400 or 413, so parts of it can be sent again.
     if (response.status !== 400 && response.status !== 413) throw this.#failure(response);
+    if (awsRefusal(response) !== null) throw this.#failure(response);
     // A page is no word of a receiver of OTLP: something before it refuses every request alike.
     if (response.status === 400 && mediaType(response.headers) === 'text/html') throw this.#failure(response);
     if (run.length > 1) {
@@ -170,7 +186,8 @@ class OtlpSink implements Sink {
       return { items: [failedItem('receiver', error)] };
     }
     const finding = `${where} takes OTLP logs as ${this.#options.encoding}`;
-    return { items: [{ name: 'receiver', outcome: 'ok', finding }, this.#transportItem()] };
+    const limits = limitItems(this.#options.url);
+    return { items: [{ name: 'receiver', outcome: 'ok', finding }, this.#transportItem(), ...limits] };
   }
 
   #transportItem(): CheckReport['items'][number] {

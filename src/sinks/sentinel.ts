@@ -71,6 +71,10 @@ class SentinelSink implements Sink {
     return open.receipt(`${placeOf(this.#url)} refuses one event after the other for the same reason`);
   }
 
+  asSent(item: Item): string | null {
+    return isCut(item) ? null : rowOf(item);
+  }
+
   /** Settles a run, or returns the parts that it has to be sent in. */
   async #sendRun(
     run: readonly Row[],
@@ -162,12 +166,15 @@ const HINTS: Readonly<Record<number, string>> = {
   404: 'check endpoint, rule_id (the immutable ID) and stream; an endpoint of the rule itself needs kind: Direct',
 };
 
+function isCut({ body }: Item): boolean {
+  return Buffer.byteLength(body) > VALUE_LIMIT_BYTES;
+}
+
 /** Rows of what can be sent at all. A longer event would silently be stored cut. */
 function rowsOf(items: readonly Item[], open: OpenFates): readonly Row[] {
   return items.flatMap((item, place) => {
-    const size = Buffer.byteLength(item.body);
-    if (size > VALUE_LIMIT_BYTES) {
-      const reason = `the event takes ${size} bytes, Azure Monitor cuts values over ${VALUE_LIMIT_BYTES}`;
+    if (isCut(item)) {
+      const reason = `the event takes ${Buffer.byteLength(item.body)} bytes, Azure Monitor cuts values over ${VALUE_LIMIT_BYTES}`;
       open.settle(place, { outcome: 'rejected', reason });
       return [];
     }

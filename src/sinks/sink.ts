@@ -79,6 +79,8 @@ export interface Sink {
   ahead?(): number;
   /** The most that `ahead` ever says; absent: none. */
   readonly aheadAtMost?: number;
+  /** An item as it stands in a request, without what frames all of them; null where it is too large to stand in one. Absent: its body. */
+  asSent?(item: Item): string | null;
   /** Looks at everything that `send` will need, for real: reachable, TLS, credentials, index, sizes. Sends no event. */
   check(signal: AbortSignal): Promise<CheckReport>;
   /**

@@ -8,7 +8,7 @@ import { OpenFates } from './open-fates.ts';
 import { openLimitedClient } from './request-limit.ts';
 import { sendInRuns } from './send-in-runs.ts';
 import { halves, SizeLimit } from './size-limit.ts';
-import type { Batch, Receipt, Sink, SinkContext, SinkDefinition } from './sink.ts';
+import type { Batch, Item, Receipt, Sink, SinkContext, SinkDefinition } from './sink.ts';
 import { awaitAcks, pollFailure } from './splunk/ack.ts';
 import { checkHec } from './splunk/check.ts';
 import { verdictOn } from './splunk/codes.ts';
@@ -114,6 +114,11 @@ class SplunkHecSink implements Sink {
       return open.receipt(`${where} has not acknowledged it, or refuses one event after the other`);
     }
     return open.interrupted(this.#endpoints.failed(endpoint, fault));
+  }
+
+  asSent(item: Item): string | null {
+    const envelope = this.#envelope(item);
+    return Buffer.byteLength(envelope) < this.#options.max_event_size ? envelope : null;
   }
 
   readonly aheadAtMost = AHEAD;

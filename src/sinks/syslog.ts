@@ -2,7 +2,7 @@ import type { CheckItem } from '../model/check.ts';
 import { openTlsFiles } from '../net/tls-files.ts';
 import type { TlsFiles } from '../net/tls-files.ts';
 import { withinRate } from './request-limit.ts';
-import type { Batch, Fate, Receipt, Sink, SinkContext, SinkDefinition } from './sink.ts';
+import type { Batch, Fate, Item, Receipt, Sink, SinkContext, SinkDefinition } from './sink.ts';
 import { parseAddress } from './syslog/address.ts';
 import type { Address } from './syslog/address.ts';
 import { createIsolation } from './syslog/isolate.ts';
@@ -57,6 +57,8 @@ function createSyslogSink(options: SyslogOptions, context: SinkContext): Sink {
       const fates = pieces.length === 0 ? [] : await deliver(pieces, sendOnce, signal);
       return receipt(prepared, pieces, fates, messages);
     },
+    // Its number among the messages of this process says nothing.
+    asSent: (item) => messageText(item, { ...messages, structuredData: unnumbered(messages) }),
     check: async (signal) => ({
       items: [...(await transport.check(signal)), ...settingsCheck(options, address, messages)],
     }),
@@ -152,6 +154,15 @@ function prepare(batch: Batch, options: MessageOptions, next: () => number): rea
     const rendered = renderMessage(item, options, next());
     return 'refused' in rendered ? rendered : { id: item.canonical.id, ...rendered };
   });
+}
+
+function messageText(item: Item, options: MessageOptions): string | null {
+  const rendered = renderMessage(item, options, 1);
+  return 'refused' in rendered ? null : rendered.message.toString('utf8');
+}
+
+function unnumbered({ structuredData: data }: MessageOptions): MessageOptions['structuredData'] {
+  return data === undefined ? undefined : { ...data, sequence: false };
 }
 
 function receipt(

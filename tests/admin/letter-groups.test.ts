@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { act } from '../../src/admin/actions.ts';
 import { groupLetters, reasonOf } from '../../src/admin/letter-groups.ts';
 import { exportLetters, readLetters } from '../../src/admin/letter-reader.ts';
+import type { DeadLetter } from '../../src/checkpoint/journal.ts';
 import { aLetter, anEvent, createRoom, START_MS } from './room.ts';
 import type { Room } from './room.ts';
 
@@ -68,12 +69,20 @@ describe('dead letters by reason', () => {
 
   it('are listed and exported by reason, in parts', async () => {
     const room = refused(450);
+    room.letters.splice(2, 1, {
+      ...(room.letters[2] as DeadLetter),
+      sent: { text: '{"event":3}', cut: false },
+    });
     const query = new URLSearchParams({ owner: 'splunk', reason_group: MAPPING });
     const listed = JSON.parse(String((await readLetters(room.options, query, true)).body)) as {
-      dead_letters: { id: string; content: string; as_sent: unknown }[];
+      dead_letters: { id: string; content: string; sent: unknown; rendered_now: unknown }[];
     };
     expect(listed.dead_letters.length).toBe(50);
-    expect(listed.dead_letters[1]).toMatchObject({ id: '3', as_sent: { format: 'cim' } });
+    expect(listed.dead_letters[1]).toMatchObject({
+      id: '3',
+      sent: '{"event":3}',
+      rendered_now: { format: 'cim' },
+    });
     const ids: string[] = [];
     for (let after: string | null = '0'; after !== null;) {
       query.set('after', after);

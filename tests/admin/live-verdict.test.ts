@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
+import { buildStatus } from '../../src/admin/document.ts';
 import { liveVerdict, STALE_MS } from '../../src/admin/live-verdict.ts';
 import type { LiveVerdict } from '../../src/admin/live-verdict.ts';
 import { survey } from '../../src/admin/survey.ts';
@@ -41,6 +42,15 @@ describe('the verdict of a running daemon', () => {
     const { summary, sinks } = await verdict(room);
     expect(sinks.get('splunk')).toMatchObject({ deadLetters: 1, tooOld: 2 });
     expect(summary).toContain('1 dead letter, 2 events too old for the receiver');
+
+    const document = await buildStatus(room.options);
+    expect(document.dead_letters).toEqual({ splunk: 1 });
+    expect(document.sinks[0]).toMatchObject({ name: 'splunk', dead_letters: 1, too_old: 2 });
+    const cause = (text: string): unknown => expect.stringContaining(text);
+    expect(document.attention).toMatchObject([
+      { label: 'dead letters', parts: ['splunk'], cause: cause('1 event cannot be delivered') },
+      { label: 'too old', parts: ['splunk'], cause: cause('2 events were older than the receiver takes') },
+    ]);
   });
 
   it('says in its first sentence how many events wait, are held, or are dead letters, per sink', async () => {

@@ -36,6 +36,16 @@ async function read(
 }
 
 describe('metrics', () => {
+  it('count events that were too old apart from dead letters', async () => {
+    const room = createRoom();
+    const event = anEvent(1, START_MS);
+    room.letters.push(aLetter(1, event, 'no'), aLetter(2, event, 'too old: by a day'));
+    const value = await read(room);
+    expect(value('auditferry_dead_letters', { owner: 'splunk' })).toBe(1);
+    expect(value('auditferry_sink_too_old_events', { sink: 'splunk' })).toBe(1);
+    expect(value('auditferry_sink_too_old_events', { sink: 'elastic' })).toBe(0);
+  });
+
   it('tell the age of the oldest undelivered event of each sink', async () => {
     const room = createRoom();
     room.events.push(anEvent(1, START_MS - 90_000), anEvent(2, START_MS - 30_000));

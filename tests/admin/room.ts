@@ -299,6 +299,7 @@ export function aLetter(id: number, event: AuditEvent, reason: string): DeadLett
     lastAt: event.receivedAt,
     state: 'open',
     discardReason: null,
+    sent: null,
   };
 }
 

@@ -8,7 +8,7 @@ import { measure, spreadOf, startPeer } from './measure.ts';
 import type { Spread, Usage } from './measure.ts';
 import { largeJournal } from './large-journal.ts';
 import { cpuTicks, pause, residentMb } from './processes.ts';
-import { configuration, HISTORY_MS, inFolder, MAIN } from './setting.ts';
+import { configuration, HISTORY_MS, inFolder, MAIN, SINKS } from './setting.ts';
 import type { SinkName } from './setting.ts';
 
 /**
@@ -21,6 +21,8 @@ const { values: flags } = parseArgs({
     runs: { type: 'string', default: '5' },
     /** Only the ratio of one sink, which decides a landing. */
     'one-sink': { type: 'boolean', default: false },
+    /** Instead of all else: these sinks, separated by commas, each in turn with HEC. */
+    sinks: { type: 'string' },
     /** Fail below this ratio of events a second. */
     'at-least': { type: 'string' },
     /** Fail above this ratio of processor time, which other work on the machine hardly moves. */
@@ -70,6 +72,10 @@ try {
 }
 
 async function all(): Promise<void> {
+  if (flags.sinks !== undefined) {
+    for (const sink of SINKS.filter((name) => flags.sinks?.split(',').includes(name))) await besideHec(sink);
+    return;
+  }
   await throughput('one sink', ['hec'], EVENTS, RUNS);
   if (!flags['one-sink']) {
     await throughput('three sinks', ['hec', 'elastic', 'syslog'], EVENTS, RUNS);
@@ -149,6 +155,33 @@ async function throughput(
     `${name}: bytes of the journal per event`,
     pairs.map(({ written }) => written / events),
     'B',
+  );
+}
+
+/** A sink and HEC in turn over the same events. */
+async function besideHec(sink: SinkName): Promise<void> {
+  const pairs: { readonly hec: Usage; readonly own: Usage }[] = [];
+  for (let run = 0; run < RUNS; run += 1) {
+    const { own: hec } = await runOnce(['hec'], EVENTS);
+    const { own } = await runOnce([sink], EVENTS);
+    pairs.push({ hec, own });
+  }
+  const ratios = (figure: (usage: Usage) => number): number[] =>
+    pairs.map(({ hec, own }) => figure(own) / figure(hec));
+  note(
+    `${sink}: events a second beside HEC`,
+    ratios(({ wallMs }) => 1 / wallMs),
+    '×',
+  );
+  note(
+    `${sink}: processor time beside HEC`,
+    ratios(({ cpuMs }) => cpuMs),
+    '×',
+  );
+  note(
+    `${sink}: peak memory beside HEC`,
+    ratios(({ peakMb }) => peakMb),
+    '×',
   );
 }
 

@@ -54,7 +54,7 @@ export async function measure(
 
 /** A peer of the measured program, in a process of its own that answers questions by message. */
 export interface Peer {
-  readonly ports: { readonly port: number; readonly syslogPort: number };
+  readonly ports: { readonly port: number; readonly syslogPort: number; readonly kafkaPort: number };
   ask<Answer>(question: object): Promise<Answer>;
   stop(): void;
 }

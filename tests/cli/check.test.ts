@@ -53,6 +53,13 @@ describe('check', () => {
     expect(items[0]?.finding).toMatch(/ferry\.yaml:\d+:\d+: sinks\.x\.type/);
   });
 
+  it('counts the faults of a configuration that does not load', async () => {
+    const sinks = Array.from({ length: 60 }, (_, at) => `  x${at}: { type: fil }`).join('\n');
+    const terminal = fakeTerminal();
+    expect(await check({ config: room().config(sinks), json: true }, terminal)).toBe(2);
+    expect(terminal.json()).toMatchObject({ failed: 60, items: { length: 60 } });
+  });
+
   it('throws the errors of a configuration that does not load, for the program to print', async () => {
     const config = room().config('  x: { type: fil }');
     await expect(check({ config }, fakeTerminal())).rejects.toMatchObject({ kind: 'config' });

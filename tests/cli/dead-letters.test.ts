@@ -89,12 +89,14 @@ describe('dead-letters beside a running daemon', () => {
     const terminal = fakeTerminal();
     await showLetter(1n, { config }, terminal);
     expect(terminal.printed.out).toMatch(
-      /^What the Platform sent\n\{"id":"event-2".*\n\nWhat the sink sends now, as cef\nCEF:0\|.*\n\nid +1\n[^]*\n\nWhy the receiver refused it\nmapper_parsing \[2Jexception\n$/,
+      /^What the Platform sent\n\{"id":"event-2".*\n\nWhat the sink sent\n<134>event-2\n\nWhat the sink would send now, as cef\nCEF:0\|.*\n\nid +1\n[^]*\n\nWhy the receiver refused it\nmapper_parsing \[2Jexception\n$/,
     );
     terminal.clear();
     await showLetter(1n, { config, json: true }, terminal);
     expect(terminal.json()).toMatchObject({
-      sent: { format: 'cef', body: expect.stringMatching(/^CEF:0/) as unknown },
+      sent: '<134>event-2',
+      sent_cut: false,
+      rendered_now: { format: 'cef', kind: 'text', body: expect.stringMatching(/^CEF:0/) as unknown },
     });
     const watched = fakeTerminal({ columns: 80, env: { NO_COLOR: '1' } });
     await showLetter(1n, { config }, watched);

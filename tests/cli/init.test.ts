@@ -105,6 +105,25 @@ it('names every variable that a recipe needs, and loads without them', async () 
   expect(half.printed.err).toContain('the variable SECOPS_API_KEY is not set here');
 });
 
+it.each([
+  ['sentinel', 'https://x.ingest.monitor.azure.com', ['AZURE_CLIENT_SECRET', 'SENTINEL_RULE_ID']],
+  ['s3', 'my-audit.log', ['AWS_SECRET_ACCESS_KEY', 'AWS_ACCESS_KEY_ID', 'AWS_REGION']],
+  ['kafka', 'k1:9093,k2:9094', ['KAFKA_PASSWORD']],
+] as const)(
+  'offers %s, and writes its file before its secrets are at hand',
+  async (sink, sinkUrl, needed) => {
+    const here = room();
+    const output = here.path('a.yaml');
+    const terminal = fakeTerminal({ env: { AWS_REGION: '' } });
+    const flags = { url: 'http://127.0.0.1:9', stateDir: './data', sink, sinkUrl, yes: true } as const;
+    expect(await init({ ...flags, output }, terminal)).toBe(0);
+    for (const name of needed) expect(terminal.printed.out).toContain(`export ${name}=…`);
+    expect(readFileSync(output, 'utf8')).toContain(
+      sink === 'kafka' ? 'brokers: ["k1:9093", "k2:9094"]' : sinkUrl,
+    );
+  },
+);
+
 it.each(SINK_KINDS.map((kind) => [kind.offer, kind] as const))('the file for %s loads', (_type, sink) => {
   const text = composeConfig({
     url: 'https://acme.mycloudquery.com',
@@ -116,7 +135,8 @@ it.each(SINK_KINDS.map((kind) => [kind.offer, kind] as const))('the file for %s 
     stateDir: './state $1 "x"',
     heartbeat: sink.offer === 'file',
   });
-  const needs = Object.fromEntries((sink.needs ?? []).map((name) => [name, 'n']));
+  const valueOf = (name: string): string => (name === 'SENTINEL_RULE_ID' ? 'dcr-1' : 'n');
+  const needs = Object.fromEntries((sink.needs ?? []).map((name) => [name, valueOf(name)]));
   const env = { KEY: 'k', TOKEN: 't', ...needs };
   const config = parseConfig(text, '/etc/ferry/a.yaml', env, allParts);
   expect(config.warnings).toEqual([]);

@@ -35,6 +35,31 @@ describe('replay', () => {
     expect(lines.filter((line) => /"auditferry_seq":\d+,"auditferry_seal":"/.test(line))).toHaveLength(120);
   });
 
+  it('says what has left the journal, how to get it, and does not call that done', async () => {
+    const carried = await carryEverything(rooms());
+    const journal = await carried.room.writer();
+    await journal.prune(['archive', 'out'], '2100-01-01T00:00:00Z', 0n);
+    await journal.close();
+    const terminal = impatient();
+    const options = { config: carried.config, sink: 'archive', from: '3h', to: 'now' } as const;
+    expect(await replayCommand({ ...options, json: true }, terminal)).toBe(3);
+    expect(terminal.json()).toMatchObject({ state: 'done', looked: 0, sent: 0, pruned: 120 });
+    terminal.clear();
+    expect(await replayCommand(options, terminal)).toBe(3);
+    expect(terminal.printed.out).toMatch(/: 0 sent again, 120 not sent: no longer in the journal\n$/);
+    expect(terminal.printed.err).toMatch(
+      /hint: auditferry backfill --sink archive --from \S+ --to \S+ reads them/,
+    );
+  });
+
+  it('says where there was nothing to send', async () => {
+    const carried = await carryEverything(rooms());
+    const terminal = impatient();
+    const options = { config: carried.config, sink: 'archive', from: '9h', to: '8h' };
+    expect(await replayCommand(options, terminal)).toBe(0);
+    expect(terminal.printed.out).toMatch(/to archive: the journal knows no event of this range\n$/);
+  });
+
   it('refuses --json for a sink that writes to the same place', async () => {
     const config = rooms().config('  out: { type: stdout }');
     const options = { config, sink: 'out', from: '3h', to: 'now', json: true } as const;

@@ -149,6 +149,11 @@ export async function appendRefused(
   const events = await journal.read(0n, { maxEvents: count, maxBytes: 2 ** 20 });
   const rejected = events
     .filter((event) => refused.some((number) => event.id === `event-${number}`))
-    .map((event) => ({ event, reason: 'mapper_parsing\u001b[2Jexception', attempts: 2 }));
+    .map((event) => ({
+      event,
+      reason: 'mapper_parsing\u001b[2Jexception',
+      attempts: 2,
+      sent: `<134>${event.id}`,
+    }));
   await journal.settle('archive', events.at(-1)?.seq ?? 0n, rejected);
 }

@@ -31,6 +31,18 @@ function linesOf(text: string): readonly string[] {
   return [];
 }
 
+test('sixty faults are sixty lines', () => {
+  const keys = Array.from({ length: 60 }, (_, at) => `k${at}: 1\n`).join('');
+  expect(linesOf(`${SOURCE}${SINK}${keys}`)).toHaveLength(60);
+});
+
+test('a file that is no configuration at all fills neither memory nor screen, and every fault is counted', () => {
+  const keys = Array.from({ length: 3_000 }, (_, at) => `k${at}: 1\n`).join('');
+  const lines = linesOf(`${SOURCE}${SINK}${keys}`);
+  expect(lines).toHaveLength(1_001);
+  expect(lines.at(-1)).toBe('… and 2000 more');
+});
+
 describe('one fault, one line', () => {
   test.each<[string, string, string]>([
     [

@@ -41,9 +41,9 @@ it('is told with the place in the file', () => {
 
 it('keeps back what known receivers would lose, unless it is told otherwise', () => {
   const source = 'sources:\n  p: { type: cloudquery, url: https://acme.example.com, api_key: "${KEY}" }\n';
-  const limits = (keys: string) =>
+  const limits = (keys: string, type = 'http') =>
     parseConfig(
-      `${source}sinks:\n  a: { type: http, ${keys} }\n`,
+      `${source}sinks:\n  a: { type: ${type}, ${keys} }\n`,
       '/etc/name.yaml',
       { KEY: 'k' },
       parts,
@@ -61,5 +61,24 @@ it('keeps back what known receivers would lose, unless it is told otherwise', ()
   });
   expect(limits('url: https://logs.eu-west-1.amazonaws.com/x')).toMatchObject({ maxAgeMs: 14 * 86_400_000 });
   expect(limits('url: https://log-api.eu.newrelic.com/log/v1')).toMatchObject({ maxAgeMs: 48 * 3_600_000 });
+  expect(limits('url: https://otlp.datadoghq.eu/v1/logs', 'otlp')).toEqual({
+    maxAgeMs: 18 * 3_600_000,
+    maxBytes: 1_000_000,
+  });
+  expect(limits('url: https://otlp.us3.datadoghq.com, include_original: true', 'otlp')).toMatchObject({
+    maxBytes: 500_000,
+  });
+  expect(limits('url: https://otlp.eu01.nr-data.net, max_event_age: 6h', 'otlp')).toMatchObject({
+    maxAgeMs: 6 * 3_600_000,
+    maxBytes: 131_072,
+  });
+  expect(limits('url: https://otlp-gateway-prod-eu-west-2.grafana.net/otlp', 'otlp')).toEqual({
+    maxAgeMs: 7 * 86_400_000,
+    maxBytes: Infinity,
+  });
+  expect(limits('url: https://logs-prod-012.grafana.net/loki/api/v1/push')).toMatchObject({
+    maxAgeMs: 7 * 86_400_000,
+  });
+  expect(limits('url: https://collector.example.com:4318', 'otlp')).toEqual(none);
   expect(limits('url: https://endpoint4.collection.sumologic.com/x')).toMatchObject({ maxBytes: 65_536 });
 });

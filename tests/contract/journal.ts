@@ -730,6 +730,45 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
         expect(await journal.cursor('splunk')).toBe(1n);
       });
 
+      it('keep what was sent, in the last try, up to a size', async () => {
+        await journal.append('platform', harvest(newEvents(1, 3)));
+        const [one, two, three] = await journal.read(0n, FULL_READ);
+        if (one === undefined || two === undefined || three === undefined) throw new Error('no events');
+        const long = `${'x'.repeat(64 * 1024 - 1)}ü and more`;
+        await journal.settle('splunk', 3n, [
+          { event: one, reason: 'no', attempts: 1, sent: '{"event":"äß"}' },
+          { event: two, reason: 'no', attempts: 1, sent: long },
+          { event: three, reason: 'too old: by a day', attempts: 1 },
+        ]);
+        await reopen();
+        const sent = async () => (await journal.deadLetters(every())).map((letter) => letter.sent);
+        expect(await sent()).toEqual([
+          { text: '{"event":"äß"}', cut: false },
+          { text: 'x'.repeat(64 * 1024 - 1), cut: true },
+          null,
+        ]);
+        const glances = await journal.glanceAtDeadLetters(every(), 6);
+        expect(glances.map((letter) => letter.sent)).toEqual([
+          { text: '{"even', cut: true },
+          { text: 'xxxxxx', cut: true },
+          null,
+        ]);
+        expect((await journal.glanceAtDeadLetters(every(), 1_000_000))[1]?.sent?.cut).toBe(true);
+        await journal.retryDeadLetters(every());
+        const [first, second] = await journal.deadLetters(every());
+        if (first === undefined || second === undefined) throw new Error('letters are gone');
+        await journal.settleRetried(
+          [],
+          [
+            { id: first.id, reason: 'still no', sent: 'again' },
+            { id: second.id, reason: 'too long' },
+          ],
+        );
+        expect((await sent()).slice(0, 2)).toEqual([{ text: 'again', cut: false }, null]);
+        await journal.settle('splunk', 3n, [{ event: three, reason: 'no', attempts: 1, sent: 'at last' }]);
+        expect((await sent())[2]).toEqual({ text: 'at last', cut: false });
+      });
+
       it('are added beside the cursor, which stays', async () => {
         await journal.append('platform', harvest(newEvents(1, 3)));
         await journal.settle('splunk', 3n, []);

@@ -9,6 +9,8 @@ const LETTERS_PAGE = 20;
 /** One file holds no more letters than this; the command line exports them all. */
 const EXPORT_MOST = 10_000;
 
+const sum = (numbers) => numbers.reduce((all, one) => all + one, 0);
+
 /** Dead letters by reason, with what can be done about each group. Returns what draws them again. */
 export function createLetters(container, tools) {
   /** By group: the letters that were asked for, oldest first. */
@@ -16,17 +18,19 @@ export function createLetters(container, tools) {
   let latest = null;
 
   async function draw(doc, acts) {
-    const total = Object.values(doc.dead_letters).reduce((sum, value) => sum + value, 0);
+    const tooOld = sum(doc.sinks.map((sink) => sink.too_old));
+    const total = sum(Object.values(doc.dead_letters)) + tooOld;
     const { groups, whole } =
       total === 0 ? { groups: [], whole: true } : await get('api/dead-letters/groups');
-    latest = { doc, acts, total, groups, whole };
+    latest = { doc, acts, total, tooOld, groups, whole };
     paint();
   }
 
   function paint() {
-    const { acts, total, groups, whole } = latest;
+    const { acts, total, tooOld, groups, whole } = latest;
     const pages = pagesOf('letters', groups, GROUPS_PAGE, paint);
-    show(tools, total, () => (total === 0 ? [] : [h('span', { class: 'quiet' }, `${count(total)} in all`)]));
+    const inAll = `${count(total)} in all${tooOld === 0 ? '' : `, ${count(tooOld)} too old for the receiver`}`;
+    show(tools, inAll, () => (total === 0 ? [] : [h('span', { class: 'quiet' }, inAll)]));
     const data = [pages.items, groups.length, whole, total, access(latest), [...opened]];
     show(container, data, () => {
       if (total === 0) return h('p', { class: 'calm' }, 'None: no event was refused for good.');
@@ -174,6 +178,15 @@ function hintFor(acts) {
     : 'Set admin.token to retry or discard them here, or use auditferry dead-letters.';
 }
 
+/** What was refused, and what a retry would send. */
+function texts({ owner, sent, rendered_now: now }) {
+  const part = (title, text) => [h('p', { class: 'quiet' }, title), h('pre', { tabindex: '0' }, text)];
+  return [
+    ...(sent === null ? [] : part(`What ${owner} sent:`, sent)),
+    ...(now === null ? [] : part(`What ${owner} would send now (${now.format}):`, now.text)),
+  ];
+}
+
 function letterItem(letter, acts) {
   const { id } = letter;
   const name = letter.event_id ?? `unreadable item ${id}`;
@@ -195,16 +208,7 @@ function letterItem(letter, acts) {
           { 'data-key': `letter-${id}` },
           h('summary', {}, `What the Platform sent (${bytes(letter.bytes)}, redacted)`),
           h('pre', { tabindex: '0' }, letter.content),
-          letter.as_sent === null
-            ? null
-            : [
-                h(
-                  'p',
-                  { class: 'quiet' },
-                  `As ${letter.owner} would send it now (${letter.as_sent.format}):`,
-                ),
-                h('pre', { tabindex: '0' }, letter.as_sent.text),
-              ],
+          ...texts(letter),
         ),
     acts.allowed
       ? h(

@@ -3,7 +3,7 @@ import type { MalformedItem } from '../../model/event.ts';
 import { ANSWER_LIMIT_BYTES, bytes, count, integer, page, text, type Row } from '../columns.ts';
 import { sha256 } from '../hash.ts';
 import type { DeadLetterFilter, Journal, RejectedEvent } from '../journal.ts';
-import { letterGlimpse, letterOf, REASON_MAX_LENGTH } from '../letters.ts';
+import { letterGlimpse, letterOf, REASON_MAX_LENGTH, sentColumn } from '../letters.ts';
 import { among, where } from './conditions.ts';
 import type { Condition } from './conditions.ts';
 import { addNews } from './news.ts';
@@ -21,9 +21,10 @@ type DeadLetterMethods = Pick<
   | 'discardDeadLetters'
 >;
 
-/** Columns that `letterGlimpse` reads; $1 is how many bytes of the content are read. */
+/** Columns that `letterGlimpse` reads; $1 is how many bytes are read. */
 const GLIMPSE_COLUMNS = `id, owner, side, event_source, event_id, seq, created_at, received_at, reason, attempts, first_at, last_at, state,
-  discard_reason, octet_length(bytes)::int8 AS size, substring(bytes FROM 1 FOR $1::int) AS content`;
+  discard_reason, octet_length(bytes)::int8 AS size, substring(bytes FROM 1 FOR $1::int) AS content,
+  substring(sent FROM 1 FOR $1::int + 1) AS sent`;
 
 /** `tell`: wakes who waits for letters to try again here. */
 export function deadLetters(store: Store, tell: () => void): DeadLetterMethods {
@@ -31,8 +32,8 @@ export function deadLetters(store: Store, tell: () => void): DeadLetterMethods {
   async function read(db: Db, filter: DeadLetterFilter): Promise<Row[]> {
     const { sql, values } = where(conditions(filter));
     const found = await db.all(
-      `SELECT id, sum(octet_length(bytes)) OVER (ORDER BY id)::int8 AS size FROM (
-         SELECT id, bytes FROM dead_letters WHERE ${sql} ORDER BY id LIMIT $${values.length + 1}) AS first ORDER BY id`,
+      `SELECT id, sum(octet_length(bytes) + coalesce(octet_length(sent), 0)) OVER (ORDER BY id)::int8 AS size FROM (
+         SELECT id, bytes, sent FROM dead_letters WHERE ${sql} ORDER BY id LIMIT $${values.length + 1}) AS first ORDER BY id`,
       ...[...values, limitOf(filter)],
     );
     const fitting = found
@@ -47,12 +48,14 @@ export function deadLetters(store: Store, tell: () => void): DeadLetterMethods {
       await store.write((db) => reject(db, sink, rejected, store.timestamp()));
     },
     deadLetters: (filter) =>
-      store.read(async (db) => page((await read(db, filter)).map(named), 'bytes', letterOf)),
+      store.read(async (db) => page((await read(db, filter)).map(named), ['bytes', 'sent'], letterOf)),
     glanceAtDeadLetters: (filter, contentBytes) => {
       const { sql, values } = where(conditions(filter), [contentBytes]);
       const list = `SELECT ${GLIMPSE_COLUMNS} FROM dead_letters WHERE ${sql} ORDER BY id LIMIT $${values.length + 1}`;
       return store.read(async (db) =>
-        (await db.all(list, ...values, limitOf(filter))).map((row) => letterGlimpse(named(row))),
+        (await db.all(list, ...values, limitOf(filter))).map((row) =>
+          letterGlimpse(named(row), contentBytes),
+        ),
       );
     },
     deadLetterCounts: (side, reason) => {
@@ -97,11 +100,11 @@ export function deadLetters(store: Store, tell: () => void): DeadLetterMethods {
       store.onDuty('settle retried dead letters', kept === undefined ? 'sink:' : `sink:${kept.sink}`);
       await store.write(async (db) => {
         const at = store.timestamp();
-        const each = refused.map(({ id, reason }) =>
+        const each = refused.map(({ id, reason, sent }) =>
           db.run(
-            `UPDATE dead_letters SET state = 'open', reason = $1, attempts = attempts + 1, last_at = $2
-             WHERE id = $3 AND state = 'retrying'`,
-            ...[oneLine(reason, REASON_MAX_LENGTH), at, id],
+            `UPDATE dead_letters SET state = 'open', reason = $1, sent = $2, attempts = attempts + 1, last_at = $3
+             WHERE id = $4 AND state = 'retrying'`,
+            ...[oneLine(reason, REASON_MAX_LENGTH), sentColumn(sent), at, id],
           ),
         );
         await Promise.all([
@@ -115,7 +118,7 @@ export function deadLetters(store: Store, tell: () => void): DeadLetterMethods {
 }
 
 const COLUMNS =
-  'side, owner, event_source, event_id, seq, created_at, received_at, bytes, reason, attempts, first_at, last_at, state';
+  'side, owner, event_source, event_id, seq, created_at, received_at, bytes, reason, attempts, first_at, last_at, state, sent';
 
 /** Inside a transaction. Refused again after it was discarded (a replay): that is news, so it is open again. */
 export async function reject(
@@ -124,17 +127,18 @@ export async function reject(
   rejected: readonly RejectedEvent[],
   at: string,
 ): Promise<void> {
-  for (const { event, reason, attempts } of rejected) {
+  for (const { event, reason, attempts, sent } of rejected) {
     await db.run(
-      `INSERT INTO dead_letters AS known (${COLUMNS}) VALUES ('sink', $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, 'open')
+      `INSERT INTO dead_letters AS known (${COLUMNS}) VALUES ('sink', $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, 'open', $11)
        ON CONFLICT (side, owner, event_source, event_id) DO UPDATE SET state = 'open', discard_reason = NULL,
-         reason = excluded.reason, attempts = known.attempts + excluded.attempts, last_at = excluded.last_at`,
+         reason = excluded.reason, sent = excluded.sent, attempts = known.attempts + excluded.attempts, last_at = excluded.last_at`,
       ...[sink, event.source, Buffer.from(event.id, 'utf8'), event.seq, event.createdAt, event.receivedAt],
       ...[
         event.utf8 ?? Buffer.from(event.original, 'utf8'),
         oneLine(reason, REASON_MAX_LENGTH),
         attempts,
         at,
+        sentColumn(sent),
       ],
     );
   }
@@ -149,7 +153,7 @@ export async function setAside(
 ): Promise<void> {
   for (const { bytes: body, reason } of items) {
     await db.run(
-      `INSERT INTO dead_letters AS known (${COLUMNS}) VALUES ('source', $1, '', $2, NULL, NULL, NULL, $3, $4, 1, $5, $5, 'open')
+      `INSERT INTO dead_letters AS known (${COLUMNS}) VALUES ('source', $1, '', $2, NULL, NULL, NULL, $3, $4, 1, $5, $5, 'open', NULL)
        ON CONFLICT (side, owner, event_source, event_id) DO UPDATE SET
          reason = excluded.reason, attempts = known.attempts + 1, last_at = excluded.last_at`,
       ...[source, Buffer.from(sha256(body).toString('hex')), body, oneLine(reason, REASON_MAX_LENGTH), at],

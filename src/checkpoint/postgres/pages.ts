@@ -1,3 +1,4 @@
+import { eventInPage } from '../../model/event.ts';
 import type { AuditEvent } from '../../model/event.ts';
 import { integer, type Row } from '../columns.ts';
 import { pageHash } from '../hash.ts';
@@ -7,7 +8,6 @@ import {
   decodeBody,
   decodeIndex,
   encodeDraft,
-  EventInPage,
   INDEX_COLUMNS,
   keptPages,
   placeOf,
@@ -128,7 +128,7 @@ export function pageReader(): PageReader {
         if (page !== undefined) cache.add(page, decodeBody(page, row));
       }
     },
-    event: async (db, page, index) => new EventInPage(placeOf(page, index), await utf8(db, page, index)),
+    event: async (db, page, index) => eventInPage(placeOf(page, index), await utf8(db, page, index)),
     glimpse: async (db, page, index, originalBytes) => {
       const size = sizeOf(page, index);
       const read = size <= originalBytes ? (await utf8(db, page, index)).toString('utf8') : null;

@@ -12,7 +12,7 @@ const SETUP_LOCK = 0x41464a31;
 type Migration = (db: Db) => Promise<void>;
 
 /** Only ever appended to. Step n leads from version n to n + 1. */
-const MIGRATIONS: readonly Migration[] = [createJournal];
+const MIGRATIONS: readonly Migration[] = [createJournal, keepWhatWasSent];
 
 /**
  * Makes or brings up to date the tables of the schema, inside a transaction: others wait meanwhile. Returns the installation id.
@@ -102,6 +102,10 @@ async function installationIdOf(db: Db): Promise<string> {
 
 export function quoted(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
+}
+
+async function keepWhatWasSent(db: Db): Promise<void> {
+  await db.run('ALTER TABLE dead_letters ADD COLUMN sent bytea');
 }
 
 async function createJournal(db: Db): Promise<void> {

@@ -1,7 +1,7 @@
 import { oneLine } from '../../model/errors.ts';
 import type { Json, MalformedItem, NewEvent } from '../../model/event.ts';
 import type { DeadLetterFilter, Journal, RejectedEvent } from '../journal.ts';
-import { letterGlimpse, letterOf, REASON_MAX_LENGTH } from '../letters.ts';
+import { letterGlimpse, letterOf, REASON_MAX_LENGTH, sentColumn } from '../letters.ts';
 import { count, page, text } from '../columns.ts';
 import { among, amongNumbers, filtered } from './conditions.ts';
 import type { Condition } from './conditions.ts';
@@ -54,7 +54,7 @@ export function deadLetters(
   );
   const deliver = store.prepare(`DELETE FROM dead_letters WHERE id = ? AND side = 'sink'`);
   const refuse = store.prepare(
-    `UPDATE dead_letters SET state = 'open', reason = ?, attempts = attempts + 1, last_at = ?
+    `UPDATE dead_letters SET state = 'open', reason = ?, sent = ?, attempts = attempts + 1, last_at = ?
      WHERE id = ? AND state = 'retrying'`,
   );
 
@@ -71,11 +71,17 @@ export function deadLetters(
       },
       deadLetters: async (filter) => {
         const { statement, values } = list(conditions(filter));
-        return store.read(() => page(statement.iterate(...values, limitOf(filter)), 'bytes', letterOf));
+        return store.read(() =>
+          page(statement.iterate(...values, limitOf(filter)), ['bytes', 'sent'], letterOf),
+        );
       },
       glanceAtDeadLetters: async (filter, contentBytes) => {
         const { statement, values } = glance(conditions(filter));
-        return store.read(() => statement.all(contentBytes, ...values, limitOf(filter)).map(letterGlimpse));
+        return store.read(() =>
+          statement
+            .all(contentBytes, contentBytes, ...values, limitOf(filter))
+            .map((row) => letterGlimpse(row, contentBytes)),
+        );
       },
       deadLetterCounts: async (side, reason) => {
         const { statement, values } = counts([
@@ -103,7 +109,8 @@ export function deadLetters(
         store.write(() => {
           const at = store.timestamp();
           for (const id of delivered) deliver.run(id);
-          for (const { id, reason } of refused) refuse.run(oneLine(reason, REASON_MAX_LENGTH), at, id);
+          for (const { id, reason, sent } of refused)
+            refuse.run(oneLine(reason, REASON_MAX_LENGTH), sentColumn(sent), at, id);
           if (kept !== undefined) keep(kept.sink, kept.segment);
         });
       },
@@ -114,24 +121,25 @@ export function deadLetters(
 /** The two ways in. The same event or the same bytes again raise the attempts of the row that is there. */
 function rowWriters(store: Store) {
   const columns =
-    'side, owner, event_source, event_id, seq, created_at, received_at, bytes, reason, attempts, first_at, last_at, state';
+    'side, owner, event_source, event_id, seq, created_at, received_at, bytes, reason, attempts, first_at, last_at, state, sent';
   // Refused again after it was discarded (a replay): that is news, so it is open again.
   const insertRejected = store.prepare(
-    `INSERT INTO dead_letters (${columns}) VALUES ('sink', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'open')
+    `INSERT INTO dead_letters (${columns}) VALUES ('sink', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'open', ?)
      ON CONFLICT (side, owner, event_source, event_id) DO UPDATE SET state = 'open', discard_reason = NULL,
-       reason = excluded.reason, attempts = attempts + excluded.attempts, last_at = excluded.last_at`,
+       reason = excluded.reason, sent = excluded.sent, attempts = attempts + excluded.attempts, last_at = excluded.last_at`,
   );
   // Read again in an overlap: nothing new, so one that was discarded stays so.
   const insertMalformed = store.prepare(
-    `INSERT INTO dead_letters (${columns}) VALUES ('source', ?, '', ?, NULL, NULL, NULL, ?, ?, 1, ?, ?, 'open')
+    `INSERT INTO dead_letters (${columns}) VALUES ('source', ?, '', ?, NULL, NULL, NULL, ?, ?, 1, ?, ?, 'open', NULL)
      ON CONFLICT (side, owner, event_source, event_id) DO UPDATE SET
        reason = excluded.reason, attempts = attempts + 1, last_at = excluded.last_at`,
   );
   return {
-    reject: (sink: string, { event, reason, attempts }: RejectedEvent, at: string): void => {
+    reject: (sink: string, { event, reason, attempts, sent }: RejectedEvent, at: string): void => {
       const original = event.utf8 ?? Buffer.from(event.original, 'utf8');
       const place = [sink, event.source, event.id, event.seq, event.createdAt, event.receivedAt] as const;
-      insertRejected.run(...place, original, oneLine(reason, REASON_MAX_LENGTH), attempts, at, at);
+      const why = oneLine(reason, REASON_MAX_LENGTH);
+      insertRejected.run(...place, original, why, attempts, at, at, sentColumn(sent));
     },
     malformed: (source: string, item: MalformedItem, at: string): void => {
       const subject = sha256(item.bytes).toString('hex');
@@ -153,6 +161,6 @@ function limitOf({ limit }: DeadLetterFilter): number {
   return Math.max(0, limit);
 }
 
-/** Columns that `letterGlimpse` reads; the one parameter is how many bytes of the content are read. */
+/** Columns that `letterGlimpse` reads; both parameters are how many bytes are read. */
 const GLIMPSE_COLUMNS = `id, owner, side, event_source, event_id, seq, created_at, received_at, reason, attempts, first_at, last_at, state,
-  discard_reason, length(bytes) AS size, substr(bytes, 1, ?) AS content`;
+  discard_reason, length(bytes) AS size, substr(bytes, 1, ?) AS content, substr(sent, 1, ? + 1) AS sent`;

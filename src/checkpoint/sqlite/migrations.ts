@@ -12,7 +12,7 @@ export const APPLICATION_ID = 0x41464a31;
 export type Migration = (db: DatabaseSync) => void;
 
 /** Only ever appended to. */
-export const MIGRATIONS: readonly Migration[] = [createJournal, addChecksums];
+export const MIGRATIONS: readonly Migration[] = [createJournal, keepWhatWasSent, addChecksums];
 
 /**
  * Brings the schema from `user_version` to the end of `list`, one transaction per step, so that a crash leaves the file at
@@ -48,6 +48,10 @@ function createJournal(db: DatabaseSync): void {
   db.prepare('INSERT INTO meta (key, value) VALUES (?, ?)').run('installation_id', installationId);
   const start = genesisHash(installationId);
   db.prepare('INSERT INTO chain VALUES (1, 0, ?, 0, 0, ?)').run(start, start);
+}
+
+function keepWhatWasSent(db: DatabaseSync): void {
+  db.exec('ALTER TABLE dead_letters ADD COLUMN sent BLOB');
 }
 
 /** Subjects of findings are hashes from here on, as they are in PostgreSQL, where long ones do not fit into an index. */

@@ -1,4 +1,5 @@
 import { free } from '../../model/free.ts';
+import { eventInPage } from '../../model/event.ts';
 import type { AuditEvent } from '../../model/event.ts';
 import { integer, type Row } from '../columns.ts';
 import { pageHash } from '../hash.ts';
@@ -8,7 +9,6 @@ import {
   decodeBody,
   decodeIndex,
   encodeDraft,
-  EventInPage,
   INDEX_COLUMNS,
   keptPages,
   PAGE_COLUMNS,
@@ -99,7 +99,7 @@ export function pageReader(store: Store): PageReader {
         if (page !== null) yield page;
       }
     },
-    event: (page, index) => new EventInPage(placeOf(page, index), utf8(page, index)),
+    event: (page, index) => eventInPage(placeOf(page, index), utf8(page, index)),
     glimpse: (page, index, originalBytes) => {
       const size = sizeOf(page, index);
       return {

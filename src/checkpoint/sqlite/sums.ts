@@ -36,7 +36,7 @@ export const SUMMED = {
     key: ['id'],
     columns: [
       ...['id', 'side', 'owner', 'event_source', 'event_id', 'seq', 'created_at', 'received_at', 'bytes'],
-      ...['reason', 'attempts', 'first_at', 'last_at', 'state', 'discard_reason'],
+      ...['reason', 'attempts', 'first_at', 'last_at', 'state', 'discard_reason', 'sent'],
     ],
   },
   findings: {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 
 import type { Config } from '../../config/config.ts';
-import { configErrorLines } from '../../config/config.ts';
+import { FileError } from '../../config/problems.ts';
 import { BY_SENDING } from '../../model/check.ts';
 import type { CheckItem } from '../../model/check.ts';
 import { describe, ForwardError } from '../../model/errors.ts';
@@ -56,8 +56,9 @@ export async function check(options: CheckOptions, terminal: Terminal): Promise<
     );
   } catch (error) {
     if (!(error instanceof ForwardError) || error.kind !== 'config' || options.json !== true) throw error;
-    items.push(...configErrorLines(error).map((line) => failure('configuration', 'file', line, error.hint)));
-    report(items, options, terminal.out);
+    const { lines, more } = error instanceof FileError ? error : { lines: [error.message], more: 0 };
+    items.push(...lines.map((line) => failure('configuration', 'file', line, error.hint)));
+    report(items, options, terminal.out, more);
     return EXIT.usage;
   }
   report(items, options, terminal.out);
@@ -172,8 +173,9 @@ function failure(part: string, name: string, finding: string, hint: string | und
   return { part, name, outcome: 'fail', finding, ...(hint === undefined ? {} : { hint }) };
 }
 
-function report(items: readonly PartItem[], options: CheckOptions, out: Output): void {
-  const failed = items.filter((item) => item.outcome === 'fail').length;
+/** `more`: faults that are counted and not listed. */
+function report(items: readonly PartItem[], options: CheckOptions, out: Output, more = 0): void {
+  const failed = items.filter((item) => item.outcome === 'fail').length + more;
   const warned = items.filter((item) => item.outcome === 'warn').length;
   if (options.json === true) {
     writeJson(out, { ok: failed === 0, failed, warnings: warned, items });

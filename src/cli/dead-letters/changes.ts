@@ -1,5 +1,6 @@
 import type { DeadLetter, DeadLetterGlimpse, Journal } from '../../checkpoint/journal.ts';
 import type { Config } from '../../config/config.ts';
+import { JOURNAL_ONLY } from '../../config/load.ts';
 import { ForwardError } from '../../model/errors.ts';
 import { EXIT } from '../exit.ts';
 import { assertKnownOwner, assertMeant, EVERY_STATE, matching } from './selection.ts';
@@ -44,7 +45,7 @@ export async function changeLetters(
   if (change === 'discard' && (note === '' || note.length > NOTE_MOST)) {
     throw new ForwardError('config', `--note takes a sentence of at most ${NOTE_MOST} characters: say why`);
   }
-  const config = await openConfig(options.config, terminal);
+  const config = await openConfig(options.config, terminal, JOURNAL_ONLY);
   const doing = change === 'retry' ? 'marking dead letters' : 'discarding dead letters';
   const changed = await withProgress(terminal, doing, () =>
     withJournal(config, terminal, async (journal) => {

@@ -1,16 +1,19 @@
 import { groupLetters } from '../../admin/letter-groups.ts';
 import type { LetterGroup } from '../../admin/letter-groups.ts';
-import type { DeadLetter, DeadLetterGlimpse, Journal } from '../../checkpoint/journal.ts';
+import type { Config } from '../../config/config.ts';
+import { JOURNAL_ONLY } from '../../config/load.ts';
+import type { DeadLetter, DeadLetterGlimpse, Journal, SentText } from '../../checkpoint/journal.ts';
 import { ForwardError } from '../../model/errors.ts';
+import { silentLog } from '../../model/log.ts';
 import { paintOn } from '../colour.ts';
 import { EXIT } from '../exit.ts';
 import { assertKnownOwner, EVERY_STATE, hasReason, matching, reasonKey } from './selection.ts';
-import { renderingOf } from './rendering.ts';
-import type { SentRendering } from './rendering.ts';
 import type { Selection } from './selection.ts';
+import { buildParts } from '../build-parts.ts';
 import { prettyJson } from '../pretty-json.ts';
 import { withProgress } from '../progress.ts';
 import type { Tell } from '../progress.ts';
+import { renderFor } from '../rendering.ts';
 import { count, escaped, jsonText, shown, writeJson } from '../report.ts';
 import type { ReportOptions } from '../report.ts';
 import { openConfig, withJournal } from '../session.ts';
@@ -32,7 +35,7 @@ const GROUP_INDENT = '        ';
 const COUNTED: readonly DeadLetter['state'][] = ['open', 'retrying'];
 
 export async function listLetters(options: ListOptions, terminal: Terminal): Promise<number> {
-  const config = await openConfig(options.config, terminal);
+  const config = await openConfig(options.config, terminal, JOURNAL_ONLY);
   const rows: DeadLetterGlimpse[] = [];
   let more = 0;
   const { counts, groups, whole } = await withProgress(terminal, 'reading dead letters', () =>
@@ -153,18 +156,19 @@ function metadata(letter: DeadLetter | DeadLetterGlimpse): Record<string, unknow
 }
 
 export async function showLetter(id: bigint, options: ReportOptions, terminal: Terminal): Promise<number> {
-  const config = await openConfig(options.config, terminal);
+  const config = await openConfig(options.config, terminal, JOURNAL_ONLY);
   const letter = await withJournal(config, terminal, (journal) => readLetter(journal, id));
   if (letter === undefined) {
     throw new ForwardError('rejected', `there is no dead letter ${id}`, {
       hint: 'auditferry dead-letters list shows the ids; one that was delivered in a retry is gone',
     });
   }
-  const sent = await renderingOf(letter, config);
+  const now = await renderedNow(letter, config);
   if (options.json === true) {
-    writeJson(terminal.out, { ...withBytes(letter), sent });
+    writeJson(terminal.out, { ...withBytes(letter), rendered_now: now });
     return EXIT.done;
   }
+  const { sent } = letter;
   const { reason, ...rest } = metadata(letter);
   const fields = Object.entries(rest).filter(([, value]) => value !== null);
   const paint = paintOn(terminal);
@@ -172,9 +176,12 @@ export async function showLetter(id: bigint, options: ReportOptions, terminal: T
   // The events are long: what happened to them stands last, where the eye is.
   const lines = [
     title('What the Platform sent'),
-    laidOut({ kind: 'json', body: readable(letter.bytes) }),
+    laidOut(readable(letter.bytes)),
     '',
-    ...(sent === null ? [] : [title(`What the sink sends now, as ${shown(sent.format)}`), laidOut(sent), '']),
+    ...(sent === null ? [] : [title('What the sink sent'), laidOut(sent.text), ...cutNote(sent), '']),
+    ...(now === null
+      ? []
+      : [title(`What the sink would send now, as ${shown(now.format)}`), laidOut(now.body), '']),
     ...alignColumns(
       fields.map(([key, value]) => [key.replaceAll('_', ' '), shown(String(value))]),
       undefined,
@@ -186,9 +193,34 @@ export async function showLetter(id: bigint, options: ReportOptions, terminal: T
   for (const line of lines) terminal.out.write(`${line}\n`);
   return EXIT.done;
 
-  function laidOut({ kind, body }: Pick<SentRendering, 'kind' | 'body'>): string {
-    const isObject = kind === 'json' && body.startsWith('{');
-    return isObject && terminal.out.isTTY === true ? prettyJson(body, paint) : escaped(body);
+  function laidOut(text: string): string {
+    return text.startsWith('{') && terminal.out.isTTY === true ? prettyJson(text, paint) : escaped(text);
+  }
+}
+
+function cutNote({ cut }: SentText): string[] {
+  return cut ? ['… only its beginning is kept'] : [];
+}
+
+interface RenderedNow {
+  readonly format: string;
+  readonly kind: 'json' | 'text';
+  readonly body: string;
+}
+
+/**
+ * The event of a dead letter through the mapping of today, however old it is and whatever `where` says: what a retry would send. Null for an
+ * item that is no event, and where the sink has left the configuration or cannot render it.
+ */
+async function renderedNow({ side, event, owner }: DeadLetter, config: Config): Promise<RenderedNow | null> {
+  if (side !== 'sink' || event === null) return null;
+  const parts = await buildParts(config, silentLog);
+  try {
+    const made = renderFor(parts, owner, event, { evenFiltered: true });
+    if (made?.kind !== 'sent') return null;
+    return { format: made.format, kind: made.rendered.kind, body: made.rendered.text };
+  } finally {
+    await parts.close();
   }
 }
 
@@ -214,7 +246,14 @@ function hexEscaped(bytes: Buffer): string {
 }
 
 function withBytes(letter: DeadLetter): Record<string, unknown> {
-  return { ...metadata(letter), bytes: letter.bytes.toString('base64'), original: textOf(letter.bytes) };
+  const { bytes, sent } = letter;
+  return {
+    ...metadata(letter),
+    bytes: bytes.toString('base64'),
+    original: textOf(bytes),
+    sent: sent?.text ?? null,
+    sent_cut: sent?.cut ?? false,
+  };
 }
 
 /** Null when the bytes are not UTF-8: then only the base64 is the truth. */
@@ -232,7 +271,7 @@ export async function exportLetters(
   options: ListOptions,
   terminal: Terminal,
 ): Promise<boolean> {
-  const config = await openConfig(options.config, terminal);
+  const config = await openConfig(options.config, terminal, JOURNAL_ONLY);
   const states = ids.length > 0 || options.all === true ? EVERY_STATE : COUNTED;
   const unseen = new Set(ids);
   let printed = 0;

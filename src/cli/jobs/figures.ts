@@ -10,7 +10,7 @@ export function endOf({ job, state, by, progress }: JobEnd): object {
 }
 
 export function replayFigures(progress: JobEnd['progress']): object {
-  const keys = ['looked', 'sent', 'present', 'refused', 'filtered', 'pending'];
+  const keys = ['looked', 'sent', 'present', 'refused', 'filtered', 'pending', 'pruned'];
   return Object.fromEntries(keys.map((key) => [key, figure(progress, key)]));
 }
 
@@ -22,6 +22,7 @@ export function replaySentence(progress: JobEnd['progress']): string {
     `${shownFigure('filtered')} left out by the sink's where`,
     `${shownFigure('pending')} not sent: their first delivery is still to come`,
     `${shownFigure('refused')} refused, now dead letters`,
+    `${shownFigure('pruned')} not sent: no longer in the journal`,
   ];
   return parts.filter((part, index) => index === 0 || !part.startsWith('0 ')).join(', ');
 }
@@ -30,9 +31,10 @@ export function reasonOf(progress: JobEnd['progress']): string {
   return typeof progress['error'] === 'string' ? shown(progress['error'], 600) : 'its reason is in the log';
 }
 
-export function exitCode({ state }: JobEnd, refused: number): number {
+/** `unsent`: events that the receiver should have by the job, and has not. */
+export function exitCode({ state }: JobEnd, unsent: number): number {
   if (state !== 'done') return EXIT.failed;
-  return refused > 0 ? EXIT.incomplete : EXIT.done;
+  return unsent > 0 ? EXIT.incomplete : EXIT.done;
 }
 
 export function figure(progress: JobEnd['progress'], key: string): number {

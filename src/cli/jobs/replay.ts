@@ -53,11 +53,18 @@ export async function replayCommand(options: ReplayOptions, terminal: Terminal):
     const figures = replayFigures(end.progress);
     writeJson(terminal.out, { ...endOf(end), sink: options.sink, from, to, ...figures });
   } else terminal.out.write(`${sentence(end, options.sink, from, to)}\n`);
-  return exitCode(end, figure(end.progress, 'refused'));
+  const pruned = figure(end.progress, 'pruned');
+  if (pruned > 0) {
+    const command = `auditferry backfill --sink ${options.sink} --from ${from} --to ${to}`;
+    terminal.err.write(`hint: ${command} reads them from the Platform again and sends them to this sink\n`);
+  }
+  return exitCode(end, figure(end.progress, 'refused') + pruned);
 }
 
 function sentence({ state, progress }: JobEnd, sink: string, from: string, to: string): string {
   if (state === 'failed') return `the replay failed: ${reasonOf(progress)}`;
+  if (state === 'done' && figure(progress, 'looked') + figure(progress, 'pruned') === 0)
+    return `${from} to ${to} to ${sink}: the journal knows no event of this range`;
   const so = state === 'left' ? ', so far' : '';
   return `${from} to ${to} to ${sink}${so}: ${replaySentence(progress)}`;
 }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 
 import type { Config } from '../../config/config.ts';
+import { OFFLINE } from '../../config/load.ts';
 import { createCanonicalize } from '../../formats/canonical.ts';
 import type { CanonicalEvent, Format } from '../../formats/format.ts';
 import type { NormalizeOptions } from '../../formats/options.ts';
@@ -57,7 +58,7 @@ export async function testMappings(
   options: ReportOptions,
   terminal: Terminal,
 ): Promise<number> {
-  const config = await openConfig(options.config, terminal, { offline: true });
+  const config = await openConfig(options.config, terminal, OFFLINE);
   const run = createRun(config);
   const outcomes = readMappingTests(file, config).map((test) => ({ test, failures: run(test) }));
   const failed = outcomes.filter(({ failures }) => failures.length > 0).length;

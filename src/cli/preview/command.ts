@@ -2,15 +2,14 @@ import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
 
 import type { Config } from '../../config/config.ts';
+import { PLATFORM_ONLY } from '../../config/load.ts';
 import { formatDuration } from '../../model/units.ts';
 import { createClassify } from '../../formats/classify.ts';
 import type { Classify, Explanation } from '../../formats/classify.ts';
 import type { CanonicalEvent, Classification, Format } from '../../formats/format.ts';
 import type { NormalizeOptions } from '../../formats/options.ts';
 import { ForwardError, oneLine } from '../../model/errors.ts';
-import { wallClock } from '../../model/clock.ts';
 import type { AuditEvent } from '../../model/event.ts';
-import { createPrepare } from '../../pipeline/prepare.ts';
 import type { BuiltParts } from '../build-parts.ts';
 import { paintOn } from '../colour.ts';
 import type { Paint } from '../colour.ts';
@@ -20,6 +19,7 @@ import { prettyJson } from '../pretty-json.ts';
 import { withProgress } from '../progress.ts';
 import { PREVIEW_REACH_MS, readNewest } from './newest.ts';
 import type { Found } from './newest.ts';
+import { renderFor } from '../rendering.ts';
 import { count, shown, takeConfigArgument, withConfig, writeJson } from '../report.ts';
 import type { ReportOptions } from '../report.ts';
 import { openConfig, withParts } from '../session.ts';
@@ -65,7 +65,7 @@ interface Rendering {
 }
 
 export async function preview(options: PreviewOptions, terminal: Terminal): Promise<number> {
-  const config = await openConfig(options.config, terminal);
+  const config = await openConfig(options.config, terminal, PLATFORM_ONLY);
   const names = sinkNames(config, options.sink);
   const { found, previews } = await withProgress(
     terminal,
@@ -81,7 +81,7 @@ export async function preview(options: PreviewOptions, terminal: Terminal): Prom
             event,
             canonical,
             explanation: understandingOf(canonical.classification, classify),
-            sinks: names.map((name) => renderingOf(parts, config, name, event)),
+            sinks: names.map((name) => renderingOf(parts, name, event)),
           };
         });
         return { found, previews };
@@ -156,21 +156,15 @@ function sinkNames(config: Config, wanted: string | undefined): readonly string[
   });
 }
 
-function renderingOf(parts: BuiltParts, config: Config, name: string, event: AuditEvent): Rendering {
-  const part = parts.sinks.get(name);
-  if (part === undefined) throw new Error(`the sink ${name} is configured but was not built`);
-  const prepare = createPrepare(parts.canonicalize, part.format, part.where, parts.originOf, {
-    limits: part.limits,
-    clock: wallClock,
-  });
-  const prepared = prepare(event);
-  const format = config.sinks.get(name)?.format ?? part.format.name;
-  const common = { sink: name, format, kind: part.format.kind };
-  if (prepared.kind === 'item') return { ...common, outcome: 'sent', body: prepared.item.body, reason: null };
-  if (prepared.kind === 'filtered') {
-    return { ...common, outcome: 'filtered', body: null, reason: 'the sink’s where leaves it out' };
-  }
-  return { ...common, outcome: 'unrendered', body: null, reason: prepared.reason };
+function renderingOf(parts: BuiltParts, sink: string, event: AuditEvent): Rendering {
+  const made = renderFor(parts, sink, event, { withinLimits: true });
+  const format = parts.sinks.get(sink)?.format;
+  if (made === null || format === undefined)
+    throw new Error(`the sink ${sink} is configured but was not built`);
+  const common = { sink, format: format.name, kind: format.kind, outcome: made.kind };
+  if (made.kind === 'sent') return { ...common, body: made.rendered.text, reason: null };
+  const reason = made.kind === 'filtered' ? 'the sink’s where leaves it out' : made.reason;
+  return { ...common, body: null, reason };
 }
 
 function renderingLines({ sink, format, kind, body, reason }: Rendering, paint: Paint): string[] {

@@ -1,15 +1,15 @@
-import type { AdminView, SinkRendering, SinkView, SourceView } from '../../admin/options.ts';
+import type { AdminView, SinkView, SourceView } from '../../admin/options.ts';
 import type { Config } from '../../config/config.ts';
 import { formats, plainFormat } from '../../formats/registry.ts';
 import { summaryOf } from '../../formats/title.ts';
 import { wallClock } from '../../model/clock.ts';
 import type { AuditEvent } from '../../model/event.ts';
-import { createPrepare } from '../../pipeline/prepare.ts';
 import { untilNextPollMs } from '../../pipeline/schedule.ts';
 import type { PollSchedule } from '../../pipeline/schedule.ts';
 import type { Status } from '../../pipeline/status.ts';
 import type { SourceState } from '../../sources/source.ts';
 import type { BuiltParts } from '../build-parts.ts';
+import { renderFor } from '../rendering.ts';
 import { effectiveConfig } from '../verify/fingerprint.ts';
 
 /** What the admin listener shows of a running configuration. `requestsBefore`: of each source before the last reload. */
@@ -66,14 +66,4 @@ function preview(
 ): { text: string; kind: 'json' | 'text' } {
   const format = plainFormat(name);
   return { text: format.render(parts.canonicalize(event), parts.originOf(event.source)), kind: format.kind };
-}
-
-/** An event as a sink would send it now, without the seal that only a real delivery has, and however old it is. */
-function renderFor(parts: BuiltParts, name: string, event: AuditEvent): SinkRendering | null {
-  const part = parts.sinks.get(name);
-  if (part === undefined) return null;
-  const prepared = createPrepare(parts.canonicalize, part.format, part.where, parts.originOf)(event);
-  if (prepared.kind !== 'item') return prepared;
-  const { body, kind } = prepared.item;
-  return { kind: 'sent', format: part.format.name, rendered: { text: body, kind } };
 }

@@ -2,6 +2,7 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 
 import type { Config } from '../../config/config.ts';
+import { JOURNAL_ONLY } from '../../config/load.ts';
 import { EXIT } from '../exit.ts';
 import { interruptible } from '../interrupt.ts';
 import { takeConfigArgument, withConfig, writeJson } from '../report.ts';
@@ -39,7 +40,7 @@ export function registerStatus(program: Command): void {
 }
 
 export async function status(options: StatusOptions, terminal: Terminal): Promise<number> {
-  const config = await openConfig(options.config, terminal);
+  const config = await openConfig(options.config, terminal, JOURNAL_ONLY);
   if (options.watch === true) return watch(config, terminal);
   const picture = await readStatus(config, terminal);
   if (options.json === true) {

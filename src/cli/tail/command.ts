@@ -1,6 +1,7 @@
 import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
 
+import { JOURNAL_ONLY } from '../../config/load.ts';
 import type { Outcome } from '../../formats/format.ts';
 import { formats } from '../../formats/registry.ts';
 import { silentLog } from '../../model/log.ts';
@@ -72,7 +73,7 @@ function parseLines(text: string): number {
 }
 
 export async function tail(options: TailOptions, terminal: Terminal): Promise<number> {
-  const config = await openConfig(options.config, terminal);
+  const config = await openConfig(options.config, terminal, JOURNAL_ONLY);
   const { out, err, signal } = terminal;
   knownName(config, 'sink', options.sink);
   knownName(config, 'source', options.source);

@@ -1,7 +1,8 @@
 import { plainFormat } from '../../formats/registry.ts';
+import { onWhat } from '../../formats/title.ts';
 import type { BuiltParts } from '../build-parts.ts';
 import type { Paint } from '../colour.ts';
-import { eventLine, onWhat, shortTime, actorNames } from '../event-line.ts';
+import { actorNames, eventLine, shortTime } from '../event-line.ts';
 import { escaped, jsonText, shown } from '../report.ts';
 import type { Terminal } from '../terminal.ts';
 import type { Found } from './reader.ts';

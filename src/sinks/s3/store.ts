@@ -2,6 +2,7 @@ import { ForwardError, oneLine } from '../../model/errors.ts';
 import type { Credential } from '../../model/secret.ts';
 import { openAwsKeys, signAws } from '../../net/aws.ts';
 import type { AwsKeys } from '../../net/aws.ts';
+import { awsRefusal } from '../../net/aws-refusals.ts';
 import { exchangeWith } from '../../net/credentials.ts';
 import type { HttpClient, HttpRequest, HttpResponse } from '../../net/http.ts';
 import { reactionTo, statusFailure } from '../http-fates.ts';
@@ -133,18 +134,13 @@ export function codeOf({ body }: HttpResponse): string {
 }
 
 function refusesKeys(response: HttpResponse): boolean {
-  return response.status === 401 || KEY_CODES.has(codeOf(response));
+  // versitygw has its own word for a key that it does not know.
+  return (
+    response.status === 401 ||
+    awsRefusal(response)?.isOfKeys === true ||
+    codeOf(response) === 'XAdminUserNotFound'
+  );
 }
-
-const KEY_CODES: ReadonlySet<string> = new Set([
-  'ExpiredToken',
-  'ExpiredTokenException',
-  'InvalidAccessKeyId',
-  'InvalidToken',
-  'SignatureDoesNotMatch',
-  // versitygw's own word for a key that it does not know.
-  'XAdminUserNotFound',
-]);
 
 /** Said with a status that alone would hold. */
 const TRANSIENT: ReadonlySet<string> = new Set([
@@ -161,13 +157,9 @@ const HINTS: Readonly<Record<string, string>> = {
   AccessDenied: 'allow s3:PutObject on the prefix (and kms:GenerateDataKey with a key of KMS)',
   AllAccessDisabled: 'see to the account of the bucket',
   AuthorizationHeaderMalformed: 'check region: the bucket is in another one',
-  ExpiredToken: 'the temporary credentials have expired; new ones are looked for',
-  InvalidAccessKeyId: 'check access_key_id; a key kept in a file is read again by itself',
   NoSuchBucket: 'check bucket, region and endpoint; the bucket is not made by auditferry',
   NotImplemented: 'the store does not know a header that it was sent: try if_none_match: false',
   PermanentRedirect: 'check region and endpoint: the bucket is in another region',
-  RequestTimeTooSkewed: 'set the clock of this machine: it is more than 15 minutes off',
-  SignatureDoesNotMatch: 'check secret_access_key and region',
   XAdminUserNotFound: 'check access_key_id; a key kept in a file is read again by itself',
   '301': 'check region and endpoint: the bucket is in another region',
   '307': 'check region and endpoint: the bucket is in another region',

@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 
 import { ForwardError, oneLine } from '../../model/errors.ts';
 import { eventIdOf } from '../../model/event-id.ts';
+import { eventInPage } from '../../model/event.ts';
 import type { MalformedItem, NewEvent } from '../../model/event.ts';
 import { lightJson, VALUES_LIMIT } from '../../model/light-json.ts';
 import { repeatedUsers } from '../../model/repeated-user.ts';
@@ -14,29 +15,6 @@ export interface ReadItem {
 
 /** Whether the filters let an item through, by its parsed fields. */
 export type Wanted = (item: Readonly<Record<string, unknown>>) => boolean;
-
-/** Its text is made from its bytes when it is asked for: a page of texts would live long enough to be copied by every collection of garbage. */
-class EventInPage implements NewEvent {
-  readonly id: string;
-  readonly createdAt: string;
-  readonly createdNs: bigint;
-  readonly eventType: string;
-  readonly wanted: boolean;
-  readonly utf8: Buffer;
-
-  constructor(fields: Omit<NewEvent, 'original' | 'utf8'>, utf8: Buffer) {
-    this.id = fields.id;
-    this.createdAt = fields.createdAt;
-    this.createdNs = fields.createdNs;
-    this.eventType = fields.eventType;
-    this.wanted = fields.wanted;
-    this.utf8 = utf8;
-  }
-
-  get original(): string {
-    return this.utf8.toString('utf8');
-  }
-}
 
 /** One answer of GET /audit-logs. */
 export interface Page {
@@ -183,7 +161,7 @@ function readItem(bytes: Buffer, where: string, wanted: Wanted | null): ReadItem
   const eventType = typeof type === 'string' ? type : '';
   const id = eventIdOf(item['id'], bytes);
   return {
-    event: new EventInPage({ id, createdAt, createdNs, eventType, wanted: wanted?.(item) ?? true }, bytes),
+    event: eventInPage({ id, createdAt, createdNs, eventType, wanted: wanted?.(item) ?? true }, bytes),
   };
 }
 
