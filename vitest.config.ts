@@ -14,6 +14,7 @@ export default defineConfig({
           include: ['tests/**/*.test.ts'],
           exclude: ['tests/e2e/**', 'tests/packages/**', 'tests/receivers/**', 'tests/simulation/**'],
           testTimeout: 20_000,
+          setupFiles: ['tests/attack/seed.ts'],
         },
       },
       {

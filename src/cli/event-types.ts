@@ -10,7 +10,7 @@ import { isUnclassified } from '../formats/unclassified.ts';
 import { DOMAINS, UNKNOWN, VERBS } from '../formats/vocabulary.ts';
 import { formatTime } from '../model/time.ts';
 import { EXIT } from './exit.ts';
-import { count, shown, takeConfigArgument, withConfig, writeJson } from './report.ts';
+import { count, escapeUnseen, shown, takeConfigArgument, withConfig, writeJson } from './report.ts';
 import type { ReportOptions } from './report.ts';
 import { openConfig, withJournal } from './session.ts';
 import { alignColumns, wrap } from './table.ts';
@@ -150,13 +150,7 @@ function snippetRow({ eventType, explanation }: TypeRow): string[] {
 
 /** JSON text is YAML text too, and what a terminal would obey is escaped in it; a dollar would begin a variable. */
 function quote(text: string): string {
-  const json = JSON.stringify(text.toWellFormed());
-  return json
-    .replace(
-      /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
-      (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`,
-    )
-    .replaceAll('$', '$$$$');
+  return escapeUnseen(JSON.stringify(text.toWellFormed())).replaceAll('$', '$$$$');
 }
 
 /** A name that the schema takes, from the words of the event type. */

@@ -1,8 +1,8 @@
 import pino from 'pino';
 
 import type { Config } from '../config/config.ts';
-import { oneLine } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
+import { escapeUnseen, shown } from './report.ts';
 
 /** Where lines go: process.stderr, or whatever a test hands in. */
 interface LineSink {
@@ -30,7 +30,7 @@ export interface ProgramLog extends Log {
 /** The program's log: JSON lines, or plain sentences when a person is watching (a terminal, or log.format: pretty). */
 export function openLog(options: Config['log'], stream: LineSink = process.stderr): ProgramLog {
   let pretty = isPretty(options, stream);
-  const write = neverWaiting(stream, (line) => (pretty ? prettyLine(line) : line));
+  const write = neverWaiting(stream, (line) => (pretty ? prettyLine(line) : escapeUnseen(line)));
   const destination = { write };
   const log = pino(
     {
@@ -85,6 +85,7 @@ function droppedLine(lines: number): string {
 
 const HIDDEN = new Set(['level', 'time', 'msg', 'source', 'sink', 'name']);
 const NAME_WIDTH = 10;
+const FIELD_MOST = 300;
 
 /** `12:00:03  platform    read 12 new events  (read_up_to 2026-01-01T00:00:00Z)`: from one JSON line of the log. */
 function prettyLine(line: string): string {
@@ -93,14 +94,14 @@ function prettyLine(line: string): string {
     [entry['source'], entry['sink'], entry['name']].find((name) => typeof name === 'string') ?? 'auditferry';
   const fields = Object.entries(entry)
     .filter(([key, value]) => !HIDDEN.has(key) && value !== null && value !== undefined)
-    .map(([key, value]) => `${key.replaceAll('_', ' ')} ${show(value)}`);
+    .map(([key, value]) => `${shown(key.replaceAll('_', ' '))} ${show(value)}`);
   const level = entry['level'] === 'info' ? '' : `${String(entry['level']).toUpperCase()} `;
   const detail = fields.length === 0 ? '' : `  (${fields.join(', ')})`;
   const at = String(entry['time']).slice(11, 19);
-  return `${at}  ${String(who).padEnd(NAME_WIDTH)}  ${level}${String(entry['msg'])}${detail}\n`;
+  return `${at}  ${shown(String(who)).padEnd(NAME_WIDTH)}  ${level}${shown(String(entry['msg']))}${detail}\n`;
 }
 
 function show(value: unknown): string {
   if (typeof value === 'number') return value.toLocaleString('en-US');
-  return oneLine(typeof value === 'string' ? value : JSON.stringify(value));
+  return shown(typeof value === 'string' ? value : JSON.stringify(value), FIELD_MOST);
 }

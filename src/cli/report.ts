@@ -1,7 +1,7 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 
-import { oneLine } from '../model/errors.ts';
+import { escapeUnit, oneLine } from '../model/errors.ts';
 import type { Output } from './terminal.ts';
 
 /** Options that every reporting command takes. */
@@ -53,12 +53,17 @@ export function jsonText(document: unknown): string {
         : value.toString()
       : value,
   );
-  return text.replace(UNSEEN, escapeCharacter);
+  return escapeUnseen(text);
+}
+
+/** JSON text with JSON's own escapes for what a terminal would obey: it says the same. */
+export function escapeUnseen(json: string): string {
+  return json.replace(UNSEEN, escapeUnit);
 }
 
 /** Untrusted text of any length on one line, safe for a terminal. */
 export function shown(text: string, limit = Infinity): string {
-  return oneLine(text, limit).replace(TURNING, escapeCharacter);
+  return oneLine(text, limit);
 }
 
 /**
@@ -68,17 +73,12 @@ export function shown(text: string, limit = Infinity): string {
 export function escaped(text: string): string {
   return text
     .toWellFormed()
-    .replace(/[\u0000-\u0009\u000b-\u001f]/g, escapeCharacter)
-    .replace(UNSEEN, escapeCharacter);
+    .replace(/[\u0000-\u0009\u000b-\u001f]/g, escapeUnit)
+    .replace(UNSEEN, escapeUnit);
 }
 
 /** Control characters that JSON leaves as they are, and marks that turn the reading direction around. */
-const UNSEEN = /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
-const TURNING = /[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
-
-function escapeCharacter(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
-}
+const UNSEEN = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
 export type Mark = 'ok' | 'warn' | 'fail';
 

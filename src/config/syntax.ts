@@ -20,6 +20,9 @@ const SYNTAX: Readonly<Record<string, string>> = {
   TAG_RESOLVE_FAILED: 'this tag is not known here; expected a value without one',
 };
 
+/** More errors than this say no more about a file. */
+const MOST = 100;
+
 /**
  * Our own words, since the parser's may quote the text, and the text may be a secret. Once the parser has lost its way
  * each further token is an error to it: the first of those ends the list.
@@ -28,7 +31,7 @@ export function explainSyntax(errors: readonly YAMLError[], text: string, locate
   const sorted = errors.toSorted((a, b) => a.pos[0] - b.pos[0]);
   const lost = sorted.findIndex((error) => SYNTAX[error.code] === undefined);
   const lines = linesOf(text);
-  const explained = sorted.slice(0, lost === -1 ? undefined : lost + 1).map((error) => {
+  const explained = sorted.slice(0, lost === -1 ? MOST : Math.min(lost + 1, MOST)).map((error) => {
     const at = error.pos[0];
     const number = locate(at).line;
     return (

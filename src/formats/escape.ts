@@ -1,3 +1,4 @@
+import { escapeUnit } from '../model/errors.ts';
 import type { Json } from '../model/event.ts';
 import { cut, flat } from './title.ts';
 
@@ -9,10 +10,7 @@ const RAW_IN_JSON = /[\u007f-\u009f\u2028\u2029]/g;
 
 /** JSON text with JSON's own escapes for what a field of text cannot carry: they say the same, where a blank in its place would not. */
 export function escapeBreaking(json: string): string {
-  return json.replace(
-    RAW_IN_JSON,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+  return json.replace(RAW_IN_JSON, escapeUnit);
 }
 
 /** The details as JSON text for a field of text. Undefined where there are none. */

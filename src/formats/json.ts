@@ -1,3 +1,4 @@
+import { escapeUnit } from '../model/errors.ts';
 import type { Json } from '../model/event.ts';
 import { lightJson } from '../model/light-json.ts';
 import { cutDeeper, markNumbers, surveyJson } from './json-text.ts';
@@ -149,10 +150,6 @@ const SURROGATE_ESCAPE = /\\u[dD][89a-fA-F]/;
 /** An escaped half of a character without its other half; the pairs of backslashes before it belong to other characters. */
 const LONE_ESCAPE =
   /(?<!\\)((?:\\\\)*)(?:\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2})/g;
-
-function escapeUnit(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
-}
 
 /** A parsed object; arrays, null and raw numbers are not. */
 export function isObject(value: unknown): value is { readonly [key: string]: Json } {

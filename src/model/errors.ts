@@ -86,11 +86,22 @@ function textOf(error: unknown): string {
   return error instanceof Error ? error.message || error.name : String(error);
 }
 
-/** Untrusted text made safe to show: one line, no control characters, at most `limit` characters. */
+/**
+ * Untrusted text made safe to show: one line, no control characters, at most `limit` characters. Marks that turn the reading direction, so
+ * that a line reads otherwise than it is, stand as their escapes.
+ */
 export function oneLine(text: string, limit = 300): string {
   const flat = text
     .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ')
     .trim()
-    .toWellFormed();
+    .toWellFormed()
+    .replace(TURNING, escapeUnit);
   return flat.length > limit ? `${flat.slice(0, limit).toWellFormed()}…` : flat;
+}
+
+const TURNING = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
+/** One UTF-16 unit as JSON escapes it: a pair becomes two escapes, and a JSON reader joins them again. */
+export function escapeUnit(unit: string): string {
+  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }

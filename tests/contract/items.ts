@@ -97,6 +97,14 @@ export const HOSTILE_STRINGS: readonly string[] = [
   '${jndi:ldap://127.0.0.1/x} %s %n {{7*7}}',
   '\u001b[31mred\u001b[0m',
   '__proto__',
+  ...['</script><img src=x onerror=forged()>', '=cmd|forged!A1', '- forged: yes # & *a', '"]\nforged: [x]'],
+  ...[
+    '[forged@1 a="b"]',
+    '\u0085\u009b2J',
+    '\u2066\u200f turned',
+    'x\r\nforged: header\r\n\r\n',
+    ' forged=1\tforged=2|forged',
+  ],
   'a'.repeat(5000),
 ];
 
@@ -111,16 +119,18 @@ export const HOSTILE_NUMBERS = [
 
 /**
  * Events whose bodies carry the hostile strings and numbers, as formats hand them over: well-formed JSON on one line
- * (lone surrogates replaced), numbers as text that never went through a double.
+ * (lone surrogates replaced), numbers as text that never went through a double. Whatever else a sink may write of an event (headers,
+ * envelopes, keys, columns) holds the string as well, in every field that somebody outside can choose.
  */
 export function hostileItems(first = 9000): readonly Item[] {
   const strings = HOSTILE_STRINGS.map((text, index) => {
     const number = first + index;
     const id = makeItem(number).canonical.id;
-    return makeItem(number, {
+    const item = makeItem(number, {
       id,
       body: JSON.stringify({ event_id: id, mark: BODY_MARK, text: text.toWellFormed() }),
     });
+    return { ...item, canonical: hostileThroughout(item.canonical, text.toWellFormed()) };
   });
   const numbers = HOSTILE_NUMBERS.map((text, index) => {
     const number = first + HOSTILE_STRINGS.length + index;
@@ -128,6 +138,28 @@ export function hostileItems(first = 9000): readonly Item[] {
     return makeItem(number, { id, body: `{"event_id":"${id}","mark":"${BODY_MARK}","number":${text}}` });
   });
   return [...strings, ...numbers];
+}
+
+function hostileThroughout(event: CanonicalEvent, text: string): CanonicalEvent {
+  const user = { id: text, email: text, name: text };
+  return {
+    ...event,
+    classification: { ...event.classification, eventType: text },
+    title: text,
+    actor: { ...event.actor, ...user, roles: [{ id: text, name: text, type: text }], provider: text },
+    apiKey: { id: text, name: text },
+    address: text,
+    entityName: text,
+    entityId: text,
+    target: { ...user, roles: [text] },
+    addedRoles: [text],
+    removedRoles: [text],
+    changedAttributes: [text],
+    reason: text,
+    team: text,
+    details: { text, [`key of ${text}`]: text },
+    originalText: JSON.stringify({ id: event.id, text }),
+  };
 }
 
 const FIRST_CREATED_NS = parseTime('2026-01-02T03:04:05.123456789Z') ?? 0n;

@@ -7,6 +7,7 @@ import type {
 } from '../../src/checkpoint/journal.ts';
 import type { AuditEvent } from '../../src/model/event.ts';
 import type { Harvest } from '../../src/sources/source.ts';
+import type { Calls } from './calls.ts';
 import type { Life, Product } from './life.ts';
 
 /** What the world learns at the journal, after a call has had its effect and before the daemon hears of it. */
@@ -56,6 +57,7 @@ export function fenceJournal(
   journal: Journal,
   product: Product,
   life: Life,
+  calls: Calls,
   disk: Disk,
   watch: JournalWatch,
 ): Journal {
@@ -63,10 +65,12 @@ export function fenceJournal(
   const inner = new Proxy(journal, {
     get(target, key) {
       const value: unknown = Reflect.get(target, key);
-      if (typeof value !== 'function' || key !== 'append') return value;
+      if (typeof value !== 'function') return value;
+      if (key !== 'append')
+        return (...args: unknown[]) => calls.counting(() => Reflect.apply(value, target, args) as unknown);
       return async (...args: unknown[]) => {
         const written = disk.crashAtWrite === 'in' ? disk.photograph() : null;
-        const result: unknown = await Reflect.apply(value, target, args);
+        const result: unknown = await calls.counting(() => Reflect.apply(value, target, args) as unknown);
         if (written === null) return result;
         disk.tear = written();
         life.crash(`in the middle of ${String(key)}`);
@@ -77,7 +81,10 @@ export function fenceJournal(
   const guarded = async <T>(method: string, work: () => Promise<T>): Promise<T> => {
     await life.alive();
     const isWrite = WRITES.has(method);
-    if (isWrite && disk.full) {
+    const failing = calls.next('journal');
+    if (failing === 'crash') life.crash(`before ${method}`);
+    await life.alive();
+    if (failing === 'refused' || (isWrite && disk.full)) {
       disk.refused(method);
       throw new product.ForwardError(
         'transient',
@@ -86,8 +93,12 @@ export function fenceJournal(
     }
     if (isWrite && disk.crashAtWrite === 'before') life.crash(`before ${method}`);
     await life.alive();
-    const result = await work();
-    if (isWrite && disk.crashAtWrite === 'after') life.crash(`after ${method}`);
+    const result = await work().catch((error: unknown) => {
+      if (!life.dead()) throw error;
+      return life.alive() as Promise<never>;
+    });
+    if (failing === 'crash after' || (isWrite && disk.crashAtWrite === 'after'))
+      life.crash(`after ${method}`);
     await life.alive();
     return result;
   };
@@ -99,18 +110,20 @@ export function fenceJournal(
     },
     held: (source) => {
       const held = inner.held(source);
+      const asked = <T>(method: string, work: () => Promise<T>): Promise<T> =>
+        guarded(method, () => calls.counting(work));
       return {
-        count: (window) => guarded('count', () => held.count(window)),
-        known: (events) => guarded('known', () => held.known(events)),
-        missing: (window, seen, limit) => guarded('missing', () => held.missing(window, seen, limit)),
+        count: (window) => asked('count', () => held.count(window)),
+        known: (events) => asked('known', () => held.known(events)),
+        missing: (window, seen, limit) => asked('missing', () => held.missing(window, seen, limit)),
       };
     },
     append: (source, harvest, beside) =>
       guarded('append', async () => {
-        const before = await inner.size();
+        const before = await journal.size();
         watch.appending(before.usedBytes);
         const result = await inner.append(source, harvest, beside);
-        watch.appended(harvest, result.appended === 0 ? [] : await inner.read(before.headSeq, ALL));
+        watch.appended(harvest, result.appended === 0 ? [] : await journal.read(before.headSeq, ALL));
         return result;
       }),
     begin: (sink, passed) =>
@@ -119,7 +132,7 @@ export function fenceJournal(
         watch.begun(
           sink,
           beginning,
-          await inner.findings({ unacknowledgedOnly: false, limit: FINDINGS_LIMIT }),
+          await journal.findings({ unacknowledgedOnly: false, limit: FINDINGS_LIMIT }),
         );
         return beginning;
       }),
@@ -132,7 +145,7 @@ export function fenceJournal(
     settleRetried: (delivered, refused, kept) =>
       guarded('settleRetried', async () => {
         const letters =
-          delivered.length === 0 ? [] : await inner.deadLetters({ ids: delivered, limit: LETTERS_LIMIT });
+          delivered.length === 0 ? [] : await journal.deadLetters({ ids: delivered, limit: LETTERS_LIMIT });
         await inner.settleRetried(delivered, refused, kept);
         watch.retried(letters, refused.length);
       }),

@@ -1,5 +1,8 @@
 import type { Clock } from '../../src/model/clock.ts';
 import type * as product from './product.ts';
+import { vi } from 'vitest';
+
+import type { Calls } from './calls.ts';
 import { simulatedClock } from '../fakes/simulated-time.ts';
 
 export type Product = typeof product;
@@ -23,8 +26,10 @@ export interface Life {
   sleep(ms: number, signal: AbortSignal): Promise<void>;
 }
 
+const HOUR = 3_600_000;
+
 /** `skewMs`: how far its clock on the wall is ahead. */
-export function createLife(random: () => number, skewMs = 0): Life {
+export function createLife(random: () => number, calls: Calls, skewMs = 0): Life {
   let cause: string | null = null;
   let ice: PromiseWithResolvers<void> | null = null;
   const simulated = simulatedClock(random);
@@ -36,8 +41,14 @@ export function createLife(random: () => number, skewMs = 0): Life {
   };
   const sleep = async (ms: number, signal?: AbortSignal): Promise<void> => {
     await alive();
+    const how = calls.next('timer');
+    if (how === 'crash') cause ??= 'at some moment';
+    if (how?.startsWith('clock') === true)
+      vi.setSystemTime(Date.now() + (how === 'clock back' ? -HOUR : HOUR));
+    await alive();
     // As Node does: no timer is shorter than a millisecond, and none ends early.
-    await clock.sleep(Math.max(Math.ceil(ms), 1), signal).finally(alive);
+    const length = how === 'early' ? 1 : how === 'late' ? ms + HOUR : ms;
+    await clock.sleep(Math.max(Math.ceil(length), 1), signal).finally(alive);
     return alive();
   };
   return {

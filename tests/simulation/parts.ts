@@ -22,7 +22,7 @@ export function buildParts(
 ): Pick<DaemonParts, 'sources' | 'sinks' | 'canonicalize'> & { readonly source: Source } {
   const { scenario, facts, product } = world;
   const draw = (salt: number) => randomFrom(scenario.seed ^ WIRE_SALT, facts.lives, salt);
-  const wire = createWire(facts.platform, product, life, draw(0), {
+  const wire = createWire(facts.platform, product, life, world.calls, draw(0), {
     latencyMs: scenario.platformLatencyMs,
     counted: (rows) => Math.min(rows + (world.countsAhead ? 1 : 0), scenario.totalsCap),
     broken: scenario.brokenConnections,
@@ -60,7 +60,7 @@ export function buildParts(
   const present = [...facts.receivers].filter(([name]) => !world.away.has(name));
   const sinks = present.map(([name, receiver], index): [string, SinkPart] => {
     const key = watch.noteSecret(name, secret(name));
-    const sink = createReceiverSink(receiver, product, key, life, draw(index + 1), watch);
+    const sink = createReceiverSink(receiver, product, key, life, world.calls, draw(index + 1), watch);
     return [name, sinkPart(sink, receiver, formatFor(world, receiver))];
   });
   return {

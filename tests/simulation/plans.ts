@@ -1,5 +1,6 @@
 import { vi } from 'vitest';
 
+import { msToNs } from '../../src/model/time.ts';
 import type { Agenda } from './agenda.ts';
 import { RENAMED_TIME } from './facts.ts';
 import { DAY } from './scenario.ts';
@@ -51,6 +52,9 @@ export function carryOut(
       case 'retry dead letters':
         for (const receiver of facts.receivers.values()) receiver.takesPoison = world.random() < 0.5;
         retryDeadLetters();
+        return null;
+      case 'backfill':
+        backfill(plan.spanMs);
         return null;
       case 'counts ahead':
         world.countsAhead = true;
@@ -130,6 +134,15 @@ export function carryOut(
     const now = running();
     if (now === null || now.life.dead()) return;
     void now.inner.retryDeadLetters({ states: ['open'], limit: LETTERS_LIMIT });
+  }
+
+  /** The time before now is read once more, as the command asks for it. */
+  function backfill(spanMs: number): void {
+    const now = running();
+    if (now === null || now.life.dead()) return;
+    const nowMs = Date.now();
+    const window = [msToNs(nowMs - spanMs).toString(), msToNs(nowMs).toString()];
+    void now.inner.addJob('backfill', { source: null, windows: [window], sink: null });
   }
 
   const ends = new Set<() => void>();

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Random } from '../../src/simulator/random.ts';
 import type { Batch, Fate, Item, Limit, Receipt, Sink } from '../../src/sinks/sink.ts';
 import type { Secret } from '../../src/model/secret.ts';
+import type { Calls } from './calls.ts';
 import type { Life } from './life.ts';
 import type { Product } from './life.ts';
 import type { SinkScenario } from './scenario.ts';
@@ -71,6 +72,7 @@ export function createReceiverSink(
   product: Product,
   secret: Secret,
   life: Life,
+  calls: Calls,
   random: Random,
   watch: Watch,
 ): Sink {
@@ -107,8 +109,10 @@ export function createReceiverSink(
     const { scenario } = far;
     const chance = (share: number): boolean => random.unit() < share && far.faulty;
     await life.sleep(random.unit() * scenario.latencyMs, signal);
-    if (far.down || chance(scenario.loseRequest)) throw transient('the connection was refused');
-    if (chance(scenario.oddError)) throw new TypeError(ODD_ERROR);
+    const failing = calls.next('send');
+    if (failing === 'refused' || far.down || chance(scenario.loseRequest))
+      throw transient('the connection was refused');
+    if (failing === 'odd error' || chance(scenario.oddError)) throw new TypeError(ODD_ERROR);
     if (!(await isLetIn())) throw new product.ForwardError('denied', `${name} answered 401`);
     if (chance(scenario.tooMany))
       throw transient(`${name} answered 429`, { retryAfterMs: 1000 * random.below(20) });
@@ -122,10 +126,12 @@ export function createReceiverSink(
         .filter((item, index) => fates[index]?.outcome === 'delivered' && item.heartbeat === undefined)
         .map(idOf),
     );
+    if (failing === 'crash') life.crash('between store and settle');
     far.afterStore?.();
     await life.alive();
     await life.sleep(random.unit() * scenario.latencyMs, signal);
-    if (chance(scenario.loseResponse)) throw transient('the connection was reset', { ambiguous: true });
+    if (failing === 'lost answer' || chance(scenario.loseResponse))
+      throw transient('the connection was reset', { ambiguous: true });
     unheard.length = 0;
     return { fates, ...(taken < fates.length ? { slowDown: true, retryAfterMs: 2000 } : {}) };
   }

@@ -49,6 +49,7 @@ export type Plan =
   | { readonly kind: 'sink down'; readonly atMs: number; readonly forMs: number; readonly sink: string }
   | { readonly kind: 'sink away'; readonly atMs: number; readonly forMs: number; readonly sink: string }
   | { readonly kind: 'retry dead letters'; readonly atMs: number }
+  | { readonly kind: 'backfill'; readonly atMs: number; readonly spanMs: number }
   | { readonly kind: 'counts ahead'; readonly atMs: number; readonly forMs: number }
   | {
       readonly kind: 'wrong date';

@@ -1,6 +1,7 @@
 import type { HttpClient } from '../../src/net/http.ts';
 import type { Platform } from '../../src/simulator/platform.ts';
 import type { Random } from '../../src/simulator/random.ts';
+import type { Calls } from './calls.ts';
 import type { Life, Product } from './life.ts';
 
 /** A hanging request is given up by its deadline; it waits that long in simulated time. */
@@ -25,6 +26,7 @@ export function createWire(
   platform: Platform,
   product: Product,
   life: Life,
+  calls: Calls,
   random: Random,
   options: WireOptions,
 ): HttpClient {
@@ -39,7 +41,10 @@ export function createWire(
       await life.sleep((random.unit() * options.latencyMs) / 2, signal);
       const breaks =
         options.broken > 0 && random.unit() < options.broken ? random.below(BREAKS.length) : null;
-      const how = breaks === null ? null : BREAKS[breaks];
+      const failing = calls.next('request');
+      if (failing === 'crash') life.crash('at a request');
+      await life.alive();
+      const how = failing ?? (breaks === null ? null : BREAKS[breaks]);
       if (how !== null) options.broke();
       if (how === 'refused') throw new product.ForwardError('transient', 'nobody answers at the address');
       if (how === 'half-open') {

@@ -12,6 +12,8 @@ import { randomFrom } from '../../src/simulator/random.ts';
 import type { Source } from '../../src/sources/source.ts';
 import { dropTimers, startSimulatedTime, stopSimulatedTime } from '../fakes/simulated-time.ts';
 import { createAgenda } from './agenda.ts';
+import { createCalls } from './calls.ts';
+import type { Calls } from './calls.ts';
 import { createCheckers } from './checkers/index.ts';
 import type { Facts } from './facts.ts';
 import { visibleRows } from './facts.ts';
@@ -90,6 +92,7 @@ export interface World {
   readonly states: States;
   readonly trace: Trace;
   readonly disk: Disk;
+  readonly calls: Calls;
   /** Today's credentials, as an operator keeps them, by source or sink name. */
   readonly vault: Map<string, string>;
   readonly random: () => number;
@@ -103,7 +106,12 @@ export interface World {
 }
 
 /** Runs one scenario from its start through its faults to rest. Throws BrokenPromise. The same scenario gives the same digest. */
-export async function simulate(scenario: Scenario, product: Product, states: States): Promise<Outcome> {
+export async function simulate(
+  scenario: Scenario,
+  product: Product,
+  states: States,
+  calls = createCalls(null),
+): Promise<Outcome> {
   const base = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
   const dir = mkdtempSync(join(base, 'auditferry-simulation-'));
   const realRandom = Math.random;
@@ -111,7 +119,7 @@ export async function simulate(scenario: Scenario, product: Product, states: Sta
   startSimulatedTime(START_MS);
   Math.random = () => chance.unit();
   try {
-    return await run(scenario, product, states, dir, () => chance.unit());
+    return await run(scenario, product, states, calls, dir, () => chance.unit());
   } finally {
     Math.random = realRandom;
     vi.clearAllTimers();
@@ -124,6 +132,7 @@ async function run(
   scenario: Scenario,
   product: Product,
   states: States,
+  calls: Calls,
   dir: string,
   random: () => number,
 ): Promise<Outcome> {
@@ -165,6 +174,7 @@ async function run(
     states,
     trace,
     disk,
+    calls,
     vault,
     random,
     countsAhead: false,
@@ -193,7 +203,7 @@ async function run(
   async function start(): Promise<void> {
     facts.lives += 1;
     trace.add(`life ${facts.lives}`);
-    const life = createLife(random);
+    const life = createLife(random, calls);
     const opening = product.openJournal({
       lookEveryMs: 60_000, // nobody else writes: once a second would make an idle simulated day dear
       dir,
@@ -210,7 +220,7 @@ async function run(
     const built = buildParts(world, life, watch, secret);
     const daemon = product.startDaemon({
       ...built,
-      journal: fenceJournal(inner, product, life, disk, watch),
+      journal: fenceJournal(inner, product, life, calls, disk, watch),
       originOf: (name) => ({ instance: name, apiVersion: 'v2', forwarderVersion: '0', labels: {} }),
       retentionMs: scenario.retentionMs,
       heartbeat: scenario.heartbeatMs === 0 ? null : { everyMs: scenario.heartbeatMs, signingKey: null },

@@ -180,6 +180,14 @@ describe('the s3 sink', () => {
     expect((error as { hint?: string }).hint ?? '').toMatch(hint);
   });
 
+  it('does not ask a store for ever that shows the same names each time', async () => {
+    const { sink, fake } = await openBench();
+    const body =
+      '<ListBucketResult><IsTruncated>true</IsTruncated><Contents><Key>a</Key></Contents></ListBucketResult>';
+    fake.refusal = { status: 200, body };
+    await expect(sink.holds?.(['a'], signal)).rejects.toThrow(/lists the same names again/);
+  });
+
   it('cuts what is too large, and remembers the size', async () => {
     const { sink, fake, front } = await openBench();
     fake.maxBytes = 9000;

@@ -85,8 +85,11 @@ export function openStore(options: S3Options, context: SinkContext): Store {
         url.searchParams.set('max-keys', String(Math.min(left, PAGE)));
         if (after !== '') url.searchParams.set('start-after', after);
         const page = namesIn((await asked(url, ANSWER_LIMIT_BYTES, signal)).toString('utf8'));
+        const last = page.names.at(-1) ?? '';
+        // A store that does not go on behind the name that it is given would be asked for ever.
+        if (last !== '' && !isBehind(last, after)) throw notAnotherPage();
         yield* page.names;
-        after = page.names.at(-1) ?? '';
+        after = last;
         left -= page.names.length;
         if (!page.more || after === '') return;
       }
@@ -108,6 +111,21 @@ function namesIn(xml: string): { readonly names: readonly string[]; readonly mor
   }
   const names = [...xml.matchAll(/<Key>([^<]*)<\/Key>/g)].map(([, name = '']) => unescapeXml(name));
   return { names, more: /<IsTruncated>true</.test(xml) };
+}
+
+/** In the order of the store: by the bytes of UTF-8. */
+function isBehind(name: string, other: string): boolean {
+  return Buffer.compare(Buffer.from(name), Buffer.from(other)) > 0;
+}
+
+function notAnotherPage(): ForwardError {
+  return new ForwardError(
+    'transient',
+    'the store lists the same names again where it was asked for further ones',
+    {
+      hint: 'check that nothing between here and the store drops start-after from the address',
+    },
+  );
 }
 
 const ENTITIES: Readonly<Record<string, string>> = { amp: '&', apos: "'", gt: '>', lt: '<', quot: '"' };

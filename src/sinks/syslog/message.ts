@@ -1,3 +1,4 @@
+import { escapeUnit } from '../../model/errors.ts';
 import type { Item } from '../sink.ts';
 import { priority } from './priority.ts';
 import { prefix3164 } from './rfc3164.ts';
@@ -76,9 +77,4 @@ export function safeBody(body: string, kind: Item['kind'], ascii: boolean): stri
   }
   const flat = body.replace(/[\u0000-\u001f]/g, ' ');
   return ascii ? flat.replace(/[\u007f-\uffff]/g, escapeUnit) : flat.toWellFormed();
-}
-
-/** Escapes one UTF-16 unit: a pair becomes two escapes, and a JSON reader joins them again. */
-function escapeUnit(unit: string): string {
-  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }

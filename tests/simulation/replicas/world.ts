@@ -8,6 +8,7 @@ import { randomFrom } from '../../../src/simulator/random.ts';
 import type { Source } from '../../../src/sources/source.ts';
 import { startSimulatedTime, stopSimulatedTime } from '../../fakes/simulated-time.ts';
 import { createAgenda } from '../agenda.ts';
+import { createCalls } from '../calls.ts';
 import type { Facts } from '../facts.ts';
 import { visibleRows } from '../facts.ts';
 import { createLife } from '../life.ts';
@@ -106,6 +107,7 @@ async function run(
   const give = (): void => {
     if (broken !== null) throw broken;
   };
+  const calls = createCalls(null);
   const facts: Facts = {
     scenario: around,
     platform: createPlatform(around.platform, trueNow),
@@ -127,6 +129,7 @@ async function run(
     facts,
     states: createStates(),
     trace,
+    calls,
     disk: {
       full: false,
       crashAtWrite: null,
@@ -179,7 +182,7 @@ async function run(
     facts.lives += 1;
     const name = `replica ${slot.index}, life ${facts.lives}`;
     trace.add(name);
-    const life = createLife(random, scenario.skewMs[slot.index]);
+    const life = createLife(random, calls, scenario.skewMs[slot.index]);
     const { journal, link } = await open(life, 'writer');
     if (facts.lives === 1) await witness.install(link.name);
     const key = (of: string): Secret => Secret.of(of === 'platform' ? 'platform-key-0' : 'sink-key-0');
@@ -318,7 +321,7 @@ async function run(
     }
   }
 
-  const reading = createLife(random);
+  const reading = createLife(random, calls);
   try {
     for (const slot of slots) await start(slot);
     for (const plan of scenario.plans) agenda.add(startMonotonic + plan.atMs, () => carryOut(plan));
