@@ -63,12 +63,28 @@ export function places(store: Store): Places {
 
   let loaded: Loaded | null = null;
   let added: Entry[] = [];
-  // An id that is looked for is added next.
-  let last = { id: '', hash: hashOf('') };
+  // An id that is looked for is looked for again, and added next.
+  let last: { readonly id: string; readonly hash: number; seconds: readonly bigint[] | null } = {
+    id: '',
+    hash: hashOf(''),
+    seconds: null,
+  };
 
-  function hashFor(id: string): number {
-    if (last.id !== id) last = { id, hash: hashOf(id) };
-    return last.hash;
+  function lookFor(id: string): typeof last {
+    if (last.id !== id) last = { id, hash: hashOf(id), seconds: null };
+    return last;
+  }
+
+  function find(hash: number): readonly bigint[] {
+    const { closed, recent } = load();
+    const seconds = [...(recent.get(hash) ?? [])];
+    const bits = closed.length === 0 ? [] : bitsOf(hash);
+    for (const { run, filter } of closed) {
+      if (!mayHold(filter, bits)) continue;
+      const row = readEntries.get(run);
+      if (row !== undefined) seconds.push(...secondsIn(bytes(row, 'entries'), hash));
+    }
+    return seconds.length === 0 ? NOWHERE : seconds.map(BigInt);
   }
 
   function load(): Loaded {
@@ -99,21 +115,15 @@ export function places(store: Store): Places {
 
   return {
     secondsOf: (id) => {
-      const { closed, recent } = load();
-      const hash = hashFor(id);
-      const seconds = [...(recent.get(hash) ?? [])];
-      const bits = closed.length === 0 ? [] : bitsOf(hash);
-      for (const { run, filter } of closed) {
-        if (!mayHold(filter, bits)) continue;
-        const row = readEntries.get(run);
-        if (row !== undefined) seconds.push(...secondsIn(bytes(row, 'entries'), hash));
-      }
-      return seconds.map(BigInt);
+      const looked = lookFor(id);
+      return (looked.seconds ??= find(looked.hash));
     },
     add: (id, second) => {
-      const entry = { hash: hashFor(id), second: Number(second) };
+      const looked = lookFor(id);
+      const entry = { hash: looked.hash, second: Number(second) };
       remember(load().recent, entry);
       added.push(entry);
+      looked.seconds = null;
     },
     write: (lastSeq) => {
       if (added.length === 0) return;
@@ -125,13 +135,17 @@ export function places(store: Store): Places {
     },
     prune: (beforeSecond, lastSeq) => {
       if (Number(remove.run(beforeSecond, lastSeq).changes) > 0) loaded = null;
+      last.seconds = null;
     },
     forget: () => {
       loaded = null;
       added = [];
+      last.seconds = null;
     },
   };
 }
+
+const NOWHERE: readonly bigint[] = [];
 
 function hashOf(id: string): number {
   const digest = hash('sha256', id, 'binary');
