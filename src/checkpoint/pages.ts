@@ -176,13 +176,15 @@ export function sizeOf(page: Page, index: number): number {
   return (page.entries[index]?.end ?? 0) - (page.entries[index - 1]?.end ?? 0);
 }
 
+type Place = Required<Omit<AuditEvent, 'original' | 'utf8'>>;
+
 /** What a page says of the event at `index`, beside its bytes. */
-export function placeOf(page: Page, index: number): Omit<AuditEvent, 'original' | 'utf8'> {
+export function placeOf(page: Page, index: number): Place {
   const entry = page.entries[index];
   if (entry === undefined) throw new Error(`a page of ${page.entries.length} events has none at ${index}`);
   const seq = page.firstSeq + BigInt(index);
-  const { id, createdAt } = entry;
-  return { seq, source: page.source, id, createdAt, receivedAt: page.receivedAt };
+  const { id, createdAt, createdNs } = entry;
+  return { seq, source: page.source, id, createdAt, createdNs, receivedAt: page.receivedAt };
 }
 
 function spanOf(entries: readonly Pick<NewEvent, 'createdNs'>[]): { oldestNs: bigint; newestNs: bigint } {

@@ -18,7 +18,7 @@ export interface OpenOptions {
   readonly configuration?: () => Config;
 }
 
-type TransferOptions = Required<Omit<OpenOptions, 'access'>>;
+type TransferOptions = Required<Omit<OpenOptions, 'access' | 'configuration'>>;
 
 /** Opens the journal that a configuration names, in whatever it is kept. */
 export async function openState(config: Config, options: OpenOptions): Promise<Journal> {

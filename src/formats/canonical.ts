@@ -47,7 +47,7 @@ function canonical(
     id: event.id.toWellFormed(),
     source: event.source,
     seq: event.seq,
-    createdNs: parseTime(event.createdAt) ?? receivedNs(event),
+    createdNs: event.createdNs ?? parseTime(event.createdAt) ?? receivedNs(event),
     createdAt: event.createdAt.toWellFormed(),
     receivedAt: event.receivedAt,
     classification: refined,

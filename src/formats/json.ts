@@ -139,13 +139,14 @@ const SEPARATORS = /[\u0085\u2028\u2029]/g;
 /** JSON text made one line and well formed without touching its values. Returns the same string when nothing had to change. */
 export function safeLine(json: string): string {
   let line = json;
-  if (LINE_BREAK.test(line)) line = line.replace(/[\r\n]/g, ' ').replace(SEPARATORS, escapeUnit);
+  // Between the tokens of JSON a line feed is blank space; within a string it cannot stand raw. The separators can.
+  if (line.includes('\n') || line.includes('\r')) line = line.replace(/[\r\n]/g, ' ');
+  if (hasSeparator(line)) line = line.replace(SEPARATORS, escapeUnit);
   if (!line.isWellFormed()) line = line.toWellFormed();
-  return SURROGATE_ESCAPE.test(line) ? line.replace(LONE_ESCAPE, '$1\\ufffd') : line;
+  const mayHoldHalves = line.includes('\\u') && SURROGATE_ESCAPE.test(line);
+  return mayHoldHalves ? line.replace(LONE_ESCAPE, '$1\\ufffd') : line;
 }
 
-/** Between the tokens of JSON a line feed is blank space; within a string it cannot stand raw. The other three can. */
-const LINE_BREAK = /[\r\n\u0085\u2028\u2029]/;
 const SURROGATE_ESCAPE = /\\u[dD][89a-fA-F]/;
 /** An escaped half of a character without its other half; the pairs of backslashes before it belong to other characters. */
 const LONE_ESCAPE =

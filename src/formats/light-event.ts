@@ -1,8 +1,8 @@
-import type { CanonicalEvent, CanonicalKey, Classification, Outcome, Severity } from './format.ts';
+import type { CanonicalEvent, Classification, Outcome, Severity } from './format.ts';
 
 /**
- * An event as it goes on beside the document that a format made of it: without its texts, which take most of its memory, and which are read
- * again in the rare case that somebody asks for one.
+ * An event as it goes on beside the document that a format made of it: with the little that most sinks look at. All else takes most of its
+ * memory, and is read again in the rare case that somebody asks for it; a sink that always does says so (`wholeEvents`).
  */
 export class LightEvent implements CanonicalEvent {
   readonly id: string;
@@ -12,21 +12,10 @@ export class LightEvent implements CanonicalEvent {
   readonly createdAt: string;
   readonly receivedAt: string;
   readonly classification: Classification;
-  readonly title: string;
   readonly outcome: Outcome;
   readonly severity: Severity;
   readonly actor: CanonicalEvent['actor'];
-  readonly apiKey: CanonicalKey | undefined;
   readonly ip: string | undefined;
-  readonly address: string | undefined;
-  readonly entityName: string | undefined;
-  readonly entityId: string | undefined;
-  readonly target: CanonicalEvent['target'];
-  readonly addedRoles: readonly string[];
-  readonly removedRoles: readonly string[];
-  readonly changedAttributes: readonly string[];
-  readonly reason: string | undefined;
-  readonly team: string | undefined;
   readonly redactions: number;
   readonly trimmed: number;
   readonly weight: number;
@@ -41,25 +30,58 @@ export class LightEvent implements CanonicalEvent {
     this.createdAt = event.createdAt;
     this.receivedAt = event.receivedAt;
     this.classification = event.classification;
-    this.title = event.title;
     this.outcome = event.outcome;
     this.severity = event.severity;
     this.actor = event.actor;
-    this.apiKey = event.apiKey;
     this.ip = event.ip;
-    this.address = event.address;
-    this.entityName = event.entityName;
-    this.entityId = event.entityId;
-    this.target = event.target;
-    this.addedRoles = event.addedRoles;
-    this.removedRoles = event.removedRoles;
-    this.changedAttributes = event.changedAttributes;
-    this.reason = event.reason;
-    this.team = event.team;
     this.redactions = event.redactions;
     this.trimmed = event.trimmed ?? 0;
     this.weight = event.weight ?? 0;
     this.#read = read;
+  }
+
+  get title(): string {
+    return this.#read().title;
+  }
+
+  get apiKey(): CanonicalEvent['apiKey'] {
+    return this.#read().apiKey;
+  }
+
+  get address(): string | undefined {
+    return this.#read().address;
+  }
+
+  get entityName(): string | undefined {
+    return this.#read().entityName;
+  }
+
+  get entityId(): string | undefined {
+    return this.#read().entityId;
+  }
+
+  get target(): CanonicalEvent['target'] {
+    return this.#read().target;
+  }
+
+  get addedRoles(): readonly string[] {
+    return this.#read().addedRoles;
+  }
+
+  get removedRoles(): readonly string[] {
+    return this.#read().removedRoles;
+  }
+
+  get changedAttributes(): readonly string[] {
+    return this.#read().changedAttributes;
+  }
+
+  get reason(): string | undefined {
+    return this.#read().reason;
+  }
+
+  get team(): string | undefined {
+    return this.#read().team;
   }
 
   get details(): CanonicalEvent['details'] {

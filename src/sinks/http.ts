@@ -17,6 +17,7 @@ import { contentType, encodeBody, encodeEvent } from './http/body.ts';
 import { httpSchema, successRanges, validateHttp } from './http/options.ts';
 import type { HttpSinkOptions } from './http/options.ts';
 import { deliveryId, signatureHeaders } from './http/signature.ts';
+import { takesWhole } from './http/template.ts';
 import { knownLimits, limitItems } from './known-limits.ts';
 import { OpenFates } from './open-fates.ts';
 import { showHeaders } from './operator-headers.ts';
@@ -61,9 +62,11 @@ class HttpSink implements Sink {
   readonly #success: readonly (readonly [number, number])[];
   readonly #limit: SizeLimit;
   readonly #authorize: Authorize;
+  readonly wholeEvents: boolean;
 
   constructor(options: HttpSinkOptions, context: SinkContext) {
     this.#options = options;
+    this.wholeEvents = takesWhole(options.template?.event ?? '');
     this.#context = context;
     this.#url = readHttpAddress(options.url);
     this.#success = successRanges(options.success);

@@ -69,7 +69,7 @@ export const IDS_AT_ONCE = 1000;
  */
 export interface Sink {
   readonly delivery: DeliveryClass;
-  /** Whether it looks into each event's texts (`details`, `originalText`, `verbatim`): without it they are read again when asked for. */
+  /** Whether it looks at more of each event than a `LightEvent` holds: without it the rest is read again when asked for. */
   readonly wholeEvents?: boolean;
   send(batch: Batch, signal: AbortSignal): Promise<Receipt>;
   /**

@@ -49,6 +49,15 @@ describe('parseTime', () => {
     expect(parseTime(text)).toBeNull();
   });
 
+  it('reads the usual form as it reads every other', () => {
+    fc.assert(
+      fc.property(
+        anyTime,
+        (ns) => parseTime(formatTime(ns).replace('Z', '+00:00')) === parseTime(formatTime(ns)),
+      ),
+    );
+  });
+
   it('reads back whatever formatTime writes', () => {
     fc.assert(fc.property(anyTime, (ns) => parseTime(formatTime(ns)) === ns));
   });

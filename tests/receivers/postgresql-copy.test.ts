@@ -109,7 +109,7 @@ sinks:
         clock: wallClock,
         access: 'writer',
         version: '0',
-        fingerprint: '',
+        fingerprint: () => '',
       }),
     );
     const busy = await copy(from, postgres('busy'));

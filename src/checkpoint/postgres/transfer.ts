@@ -136,6 +136,7 @@ async function open({ url, schema, env, onWarn = () => {} }: TransferOptions): P
       lookEveryMs: 0,
       isAsynchronous: database.isAsynchronous,
       holder: randomUUID(),
+      isOpening: () => true,
       onLost: () => {},
     },
     () => isOpen,

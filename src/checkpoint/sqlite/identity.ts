@@ -23,15 +23,27 @@ export function knownIds(store: Store): Pick<IdTable, 'find' | 'hasShared'> {
   };
 }
 
-/** The list of known ids for one who appends. */
+/**
+ * The list of known ids for one who appends. Where an id may be is in memory, so that nothing is asked for a new one. So is whether any id
+ * is shared: nobody else appends, and a mark that was taken back with its transaction only has more looked for.
+ */
 export function idTable(store: Store, places: Places): IdTable {
+  const known = knownIds(store);
+  let shared = false;
+  let looked = false;
   const insertId = store.prepare(
     'INSERT INTO ids (source, second, id, ns, body_hash, type_hash, seq, sum) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
   );
   const removeId = store.prepare('DELETE FROM ids WHERE source = ? AND second = ? AND id = ?');
   const writeMark = store.prepare(`INSERT OR IGNORE INTO meta (key, value) VALUES ('${SHARED_MARK}', '1')`);
   return {
-    ...knownIds(store),
+    find: (source, second, id) =>
+      places.secondsOf(id).includes(second) ? known.find(source, second, id) : undefined,
+    hasShared: () => {
+      shared ||= !looked && known.hasShared();
+      looked = true;
+      return shared;
+    },
     secondsOf: (id) => places.secondsOf(id),
     insert: (source, second, id, { createdNs, bodyHash, typeHash, seq }) => {
       const row = [source, second, idKey(id), createdNs - second * NS_PER_SECOND, bodyHash, typeHash, seq];
@@ -39,7 +51,10 @@ export function idTable(store: Store, places: Places): IdTable {
       places.add(id, second);
     },
     remove: (source, second, id) => void removeId.run(source, second, idKey(id)),
-    noteShared: () => void writeMark.run(),
+    noteShared: () => {
+      shared = true;
+      writeMark.run();
+    },
   };
 }
 

@@ -46,8 +46,11 @@ interface ClosedRun {
 interface Loaded {
   readonly closed: readonly ClosedRun[];
   /** Seconds by hash, of all runs that are not closed and of what was added and is not written yet. */
-  readonly recent: Map<number, number[]>;
+  readonly recent: Recent;
 }
+
+/** Nearly every hash has one second, and a list for each would be thousands of objects for the collector of garbage to look at. */
+type Recent = Map<number, number | readonly number[]>;
 
 export function places(store: Store): Places {
   const list = store.prepare(
@@ -63,18 +66,34 @@ export function places(store: Store): Places {
 
   let loaded: Loaded | null = null;
   let added: Entry[] = [];
-  // An id that is looked for is added next.
-  let last = { id: '', hash: hashOf('') };
+  // An id that is looked for is looked for again, and added next.
+  let last: { readonly id: string; readonly hash: number; seconds: readonly bigint[] | null } = {
+    id: '',
+    hash: hashOf(''),
+    seconds: null,
+  };
 
-  function hashFor(id: string): number {
-    if (last.id !== id) last = { id, hash: hashOf(id) };
-    return last.hash;
+  function lookFor(id: string): typeof last {
+    if (last.id !== id) last = { id, hash: hashOf(id), seconds: null };
+    return last;
+  }
+
+  function find(hash: number): readonly bigint[] {
+    const { closed, recent } = load();
+    const seconds = [...secondsAt(recent, hash)];
+    const bits = closed.length === 0 ? [] : bitsOf(hash);
+    for (const { run, filter } of closed) {
+      if (!mayHold(filter, bits)) continue;
+      const row = readEntries.get(run);
+      if (row !== undefined) seconds.push(...secondsIn(bytes(row, 'entries'), hash));
+    }
+    return seconds.length === 0 ? NOWHERE : seconds.map(BigInt);
   }
 
   function load(): Loaded {
     if (loaded !== null) return loaded;
     const closed: ClosedRun[] = [];
-    const recent: Loaded['recent'] = new Map();
+    const recent: Recent = new Map();
     for (const row of list.iterate()) {
       if (row['filter'] !== null) {
         closed.push({ run: integer(row, 'run'), filter: bytes(row, 'filter') });
@@ -87,33 +106,25 @@ export function places(store: Store): Places {
   }
 
   function close(from: Loaded, lastSeq: bigint): void {
-    const entries = [...from.recent].flatMap(([hash, seconds]) =>
-      seconds.map((second) => ({ hash, second })),
-    );
+    const entries = inOrder(from.recent);
     const second = integer(newestOpen.get() ?? {}, 'second');
     removeOpen.run();
     const filter = filterOf(entries);
-    const { lastInsertRowid } = insert.run(second, lastSeq, packed(entries.toSorted(byHash)), filter);
+    const { lastInsertRowid } = insert.run(second, lastSeq, packed(entries), filter);
     loaded = { closed: [...from.closed, { run: BigInt(lastInsertRowid), filter }], recent: new Map() };
   }
 
   return {
     secondsOf: (id) => {
-      const { closed, recent } = load();
-      const hash = hashFor(id);
-      const seconds = [...(recent.get(hash) ?? [])];
-      const bits = closed.length === 0 ? [] : bitsOf(hash);
-      for (const { run, filter } of closed) {
-        if (!mayHold(filter, bits)) continue;
-        const row = readEntries.get(run);
-        if (row !== undefined) seconds.push(...secondsIn(bytes(row, 'entries'), hash));
-      }
-      return seconds.map(BigInt);
+      const looked = lookFor(id);
+      return (looked.seconds ??= find(looked.hash));
     },
     add: (id, second) => {
-      const entry = { hash: hashFor(id), second: Number(second) };
+      const looked = lookFor(id);
+      const entry = { hash: looked.hash, second: Number(second) };
       remember(load().recent, entry);
       added.push(entry);
+      looked.seconds = null;
     },
     write: (lastSeq) => {
       if (added.length === 0) return;
@@ -125,13 +136,17 @@ export function places(store: Store): Places {
     },
     prune: (beforeSecond, lastSeq) => {
       if (Number(remove.run(beforeSecond, lastSeq).changes) > 0) loaded = null;
+      last.seconds = null;
     },
     forget: () => {
       loaded = null;
       added = [];
+      last.seconds = null;
     },
   };
 }
+
+const NOWHERE: readonly bigint[] = [];
 
 function hashOf(id: string): number {
   const digest = hash('sha256', id, 'binary');
@@ -140,14 +155,23 @@ function hashOf(id: string): number {
   return value;
 }
 
-function remember(recent: Loaded['recent'], { hash, second }: Entry): void {
-  const seconds = recent.get(hash);
-  if (seconds === undefined) recent.set(hash, [second]);
-  else if (!seconds.includes(second)) seconds.push(second);
+function remember(recent: Recent, { hash, second }: Entry): void {
+  const seconds = secondsAt(recent, hash);
+  if (seconds.length === 0) recent.set(hash, second);
+  else if (!seconds.includes(second)) recent.set(hash, [...seconds, second]);
 }
 
-function byHash(one: Entry, other: Entry): number {
-  return one.hash - other.hash;
+function secondsAt(recent: Recent, hash: number): readonly number[] {
+  const seconds = recent.get(hash) ?? NO_SECONDS;
+  return typeof seconds === 'number' ? [seconds] : seconds;
+}
+
+const NO_SECONDS: readonly number[] = [];
+
+/** Sorted as plain numbers, which takes a fifth of the time that entries do. */
+function inOrder(recent: Recent): Entry[] {
+  const hashes = Float64Array.from(recent.keys()).sort();
+  return Array.from(hashes).flatMap((hash) => secondsAt(recent, hash).map((second) => ({ hash, second })));
 }
 
 function packed(entries: readonly Entry[]): Buffer {

@@ -36,6 +36,11 @@ export function documentOf({ body, kind }: Item): string {
   return kind === 'text' ? JSON.stringify(document) : document;
 }
 
+/** Whether it holds a placeholder that takes more of an event than a `LightEvent` holds. */
+export function takesWhole(template: string): boolean {
+  return template.includes('{message}');
+}
+
 /** What is put in is not looked at again. */
 export function fillEvent(template: string, item: Item): string {
   return template.replace(HOLE, (whole, name: string) => PLACEHOLDERS[name]?.(item) ?? whole);

@@ -134,7 +134,8 @@ export function rowOf({ body, canonical }: Item, classUid: string): readonly unk
   const rest: Entry[] = [];
   const row = membersOf({ ...document, unmapped: undefined }, columns, '', rest);
   // As JSON text of the event's own numbers, which a double may not hold.
-  const details = canonical.details === null ? undefined : JSON.stringify(canonical.details);
+  const { details: stated } = canonical;
+  const details = stated === null ? undefined : JSON.stringify(stated);
   const unmapped = isObject(document['unmapped']) ? Object.entries(document['unmapped']) : [];
   const entries = [
     ...unmapped.map(([key, value]) =>

@@ -32,9 +32,8 @@ export function createEnvelope(settings: EnvelopeSettings): WriteEnvelope {
   return ({ canonical, origin, body, kind, heartbeat }) => {
     const { metadata, fields } = constants(origin);
     const event = kind === 'json' ? body : JSON.stringify(body.toWellFormed());
-    // Never empty: every event has an id.
-    const own = JSON.stringify(eventFields(canonical)).slice(1);
-    const all = `{${fields}${fields === '' ? '' : ','}${own}`;
+    const own = eventFields(canonical);
+    const all = `{${fields}${fields === '' ? '' : ','}${own}}`;
     const type = heartbeat === undefined ? sourcetype : HEARTBEAT_SOURCETYPE;
     return `{"time":${epochSeconds(canonical.createdNs)},${metadata},"sourcetype":${type}${index},"event":${event},"fields":${all}}`.toWellFormed();
   };
@@ -45,9 +44,9 @@ const HEARTBEAT_SOURCETYPE = '"auditferry:heartbeat"';
 
 /** Seconds with three digits of milliseconds, as text: no float is involved. */
 export function epochSeconds(ns: bigint): string {
-  const ms = ns / NS_PER_MS;
-  const digits = (ms < 0n ? -ms : ms).toString().padStart(4, '0');
-  return `${ms < 0n ? '-' : ''}${digits.slice(0, -3)}.${digits.slice(-3)}`;
+  const ms = Number(ns / NS_PER_MS);
+  const digits = String(Math.abs(ms)).padStart(4, '0');
+  return `${ms < 0 ? '-' : ''}${digits.slice(0, -3)}.${digits.slice(-3)}`;
 }
 
 /** Splunk's own fields of every event: the metadata, and what it finds while it indexes or searches. */
@@ -70,12 +69,14 @@ type Fields = Readonly<Record<string, string>>;
 
 const EVENT_FIELDS = ['event_id', 'cloudquery_instance', 'cloudquery_event_type', 'cloudquery_severity'];
 
-export function eventFields(event: CanonicalEvent): Fields {
-  return filled([
-    ['event_id', event.id],
-    ['cloudquery_event_type', event.classification.eventType],
-    ['cloudquery_severity', event.severity],
-  ]);
+/** The members of what an event carries of its own, as JSON text. Never empty: every event has an id. */
+export function eventFields({ id, classification: { eventType }, severity }: CanonicalEvent): string {
+  const type = eventType === '' ? '' : `,"cloudquery_event_type":${quoted(eventType)}`;
+  return `"event_id":${quoted(id)}${type},"cloudquery_severity":"${severity}"`;
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text.toWellFormed());
 }
 
 /** What every event of an origin carries: the operator's labels, none of which takes the name of another field, and the instance. */

@@ -30,18 +30,15 @@ export function packed(items: readonly Item[], write: WriteEnvelope, limit: numb
   const placed: Placed[] = [];
   items.forEach((item, place) => {
     const text = write(item);
-    const bytes = Buffer.byteLength(text) + 1;
+    const most = at + MOST_BYTES * text.length + 1;
+    // Only where the room might not do are the bytes counted before they are written.
+    if (most > room.length) room = roomFor(at + Buffer.byteLength(text) + 1, room, at);
+    const bytes = room.write(text, at) + 1;
     if (bytes > limit) {
       const reason = `the event takes ${bytes} bytes, max_event_size allows ${limit}`;
       open.settle(place, { outcome: 'rejected', reason });
       return;
     }
-    if (at + bytes > room.length) {
-      const larger = Buffer.allocUnsafeSlow(2 * (at + bytes));
-      room.copy(larger, 0, 0, at);
-      room = larger;
-    }
-    room.write(text, at);
     room[at + bytes - 1] = LINE_BREAK;
     placed.push({ place, start: at, bytes });
     at += bytes;
@@ -58,3 +55,13 @@ export function packed(items: readonly Item[], write: WriteEnvelope, limit: numb
 }
 
 const LINE_BREAK = 0x0a;
+/** A UTF-16 unit takes up to so many bytes in UTF-8. */
+const MOST_BYTES = 3;
+
+/** The same room where it has so many bytes, else a larger one that begins with what is used of it. */
+function roomFor(bytes: number, room: Buffer<ArrayBuffer>, used: number): Buffer<ArrayBuffer> {
+  if (bytes <= room.length) return room;
+  const larger = Buffer.allocUnsafeSlow(2 * bytes);
+  room.copy(larger, 0, 0, used);
+  return larger;
+}

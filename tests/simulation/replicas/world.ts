@@ -169,7 +169,7 @@ async function run(
         leaseClock: life.clock,
         access,
         version: '0',
-        fingerprint: 'same',
+        fingerprint: () => 'same',
         env: {},
       }),
     );
