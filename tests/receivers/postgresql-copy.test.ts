@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -152,7 +153,10 @@ sinks:
     const second = postgres('life_there');
     expect((await copy(first, second)).code).toBe(0);
     const daemon = start(['run', '-c', second], { env: env() });
-    await until('more events', () => ids().length > held + 20);
+    // The last line may be half of one while it is written.
+    const lines = (): number =>
+      readFileSync(join(folder.path, 'out', 'audit.ndjson'), 'utf8').split('\n').length;
+    await until('more events', () => lines() > held + 20);
     daemon.child.kill('SIGTERM');
     expect((await daemon.ended).code).toBe(0);
     const third = sqlite('life_back');

@@ -5,7 +5,7 @@ import { givingWay } from '../../model/turns.ts';
 import type { Journal } from '../journal.ts';
 import { appending } from './append.ts';
 import { chain } from './chain.ts';
-import { text } from '../columns.ts';
+import { integer, text } from '../columns.ts';
 import { coverage } from './coverage.ts';
 import { deadLetters } from './deadletters.ts';
 import {
@@ -19,6 +19,7 @@ import {
 import { events } from './events.ts';
 import { corrupt } from '../corrupt.ts';
 import { findings } from './findings.ts';
+import { headNote } from './head-note.ts';
 import { soleHolder } from './sole-holder.ts';
 import { ids } from './ids.ts';
 import { jobs } from './jobs.ts';
@@ -66,7 +67,12 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
     if (access === 'writer' && files.expectedId === null) rememberIdentity(dir, installationId);
     if (access === 'writer') closeToOthers(files.journal, options.onWarn ?? (() => undefined));
     const store = createStore(db, files.journal, clock, access, options.lookEveryMs);
-    return journalOn(store, options.maxBytes, installationId, () => releaseAll(releases));
+    const note = access === 'writer' ? headNote(dir, clock) : null;
+    const older = note?.warningFor(headOf(db)) ?? null;
+    if (older !== null) options.onWarn?.(older);
+    note?.note(headOf(db));
+    releases.push(() => note?.close());
+    return journalOn(store, options.maxBytes, installationId, () => releaseAll(releases), note?.note);
   } catch (error) {
     releaseAll(releases);
     throw directoryFault(dir, error);
@@ -79,6 +85,7 @@ export function journalOn(
   maxBytes: number,
   installationId: string,
   release: () => void,
+  onHead: (headSeq: bigint) => void = () => {},
 ): Journal {
   const kept = segments(store);
   const letters = deadLetters(store, () => log.told(), kept.keep);
@@ -99,7 +106,10 @@ export function journalOn(
       readable: letters.readable,
       cover: spans.cover,
       find: noted.find,
-      appended: log.appended,
+      appended: (headSeq) => {
+        onHead(headSeq);
+        log.appended();
+      },
     }),
     ...log.methods,
     ...letters.methods,
@@ -135,6 +145,10 @@ function inTurns<T extends object>(methods: T, clock: Clock): T {
     (...args: unknown[]) => giveWay()?.then(() => method(...args)) ?? method(...args),
   ]);
   return Object.fromEntries(paced) as T;
+}
+
+function headOf(db: DatabaseSync): bigint {
+  return integer(db.prepare('SELECT head_seq FROM chain').get() ?? {}, 'head_seq');
 }
 
 function readInstallationId(db: DatabaseSync): string {
