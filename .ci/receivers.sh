@@ -17,7 +17,7 @@ VERSITYGW=1.8.0
 VICTORIALOGS=1.52.2
 KAFKA=4.2.2
 SYSLOG_NG_PACKAGES=(syslog-ng-core libivykis0 libnet1 libpcre3 libwrap0)
-APT_PACKAGES=(rsyslog rsyslog-gnutls rsyslog-openssl rsyslog-relp haproxy nginx-light openssl python3-venv unzip util-linux postgresql)
+APT_PACKAGES=(rsyslog rsyslog-gnutls rsyslog-openssl rsyslog-relp haproxy nginx-light openssl python3-venv unzip util-linux postgresql pgbouncer)
 
 main() {
   require_tools

@@ -14,6 +14,8 @@ export interface Postgresql {
   readonly port: number;
   /** Runs statements as that role, and returns the rows of the last one. */
   sql(text: string): Promise<readonly Record<string, unknown>[]>;
+  /** A connection that does nothing but be there. */
+  hold(): Promise<pg.Client>;
   /** Ends the server as fast as it can, as a restart for an update does; `immediate`: as a crash does, after which it recovers. */
   halt(how?: 'fast' | 'immediate'): Promise<void>;
   start(): Promise<void>;
@@ -52,7 +54,7 @@ export async function startPostgresql(
       ...asServer(['postgres', '-D', data]),
       folder,
       readyWithinMs: START_LIMIT_MS,
-      ready: async () => (await accepts(port)) && (await sqlOn(url, 'SELECT 1')).length === 1,
+      ready: async () => (await accepts(port)) && (await sqlIn(url, 'SELECT 1')).length === 1,
     });
   };
   await start();
@@ -63,7 +65,8 @@ export async function startPostgresql(
   return {
     url,
     port,
-    sql: (text) => sqlOn(url, text),
+    sql: (text) => sqlIn(url, text),
+    hold: () => connectTo(url),
     halt,
     start,
     stop: async () => {
@@ -73,16 +76,22 @@ export async function startPostgresql(
   };
 }
 
-async function sqlOn(url: string, text: string): Promise<readonly Record<string, unknown>[]> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5000 });
-  client.on('error', () => {});
-  await client.connect();
+/** Runs statements in a database, and returns the rows of the last one. */
+export async function sqlIn(url: string, text: string): Promise<readonly Record<string, unknown>[]> {
+  const client = await connectTo(url);
   try {
     const result = (await client.query(text)) as unknown as pg.QueryResult | pg.QueryResult[];
     return (Array.isArray(result) ? result.at(-1) : result)?.rows as Record<string, unknown>[];
   } finally {
     await client.end();
   }
+}
+
+async function connectTo(url: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5000 });
+  client.on('error', () => {});
+  await client.connect();
+  return client;
 }
 
 function initialize(data: string): void {
@@ -109,9 +118,11 @@ function shell(words: readonly string[]): [string, string[]] {
   return [command, [...args]];
 }
 
-/** A program of PostgreSQL, as its user where this is root. */
-function asServer([program = '', ...args]: readonly string[]): { command: string; args: readonly string[] } {
-  const path = join(postgresFolder() ?? '', program);
+/** A program of PostgreSQL, or another one that refuses to run as root, as its user where this is root. */
+export function asServer(
+  [program = '', ...args]: readonly string[],
+  path = join(postgresFolder() ?? '', program),
+): { command: string; args: readonly string[] } {
   if (process.getuid?.() !== 0) return { command: path, args };
   return {
     command: 'setpriv',

@@ -17,7 +17,8 @@ export type ReceiverName =
   | 'victorialogs'
   | 'parquet readers'
   | 'kafka'
-  | 'postgresql';
+  | 'postgresql'
+  | 'pgbouncer';
 
 /** Versions of what .ci/receivers.sh unpacks; the names of its folders. */
 export const OPENSEARCH_FOLDER = 'opensearch-2.19.1';
@@ -118,6 +119,7 @@ const NEEDS: Readonly<Record<ReceiverName, readonly Need[]>> = {
   haproxy: [program('haproxy')],
   nginx: [program('nginx')],
   postgresql: [{ what: 'PostgreSQL', met: () => postgresFolder() !== undefined }, program('setpriv')],
+  pgbouncer: [program('pgbouncer')],
 };
 
 function executable(path: string): boolean {

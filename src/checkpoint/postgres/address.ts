@@ -119,6 +119,7 @@ function read(name: string, path: string): Buffer {
   } catch (error) {
     throw new ForwardError('config', `state.url: the file of ${name} cannot be read: ${describe(error)}`, {
       cause: error,
+      hint: `name a file that this user may read as ${name} (or PG${name.toUpperCase()})`,
     });
   }
 }
