@@ -31,6 +31,8 @@ export interface Calls {
   next(kind: CallKind): string | null;
   /** Whatever SQLite is asked within `work` counts. */
   counting<T>(work: () => T): T;
+  /** What the checkers ask does not count, whoever called. */
+  apart<T>(work: () => T): T;
 }
 
 const counted = new AsyncLocalStorage<Calls>();
@@ -45,6 +47,7 @@ export function createCalls(failing: Failing | null): Calls {
       return failing !== null && failing.kind === kind && failing.nth === count ? failing.how : null;
     },
     counting: (work) => counted.run(calls, work),
+    apart: (work) => counted.exit(work),
   };
   return calls;
 }
