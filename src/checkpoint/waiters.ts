@@ -37,6 +37,15 @@ export function waiters({ clock, hasMore, othersVersion, lookEveryMs, ...start }
     wakeWhere(() => true);
   };
 
+  /** What was appended is committed, and no fault in looking may say otherwise: who is woken meets it. */
+  function mayHaveMore(after: bigint): boolean {
+    try {
+      return hasMore(after);
+    } catch {
+      return true;
+    }
+  }
+
   /** A disk that fails for a moment is met by whoever asks the journal for something: nobody would hear of it here. */
   function versionNow(): bigint | null | Promise<bigint | null> {
     try {
@@ -107,7 +116,7 @@ export function waiters({ clock, hasMore, othersVersion, lookEveryMs, ...start }
         }
       }
     },
-    appended: (): void => wakeWhere(({ after }) => after !== null && hasMore(after)),
+    appended: (): void => wakeWhere(({ after }) => after !== null && mayHaveMore(after)),
     tell,
     wakeAll: (): void => wakeWhere(() => true),
   };

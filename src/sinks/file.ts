@@ -112,7 +112,9 @@ export function createFileSink(options: FileOptions, context: SinkContext, appen
     const dropped = file;
     file = null;
     if (dropped !== null) pathsInUse.delete(path);
-    await dropped?.handle.close();
+    await dropped?.handle.close().catch((error: unknown) => {
+      throw fileFailure(error, path, 'closed');
+    });
   };
   const take = async (): Promise<ActiveFile> => {
     if (file !== null && (await isInPlace(file, active))) return file;

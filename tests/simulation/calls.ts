@@ -27,10 +27,14 @@ export interface Failing {
 /** Counts every call that leaves the process, and tells the one that is to fail how it does. */
 export interface Calls {
   readonly counts: ReadonlyMap<CallKind, number>;
+  /** Whether the one that is to fail did. */
+  struck: boolean;
   /** Null for a call that works. */
   next(kind: CallKind): string | null;
   /** Whatever SQLite is asked within `work` counts. */
   counting<T>(work: () => T): T;
+  /** What the checkers ask does not count, whoever called. */
+  apart<T>(work: () => T): T;
 }
 
 const counted = new AsyncLocalStorage<Calls>();
@@ -39,12 +43,16 @@ export function createCalls(failing: Failing | null): Calls {
   const counts = new Map<CallKind, number>();
   const calls: Calls = {
     counts,
+    struck: false,
     next(kind) {
       const count = (counts.get(kind) ?? 0) + 1;
       counts.set(kind, count);
-      return failing !== null && failing.kind === kind && failing.nth === count ? failing.how : null;
+      if (failing === null || failing.kind !== kind || failing.nth !== count) return null;
+      calls.struck = true;
+      return failing.how;
     },
     counting: (work) => counted.run(calls, work),
+    apart: (work) => counted.exit(work),
   };
   return calls;
 }

@@ -120,10 +120,13 @@ export function fenceJournal(
     },
     append: (source, harvest, beside) =>
       guarded('append', async () => {
-        const before = await journal.size();
+        const before = await calls.apart(() => journal.size());
         watch.appending(before.usedBytes);
         const result = await inner.append(source, harvest, beside);
-        watch.appended(harvest, result.appended === 0 ? [] : await journal.read(before.headSeq, ALL));
+        watch.appended(
+          harvest,
+          result.appended === 0 ? [] : await calls.apart(() => journal.read(before.headSeq, ALL)),
+        );
         return result;
       }),
     begin: (sink, passed) =>
@@ -132,7 +135,7 @@ export function fenceJournal(
         watch.begun(
           sink,
           beginning,
-          await journal.findings({ unacknowledgedOnly: false, limit: FINDINGS_LIMIT }),
+          await calls.apart(() => journal.findings({ unacknowledgedOnly: false, limit: FINDINGS_LIMIT })),
         );
         return beginning;
       }),
@@ -145,7 +148,9 @@ export function fenceJournal(
     settleRetried: (delivered, refused, kept) =>
       guarded('settleRetried', async () => {
         const letters =
-          delivered.length === 0 ? [] : await journal.deadLetters({ ids: delivered, limit: LETTERS_LIMIT });
+          delivered.length === 0
+            ? []
+            : await calls.apart(() => journal.deadLetters({ ids: delivered, limit: LETTERS_LIMIT }));
         await inner.settleRetried(delivered, refused, kept);
         watch.retried(letters, refused.length);
       }),

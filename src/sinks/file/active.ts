@@ -125,7 +125,9 @@ async function restore(file: ActiveFile, options: ActiveOptions): Promise<boolea
 
 /** What another program removed or truncated while it was written is not delivered. */
 async function assertStays(file: ActiveFile, written: number, path: string): Promise<void> {
-  const { nlink, size } = await file.handle.stat();
+  const { nlink, size } = await file.handle.stat().catch((error: unknown) => {
+    throw fileFailure(error, path, 'looked at', true);
+  });
   if (nlink > 0 && size >= file.size + written) return;
   const what = nlink === 0 ? 'removed' : 'truncated';
   throw new ForwardError('transient', `${path} was ${what} by another program while it was written`, {

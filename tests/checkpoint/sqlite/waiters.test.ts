@@ -32,3 +32,23 @@ it('hears of another process although the disk failed in between, and a failure 
   expect(await elapse(news)).toBe(1);
   expect(Date.now() - began).toBe(3 * LOOK_MS);
 });
+
+it('wakes who waits for events where it cannot look, and never fails whoever appended them', async () => {
+  let fails = false;
+  const waiting = waiters({
+    clock: simulatedClock(() => 0.5),
+    hasMore: () => {
+      if (fails) throw new Error('disk I/O error');
+      return false;
+    },
+    version: 1n,
+    othersVersion: () => 1n,
+    lookEveryMs: LOOK_MS,
+  });
+  const began = Date.now();
+  const more = waiting.wait(1n, 60 * LOOK_MS, quiet);
+  fails = true;
+  expect(() => waiting.appended()).not.toThrow();
+  await elapse(more);
+  expect(Date.now()).toBe(began);
+});
