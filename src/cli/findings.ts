@@ -38,7 +38,7 @@ export function registerFindings(program: Command): void {
       process.exitCode = await listFindings(options, processTerminal());
     });
   withConfig(group.command('acknowledge'))
-    .description('note that somebody has looked into it: it is listed no more, unless it changes')
+    .description('mark as looked into: no longer listed, unless it changes')
     .argument('<ids...>', 'their ids', parseId)
     .requiredOption('--note <text>', 'what was found out, for the record')
     .action(async (ids: readonly bigint[], options: AcknowledgeOptions) => {

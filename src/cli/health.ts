@@ -22,8 +22,8 @@ interface Health {
 /** `auditferry health`: whether the loops of the daemon turn, as /healthz says it. What a container's health check runs. */
 export function registerHealth(program: Command): void {
   takeConfigArgument(withConfig(program.command('health')))
-    .summary('ask the daemon whether its loops turn')
-    .description('ask the daemon beside it whether its loops turn: for the health check of a container')
+    .summary('ask the daemon whether its loops are running')
+    .description('ask the daemon whether its loops are running: for the health check of a container')
     .action(async (_file: unknown, options: ReportOptions) => {
       process.exitCode = await interruptible((signal) => health(options, processTerminal(signal)));
     });

@@ -114,7 +114,7 @@ const platformQuestion: Question<string> = {
 
 const sinkQuestion: Question<SinkKind> = {
   flag: '--sink',
-  text: `Where shall events go?\n${SINK_KINDS.map(({ offer, about }) => `  ${offer.padEnd(18)} ${about}`).join('\n')}\nKind of sink`,
+  text: `Where should events go?\n${SINK_KINDS.map(({ offer, about }) => `  ${offer.padEnd(18)} ${about}`).join('\n')}\nKind of sink`,
   standard: 'file',
   read: (answer) =>
     SINK_KINDS.find(({ offer }) => offer === answer.toLowerCase().replaceAll(/[ -]/g, '_')) ?? {

@@ -231,7 +231,7 @@ export function composeConfig(answers: InitAnswers): string {
     '# See docs/heartbeat.md, also for a key that signs them.',
     `${answers.heartbeat ? '' : '# '}heartbeat: { every: 5m }`,
     '',
-    '# The name of a source or sink is its identity: under another name it begins anew.',
+    '# The name of a source or sink is its identity: under another name it starts over.',
     'sources:',
     '  platform:',
     '    type: cloudquery',

@@ -30,7 +30,7 @@ export function registerInit(program: Command): void {
   program
     .command('init')
     .summary('ask a few questions, and write a configuration')
-    .description('ask a few questions, try the answers, and write a commented configuration')
+    .description('ask a few questions, test the answers, and write a commented configuration')
     .option('--url <url>', 'address of the CloudQuery Platform')
     .addOption(
       new Option('--api-key-env <name>', 'the environment variable that holds the API key').conflicts(
@@ -65,7 +65,7 @@ export async function init(options: InitOptions, terminal: Terminal): Promise<nu
   const items = await tryAnswers(answers, output, terminal);
   const failed = items.some((item) => item.outcome === 'fail');
   for (const line of itemLines(items, terminal.err)) terminal.err.write(`${line}\n`);
-  if (failed) terminal.err.write('Not everything answers as it should; the file is written all the same.\n');
+  if (failed) terminal.err.write('Some checks failed; the file is written anyway.\n');
   writeConfig(output, composeConfig(answers), options.force === true);
   terminal.out.write(nextSteps(answers, output, terminal));
   return EXIT.done;

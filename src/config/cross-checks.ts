@@ -113,7 +113,7 @@ export function cautions(data: unknown, root: TreeNode): Problem[] {
     if (isMapping(tls) && tls['verify'] === false) {
       add(
         ['tls', 'verify'],
-        'the certificate is not verified: whoever sits between can read and change everything',
+        'the certificate is not verified: anyone in between can read and change everything',
       );
     }
     const largest = options['max_response_size'];

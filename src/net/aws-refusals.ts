@@ -13,7 +13,7 @@ const BODY_LOOKED_AT_BYTES = 8192;
 
 const CLOCK = 'set the clock of this machine: AWS takes no request that is signed more than some minutes off';
 const EXPIRED = 'the temporary credentials have expired; new ones are looked for';
-const KEY = 'check access_key_id; a key kept in a file is read again by itself';
+const KEY = 'check access_key_id; a key kept in a file is reread automatically';
 const SIGNATURE = 'check secret_access_key, region and service';
 
 /** The codes of AWS "Common errors" and of S3 "Error responses" that are about keys, signature and clock. */

@@ -184,7 +184,7 @@ const HINTS: Readonly<Record<string, string>> = {
   AADSTS7000222: 'the secret has expired: make a new one',
   AADSTS700016: 'the application is not known in this tenant: check client_id and tenant_id',
   AADSTS90002: 'there is no such tenant: check tenant_id',
-  invalid_client: 'check client_id and client_secret; a secret kept in a file is read again by itself',
+  invalid_client: 'check client_id and client_secret; a secret kept in a file is reread automatically',
   unauthorized_client: 'allow this client the client credentials grant',
   invalid_scope: 'check scope',
 };

@@ -95,7 +95,7 @@ function massRejection(reason: string): ForwardError {
     'denied',
     `nearly nothing can be read as an event, for one reason: ${oneLine(reason)}`,
     {
-      hint: 'the API may have changed: see whether a newer auditferry is out. Nothing is set aside or marked as read; it goes on by itself once the items can be read',
+      hint: 'the API may have changed: see whether a newer auditferry is out. Nothing is set aside or marked as read; it continues once the items can be read',
     },
   );
 }

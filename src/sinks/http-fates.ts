@@ -88,7 +88,7 @@ function page(response: HttpResponse): string {
 }
 
 function hintFor(status: number): string | undefined {
-  if (status === 401) return 'check the credentials; a secret kept in a file is read again by itself';
+  if (status === 401) return 'check the credentials; a secret kept in a file is reread automatically';
   if (status === 403)
     return 'check what the credentials are allowed to do, and any address filter before the receiver';
   if (status === 407) return 'check the user and password of the proxy in the environment';

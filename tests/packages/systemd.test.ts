@@ -1,14 +1,16 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { makeFolder } from '../e2e/program.ts';
 import type { Folder } from '../e2e/program.ts';
+import { freePorts } from '../receivers/processes.ts';
 import { load } from './embedded-config.ts';
 import { available } from './tools.ts';
 
+const MAIN = resolve(import.meta.dirname, '../../dist/cli/main.js');
 const UNIT = resolve(import.meta.dirname, '../../deploy/systemd/auditferry.service');
 const text = readFileSync(UNIT, 'utf8');
 
@@ -54,5 +56,59 @@ describe.runIf(available('systemd-analyze'))('the unit', () => {
     expect(stdout).toContain('Overall exposure level');
     const bare = folder.write('bare.service', '[Service]\nExecStart=/bin/true\n');
     expect(spawnSync('systemd-analyze', [...flags.slice(0, -1), join(bare)]).status).not.toBe(0);
+  });
+});
+
+const NOBODY = 61_234;
+
+/** What the unit takes away, as far as it can be taken away without systemd: rights, the file system but for the state, other processes. */
+function confined(state: string): string {
+  return [
+    `mount --bind ${state} ${state}`,
+    'mount -o remount,bind,ro /',
+    'mount -t tmpfs tmpfs /tmp',
+    'mount -t tmpfs -o ro tmpfs /home',
+    'cd /',
+    'umask 0077',
+    `exec setpriv --reuid=${NOBODY} --regid=${NOBODY} --clear-groups --no-new-privs --bounding-set=-all --inh-caps=-all prlimit --core=0 --nproc=64 env -i "$@"`,
+  ].join(' && ');
+}
+
+describe.runIf(process.getuid?.() === 0 && available('systemd-analyze'))('the program', () => {
+  it('does its work under what the unit leaves it', async () => {
+    const { platform } = await freePorts('platform');
+    // Not in /tmp, which is the program's own there.
+    const folder = mkdtempSync('/var/tmp/auditferry-unit-');
+    try {
+      chmodSync(folder, 0o755);
+      const state = join(folder, 'state');
+      mkdirSync(state);
+      chownSync(state, NOBODY, NOBODY);
+      const config = join(folder, 'auditferry.yaml');
+      writeFileSync(
+        config,
+        `simulator: { listen: '127.0.0.1:${platform}', api_key: a-key, history: 2h, rate: 6 }
+state: { dir: ${state}/journal }
+admin: { listen: 'off' }
+sources: { platform: { type: cloudquery, url: 'http://127.0.0.1:${platform}', api_key: a-key, start: 1h } }
+sinks: { archive: { type: file, path: ${state}/audit.ndjson } }
+`,
+      );
+      const program = all('ExecStart')[0]?.split(' ') ?? [];
+      expect(program.slice(0, 2)).toEqual(['/usr/bin/auditferry', 'run']);
+      const words = [process.execPath, MAIN, 'run', '--once', '--json', '-c', config];
+      const flags = ['--mount', '--pid', '--fork', '--mount-proc', '--propagation', 'private'];
+      const { stdout, stderr } = spawnSync(
+        'unshare',
+        [...flags, 'bash', '-c', confined(state), 'unit', ...words],
+        {
+          encoding: 'utf8',
+        },
+      );
+      expect(stdout, stderr).toContain('"verdict":"complete"');
+      expect(readFileSync(join(state, 'audit.ndjson'), 'utf8').split('\n').length).toBeGreaterThan(100);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });

@@ -102,7 +102,7 @@ export function databaseFault(error: unknown, where: string): unknown {
       );
     case '40001':
     case '40P01':
-      return fault('transient', `the database ${where} is busy`, 'this passes by itself');
+      return fault('transient', `the database ${where} is busy`, 'this is temporary');
     case '26000':
     case '42P05':
     case '08P01':

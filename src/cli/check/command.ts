@@ -36,8 +36,8 @@ const PART_DEADLINE_MS = 30_000;
 /** `auditferry check`: the configuration, then everything it names, for real. */
 export function registerCheck(program: Command): void {
   takeConfigArgument(withConfig(program.command('check')))
-    .summary('try for real everything that a run needs')
-    .description('look at the configuration, and then for real at everything that a run needs')
+    .summary('check that everything a run needs works')
+    .description('check the configuration, then everything that a run needs, by contacting it')
     .option('--send', 'send one marked test event through each sink, and read it back where that can be done')
     .action(async (_file: unknown, options: CheckOptions) => {
       process.exitCode = await check(options, processTerminal());

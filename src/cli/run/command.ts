@@ -160,7 +160,7 @@ function listenForSignals(service: Service, log: Log): () => void {
     stopping = true;
     log.info(
       { signal, within: formatDuration(service.config().shutdown_timeout) },
-      'stopping: reads no more, delivers what is at hand',
+      'stopping: no more reading; delivering what is in flight',
     );
     endAfter(service, log);
     service.stop();

@@ -33,7 +33,7 @@ export function registerStatus(program: Command): void {
     .description(
       'show at a glance how each source and sink is: from the daemon, or from the journal when none runs',
     )
-    .addOption(new Option('--watch', 'show it anew every second, until Ctrl-C').conflicts('json'))
+    .addOption(new Option('--watch', 'refresh every second, until Ctrl-C').conflicts('json'))
     .action(async (_file: unknown, options: StatusOptions) => {
       process.exitCode = await interruptible((signal) => status(options, processTerminal(signal)));
     });

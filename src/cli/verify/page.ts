@@ -228,7 +228,7 @@ function journalSection({ chain }: VerifyResult): string {
 <p>Keep the head hash above somewhere else: a later journal must still lead through it.</p>`;
   }
   const rows = chain.faults.map(({ kind, seq, source, id, reason }) => [
-    id === null ? '<span class="soft">nobody can name it</span>' : `<code>${text(id)}</code>`,
+    id === null ? '<span class="soft">its id is not known</span>' : `<code>${text(id)}</code>`,
     source === null ? '' : text(source),
     figureText(seq),
     kind,

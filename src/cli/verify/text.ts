@@ -88,7 +88,7 @@ function journalLines({ chain }: VerifyResult, line: Line): string[] {
   if (chain.intact)
     return [line('ok', `journal: the chain holds over ${count(chain.checked, 'event')}`), head];
   const faults = chain.faults.slice(0, SHOWN_NAMES).map(({ kind, seq, id, reason }) => {
-    return `      ${kind}  ${id === null ? 'an event nobody can name' : shown(id, 100)}  (seq ${seq}: ${reason})`;
+    return `      ${kind}  ${id === null ? 'an event whose id is not known' : shown(id, 100)}  (seq ${seq}: ${reason})`;
   });
   const broken = line('fail', `journal: the chain is broken in ${count(chain.faults.length, 'place')}`);
   const damaged = line('fail', `journal: damaged in ${count(chain.damage.length, 'place')}`);

@@ -172,7 +172,7 @@ const HINTS: ReadonlyMap<number, string> = new Map([
   [53, RIGHTS],
   [
     58,
-    'check sasl: mechanism, user and password, or what gives the token; a password kept in a file is read again by itself',
+    'check sasl: mechanism, user and password, or what gives the token; a password kept in a file is reread automatically',
   ],
   [76, 'set compress: gzip, which every broker takes'],
 ]);

@@ -178,7 +178,7 @@ const HINTS: Readonly<Record<string, string>> = {
   NoSuchBucket: 'check bucket, region and endpoint; the bucket is not made by auditferry',
   NotImplemented: 'the store does not know a header that it was sent: try if_none_match: false',
   PermanentRedirect: 'check region and endpoint: the bucket is in another region',
-  XAdminUserNotFound: 'check access_key_id; a key kept in a file is read again by itself',
+  XAdminUserNotFound: 'check access_key_id; a key kept in a file is reread automatically',
   '301': 'check region and endpoint: the bucket is in another region',
   '307': 'check region and endpoint: the bucket is in another region',
   '501': 'the store does not know a header that it was sent: try if_none_match: false',

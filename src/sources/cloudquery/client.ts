@@ -246,7 +246,7 @@ function statusError(response: HttpResponse, where: string, nowMs: number): Forw
 
 function hintFor(status: number): string {
   if (status === 401)
-    return 'the key is wrong, deleted or expired (every key expires): create one and replace it; a key file is read again by itself';
+    return 'the key is wrong, deleted or expired (every key expires): create one and replace it; a key file is reread automatically';
   if (status === 403)
     return 'the key may not read the audit log: it needs an admin:read role, and the plan must include API access and audit log exports; `auditferry check` tells which';
   if (status === 404) return 'no audit log at this URL: check the host, or the Platform is too old';

@@ -199,7 +199,7 @@ function oddAnswer(where: string, what: string, words = '', cause?: unknown): Fo
 function refusedInWords(where: string, words: string): ForwardError {
   return new ForwardError('denied', `${where} answered 200 with no "items" list (${words})`, {
     cause: new AnswerFault(401, words),
-    hint: 'this reads like a key that is wrong, deleted or expired: create one and replace it; a key file is read again by itself',
+    hint: 'this reads like a key that is wrong, deleted or expired: create one and replace it; a key file is reread automatically',
   });
 }
 
