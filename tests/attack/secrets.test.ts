@@ -113,7 +113,7 @@ function put(target: Record<string, unknown>, [key = '', ...rest]: readonly stri
   if (rest[0] === '0') target[key] = [value];
   else if (rest.length === 0) target[key] = value;
   else {
-    target[key] = { ...((target[key] as object | undefined) ?? {}) };
+    target[key] = { ...(target[key] ?? {}) };
     put(target[key] as Record<string, unknown>, rest, value);
   }
 }
@@ -179,7 +179,7 @@ describe('a secret in any place of the configuration', () => {
           ? `whsec_${Buffer.from(MARK.repeat(2)).toString('base64')}`
           : MARK;
     const text = JSON.stringify(configured(place, mark), null, 2);
-    let config: Config | null = null;
+    let config: Config;
     try {
       config = parseConfig(text, '/nowhere/a.yaml', {}, parts);
     } catch (error) {
@@ -214,7 +214,7 @@ describe('a secret in any place of the configuration', () => {
         return; // it has a form of its own, and the end-to-end test has one of those
       }
       const { options } = (place.section === 'sinks' ? config.sinks : config.sources).get('x') ?? {};
-      const { hide } = echoesOf(options as object, [], () => undefined);
+      const { hide } = echoesOf(options, [], () => undefined);
       for (const [writing, write] of Object.entries(WRITINGS))
         expect([writing, readable(hide(`refused: ${write(MARK)}, sorry`))]).toEqual([writing, undefined]);
     },
