@@ -54,7 +54,7 @@ describe('init', () => {
     expect(err).toContain('expected the name of a variable in capitals');
     expect(err).toContain('there is no sink of that type');
     expect(err).toContain('the variable PLATFORM_KEY is not set here');
-    expect(err).toContain('the file is written all the same');
+    expect(err).toContain('the file is written anyway');
     expect(out).toContain('export PLATFORM_KEY=…');
     expect(err + out + readFileSync(output, 'utf8')).not.toContain(typed);
   });
