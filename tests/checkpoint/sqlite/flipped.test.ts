@@ -116,4 +116,4 @@ it('a flipped bit is found wherever it changes what the journal says', async () 
   }
   writeFileSync(file, whole);
   expect(await findingOf(state)).toBeNull();
-});
+}, 60_000);
