@@ -36,7 +36,8 @@ export async function connect(
   try {
     const { rows } = await probe.client.query<Record<string, string>>(
       `SELECT current_setting('server_version_num') AS version, pg_is_in_recovery()::text AS standby,
-         current_setting('synchronous_commit') AS synchronous, current_setting('fsync') AS fsync`,
+         current_setting('synchronous_commit') AS synchronous, current_setting('fsync') AS fsync,
+         current_setting('transaction_read_only') AS readonly`,
     );
     const [found] = rows;
     if (found === undefined) throw new Error('the database says nothing of itself');
@@ -130,6 +131,10 @@ function assertUsable(found: Record<string, string>, where: string): void {
   if (Number(found['version']) < OLDEST_SERVER)
     throw new ForwardError('config', `the database ${where} is older than PostgreSQL 13`, {
       hint: 'use PostgreSQL 13 or later; the oldest that is tested is named in docs/high-availability.md',
+    });
+  if (found['standby'] !== 'true' && found['readonly'] === 'on')
+    throw new ForwardError('transient', `the database ${where} is read-only for this role`, {
+      hint: 'look at default_transaction_read_only of the role and of the database',
     });
   if (found['standby'] === 'true')
     throw new ForwardError('transient', `the database ${where} is a standby, which takes no writes`, {
