@@ -3,16 +3,16 @@ import { vi } from 'vitest';
 import type { Clock } from '../../src/model/clock.ts';
 
 const realImmediate = setImmediate;
-/** How far a test may set the clock back. */
-const BEFORE_START_MS = 400 * 86_400_000;
-
-/** Every timer of the process under our control: product code and its libraries wait in simulated time. */
-export function startSimulatedTime(startMs: number): void {
+/**
+ * Every timer of the process under our control: product code and its libraries wait in simulated time. Who calls `dropTimers` may set the
+ * clock back by `backMs` in all.
+ */
+export function startSimulatedTime(startMs: number, backMs = 0): void {
   vi.useFakeTimers({
-    now: startMs - BEFORE_START_MS,
+    now: startMs - backMs,
     toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date', 'performance'],
   });
-  vi.advanceTimersByTime(BEFORE_START_MS);
+  vi.advanceTimersByTime(backMs);
 }
 
 /** Takes every timer away, as the end of a process does. `vi.clearAllTimers` alone also takes the time back to its start. */

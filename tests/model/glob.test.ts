@@ -101,12 +101,19 @@ function counted(unit: string, length: number) {
   };
 }
 
-/** By definition, with as many tries as that takes. */
-function plainly([first, ...rest]: readonly string[], text: readonly string[]): boolean {
-  if (first === undefined) return text.length === 0;
-  if (first === '*')
-    return Array.from({ length: text.length + 1 }, (_, cut) => text.slice(cut)).some((left) =>
-      plainly(rest.slice(rest.findIndex((next) => next !== '*') >>> 0), left),
-    );
-  return text.length > 0 && (first === '?' || first === text[0]) && plainly(rest, text.slice(1));
+/** By definition, and no more than a list of places for each piece. */
+function plainly(glob: readonly string[], text: readonly string[]): boolean {
+  /** How much of the text what was looked at may stand for. */
+  let ends: readonly number[] = [0];
+  for (const piece of glob) {
+    if (piece === '*') {
+      const first = Math.min(...ends);
+      ends = Array.from({ length: text.length - first + 1 }, (_, more) => first + more);
+    } else
+      ends = ends
+        .filter((end) => end < text.length && (piece === '?' || piece === text[end]))
+        .map((end) => end + 1);
+    if (ends.length === 0) return false;
+  }
+  return ends.includes(text.length);
 }

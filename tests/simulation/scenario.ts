@@ -181,7 +181,8 @@ export function scenarioOf(seed: number): Scenario {
     sourceOnly: on('filters') && random.unit() < 0.5 ? 'user' : '',
     platformLatencyMs: on('latency') ? random.below(3000) : 0,
     brokenConnections: on('broken connections') ? 0.02 + later.unit() * 0.06 : 0,
-    maxBytes: on('full journal') ? 420 * 1024 + random.below(200 * 1024) : 2 ** 30,
+    // More than what is never pruned takes: ids, and dead letters with what was sent.
+    maxBytes: on('full journal') ? 800 * 1024 + random.below(200 * 1024) : 2 ** 30,
     retentionMs: on('full journal') ? MINUTE : DAY,
     sinks,
     // By the number and not by chance, so that the seeds are what they were.

@@ -34,6 +34,8 @@ import type { States } from './states.ts';
 
 const realImmediate = setImmediate;
 const START_MS = Date.parse('2026-01-02T12:00:00Z');
+/** All jumps of the clock together are less. */
+const CLOCK_BACK_MS = 400 * 24 * HOUR;
 /** How long after healing everything must have drained, beside the lateness of the latest row. */
 const DRAIN_LIMIT_MS = 26 * HOUR;
 /** Half of the orderly ends have the time to drain, the others are cut short. */
@@ -116,7 +118,7 @@ export async function simulate(
   const dir = mkdtempSync(join(base, 'auditferry-simulation-'));
   const realRandom = Math.random;
   const chance = randomFrom(scenario.seed, WORLD_SALT);
-  startSimulatedTime(START_MS);
+  startSimulatedTime(START_MS, CLOCK_BACK_MS);
   Math.random = () => chance.unit();
   try {
     return await run(scenario, product, states, calls, dir, () => chance.unit());
