@@ -15,7 +15,7 @@ export const replicaSabotages: readonly Sabotage[] = [
         replace: 'if (leases.length >= 0) return;',
       },
     ],
-    caughtBy: ['fence'],
+    caughtBy: ['fence', 'daemon'],
   },
   {
     name: 'renew-after-expiry',

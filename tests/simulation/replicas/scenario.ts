@@ -44,9 +44,11 @@ export interface ReplicasScenario {
 
 const SALT = 0x2e91;
 const LEASE_MS = 6 * SECOND;
-const FAULT_MS = 12 * MINUTE;
-const PLANS_MIN = 7;
-const PLANS_MORE = 5;
+/** The latest row comes so late. */
+export const LATE_MS = 30 * SECOND;
+const FAULT_MS = 4 * MINUTE;
+const PLANS_MIN = 6;
+const PLANS_MORE = 4;
 const SKEW_MAX_MS = 20 * MINUTE;
 
 /** Two or three replicas; every kind of plan has its turn among a few seeds. */
@@ -60,7 +62,14 @@ export function replicasScenario(seed: number): ReplicasScenario {
     seed,
     around: {
       ...usual,
-      platform: { ...platform, late: { share: 0.05, up_to: 2 * MINUTE }, drift: seed % 2 },
+      platform: {
+        ...platform,
+        late: { share: 0.05, up_to: LATE_MS },
+        drift: seed % 2,
+        rate: 40,
+        history: FAULT_MS,
+        burst: { every: 0 },
+      },
       pollMs: 20 * SECOND,
       overlapMs: 5 * MINUTE,
       faultMs: FAULT_MS,
@@ -76,7 +85,7 @@ export function replicasScenario(seed: number): ReplicasScenario {
 }
 
 function planOf(kind: ReplicaPlan['kind'], replicas: number, random: Random): ReplicaPlan {
-  const atMs = 5 * SECOND + random.below(FAULT_MS - MINUTE);
+  const atMs = 5 * SECOND + random.below(FAULT_MS - 20 * SECOND);
   const replica = random.below(replicas);
   // Some are over before anybody takes over, some long after.
   const forMs = Math.floor(LEASE_MS * (0.3 + 4 * random.unit()));
@@ -104,13 +113,13 @@ function sink(name: string, idempotent: boolean, random: Random): SinkScenario {
   return {
     name,
     concurrent: 1 + random.below(3),
-    maxEvents: [5, 12, 40][random.below(3)] ?? 12,
+    maxEvents: [8, 12, 40][random.below(3)] ?? 12,
     maxBytes: 65_536,
     maxWaitMs: 1000,
     rateLimit: null,
     idempotent,
     only: '',
-    latencyMs: 200 + random.below(3000),
+    latencyMs: 200 + random.below(2000),
     loseRequest: 0.05,
     loseResponse: 0,
     partial: 0.05,

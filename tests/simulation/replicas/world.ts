@@ -17,13 +17,14 @@ import { createLogs } from '../logs.ts';
 import type { Observer } from '../observe.ts';
 import { buildParts } from '../parts.ts';
 import { createReceiver } from '../receiver.ts';
-import { HOUR, MINUTE, SECOND } from '../scenario.ts';
+import { HOUR, SECOND } from '../scenario.ts';
 import { createStates } from '../states.ts';
 import { createTrace } from '../trace.ts';
 import { BrokenPromise, isAtWork } from '../world.ts';
 import type { World } from '../world.ts';
 import type { Link, SimulatedDatabase } from './database.ts';
 import type * as products from './product.ts';
+import { LATE_MS } from './scenario.ts';
 import type { ReplicaPlan, ReplicasScenario } from './scenario.ts';
 import { createWitness } from './witness.ts';
 
@@ -329,7 +330,7 @@ async function run(
     agenda.add(faultEnd, heal);
     await until(async () => isHealed, 'faults');
     const { journal: guest } = await open(reading, 'guest');
-    const lateEnd = faultEnd + 2 * MINUTE;
+    const lateEnd = faultEnd + LATE_MS;
     const deadline = lateEnd + DRAIN_LIMIT_MS;
     let nextLook = lateEnd;
     let why = 'late rows not visible yet';
