@@ -25,7 +25,7 @@ export interface Link {
 }
 
 interface Line extends Link {
-  readonly clients: Set<Client>;
+  readonly clients: Set<Client | PoolClient>;
 }
 
 /** How long a statement without an answer is waited for. Milliseconds. */
@@ -38,7 +38,7 @@ const never = new AbortController().signal;
  * The driver for PostgreSQL in simulated time: the database is real, its clock is ours. Statements take no simulated time: nobody moves it while
  * one is on its way (`isAtWork`). What connects within `open` belongs to that life, for good; everything else gets the driver as it is.
  */
-export function simulatedDatabase(driver: typeof Driver) {
+function simulatedDatabase(driver: typeof Driver) {
   let opening: Line | null = null;
   let now = (): number => Date.now();
   let onTheirWay = 0;
@@ -61,7 +61,7 @@ export function simulatedDatabase(driver: typeof Driver) {
   async function connected<T extends Client | PoolClient>(line: Line, connect: () => Promise<T>): Promise<T> {
     await reachable(line);
     const client = await track(connect());
-    line.clients.add(client as Client);
+    line.clients.add(client);
     await line.life.alive();
     return client;
   }
@@ -95,7 +95,7 @@ export function simulatedDatabase(driver: typeof Driver) {
       get(target, key) {
         if (key === 'query') return query;
         const value: unknown = Reflect.get(target, key);
-        return typeof value === 'function' ? value.bind(target) : value;
+        return typeof value === 'function' ? (value.bind(target) as unknown) : value;
       },
     });
   }
@@ -117,7 +117,7 @@ export function simulatedDatabase(driver: typeof Driver) {
     return {
       on: (event: 'error', listener: (error: Error) => void) => client.on(event, listener),
       connect: () => connected(line, () => client.connect().then(() => client)),
-      query: fenced(line, client).query,
+      query: (text: string) => fenced(line, client).query(text),
       end: () => track(client.end()),
     };
   }
@@ -137,7 +137,7 @@ export function simulatedDatabase(driver: typeof Driver) {
     /** The database's clock from now on. Milliseconds since 1970. */
     keepTime: (clock: () => number): void => void (now = clock),
     link(life: Life, name: string): Link {
-      const clients = new Set<Client>();
+      const clients = new Set<Client | PoolClient>();
       const line: Line = {
         life,
         name,
@@ -163,6 +163,12 @@ export function simulatedDatabase(driver: typeof Driver) {
 }
 
 export type SimulatedDatabase = ReturnType<typeof simulatedDatabase>;
+
+/** What `pg` is in a test: the driver in simulated time, and the hold on it. */
+export function pgInSimulatedTime({ default: driver }: { readonly default: typeof Driver }) {
+  const database = simulatedDatabase(driver);
+  return { default: database.driver, database };
+}
 
 function broken(client: Client | PoolClient): never {
   hangUp(client);

@@ -11,12 +11,7 @@ import { replicaSabotages } from './sabotages.ts';
 import { replicasScenario } from './scenario.ts';
 import { simulateReplicas } from './world.ts';
 
-vi.mock('pg', async (original) => {
-  const { default: driver } = await original<{ default: typeof import('pg') }>();
-  const { simulatedDatabase } = await import('./database.ts');
-  const database = simulatedDatabase(driver);
-  return { default: database.driver, database };
-});
+vi.mock('pg', async (original) => (await import('./database.ts')).pgInSimulatedTime(await original()));
 
 /** A sabotage that survives this many seeds shows a blind spot of the checkers. */
 const SEEDS_LIMIT = 8;
@@ -40,7 +35,7 @@ describe.runIf(available('postgresql'))('replicas with one fault are caught', ()
           (error: unknown) => error,
         );
         if (broken === null) continue;
-        if (!(broken instanceof BrokenPromise)) throw broken;
+        if (!(broken instanceof BrokenPromise)) throw new Error('the world itself failed', { cause: broken });
         report(`${name}: seed ${seed}, ${broken.message.slice(0, 200)}`);
         expect(caughtBy).toContain(broken.checker);
         return;

@@ -10,12 +10,7 @@ import * as product from './product.ts';
 import { replicasScenario } from './scenario.ts';
 import { simulateReplicas } from './world.ts';
 
-vi.mock('pg', async (original) => {
-  const { default: driver } = await original<{ default: typeof import('pg') }>();
-  const { simulatedDatabase } = await import('./database.ts');
-  const database = simulatedDatabase(driver);
-  return { default: database.driver, database };
-});
+vi.mock('pg', async (original) => (await import('./database.ts')).pgInSimulatedTime(await original()));
 
 /** Three seeds have every kind of fault; others each day, of a hundred. */
 const SEEDS_PER_DAY = 3;
