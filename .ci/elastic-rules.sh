@@ -20,11 +20,11 @@ trap 'rm -rf "$work"' EXIT
 main() {
   [[ -e $ENVIRONMENT/complete ]] || retry prepare_eql
   [[ -e $GRAMMAR/complete ]] || retry prepare_grammar
-  node tests/content/elastic/print-scenarios.ts > "$work/scenarios.json"
+  npx node tests/content/elastic/print-scenarios.ts > "$work/scenarios.json"
   "$ENVIRONMENT/bin/python" .ci/elastic-rules.py "$work/scenarios.json"
   javac -d "$work" -cp "$GRAMMAR/*" .ci/EsqlGrammar.java
   local queries
-  mapfile -t queries < <(node -e '
+  mapfile -t queries < <(npx node -e '
     const rules = require("node:fs").readFileSync("content/elastic/elasticsearch/detection-rules.ndjson", "utf8");
     for (const line of rules.trim().split("\n")) {
       const { language, query } = JSON.parse(line);
