@@ -70,9 +70,10 @@ describe('check', () => {
     const text = readFileSync(config, 'utf8');
     writeFileSync(config, text.replace('{ dir: ./data }', `{ type: postgres, url: '${url}' }`));
     const terminal = fakeTerminal();
-    expect(await check({ config, json: true }, terminal)).toBe(1);
+    expect(await check({ config, json: true, send: true }, terminal)).toBe(1);
     const { ok, items } = terminal.json() as Answer;
     expect(ok).toBe(false);
+    expect(items.find(({ name }) => name === 'test event')?.finding).toContain('not sent');
     expect(items.find(({ part }) => part === 'state')).toMatchObject({
       name: 'database',
       outcome: 'fail',
