@@ -137,7 +137,7 @@ describe('jobs', () => {
     };
     const window = ['0', '1'];
     await its.journal.addJob('replay', { sink: 'memory', source: null, window, ids: null, force: false });
-    await workOff({ ...context, journal } as typeof context, { untilNone: false }, stop.signal);
+    await workOff({ ...context, journal }, { untilNone: false }, stop.signal);
     expect([claimed, (stop.signal.reason as Error).message]).toEqual([0, 'waits']);
     expect(await states(its)).toEqual([['replay', 'queued']]);
   });

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
+import type { Harvest } from '../../../src/sources/source.ts';
 import { elapse, startSimulatedTime, stopSimulatedTime } from '../../fakes/simulated-time.ts';
 import { sourceRoom } from '../../fakes/source-room.ts';
 import type { SourceRoom } from '../../fakes/source-room.ts';
@@ -21,8 +22,15 @@ function prune({ ledger }: SourceRoom): ReadonlySet<string> {
   return new Set(gone.map(({ id }) => id));
 }
 
+/** Returns false at the end of the poll. */
+async function takeNext({ ledger }: SourceRoom, polling: AsyncIterator<Harvest>): Promise<boolean> {
+  const next = await polling.next();
+  if (next.done !== true) ledger.commit(next.value);
+  return next.done !== true;
+}
+
 /** A source that has read everything, was started anew, and is about to count all of it again. */
-async function counting(): Promise<{ room: SourceRoom; polling: ReturnType<SourceRoom['source']['poll']> }> {
+async function counting(): Promise<{ room: SourceRoom; polling: AsyncIterator<Harvest> }> {
   const room = sourceRoom(
     { history: 40 * HOUR, rate: 0.2 },
     { start: '40h', audit_horizon: HORIZON, api: 'auto' },
@@ -32,12 +40,10 @@ async function counting(): Promise<{ room: SourceRoom; polling: ReturnType<Sourc
   await pass(HOUR);
   await room.settle();
   room.restart();
-  const polling = room.source.poll(room.ledger, room.ledger.progress, new AbortController().signal);
+  const signal = new AbortController().signal;
+  const polling = room.source.poll(room.ledger, room.ledger.progress, signal)[Symbol.asyncIterator]();
   const untilDue = async (): Promise<void> => {
-    while (room.source.state().pendingReconcile < 5) {
-      const { value } = await polling.next();
-      if (value !== undefined) room.ledger.commit(value);
-    }
+    while (room.source.state().pendingReconcile < 5) await takeNext(room, polling);
   };
   await elapse(untilDue());
   return { room, polling };
@@ -50,7 +56,7 @@ describe('a poll that was held until windows grew older than the ids that are ke
     const gone = prune(room);
     expect(gone.size).toBeGreaterThan(100);
     const rest = async (): Promise<void> => {
-      for await (const harvest of polling) room.ledger.commit(harvest);
+      while (await takeNext(room, polling));
     };
     await elapse(rest());
     expect([...room.ledger.events.keys()].filter((id) => gone.has(id))).toEqual([]);
