@@ -117,17 +117,24 @@ export function schedule(
 }
 
 /**
- * Takes off the list what lies before the horizon by now: the journal lets go of the ids there, so that every row would look new. To be
- * asked before each count, since a full journal may hold a poll in its middle. What went uncounted for so long that its last count is missing is a finding; null where there is none.
+ * How far behind the horizon ids are surely kept: the journal keeps them a day longer (pipeline/upkeep.ts), and times may be listed by a zone
+ * that is up to 14 hours away. A row that becomes visible just before the horizon is still found there.
+ */
+const KNOWN_BEYOND_MS = 10 * HOUR_MS;
+
+/**
+ * Takes off the list what lies too far behind the horizon by now: the journal lets go of the ids there, so that every row would look new. To be
+ * asked before each count, since a full journal may hold a poll in its middle. What went uncounted for more than a day is a finding; null
+ * where there is none.
  */
 export function withoutExpired(
   state: ReconcileState,
   nowMs: number,
   horizonMs: number,
 ): { readonly state: ReconcileState; readonly missed: Finding | null } {
-  const fromNs = floorTo(msToNs(nowMs - horizonMs), NS_PER_SECOND);
-  const pending = since(state.pending, fromNs);
-  const missed = state.pending.filter(({ endNs }) => endNs <= fromNs - msToNs(DAY_MS));
+  const horizonNs = floorTo(msToNs(nowMs - horizonMs), NS_PER_SECOND);
+  const pending = since(state.pending, horizonNs - msToNs(KNOWN_BEYOND_MS));
+  const missed = state.pending.filter(({ endNs }) => endNs <= horizonNs - msToNs(DAY_MS));
   const [newest, oldest] = [missed[0], missed.at(-1)];
   if (newest === undefined || oldest === undefined) return { state: { ...state, pending }, missed: null };
   const window = { startNs: oldest.startNs, endNs: newest.endNs };
