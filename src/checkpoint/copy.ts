@@ -90,7 +90,9 @@ async function assertIntact(
   throw new ForwardError(
     'corrupt',
     `the journal in ${place} is damaged: ${report.damage[0] ?? `event ${fault?.seq ?? ''}: ${fault?.reason ?? ''}`}`,
-    { hint: 'a damaged journal is not copied: run `auditferry journal repair` on it first' },
+    {
+      hint: 'a damaged journal is not copied: run `auditferry journal repair` on one in SQLite first, or restore a backup of the database',
+    },
   );
 }
 

@@ -4,6 +4,7 @@ import * as sqlite from '../checkpoint/sqlite/transfer.ts';
 import type { Blank, Contents } from '../checkpoint/transfer.ts';
 import type { Config } from '../config/config.ts';
 import type { Clock } from '../model/clock.ts';
+import { ForwardError } from '../model/errors.ts';
 import { sharedFingerprintOf } from './verify/fingerprint.ts';
 import { holderOf } from './holder.ts';
 import { version } from './version.ts';
@@ -59,7 +60,13 @@ export async function runningOn(
   options: Omit<OpenOptions, 'access'>,
 ): Promise<string | null> {
   if (config.state.type === 'sqlite') return holderOf(config.state.dir);
-  const journal = await openState(config, { ...options, access: 'guest' });
+  let journal: Journal;
+  try {
+    journal = await openState(config, { ...options, access: 'guest' });
+  } catch (error) {
+    if (isNotMadeYet(error)) return null;
+    throw error;
+  }
   try {
     const alive = (await journal.replicas()).filter((replica) => replica.alive).map(({ name }) => name);
     if (alive.length === 0) return null;
@@ -67,6 +74,15 @@ export async function runningOn(
   } finally {
     await journal.close();
   }
+}
+
+/** Whether opening found nothing at all, as before the first run. */
+export function isNotMadeYet(error: unknown): boolean {
+  return (
+    error instanceof ForwardError &&
+    error.kind === 'config' &&
+    error.message.startsWith('there is no journal')
+  );
 }
 
 /** Where the journal is, for messages. */

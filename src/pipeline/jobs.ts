@@ -97,7 +97,10 @@ async function takeJob(
   for (const { id, params } of open) {
     const name = isObject(params) && typeof params['sink'] === 'string' ? params['sink'] : null;
     const sink = name === null ? undefined : context.sinks.get(name);
-    const isMine = name === null || sink !== undefined || context.isElsewhere?.(name) !== true;
+    // One that is being handed over would interrupt the job at once, again and again.
+    const isLeaving = [sink?.lease?.lost, sink?.lease?.wanted].some((signal) => signal?.aborted === true);
+    const isServed = sink !== undefined && !isLeaving;
+    const isMine = name === null || isServed || (!isLeaving && context.isElsewhere?.(name) !== true);
     const lease = isMine ? await journal.tryClaim(`job:${id}`) : null;
     // Whoever held it may have ended it meanwhile.
     const job =

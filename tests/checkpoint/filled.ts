@@ -27,7 +27,9 @@ export async function fill(journal: Journal): Promise<void> {
   await journal.settle(
     'splunk',
     7n,
-    events.slice(0, 6).map((event) => ({ event, reason: 'refused', attempts: 2 })),
+    events
+      .slice(0, 6)
+      .map((event) => ({ event, reason: 'refused', attempts: 2, sent: `<14>1 ${event.id}\0é` })),
   );
   const letters = await journal.deadLetters({ owner: 'splunk', limit: 9 });
   await journal.discardDeadLetters({ ids: letters.slice(0, 1).map(({ id }) => id), limit: 1 }, 'seen');

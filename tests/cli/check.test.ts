@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer as createTcpServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 
 import { describe, expect, it } from 'vitest';
 
@@ -51,6 +52,35 @@ describe('check', () => {
     const { ok, items } = bad.json() as Answer;
     expect(ok).toBe(false);
     expect(items[0]?.finding).toMatch(/ferry\.yaml:\d+:\d+: sinks\.x\.type/);
+  });
+
+  it('answers with its document and a hint where the database of the journal takes connections and never answers', async () => {
+    const here = room();
+    await here.platform();
+    const sockets = new Set<Socket>();
+    const silent = createTcpServer((socket) => void sockets.add(socket.on('error', () => {})));
+    await new Promise<void>((done) => silent.listen(0, '127.0.0.1', done));
+    here.atEnd(() => {
+      for (const socket of sockets) socket.destroy();
+      silent.close();
+    });
+    const { port } = silent.address() as AddressInfo;
+    const url = `postgres://ferry:word@127.0.0.1:${port}/journal?sslmode=disable&connect_timeout=1`;
+    const config = here.config(FILE_SINK);
+    const text = readFileSync(config, 'utf8');
+    writeFileSync(config, text.replace('{ dir: ./data }', `{ type: postgres, url: '${url}' }`));
+    const terminal = fakeTerminal();
+    expect(await check({ config, json: true, send: true }, terminal)).toBe(1);
+    const { ok, items } = terminal.json() as Answer;
+    expect(ok).toBe(false);
+    expect(items.find(({ name }) => name === 'test event')?.finding).toContain('not sent');
+    expect(items.find(({ part }) => part === 'state')).toMatchObject({
+      name: 'database',
+      outcome: 'fail',
+      finding: expect.stringMatching(/^the database 127\.0\.0\.1:\d+\/journal cannot be reached/) as string,
+      hint: expect.stringContaining('state.url') as string,
+    });
+    expect(JSON.stringify(items)).not.toContain('word');
   });
 
   it('counts the faults of a configuration that does not load', async () => {

@@ -116,6 +116,32 @@ describe('jobs', () => {
     expect(await states(its)).toEqual([['backfill', 'done']]);
   });
 
+  it('are left alone while their sink is handed over to another replica', async () => {
+    const its = await install();
+    const stop = new AbortController();
+    const wanted = AbortSignal.abort(new ForwardError('lease_lost', 'another replica takes over'));
+    const lease = { duty: 'sink:memory', epoch: 1n, lost: never, wanted, release: async () => {} } as const;
+    const context = its.jobs(new Map([['memory', { ...its.sink(memorySink()), lease }]]));
+    let claimed = 0;
+    const journal = {
+      ...its.journal,
+      tryClaim: (duty: 'job:1') => {
+        claimed += 1;
+        if (claimed > 20) stop.abort(new Error('asked again and again'));
+        return its.journal.tryClaim(duty);
+      },
+      waitForNews: async () => {
+        stop.abort(new Error('waits'));
+        throw stop.signal.reason;
+      },
+    };
+    const window = ['0', '1'];
+    await its.journal.addJob('replay', { sink: 'memory', source: null, window, ids: null, force: false });
+    await workOff({ ...context, journal }, { untilNone: false }, stop.signal);
+    expect([claimed, (stop.signal.reason as Error).message]).toEqual([0, 'waits']);
+    expect(await states(its)).toEqual([['replay', 'queued']]);
+  });
+
   it('are given up for this run when patience ends, and kept', async () => {
     const its = await install();
     its.platform.set({ role_ok: false });

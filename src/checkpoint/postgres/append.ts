@@ -8,6 +8,7 @@ import type { Draft } from '../pages.ts';
 import { newTally, recorder } from '../recorder.ts';
 import type { Tally, Tip } from '../recorder.ts';
 import { movedFinding, sharedFinding } from '../tally.ts';
+import type { HeadWatch } from './ends.ts';
 import { loadIds } from './ids.ts';
 import { writePages } from './pages.ts';
 import type { PageReader } from './pages.ts';
@@ -22,8 +23,8 @@ export interface HarvestWriters {
   readonly find: (db: Db, source: string, findings: Harvest['findings'], at: string) => Promise<void>;
   /** Called after the commit when events were added. */
   readonly appended: (headSeq: bigint, events: number) => void;
-  /** Told the head as each append finds it; throws where the database lost what it had. */
-  readonly headSeen: (headSeq: bigint) => void;
+  /** Told the head as each append finds it, and as it leaves it. */
+  readonly watch: HeadWatch;
 }
 
 export function appending(
@@ -43,7 +44,7 @@ export function appending(
     const [head] = await db.all('SELECT seq, hash FROM head FOR UPDATE');
     if (head === undefined) throw corrupt('the journal has lost the state of its chain');
     const seq = integer(head, 'seq');
-    writers.headSeen(seq);
+    writers.watch.locked(seq);
     const table = await loadIds(db, source, events);
     const drafts: Draft[] = [];
     const tip: Tip = { source, beside, seq, draft: newDraft(seq + 1n) };
@@ -124,6 +125,7 @@ export function appending(
     append: async (source, harvest, beside = []) => {
       store.onDuty('append events', `source:${source}`, 'job:');
       const { appended, headSeq } = await store.write((db) => commit(db, source, harvest, beside));
+      if (headSeq !== null) writers.watch.committed(headSeq);
       if (appended.appended > 0 && headSeq !== null) writers.appended(headSeq, appended.appended);
       return appended;
     },

@@ -101,7 +101,12 @@ async function probed(
 ): Promise<{ readonly client: Client; readonly ssl: ClientConfig['ssl'] }> {
   const ssl = tlsOf(address);
   for (const tried of address.tls === 'prefer' ? [ssl, false] : [ssl]) {
-    const client = new driver.Client({ ...config, ssl: tried });
+    // A server that stops to answer after the login must not keep a start waiting for ever.
+    const client = new driver.Client({
+      ...config,
+      ssl: tried,
+      query_timeout: config.connectionTimeoutMillis,
+    });
     client.on('error', () => {});
     try {
       await client.connect();

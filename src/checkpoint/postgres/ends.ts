@@ -27,17 +27,33 @@ export async function readChain(db: Db): Promise<ChainState> {
   return chainState(row);
 }
 
+/** The greatest head that this process knows of: seen under its lock, or committed by itself. */
+export interface HeadWatch {
+  /** Throws `corrupt` where the head, under its lock, is less. */
+  locked(headSeq: bigint): void;
+  committed(headSeq: bigint): void;
+}
+
 /**
- * Remembers the greatest head that this process saw under its lock. A database that has less lost what it had acknowledged: a standby took over that did
- * not have everything, or a backup was restored. New events would get places in the journal that sinks had for others already.
+ * A database whose head is less than it was lost what it had acknowledged: a standby took over that did not have everything, or a backup was
+ * restored. New events would get places in the journal that sinks had for others already.
  */
-export function headWatch(): (headSeq: bigint) => void {
+export function headWatch(): HeadWatch {
   let greatest = 0n;
-  return (headSeq) => {
-    if (headSeq < greatest)
-      throw corrupt(
-        `the database has lost events ${headSeq + 1n} to ${greatest}, which it had acknowledged: a standby that lacked them took over, or a backup was restored`,
-      );
-    greatest = headSeq;
+  return {
+    locked: (headSeq) => {
+      if (headSeq < greatest) throw lostSince(headSeq, greatest);
+      greatest = headSeq;
+    },
+    committed: (headSeq) => {
+      if (headSeq > greatest) greatest = headSeq;
+    },
   };
+}
+
+/** Between what the database says now and what it had acknowledged. */
+export function lostSince(now: bigint, acknowledged: bigint): Error {
+  return corrupt(
+    `the database has lost events ${now + 1n} to ${acknowledged}, or that they were delivered, which it had acknowledged: a standby that lacked this took over, or a backup was restored`,
+  );
 }

@@ -9,7 +9,7 @@ import { sizeOf } from '../pages.ts';
 import type { Page } from '../pages.ts';
 import { prunedFinding } from '../pruned.ts';
 import { reject } from './deadletters.ts';
-import { readEnds } from './ends.ts';
+import { lostSince, readEnds } from './ends.ts';
 import { find } from './findings.ts';
 import type { PageReader } from './pages.ts';
 import { keep, kept } from './segments.ts';
@@ -30,6 +30,9 @@ type EventMethods = Pick<
 
 /** What the deliver loops do: read in order, and move a cursor each. */
 export function events(store: Store, pages: PageReader): EventMethods {
+  /** Where each sink was left here. Nobody else moves its cursor under the same lease. */
+  const left = new Map<string, bigint>();
+
   /** Seqs have no holes but what was pruned in front, so that a lost page stops the journal instead of being passed over. */
   async function readInOrder(
     db: Db,
@@ -125,9 +128,12 @@ export function events(store: Store, pages: PageReader): EventMethods {
     sink: string,
     upTo: bigint,
     rejected: readonly RejectedEvent[],
-  ): Promise<void> {
+  ): Promise<bigint> {
     const at = store.timestamp();
     const held = (await cursorOf(db, sink)) ?? 0n;
+    const known = left.get(sink) ?? 0n;
+    // What got the lost places since would be passed over.
+    if (held < known) throw lostSince(held, known);
     const name = oneLine(sink);
     // It would repeat events unseen: a fault of the caller, which no retry fixes.
     if (upTo < held)
@@ -137,7 +143,9 @@ export function events(store: Store, pages: PageReader): EventMethods {
     if (upTo > headSeq) throw corrupt(`sink ${name} cannot settle ${upTo}: there is no such event any more`);
     await reject(db, sink, rejected, at);
     const { seq } = await passPruned(db, sink, at);
-    await writeCursor(db, sink, upTo > seq ? upTo : seq, at);
+    const moved = upTo > seq ? upTo : seq;
+    await writeCursor(db, sink, moved, at);
+    return moved;
   }
 
   return {
@@ -159,7 +167,7 @@ export function events(store: Store, pages: PageReader): EventMethods {
       }),
     begin: async (sink, passed) => {
       store.onDuty('begin a sink', `sink:${sink}`);
-      return store.write(async (db) => {
+      const begun = await store.write(async (db) => {
         const at = store.timestamp();
         const beginning = await passPruned(db, sink, at);
         await writeCursor(db, sink, beginning.seq, at);
@@ -167,15 +175,19 @@ export function events(store: Store, pages: PageReader): EventMethods {
         if (segment !== null) await keep(db, sink, segment);
         return beginning;
       });
+      left.set(sink, begun.seq);
+      return begun;
     },
     read: (after, limit) =>
       store.read((db) => readInOrder(db, int64(after), Math.max(1, limit.maxEvents), limit.maxBytes)),
     settle: async (sink, upTo, rejected, segment) => {
       store.onDuty('move a cursor', `sink:${sink}`);
-      await store.write(async (db) => {
-        await moveCursor(db, sink, upTo, rejected);
+      const moved = await store.write(async (db) => {
+        const cursor = await moveCursor(db, sink, upTo, rejected);
         if (segment !== undefined) await keep(db, sink, segment);
+        return cursor;
       });
+      left.set(sink, moved);
     },
     newest: (limit, originalBytes = Number.MAX_SAFE_INTEGER) =>
       store.read((db) => newestFirst(db, Math.max(0, limit), originalBytes)),

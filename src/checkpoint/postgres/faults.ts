@@ -46,15 +46,12 @@ export function databaseFault(error: unknown, where: string): unknown {
       `the certificate of the database ${where} is not trusted`,
       'give sslrootcert the file of the authority that signed it, and use the name that the certificate is for',
     );
+  if (code === null && error.message.startsWith('SASL: ')) return fault('denied', ...refusedLogin(where));
   if (code === null) return error;
   switch (code) {
     case '28P01':
     case '28000':
-      return fault(
-        'denied',
-        `the database ${where} refuses the login`,
-        'check user and password in state.url (or PGPASSWORD, PGPASSFILE), and pg_hba.conf on the server',
-      );
+      return fault('denied', ...refusedLogin(where));
     case '42501':
       return fault('denied', `the database ${where} refuses a right`, RIGHTS_HINT);
     case '3D000':
@@ -127,13 +124,21 @@ export function databaseFault(error: unknown, where: string): unknown {
   }
 }
 
+/** What is wrong, and the hint. Without a password, or with a proof that does not fit, the driver itself ends the login. */
+function refusedLogin(where: string): [string, string] {
+  return [
+    `the database ${where} refuses the login`,
+    'check user and password in state.url (or PGPASSWORD, PGPASSFILE), and pg_hba.conf on the server',
+  ];
+}
+
 /** Node.js and the driver say it in words only, once the connection is gone. */
 function isLost(error: Error, code: string | null): boolean {
   if (code === null)
     return (
-      /^(Connection terminated|timeout exceeded when|Query read timeout|Client has encountered|Client was closed)/.test(
+      /^(Connection terminated|timeout expired|timeout exceeded when|Query read timeout|Client has encountered|Client was closed)/.test(
         error.message,
-      ) || /the server does not support SSL/i.test(error.message)
+      ) || /the server does not support SSL|error establishing an SSL/i.test(error.message)
     );
   return (
     /^(ECONN|ENOTFOUND|EAI_|ETIMEDOUT|EHOST|ENET|EPIPE|ENOENT|EACCES)/.test(code) ||

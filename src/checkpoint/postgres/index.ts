@@ -12,6 +12,7 @@ import { connect } from './connect.ts';
 import { cover, coverage } from './coverage.ts';
 import { deadLetters, setAside } from './deadletters.ts';
 import { headWatch } from './ends.ts';
+import type { HeadWatch } from './ends.ts';
 import { events } from './events.ts';
 import { find, findings } from './findings.ts';
 import { ids } from './ids.ts';
@@ -110,7 +111,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
       await refuseUnfinished(db, schema);
       return id;
     });
-    const watchHead = headWatch();
+    const watch = headWatch();
     const first = await store.read(look);
     keeper = leaseKeeper({ store: leases, member, leaseMs, clock: leaseClock, onWarn });
     await keeper.join();
@@ -128,7 +129,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
       pages: pageReader(),
       readable: readableAgain(),
       waits,
-      watchHead,
+      watch,
       keeper,
       size,
       installationId,
@@ -148,7 +149,7 @@ interface Kept {
   readonly pages: PageReader;
   readonly readable: ReturnType<typeof readableAgain>;
   readonly waits: ReturnType<typeof waiting>;
-  readonly watchHead: (headSeq: bigint) => void;
+  readonly watch: HeadWatch;
   readonly keeper: Keeper;
   readonly size: Journal['size'];
   readonly installationId: string;
@@ -164,7 +165,7 @@ function journalOn(store: Store, kept: Kept): Journal {
       cover,
       find,
       appended: waits.appended,
-      headSeen: kept.watchHead,
+      watch: kept.watch,
     }),
     ...events(store, pages),
     ...waits.methods,

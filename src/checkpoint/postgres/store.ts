@@ -168,8 +168,14 @@ export function leaseLost(duty: Duty): ForwardError {
 async function within<T>(client: PoolClient, begin: string, work: (db: Db) => Promise<T>): Promise<T> {
   const begun = client.query(begin);
   begun.catch(() => {}); // whatever follows it fails, too, or is waited for
-  const result = await work(dbOn(client));
-  await begun;
+  let isOver = false;
+  let result: T;
+  try {
+    result = await work(dbOn(client, () => isOver));
+    await begun;
+  } finally {
+    isOver = true;
+  }
   const { command } = await client.query('COMMIT');
   // A transaction in which something failed ends without a word.
   if (command !== 'COMMIT') throw new Error('a transaction was rolled back although nothing seemed to fail');
@@ -186,12 +192,19 @@ async function rollBack(client: PoolClient, error: unknown): Promise<Error | und
   }
 }
 
-function dbOn(client: PoolClient): Db {
-  const query = (sql: string, values: Value[]) => client.query<Row>(sql, values.map(clean));
+/**
+ * Several branches of a transaction run side by side. Where one fails, another may still go on for a while: what it says then belongs to no
+ * transaction, and would be committed by itself.
+ */
+function dbOn(client: PoolClient, isOver: () => boolean): Db {
+  const query = (sql: string, values?: Value[]) => {
+    if (isOver()) throw new Error('a statement came after the end of its transaction');
+    return client.query<Row>(sql, values?.map(clean));
+  };
   return {
     all: async (sql, ...values) => (await query(sql, values)).rows,
     run: async (sql, ...values) => (await query(sql, values)).rowCount ?? 0,
-    script: async (sql) => void (await client.query(sql)),
+    script: async (sql) => void (await query(sql)),
   };
 }
 

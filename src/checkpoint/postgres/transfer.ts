@@ -57,6 +57,7 @@ const BYTES = new Set([
   'body_hash',
   'type_hash',
   'bytes',
+  'sent',
   'event_id',
   'subject_hash',
 ]);
@@ -257,7 +258,7 @@ async function writeState(db: Db, { installationId, chain: ends, counters }: Jou
 }
 
 async function* rowsOf(store: Store, table: TableName): AsyncGenerator<readonly Row[]> {
-  const columns = TRANSFERRED[table].map((name) => columnOf(table, name)).join(', ');
+  const columns = columnsOf(table).join(', ');
   const key = KEYS[table];
   const limit = LARGE.includes(table) ? READ_LARGE_ROWS : READ_ROWS;
   const own = table === 'meta' ? `key NOT IN (${OWN_KEYS.map((one) => `'${one}'`).join(', ')})` : 'TRUE';
@@ -279,13 +280,20 @@ async function* rowsOf(store: Store, table: TableName): AsyncGenerator<readonly 
 }
 
 function insertRows(db: Db, table: TableName, rows: readonly Row[]): Promise<number> {
-  const columns = TRANSFERRED[table].map((name) => columnOf(table, name));
   const stored = rows.map((row) => inward(table, row));
+  const columns = columnsOf(table).map((column) => stored.map((row) => row[column] ?? null));
+  return db.run(insertStatement(table), ...columns);
+}
+
+/** Inserts rows that are given as a list for each column, in the order of TRANSFERRED. */
+export function insertStatement(table: TableName): string {
+  const columns = columnsOf(table);
   const lists = columns.map((column, index) => `$${index + 1}::${typeOf(table, column)}[]`);
-  return db.run(
-    `INSERT INTO ${table} (${columns.join(', ')}) OVERRIDING SYSTEM VALUE SELECT * FROM unnest(${lists.join(', ')})`,
-    ...columns.map((column) => stored.map((row) => row[column] ?? null)),
-  );
+  return `INSERT INTO ${table} (${columns.join(', ')}) OVERRIDING SYSTEM VALUE SELECT * FROM unnest(${lists.join(', ')})`;
+}
+
+function columnsOf(table: TableName): string[] {
+  return TRANSFERRED[table].map((name) => columnOf(table, name));
 }
 
 function columnOf(table: TableName, name: string): string {

@@ -20,7 +20,7 @@ export async function look(db: Db): Promise<Seen> {
   return { ...ends, version: ends.headSeq + integer(row ?? {}, 'news') };
 }
 
-/** Those who wait: one look at the database now and then serves them all. `onLook` is told what each look found. */
+/** Those who wait: one look at the database now and then serves them all. */
 export function waiting(store: Store, first: Seen) {
   let seen: Seen = first;
   /** How much of the version this process made itself, which is no news to it. */

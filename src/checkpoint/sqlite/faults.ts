@@ -58,6 +58,11 @@ export function isBusy(error: unknown): boolean {
   return sqliteCode(error) === BUSY;
 }
 
+/** The same of what `journalFault` made of it. */
+export function isBusyFault(fault: unknown): boolean {
+  return fault instanceof ForwardError && isBusy(fault.cause);
+}
+
 export function isNotADatabase(error: unknown): boolean {
   return sqliteCode(error) === NOT_A_DATABASE;
 }

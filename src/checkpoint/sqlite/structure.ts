@@ -3,6 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import { describe, oneLine } from '../../model/errors.ts';
 import { integer, text, type Row } from '../columns.ts';
+import { isBusyFault, journalFault } from './faults.ts';
 import { migrate } from './migrations.ts';
 import type { Store } from './store.ts';
 import { rowName, rowsWithWrongSums, SUMMED } from './sums.ts';
@@ -14,7 +15,7 @@ const ROW_NAME_UNITS = 200;
 
 /**
  * What of the file is damaged beside the events, in words, one for each place: its pages and indexes by SQLite's own check, its schema,
- * its counters, and every row by its checksum.
+ * its counters, and every row by its checksum. Throws `transient` where another process keeps it from looking: that is no damage.
  */
 export function structureCheck(store: Store): (signal: AbortSignal) => Promise<readonly string[]> {
   return async (signal) => {
@@ -24,6 +25,8 @@ export function structureCheck(store: Store): (signal: AbortSignal) => Promise<r
       try {
         work();
       } catch (error) {
+        const fault = journalFault(error, store.path);
+        if (isBusyFault(fault)) throw fault;
         add(`${what}: ${describe(error)}`);
       }
     };

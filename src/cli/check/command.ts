@@ -137,8 +137,16 @@ async function whyNotSent(
   terminal: Terminal,
 ): Promise<{ finding: string; hint: string } | null> {
   const type = config.sinks.get(name)?.type;
-  if (type === 'file' && (await runningOn(config, terminal)) !== null) {
-    return { finding: 'not sent: the running daemon writes to this file', hint: 'stop the daemon first' };
+  try {
+    if (type === 'file' && (await runningOn(config, terminal)) !== null)
+      return { finding: 'not sent: the running daemon writes to this file', hint: 'stop the daemon first' };
+  } catch (error) {
+    if (!(error instanceof ForwardError)) throw error;
+    return {
+      finding:
+        'not sent: nobody can say whether a daemon writes to this file, since the journal cannot be asked',
+      hint: 'fix what failed with the state first',
+    };
   }
   if (type === 'stdout' && options.json === true) {
     return { finding: 'not sent: standard output carries this document', hint: 'leave out --json' };

@@ -4,7 +4,7 @@ import type { CheckItem } from '../../model/check.ts';
 import { describe, ForwardError } from '../../model/errors.ts';
 import { formatSize } from '../../model/units.ts';
 import { count } from '../report.ts';
-import { openState } from '../state.ts';
+import { isNotMadeYet, openState } from '../state.ts';
 import type { Terminal } from '../terminal.ts';
 import { sharedFingerprintOf } from '../verify/fingerprint.ts';
 
@@ -53,7 +53,7 @@ export async function checkDatabase(config: Config, terminal: Terminal): Promise
   } catch (error) {
     if (!(error instanceof ForwardError)) throw error;
     // A first start finds nothing: that is as it should be.
-    if (error.kind === 'config' && error.message.startsWith('there is no journal'))
+    if (isNotMadeYet(error))
       return [
         {
           name: 'database',

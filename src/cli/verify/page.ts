@@ -246,7 +246,7 @@ ${folded('The places', rows.length, table(['Event id', 'Source', 'Place', 'What'
       : `<p class="bad">✗ The file of the journal is damaged in ${count(damage.length, 'place')}.</p>
 <ul>${damage.map((place) => `<li>${text(place)}</li>`).join('')}</ul>`;
   return `${broken}${damaged}
-<p>Stop the daemon, then run <code>auditferry journal repair</code>, which saves what is whole and has the rest read again, or put back a backup of the state directory. Keep the damaged one as evidence.</p>`;
+<p>Stop the daemon, then put back a backup, or run <code>auditferry journal repair</code>, which saves what is whole of a journal in SQLite and has the rest read again. Keep the damaged one as evidence.</p>`;
 }
 
 function sinkSections(sinks: readonly SinkProof[]): string {

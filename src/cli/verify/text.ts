@@ -96,7 +96,7 @@ function journalLines({ chain }: VerifyResult, line: Line): string[] {
     ...(chain.faults.length === 0 ? [] : [broken, ...faults]),
     ...(chain.damage.length === 0 ? [] : [damaged]),
     ...chain.damage.slice(0, SHOWN_NAMES).map((place) => `      ${shown(place)}`),
-    '      stop the daemon and run `auditferry journal repair`, or put back a backup',
+    '      stop the daemon and put back a backup, or run `auditferry journal repair` where the journal is in SQLite',
     head,
   ];
 }

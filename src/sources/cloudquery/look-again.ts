@@ -56,7 +56,7 @@ function joined(sorted: readonly Spoiled[]): Spoiled[] {
 }
 
 /** The spans without what lies before a time: there the journal no longer knows what it had. */
-export function since(spans: readonly Spoiled[], fromNs: bigint): readonly Spoiled[] {
+export function since<Span extends Window>(spans: readonly Span[], fromNs: bigint): readonly Span[] {
   return spans
     .filter(({ endNs }) => endNs > fromNs)
     .map((span) => (span.startNs < fromNs ? { ...span, startNs: fromNs } : span));

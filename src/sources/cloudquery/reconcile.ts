@@ -1,5 +1,6 @@
-import type { Json, Window } from '../../model/event.ts';
-import { floorTo, msToNs } from '../../model/time.ts';
+import type { Finding, Json, Window } from '../../model/event.ts';
+import { floorTo, formatTime, msToNs, NS_PER_SECOND } from '../../model/time.ts';
+import { since } from './look-again.ts';
 import { requireNs, unreadable } from './windows.ts';
 
 const MINUTE_MS = 60_000;
@@ -113,6 +114,51 @@ export function schedule(
     ([key]) => known.has(key) || BigInt(key.split(' ')[0] ?? 0) > horizonNs,
   );
   return { lastMs, pending, explained: new Map(explained) };
+}
+
+/**
+ * How far behind the horizon ids are surely kept: the journal keeps them a day longer (pipeline/upkeep.ts), and times may be listed by a zone
+ * that is up to 14 hours away. A row that becomes visible just before the horizon is still found there.
+ */
+const KNOWN_BEYOND_MS = 10 * HOUR_MS;
+
+/**
+ * Takes off the list what lies too far behind the horizon by now: the journal lets go of the ids there, so that every row would look new. To be
+ * asked before each count, since a full journal may hold a poll in its middle. What went uncounted for more than a day is a finding; null
+ * where there is none.
+ */
+export function withoutExpired(
+  state: ReconcileState,
+  nowMs: number,
+  horizonMs: number,
+): { readonly state: ReconcileState; readonly missed: Finding | null } {
+  const horizonNs = floorTo(msToNs(nowMs - horizonMs), NS_PER_SECOND);
+  const pending = since(state.pending, horizonNs - msToNs(KNOWN_BEYOND_MS));
+  const missed = state.pending.filter(({ endNs }) => endNs <= horizonNs - msToNs(DAY_MS));
+  const [newest, oldest] = [missed[0], missed.at(-1)];
+  if (newest === undefined || oldest === undefined) return { state: { ...state, pending }, missed: null };
+  const window = { startNs: oldest.startNs, endNs: newest.endNs };
+  const span = `${formatTime(window.startNs)} to ${formatTime(window.endNs)}`;
+  return {
+    state: { ...state, pending },
+    missed: {
+      kind: 'not_recounted',
+      window,
+      summary: `${span} was due to be counted again, and grew older than the audit horizon before it could be: events that became visible there after it was read last are not in the journal`,
+    },
+  };
+}
+
+/** What counting the first window of the list leaves of it, and what it explained; `left`: the list without that window. */
+export function afterCount(
+  state: ReconcileState,
+  counted: { readonly key: string; readonly parts: readonly Window[]; readonly explained: Explained | null },
+  left: readonly Window[],
+): ReconcileState {
+  const explained = new Map(state.explained);
+  if (counted.explained === null) explained.delete(counted.key);
+  else explained.set(counted.key, counted.explained);
+  return { ...state, explained, pending: [...counted.parts, ...left] };
 }
 
 export function keyOf(window: Window): string {

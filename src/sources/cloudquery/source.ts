@@ -38,7 +38,8 @@ import type { Outside } from './outside.ts';
 import type { Precision, WindowRead } from './read-window.ts';
 import { readWindows } from './read-windows.ts';
 import type { Allowance } from './read-windows.ts';
-import { freshReconcile, readReconcile, schedule, writeReconcile } from './reconcile.ts';
+import { afterCount, freshReconcile, readReconcile, schedule } from './reconcile.ts';
+import { withoutExpired, writeReconcile } from './reconcile.ts';
 import type { ReconcileState } from './reconcile.ts';
 import { recount, toCount } from './recount.ts';
 import type { Recount } from './recount.ts';
@@ -78,7 +79,7 @@ export const cloudquery: SourceDefinition<CloudqueryOptions> = {
     ),
 };
 
-const NOTHING = { purpose: 'live', malformed: [], coverage: [], findings: [] } as const;
+const NOTHING = { purpose: 'live', events: [], malformed: [], coverage: [], findings: [] } as const;
 
 /** Counts asked for in one poll at most, so that a long list of closed windows never keeps new events waiting. */
 const RECOUNTS_PER_POLL = 40;
@@ -199,7 +200,7 @@ export function createCloudquery(
     if (counted.window === null) {
       learned = true;
       progress = { ...progress, startNs, endNs: live.endNs };
-      yield { ...NOTHING, events: [], coverage, findings, progress: write() };
+      yield { ...NOTHING, coverage, findings, progress: write() };
       [findings, coverage] = [[], []];
     } else addWindow(counted.window, startNs);
     if (beyond.length > 0) yield { ...NOTHING, events: toEvents(beyond), progress: write() };
@@ -268,7 +269,7 @@ export function createCloudquery(
       zoneChanged = false;
       rereadMs = clock.monotonic();
       addOpen({ startNs: startNs > knownFromNs ? startNs : knownFromNs, endNs });
-      yield { ...NOTHING, purpose: 'reconcile', events: [], progress: write() };
+      yield { ...NOTHING, purpose: 'reconcile', progress: write() };
       return;
     }
     const asListed = outside.asListed(held);
@@ -284,11 +285,14 @@ export function createCloudquery(
       ? freshReconcile(nowMs)
       : schedule(reconcile, nowMs, endNs, startNs, options.audit_horizon, all);
     for (let counts = 0; counts < RECOUNTS_PER_POLL; counts += 1) {
+      const { state, missed } = withoutExpired(reconcile, clock.now(), options.audit_horizon);
+      reconcile = state;
+      if (missed !== null) yield { ...NOTHING, purpose: 'reconcile', findings: [missed], progress: write() };
       if (reconcile.pending.length === 0) return;
       const [window, ...left] = toCount(reconcile.pending, progress.open, usual.widthNs, precision.unitNs);
       if (window === undefined) {
         reconcile = { ...reconcile, pending: [] };
-        yield { ...NOTHING, purpose: 'reconcile', events: [], progress: write() };
+        yield { ...NOTHING, purpose: 'reconcile', progress: write() };
         return;
       }
       let result: Recount;
@@ -301,13 +305,10 @@ export function createCloudquery(
         const failed = beginCare(window, error, usual.perPage, precision.unitNs, clock.now());
         progress = { ...progress, open: sortWindows([...progress.open, failed]) };
         reconcile = { ...reconcile, pending: left };
-        yield { ...NOTHING, purpose: 'reconcile', events: [], progress: write() };
+        yield { ...NOTHING, purpose: 'reconcile', progress: write() };
         return;
       }
-      const explained = new Map(reconcile.explained);
-      if (result.explained === null) explained.delete(result.key);
-      else explained.set(result.key, result.explained);
-      reconcile = { ...reconcile, explained, pending: [...result.parts, ...left] };
+      reconcile = afterCount(reconcile, result, left);
       const items = result.reads.flatMap((read) => read.items);
       const malformed = result.reads.flatMap((read) => read.malformed);
       const error = await doubting(held, startNs, signal)({ items, malformed });

@@ -86,9 +86,23 @@ describe('what a database says', () => {
     expect((fault as ForwardError).hint).toBeTruthy();
   });
 
-  it('is a lost connection also where the driver has words only', () => {
-    const fault = databaseFault(new Error('Connection terminated unexpectedly'), 'db');
+  it.each([
+    'Connection terminated unexpectedly',
+    'timeout expired',
+    'timeout exceeded when trying to connect',
+    'Query read timeout',
+    'There was an error establishing an SSL connection',
+  ])('is a lost connection also where the driver has words only: %s', (words) => {
+    const fault = databaseFault(new Error(words), 'db');
     expect(fault).toMatchObject({ kind: 'transient', ambiguous: true });
+  });
+
+  it('is a refused login where the driver lacks a password', () => {
+    const error = new Error('SASL: SCRAM-SERVER-FIRST-MESSAGE: client password must be a string');
+    expect(databaseFault(error, 'db')).toMatchObject({
+      kind: 'denied',
+      hint: expect.stringContaining('PGPASSWORD') as string,
+    });
   });
 
   it('is thrown as it is where it is a fault of ours', () => {

@@ -7,6 +7,7 @@ import {
   keyOf,
   readReconcile,
   schedule,
+  withoutExpired,
   writeReconcile,
 } from '../../../src/sources/cloudquery/reconcile.ts';
 import type { ReconcileState } from '../../../src/sources/cloudquery/reconcile.ts';
@@ -89,6 +90,25 @@ describe('the schedule', () => {
       ]),
     };
     expect([...due(state, T0).explained.keys()]).toEqual([young]);
+  });
+});
+
+describe('what grew too old on the list', () => {
+  const spans = (...hours: [number, number][]): Pick<ReconcileState, 'pending'>['pending'] =>
+    hours.map(([from, to]) => ({ startNs: msToNs(T0 - from * HOUR), endNs: msToNs(T0 - to * HOUR) }));
+  const left = (...hours: [number, number][]) =>
+    withoutExpired({ ...freshReconcile(T0), pending: spans(...hours) }, T0, 48 * HOUR);
+
+  it('is counted as far as its ids are surely kept, in whatever time zone', () => {
+    const { state, missed } = left([47, 24], [57, 33], [70, 46], [83, 59]);
+    expect(state.pending).toEqual(spans([47, 24], [57, 33], [58, 46]));
+    expect(missed).toBeNull();
+  });
+
+  it('is a finding where it was not counted for more than a day', () => {
+    const { state, missed } = left([47, 24], [96, 72], [120, 96]);
+    expect(state.pending).toEqual(spans([47, 24]));
+    expect(missed).toMatchObject({ kind: 'not_recounted', window: spans([120, 72])[0] });
   });
 });
 

@@ -9,7 +9,7 @@ import { chain } from '../chain.ts';
 import { openDamaged } from './damaged.ts';
 import { directoryFault, prepareDirectory, refuseMissing, syncDirectory } from '../directory.ts';
 import type { StateFiles } from '../directory.ts';
-import { journalFault } from '../faults.ts';
+import { isBusyFault, journalFault } from '../faults.ts';
 import { takeLock } from '../lock.ts';
 import { userVersion, MIGRATIONS } from '../migrations.ts';
 import { salvage } from './salvage.ts';
@@ -98,7 +98,7 @@ async function damageOf(
     return [...broken, ...report.damage];
   } catch (error) {
     const fault = journalFault(error, files.journal);
-    if (fault instanceof ForwardError && fault.kind === 'config') throw fault;
+    if ((fault instanceof ForwardError && fault.kind === 'config') || isBusyFault(fault)) throw fault;
     signal.throwIfAborted();
     return [describe(fault)];
   } finally {
