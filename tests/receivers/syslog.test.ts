@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import type { Item } from '../../src/sinks/sink.ts';
+import { headerField } from '../../src/sinks/syslog/rfc5424.ts';
 import { makeItem, makeItems } from '../contract/items.ts';
 import { makeCertificates } from './certificates.ts';
 import type { Certificates } from './certificates.ts';
@@ -12,6 +13,8 @@ import type { RsyslogInput, SyslogNgInput } from './syslog-receivers.ts';
 
 const SD = { structured_data: { enterprise_id: 32473 } };
 const MANY = 1500;
+/** Of RFC 5424. */
+const MSGID_LIMIT = 32;
 
 let certificates: Certificates;
 beforeAll(() => {
@@ -29,7 +32,7 @@ function expectStored(lines: readonly StoredLine[], items: readonly Item[]): voi
     expect(JSON.parse(line?.text ?? '')).toEqual(JSON.parse(item.body));
     expect(numbersIn(line?.text ?? '')).toEqual(numbersIn(item.body));
     expect(line?.structured).toContain(`event_id="${item.canonical.id}"`);
-    expect(line?.msgid).toBe('user_login');
+    expect(line?.msgid).toBe(headerField(item.canonical.classification.eventType, MSGID_LIMIT));
   }
 }
 
