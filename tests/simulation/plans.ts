@@ -20,6 +20,12 @@ export function carryOut(
   const startMs = performance.now();
   let keys = 0;
 
+  /** Null where nobody is there whose journal could be asked: crashed, or ended in order and not begun again. */
+  function present(): Running | null {
+    const now = running();
+    return now === null || now.life.dead() || now.ended ? null : now;
+  }
+
   function begin(plan: Plan): (() => void) | null {
     switch (plan.kind) {
       case 'crash':
@@ -83,8 +89,8 @@ export function carryOut(
   }
 
   function crash(how: Extract<Plan, { kind: 'crash' }>['how']): null {
-    const now = running();
-    if (now === null || now.life.dead()) return null;
+    const now = present();
+    if (now === null) return null;
     if (how === 'now') now.life.crash('at some moment');
     else if (how === 'before write') disk.crashAtWrite = 'before';
     else if (how === 'after write') disk.crashAtWrite = 'after';
@@ -119,11 +125,11 @@ export function carryOut(
     restart();
     return () => {
       world.away.delete(sink);
-      const now = running();
-      if (now === null || now.life.dead()) return;
-      const present = [...facts.receivers.keys()].filter((name) => name !== sink);
+      const now = present();
+      if (now === null) return;
+      const others = [...facts.receivers.keys()].filter((name) => name !== sink);
       // A loop that is still to end may hold it: what it has not settled stays.
-      const loops = now.daemon.status.sinks.has(sink) ? [sink, ...present] : present;
+      const loops = now.daemon.status.sinks.has(sink) ? [sink, ...others] : others;
       void now.inner.prune(loops, new Date(Date.now() + DAY).toISOString(), 0n);
       restart();
     };
@@ -131,15 +137,15 @@ export function carryOut(
 
   /** As the command does it, beside the running daemon. */
   function retryDeadLetters(): void {
-    const now = running();
-    if (now === null || now.life.dead()) return;
+    const now = present();
+    if (now === null) return;
     void now.inner.retryDeadLetters({ states: ['open'], limit: LETTERS_LIMIT });
   }
 
   /** The time before now is read once more, as the command asks for it. */
   function backfill(spanMs: number): void {
-    const now = running();
-    if (now === null || now.life.dead()) return;
+    const now = present();
+    if (now === null) return;
     const nowMs = Date.now();
     const window = [msToNs(nowMs - spanMs).toString(), msToNs(nowMs).toString()];
     void now.inner.addJob('backfill', { source: null, windows: [window], sink: null });
