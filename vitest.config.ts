@@ -44,7 +44,6 @@ export default defineConfig({
         },
       },
       {
-        plugins: [sabotagePlugin()],
         test: {
           name: 'replicas',
           include: ['tests/simulation/replicas/*.test.ts'],
