@@ -101,7 +101,7 @@ async function serve(room: Room, request: IncomingMessage, response: ServerRespo
     answer = await route(room, request);
   } catch (error) {
     if (error instanceof Refused) answer = refusal(error);
-    // The loops tell the log that the journal cannot be reached; whoever asks each second would fill it.
+    // The loops log that the journal cannot be reached. Logging each request as well would fill the log.
     else if (error instanceof ForwardError) answer = unanswerable(error);
     else {
       // A disk that fails or a fault of our own: the listener itself goes on.

@@ -83,7 +83,7 @@ export async function workOff(
 
 interface Taken {
   readonly job: Job;
-  /** Of the job, and of the sink that it sends to: a job is done by whoever serves that. */
+  /** Of the job, and of the sink that it sends to: the replica that serves the sink does the job. */
   readonly leases: readonly Lease[];
 }
 
@@ -102,7 +102,7 @@ async function takeJob(
     const isServed = sink !== undefined && !isLeaving;
     const isMine = name === null || isServed || (!isLeaving && context.isElsewhere?.(name) !== true);
     const lease = isMine ? await journal.tryClaim(`job:${id}`) : null;
-    // Whoever held it may have ended it meanwhile.
+    // Its last holder may have finished it meanwhile.
     const job =
       lease === null ? undefined : (await journal.jobs(['running', 'queued'])).find((one) => one.id === id);
     if (lease !== null && job !== undefined)

@@ -22,7 +22,7 @@ export interface ReplaySink {
   /** Of the deliver loop: a dead letter that is taken now is an event that a heartbeat has to name. */
   readonly heartbeats: Pick<Heartbeats, 'record'>;
   readonly batch: { readonly maxEvents: number; readonly maxBytes: number };
-  /** Of whoever serves the sink; absent where nobody else can. */
+  /** Of the replica that serves the sink; absent where no other can. */
   readonly lease?: Lease;
 }
 

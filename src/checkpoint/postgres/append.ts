@@ -32,7 +32,7 @@ export function appending(
   pages: PageReader,
   writers: HarvestWriters,
 ): Pick<Journal, 'append' | 'progress'> {
-  /** New events, after those that are there: whoever locks the head appends alone. Returns the new head. */
+  /** Appends new events. The lock on the head row allows one append at a time. Returns the new head. */
   async function appendEvents(
     db: Db,
     source: string,

@@ -56,7 +56,7 @@ export async function connect(
           idleTimeoutMillis: IDLE_MS,
           query_timeout: answerMs,
         });
-        // A connection that breaks is met by whoever uses it next; without a listener it would end the process.
+        // The next user of a broken connection gets its error. Without a listener the error would end the process.
         pool.on('error', () => {});
         pool.on('connect', (client) => void client.on('error', () => {}));
         return pool;

@@ -36,7 +36,7 @@ export interface JournalOptions {
   readonly schema: string;
   /** How long a replica that is not heard of keeps its duties. Milliseconds. */
   readonly leaseMs: number;
-  /** Reported by `size` as the limit; whoever appends asks first. Bytes. */
+  /** Reported by `size` as the limit; the caller of `append` checks it first. Bytes. */
   readonly maxBytes: number;
   readonly clock: Clock;
   /** A writer is a replica: it makes the tables, and takes its share of the work. A guest does what commands do. */

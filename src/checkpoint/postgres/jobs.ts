@@ -31,7 +31,7 @@ export function jobs(store: Store, tell: () => void): Pick<Journal, 'addJob' | '
       store.write(async (db) => {
         const there = await db.all('SELECT 1 FROM jobs WHERE id = $1', id);
         if (there.length === 0) throw new Error(`there is no job ${id} in the journal in ${store.where}`);
-        // A finished job stays as it is, so that whoever runs it cannot undo that it was cancelled meanwhile.
+        // A finished job stays as it is, so that its runner cannot undo a cancellation.
         await db.run(
           `UPDATE jobs SET state = $1, progress = $2, updated_at = $3 WHERE id = $4 AND state IN ('queued', 'running')`,
           ...[state, JSON.stringify(progress), store.timestamp(), id],

@@ -153,7 +153,7 @@ export function leaseKeeper({ store, member, leaseMs, clock, onWarn }: KeeperOpt
   }
 
   /**
-   * A lease that cannot be let go of runs out. `toAnybody`: whoever asks first may have it; otherwise those come first who have less than
+   * A lease that cannot be let go of runs out. `toAnybody`: the first to claim it may have it; otherwise replicas come first that have less than
    * their share, or the one that lets go would take it again.
    */
   async function letGo(all: readonly Held[], toAnybody: boolean): Promise<void> {
@@ -220,7 +220,7 @@ export function leaseKeeper({ store, member, leaseMs, clock, onWarn }: KeeperOpt
     }
   }
 
-  /** Whoever waits is served once a look finds the duty free. One look serves all who wait. */
+  /** Grants waiting claims whose duty is free. One query serves all of them. */
   async function lookForFree(): Promise<void> {
     if (waiting.size === 0) return;
     const duties = [...new Set([...waiting].map(({ duty }) => duty))];

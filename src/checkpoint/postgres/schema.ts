@@ -127,7 +127,7 @@ const SCHEMA_1 = `
     value text NOT NULL
   );
 
-  -- One row each, apart, so that pruning blocks no append. Whoever appends locks head, so that seqs have no holes and one order.
+  -- One row each, apart, so that pruning blocks no append. An append locks head, so that seqs have no holes and one order.
   -- bytes: of all pages ever written, and ever removed.
   CREATE TABLE head (
     one   int PRIMARY KEY CHECK (one = 1),

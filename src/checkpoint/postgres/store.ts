@@ -115,7 +115,7 @@ export function createStore(options: StoreOptions, isOpen: () => boolean): Store
   }
 
   /**
-   * Holds the epoch of each claim until the transaction ends: whoever takes the duty over waits for that. That the holder renews its
+   * Holds the epoch of each claim until the transaction ends: a takeover waits for that. That the holder renews its
    * lease meanwhile is not held up, since the epoch stays the same.
    */
   async function checkLeases(db: Db, leases: readonly Lease[]): Promise<void> {

@@ -34,7 +34,7 @@ export function waiting(store: Store, first: Seen) {
     };
   };
   const lookNow = async (): Promise<void> => note(await store.read(look));
-  /** Wakes whoever waits for what is there already. Who cannot look now waits for the next one. */
+  /** Wakes the waiters whose condition already holds. If the look fails, they wait for the next one. */
   const freshen = (after: bigint): void => {
     if (!hasMore(after)) void lookNow().then(all.appended, () => {});
   };

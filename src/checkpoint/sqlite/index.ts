@@ -35,7 +35,7 @@ import { upkeep } from './upkeep.ts';
 export interface JournalOptions {
   /** The state directory; a writer makes it. */
   readonly dir: string;
-  /** Reported by `size` as the limit; whoever appends asks first. Bytes. */
+  /** Reported by `size` as the limit; the caller of `append` checks it first. Bytes. */
   readonly maxBytes: number;
   readonly clock: Clock;
   /**

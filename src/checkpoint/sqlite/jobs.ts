@@ -14,7 +14,7 @@ export function jobs(store: Store, tell: () => void): Pick<Journal, 'addJob' | '
   const list = store.prepare(
     'SELECT * FROM jobs WHERE state IN (SELECT value FROM json_each(?)) ORDER BY id',
   );
-  // A finished job stays as it is, so that whoever runs it cannot undo that it was cancelled meanwhile.
+  // A finished job stays as it is, so that its runner cannot undo a cancellation.
   const update = store.prepare(
     `UPDATE jobs SET state = ?, progress = ?, updated_at = ? WHERE id = ? AND state IN ('queued', 'running')`,
   );

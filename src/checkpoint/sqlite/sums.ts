@@ -6,7 +6,7 @@ import { integer, type Row } from '../columns.ts';
 /**
  * Each row outside the chain carries a checksum of its values, since nothing else would show that a byte of it was flipped on the disk.
  * Triggers of the connection write it, so that no statement has to think of it; a row that was changed without them does not match
- * any more. The list of known ids has a row for each event: whoever adds one gives its sum along.
+ * any more. The list of known ids has a row for each event: the statement that adds one writes its sum.
  */
 
 interface SummedTable {

@@ -92,7 +92,7 @@ export async function salvage(
   await keepCursors(bench, layout, ends.anchorSeq);
   for (const table of ['progress', 'event_types'] as const) await bench.write(table, bench.rows(table));
   await bench.write('dead_letters', withPlaces(bench.rows('dead_letters'), layout));
-  // Whoever looks for shared ids in vain loses nothing.
+  // A needless search for shared ids only takes time.
   if (bench.lost['meta'] !== undefined) meta.set('shared_ids', '1');
   const kept = [...meta].filter(([key]) => !OWN_KEYS.includes(key));
   await bench.write(
