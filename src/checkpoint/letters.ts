@@ -1,5 +1,17 @@
 import { bytes, bytesOrNull, count, integer, text, textOrNull, word, type Row } from './columns.ts';
-import type { DeadLetter, DeadLetterGlimpse, SentText } from './journal.ts';
+import type { DeadLetter, DeadLetterGlimpse, Journal, SentText } from './journal.ts';
+
+/** What a journal does with dead letters. */
+export type DeadLetterMethods = Pick<
+  Journal,
+  | 'addDeadLetters'
+  | 'deadLetters'
+  | 'glanceAtDeadLetters'
+  | 'deadLetterCounts'
+  | 'retryDeadLetters'
+  | 'settleRetried'
+  | 'discardDeadLetters'
+>;
 
 /** A receiver's own words are kept up to this many characters. */
 export const REASON_MAX_LENGTH = 4000;

@@ -32,6 +32,12 @@ export type TableName = keyof typeof TRANSFERRED;
 
 export const TABLE_NAMES = Object.keys(TRANSFERRED) as TableName[];
 
+/** Tables that are empty until something is recorded. `meta` never is, and the head of the chain tells of `pages`. */
+export const FILLED_TABLES = TABLE_NAMES.filter((name) => name !== 'meta' && name !== 'pages');
+
+/** SQL condition: something was recorded beside the pages. */
+export const HAS_ROWS = FILLED_TABLES.map((name) => `EXISTS (SELECT 1 FROM ${name})`).join(' OR ');
+
 /** Tables whose rows get their ids from a counter. */
 export const COUNTED_TABLES = ['dead_letters', 'findings', 'jobs'] as const;
 

@@ -2,24 +2,14 @@ import { oneLine } from '../../model/errors.ts';
 import type { MalformedItem } from '../../model/event.ts';
 import { ANSWER_LIMIT_BYTES, bytes, count, integer, page, text, type Row } from '../columns.ts';
 import { sha256 } from '../hash.ts';
-import type { DeadLetterFilter, Journal, RejectedEvent } from '../journal.ts';
+import type { DeadLetterFilter, RejectedEvent } from '../journal.ts';
 import { letterGlimpse, letterOf, REASON_MAX_LENGTH, sentColumn } from '../letters.ts';
+import type { DeadLetterMethods } from '../letters.ts';
 import { among, where } from './conditions.ts';
 import type { Condition } from './conditions.ts';
 import { addNews } from './news.ts';
 import { keep } from './segments.ts';
 import type { Db, Store } from './store.ts';
-
-type DeadLetterMethods = Pick<
-  Journal,
-  | 'addDeadLetters'
-  | 'deadLetters'
-  | 'glanceAtDeadLetters'
-  | 'deadLetterCounts'
-  | 'retryDeadLetters'
-  | 'settleRetried'
-  | 'discardDeadLetters'
->;
 
 /** Columns that `letterGlimpse` reads; $1 is how many bytes are read. */
 const GLIMPSE_COLUMNS = `id, owner, side, event_source, event_id, seq, created_at, received_at, reason, attempts, first_at, last_at, state,

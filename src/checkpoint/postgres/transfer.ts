@@ -4,7 +4,15 @@ import { wallClock } from '../../model/clock.ts';
 import { ForwardError } from '../../model/errors.ts';
 import type { Secret } from '../../model/secret.ts';
 import { bytes, integer, text, type Row } from '../columns.ts';
-import { COUNTED_TABLES, INSTALLATION_ID, OWN_KEYS, TRANSFERRED, UNFINISHED } from '../transfer.ts';
+import {
+  COUNTED_TABLES,
+  FILLED_TABLES,
+  HAS_ROWS,
+  INSTALLATION_ID,
+  OWN_KEYS,
+  TRANSFERRED,
+  UNFINISHED,
+} from '../transfer.ts';
 import type { Blank, Contents, JournalState, TableName } from '../transfer.ts';
 import { placeOf, readAddress } from './address.ts';
 import { chain } from './chain.ts';
@@ -156,18 +164,7 @@ async function open({ url, schema, env, onWarn = () => {} }: TransferOptions): P
 async function clear(db: Db, where: string): Promise<void> {
   const [marked] = await db.all('SELECT 1 FROM meta WHERE key = $1', UNFINISHED);
   const user = await usedBy(db);
-  const tables = [
-    'coverage',
-    'progress',
-    'cursors',
-    'event_types',
-    'jobs',
-    'findings',
-    'dead_letters',
-    'ids',
-  ];
-  const used = tables.map((name) => `EXISTS (SELECT 1 FROM ${name})`).join(' OR ');
-  const [row] = await db.all(`SELECT (seq > 0 OR ${used})::int AS used FROM head`);
+  const [row] = await db.all(`SELECT (seq > 0 OR ${HAS_ROWS})::int AS used FROM head`);
   if (marked === undefined && user !== null)
     throw new ForwardError('config', `${user} works on the journal in ${where}`, {
       hint: 'stop every replica first, then start the copy again',
@@ -176,7 +173,7 @@ async function clear(db: Db, where: string): Promise<void> {
     throw new ForwardError('config', `${where} holds a journal already`, {
       hint: 'name a new state.schema: nothing is ever copied over another journal',
     });
-  await db.script(`TRUNCATE pages, ids, claims, replicas, ${tables.filter((name) => name !== 'ids').join(', ')};
+  await db.script(`TRUNCATE pages, claims, replicas, ${FILLED_TABLES.join(', ')};
     DELETE FROM meta WHERE key NOT IN ('schema_version', '${INSTALLATION_ID}')`);
 }
 

@@ -1,24 +1,14 @@
 import { oneLine } from '../../model/errors.ts';
 import type { Json, MalformedItem, NewEvent } from '../../model/event.ts';
-import type { DeadLetterFilter, Journal, RejectedEvent } from '../journal.ts';
+import type { DeadLetterFilter, RejectedEvent } from '../journal.ts';
 import { letterGlimpse, letterOf, REASON_MAX_LENGTH, sentColumn } from '../letters.ts';
+import type { DeadLetterMethods } from '../letters.ts';
 import { count, page, text } from '../columns.ts';
 import { among, amongNumbers, filtered } from './conditions.ts';
 import type { Condition } from './conditions.ts';
 import { sha256 } from '../hash.ts';
 import { readableAgain } from './readable-again.ts';
 import type { Store } from './store.ts';
-
-type DeadLetterMethods = Pick<
-  Journal,
-  | 'addDeadLetters'
-  | 'deadLetters'
-  | 'glanceAtDeadLetters'
-  | 'deadLetterCounts'
-  | 'retryDeadLetters'
-  | 'settleRetried'
-  | 'discardDeadLetters'
->;
 
 /** `tell`: wakes who waits for letters to try again. `keep` runs in the transaction that settles a try. */
 export function deadLetters(

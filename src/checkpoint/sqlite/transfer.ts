@@ -4,7 +4,7 @@ import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import type { Clock } from '../../model/clock.ts';
 import { ForwardError } from '../../model/errors.ts';
 import { integer, text, type Row } from '../columns.ts';
-import { COUNTED_TABLES, INSTALLATION_ID, OWN_KEYS, TRANSFERRED, UNFINISHED } from '../transfer.ts';
+import { COUNTED_TABLES, HAS_ROWS, INSTALLATION_ID, OWN_KEYS, TRANSFERRED, UNFINISHED } from '../transfer.ts';
 import type { Blank, Contents, JournalState, TableName } from '../transfer.ts';
 import { chainState } from '../walk.ts';
 import { chain } from './chain.ts';
@@ -119,18 +119,7 @@ function clear(dir: string, files: StateFiles): void {
 
 /** Made, and never anything put into it. */
 function isUnused(db: DatabaseSync): boolean {
-  const tables = [
-    'coverage',
-    'progress',
-    'cursors',
-    'event_types',
-    'jobs',
-    'findings',
-    'dead_letters',
-    'ids',
-  ];
-  const used = tables.map((name) => `EXISTS (SELECT 1 FROM ${name})`).join(' OR ');
-  const row = db.prepare(`SELECT head_seq = 0 AND NOT (${used}) AS unused FROM chain`).get();
+  const row = db.prepare(`SELECT head_seq = 0 AND NOT (${HAS_ROWS}) AS unused FROM chain`).get();
   return row !== undefined && integer(row, 'unused') === 1n;
 }
 
