@@ -15,7 +15,7 @@ import { Secret } from '../../src/model/secret.ts';
 import { everyLease } from '../contract/every-lease.ts';
 import { harvest, newEvents } from '../contract/journal.ts';
 import { freePorts } from './processes.ts';
-import { startPostgresql } from './postgresql.ts';
+import { openingFault, startPostgresql } from './postgresql.ts';
 import type { Postgresql } from './postgresql.ts';
 import { available, postgresFolder } from './receivers.ts';
 
@@ -64,13 +64,8 @@ describe.runIf(available('postgresql'))('a PostgreSQL that does not do as it sho
       ...more,
     });
   const faultOf = async (address: string, more: Partial<JournalOptions> = {}): Promise<ForwardError> => {
-    const error = await open(address, more).then(
-      async (journal) => journal.close(),
-      (thrown: unknown) => thrown,
-    );
-    if (!(error instanceof ForwardError)) throw new Error(`no such error: ${String(error)}`);
+    const error = await openingFault(open(address, more));
     expect(`${error.message} ${error.hint}`).not.toContain(PASSWORD);
-    expect(error.hint).toBeTruthy();
     return error;
   };
 

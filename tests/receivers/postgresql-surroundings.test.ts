@@ -7,14 +7,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openJournal } from '../../src/checkpoint/postgres/index.ts';
 import type { Journal } from '../../src/checkpoint/journal.ts';
 import { wallClock } from '../../src/model/clock.ts';
-import { ForwardError } from '../../src/model/errors.ts';
+import type { ForwardError } from '../../src/model/errors.ts';
 import { Secret } from '../../src/model/secret.ts';
 import { everyLease } from '../contract/every-lease.ts';
 import { harvest, newEvents } from '../contract/journal.ts';
 import { makeCertificates } from './certificates.ts';
 import type { Certificates } from './certificates.ts';
 import { accepts, freePorts, removeFolder, runFolder, startProgram } from './processes.ts';
-import { asServer, sqlIn, startPostgresql } from './postgresql.ts';
+import { asServer, openingFault, sqlIn, startPostgresql } from './postgresql.ts';
 import type { Postgresql } from './postgresql.ts';
 import { available, findProgram } from './receivers.ts';
 
@@ -34,15 +34,7 @@ const open = (url: string, schema = SCHEMA): Promise<Journal> =>
     env: {},
   });
 
-async function faultOf(url: string): Promise<ForwardError> {
-  const error = await open(url).then(
-    (journal) => journal.close(),
-    (thrown: unknown) => thrown,
-  );
-  if (!(error instanceof ForwardError)) throw new Error(`no such error: ${String(error)}`);
-  expect(error.hint).toBeTruthy();
-  return error;
-}
+const faultOf = (url: string): Promise<ForwardError> => openingFault(open(url));
 
 describe.runIf(available('postgresql'))('a PostgreSQL with TLS', () => {
   let certificates: Certificates;

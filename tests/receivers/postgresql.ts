@@ -3,7 +3,10 @@ import { appendFileSync, chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path';
 
 import pg from 'pg';
+import { expect } from 'vitest';
 
+import type { Journal } from '../../src/checkpoint/journal.ts';
+import { ForwardError } from '../../src/model/errors.ts';
 import { accepts, freePorts, removeFolder, runFolder, startProgram } from './processes.ts';
 import type { Running } from './processes.ts';
 import { postgresFolder } from './receivers.ts';
@@ -128,4 +131,15 @@ export function asServer(
     command: 'setpriv',
     args: ['--reuid=postgres', '--regid=postgres', '--clear-groups', path, ...args],
   };
+}
+
+/** The error with which a journal does not open. It always says what to do about it. */
+export async function openingFault(opening: Promise<Journal>): Promise<ForwardError> {
+  const error = await opening.then(
+    (journal) => journal.close(),
+    (thrown: unknown) => thrown,
+  );
+  if (!(error instanceof ForwardError)) throw new Error(`no such error: ${String(error)}`);
+  expect(error.hint).toBeTruthy();
+  return error;
 }
