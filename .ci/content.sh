@@ -3,6 +3,7 @@
 # repository; Microsoft's language service reads the queries for Sentinel. Needs Python 3, and PyPI and npm once.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source .ci/retry.sh
 
 SIGMA=(sigma-cli==3.1.0 pysigma==1.5.1 pysigma-backend-splunk==2.1.0 pysigma-backend-elasticsearch==2.1.1 pysigma-backend-sqlite==2.0.0)
 KUSTO=12.4.1
@@ -43,11 +44,6 @@ prepare_kusto() {
   mkdir -p "$SERVICE"
   npm install --prefix "$SERVICE" --no-audit --no-fund --ignore-scripts --silent "@kusto/language-service-next@$KUSTO" > /dev/null &&
     touch "$SERVICE/complete"
-}
-
-# A registry may be busy once.
-retry() {
-  "$@" || { sleep 10 && "$@"; }
 }
 
 main

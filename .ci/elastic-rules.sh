@@ -3,6 +3,7 @@
 # ES|QL is read with the grammar of Elasticsearch. Needs Java 17, Maven, Python 3 and Node.js, and PyPI and Maven Central once.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source .ci/retry.sh
 
 EQL=1.0.1
 ELASTICSEARCH=8.19.0
@@ -49,11 +50,6 @@ prepare_grammar() {
     (cd / && mvn -B -q -Dstyle.color=never dependency:copy "-Dartifact=$jar" "-DoutputDirectory=$GRAMMAR")
   done
   touch "$GRAMMAR/complete"
-}
-
-# A registry may be busy once.
-retry() {
-  "$@" || { sleep 10 && "$@"; }
 }
 
 main

@@ -1,0 +1,4 @@
+# retry COMMAND...: once more after ten seconds, since registries and mirrors are busy at times. To be sourced.
+retry() {
+  "$@" || { sleep 10 && "$@"; }
+}
