@@ -2,7 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import { describe } from '../model/errors.ts';
 import type { ForwardError } from '../model/errors.ts';
-import type { Json } from '../model/event.ts';
+import { isObject } from '../model/json.ts';
+import type { JsonObject } from '../model/json.ts';
 
 /** A request that is turned down: with a status, a sentence, and what to do about it. */
 export class Refused extends Error {
@@ -86,7 +87,7 @@ export function write(request: IncomingMessage, response: ServerResponse, answer
 const BODY_LIMIT_BYTES = 65_536;
 
 /** The body of a request as a JSON object. */
-export async function readBody(request: IncomingMessage): Promise<Readonly<Record<string, Json>>> {
+export async function readBody(request: IncomingMessage): Promise<JsonObject> {
   const parts: Buffer[] = [];
   let size = 0;
   // The connection must outlive a body that is too large: the answer goes through it.
@@ -101,8 +102,6 @@ export async function readBody(request: IncomingMessage): Promise<Readonly<Recor
   } catch (cause) {
     throw Object.assign(new Refused(400, 'the body is not JSON'), { cause });
   }
-  if (typeof document !== 'object' || document === null || Array.isArray(document)) {
-    throw new Refused(400, 'the body must be a JSON object');
-  }
-  return document as Record<string, Json>;
+  if (!isObject(document)) throw new Refused(400, 'the body must be a JSON object');
+  return document as JsonObject;
 }

@@ -1,7 +1,7 @@
 import { valuesHash } from '../model/content-hash.ts';
 import { eventIdOf, statesId } from '../model/event-id.ts';
 import type { NewEvent } from '../model/event.ts';
-import { lightJson } from '../model/light-json.ts';
+import { parseObject } from '../model/json.ts';
 import { sha256 } from './hash.ts';
 
 /** Open letters of a source that are compared with what it reads, the oldest. */
@@ -30,12 +30,8 @@ export function readNow(
 
 /** Null for what is no object: it can only come back as it is. */
 export function traitOf(item: string): Trait | null {
-  try {
-    const parsed: unknown = JSON.parse(lightJson(item));
-    if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return null;
-    const { id } = parsed as { readonly id?: unknown };
-    return statesId(id) ? { of: 'id', is: eventIdOf(id, item) } : { of: 'values', is: valuesHash(item) };
-  } catch {
-    return null; // what is no JSON at all
-  }
+  const parsed = parseObject(item);
+  if (parsed === null) return null;
+  const id = parsed['id'];
+  return statesId(id) ? { of: 'id', is: eventIdOf(id, item) } : { of: 'values', is: valuesHash(item) };
 }

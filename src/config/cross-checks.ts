@@ -1,5 +1,6 @@
 import { createPrivateKey } from 'node:crypto';
 
+import { isObject } from '../model/json.ts';
 import { roomForAnswer } from '../model/memory.ts';
 import type { OptionProblem } from '../model/option-problems.ts';
 import { Secret } from '../model/secret.ts';
@@ -175,5 +176,5 @@ function secretsIn(value: unknown, segments: readonly string[]): (readonly strin
 }
 
 function isMapping(value: unknown): value is Mapping {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Secret);
+  return isObject(value) && !(value instanceof Secret);
 }

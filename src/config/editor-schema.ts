@@ -1,3 +1,4 @@
+import { isObject } from '../model/json.ts';
 import { assembleSchema } from './schema.ts';
 import type { Parts, Schema } from './schema.ts';
 
@@ -64,7 +65,7 @@ function keywords(schema: Schema): Schema {
       return [['allOf', branches(value as readonly Schema[])]];
     if (key === '$defs') return [[key, mapped(value as Schema, () => true)]];
     if (key === 'properties') return [[key, mapped(value as Schema, (name) => !required.includes(name))]];
-    if (key === 'additionalProperties' && isSchema(value))
+    if (key === 'additionalProperties' && isObject(value))
       return [[key, translate(value, !('discriminator' in value))]];
     if (LITERAL.has(key)) return [[key, value]];
     if (Array.isArray(value)) return [[key, value.map((each: unknown) => below(each))]];
@@ -87,7 +88,7 @@ const LITERAL = new Set([
 ]);
 
 function below(value: unknown): unknown {
-  return isSchema(value) ? translate(value, false) : value;
+  return isObject(value) ? translate(value, false) : value;
 }
 
 function mapped(schemas: Schema, nullable: (name: string) => boolean): Schema {
@@ -135,8 +136,4 @@ function wordSchema(schema: Schema, allowed: readonly unknown[], nullable: boole
     ...rules,
     anyOf: [{ enum: nullable ? [...allowed, null] : allowed }, { type: 'string', pattern: INTERPOLATION }],
   };
-}
-
-function isSchema(value: unknown): value is Schema {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

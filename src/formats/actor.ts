@@ -1,7 +1,9 @@
 import { NIL_UUID } from '../model/event-id.ts';
 import type { Json } from '../model/event.ts';
+import { isObject } from '../model/json.ts';
+import type { JsonObject } from '../model/json.ts';
 import type { ActorType, CanonicalEvent, CanonicalRole } from './format.ts';
-import { isObject, textAt } from './json.ts';
+import { textAt } from './json.ts';
 import type { NormalizeOptions } from './options.ts';
 
 /** Most roles of one user that are read. */
@@ -57,7 +59,7 @@ function readActor(
 }
 
 /** The text at a key; undefined where it holds nothing but blanks, which tells as much as its absence. */
-export function statedAt(object: { readonly [key: string]: Json }, key: string): string | undefined {
+export function statedAt(object: JsonObject, key: string): string | undefined {
   const text = textAt(object, key);
   return text === undefined || text.trim() === '' ? undefined : text;
 }

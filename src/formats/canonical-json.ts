@@ -1,5 +1,6 @@
 import type { Json } from '../model/event.ts';
-import { isRawNumber } from './json.ts';
+import { isRawNumber } from '../model/json.ts';
+import type { JsonObject } from '../model/json.ts';
 
 /** Reading cuts at 64, and a receiver's own wrapping takes some of them. */
 const DEPTH_LIMIT = 48;
@@ -20,7 +21,7 @@ function textOf(value: Json, depth: number): string {
   if (depth === 0) return TOO_DEEP;
   if (Array.isArray(value))
     return `[${(value as readonly Json[]).map((item) => textOf(item, depth - 1)).join(',')}]`;
-  const object = value as { readonly [key: string]: Json };
+  const object = value as JsonObject;
   let members = '';
   for (const key of Object.keys(object).sort()) {
     const member = object[key];

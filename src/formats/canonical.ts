@@ -1,4 +1,6 @@
 import type { AuditEvent, Json } from '../model/event.ts';
+import { isObject } from '../model/json.ts';
+import type { JsonObject } from '../model/json.ts';
 import { msToNs, parseTime } from '../model/time.ts';
 import { createReadActor, statedAt } from './actor.ts';
 import type { ReadActor } from './actor.ts';
@@ -7,12 +9,12 @@ import { baseSeverity } from './base-severity.ts';
 import { createClassify, type Classify } from './classify.ts';
 import { follow, readDetails, userOf } from './details.ts';
 import type { Canonicalize, CanonicalEvent, CanonicalUser, Classification, Outcome } from './format.ts';
-import { isObject, jsonLine, safeLine } from './json.ts';
+import { jsonLine, safeLine } from './json.ts';
 import type { EventTypeRow, NormalizeOptions } from './options.ts';
 import { createRedact, type Redact } from './redact.ts';
 import { UNKNOWN } from './vocabulary.ts';
 
-type Item = { readonly [key: string]: Json };
+type Item = JsonObject;
 
 /**
  * Reads events of the journal into the canonical form, once for all formats. Never throws: whatever is missing or of another shape is

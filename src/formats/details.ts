@@ -1,9 +1,10 @@
 import { NIL_UUID } from '../model/event-id.ts';
 import type { Json } from '../model/event.ts';
+import { isObject, isRawNumber } from '../model/json.ts';
+import type { JsonObject } from '../model/json.ts';
 import { roleNames, statedAt } from './actor.ts';
 import { isPowerful } from './base-severity.ts';
 import type { CanonicalKey, CanonicalUser, Classification } from './format.ts';
-import { isObject, isRawNumber } from './json.ts';
 import type { Pointers } from './options.ts';
 import { attributeOf, BEFORE_AND_AFTER, readRoleChanges } from './role-changes.ts';
 
@@ -13,7 +14,7 @@ const MAX_ATTRIBUTE_UNITS = 256;
 /** Longest reason, in UTF-16 units: CEF takes 1023. */
 const MAX_REASON_UNITS = 1000;
 
-type Item = { readonly [key: string]: Json };
+type Item = JsonObject;
 
 /** What `event_details` says beyond the contract, as far as well-known keys or the operator's pointers find it. */
 export interface Details {

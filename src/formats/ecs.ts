@@ -1,11 +1,12 @@
 import type { Json } from '../model/event.ts';
+import { isObject, isRawNumber } from '../model/json.ts';
 import { formatTime } from '../model/time.ts';
 import { roleNames } from './actor.ts';
 import { isUnclassified } from './unclassified.ts';
 import { ecsCategories } from './ecs-categories.ts';
 import { perOrigin } from './format.ts';
 import type { CanonicalEvent, Format, FormatDefinition, Origin } from './format.ts';
-import { isObject, isRawNumber, joinObjects, jsonLine } from './json.ts';
+import { joinObjects, jsonLine } from './json.ts';
 import { displayMessage } from './title.ts';
 
 export interface EcsOptions {

@@ -1,11 +1,12 @@
 import { hash } from 'node:crypto';
 
 import type { Json } from '../model/event.ts';
+import { isObject } from '../model/json.ts';
 import { parseTime } from '../model/time.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { cefHeader, cefValue, leefHeader, leefValue } from './escape.ts';
 import type { CanonicalEvent, Format, Origin } from './format.ts';
-import { isObject, jsonLine, readJson } from './json.ts';
+import { jsonLine, readJson } from './json.ts';
 import { SEVERITY_NUMBERS } from './severity.ts';
 
 /**

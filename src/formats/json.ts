@@ -1,5 +1,6 @@
 import { escapeUnit } from '../model/errors.ts';
 import type { Json } from '../model/event.ts';
+import type { JsonObject } from '../model/json.ts';
 import { lightJson } from '../model/light-json.ts';
 import { cutDeeper, markNumbers, surveyJson } from './json-text.ts';
 
@@ -13,7 +14,6 @@ interface ExactJson {
     reviver: (key: string, value: unknown, context: { readonly source?: string }) => unknown,
   ): unknown;
   rawJSON(text: string): object;
-  isRawJSON(value: unknown): boolean;
 }
 const exact = JSON as unknown as ExactJson;
 
@@ -103,11 +103,6 @@ function keepNumber(_key: string, value: unknown, context: { readonly source?: s
   return String(value) === context.source ? value : exact.rawJSON(context.source);
 }
 
-/** True for a number kept as it was written: a leaf, although it is an object. */
-export function isRawNumber(value: unknown): boolean {
-  return exact.isRawJSON(value);
-}
-
 /**
  * A value as JSON on one line that any reader takes: no line feeds, no line separators. The value must not be cyclic or absurdly deep, and
  * every text in it well formed, as all that the canonical event and the origin hold is: a receiver would refuse the whole document for
@@ -152,13 +147,8 @@ const SURROGATE_ESCAPE = /\\u[dD][89a-fA-F]/;
 const LONE_ESCAPE =
   /(?<!\\)((?:\\\\)*)(?:\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2})/g;
 
-/** A parsed object; arrays, null and raw numbers are not. */
-export function isObject(value: unknown): value is { readonly [key: string]: Json } {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !isRawNumber(value);
-}
-
 /** The string at a key of the object's own, well formed; undefined when it is absent, empty or something else. */
-export function textAt(object: { readonly [key: string]: Json }, key: string): string | undefined {
+export function textAt(object: JsonObject, key: string): string | undefined {
   const value = Object.hasOwn(object, key) ? object[key] : undefined;
   return typeof value === 'string' && value !== '' ? value.toWellFormed() : undefined;
 }

@@ -1,5 +1,5 @@
 import { eventIdOf, hashOf } from '../model/event-id.ts';
-import { lightJson } from '../model/light-json.ts';
+import { parseObject } from '../model/json.ts';
 import { escapeBreaking } from './escape.ts';
 
 /**
@@ -102,7 +102,7 @@ const RAW_HASH_MARK = `${RAW_MARK}_hash`;
 export function markedRaw(line: string, id: string): string {
   // The Platform writes the id first, so that most lines need no parsing.
   if (line.startsWith(`{"id":${JSON.stringify(id)},`) && !line.includes(RAW_MARK)) return line;
-  const item = parseObject(line);
+  const item = objectOf(line);
   if (item === null) return line;
   const said = jsonId(item, line);
   if (said.id === id && !said.hashed) return line;
@@ -130,18 +130,13 @@ function jsonId(item: object, line: string): LineId {
 export function idOfLine(line: string): LineId | null {
   if (line.startsWith('CEF:')) return cefId(line);
   if (line.startsWith('LEEF:')) return leefId(line);
-  const item = parseObject(line);
+  const item = objectOf(line);
   return item === null ? null : jsonId(item, line);
 }
 
-function parseObject(line: string): object | null {
-  if (!line.startsWith('{')) return null;
-  try {
-    const value: unknown = JSON.parse(lightJson(line));
-    return typeof value === 'object' ? value : null;
-  } catch {
-    return null;
-  }
+/** Most lines of another format are told apart by their first character. */
+function objectOf(line: string): object | null {
+  return line.startsWith('{') ? parseObject(line) : null;
 }
 
 function at(document: object, place: readonly string[]): unknown {

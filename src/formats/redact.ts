@@ -1,7 +1,8 @@
 import type { Json } from '../model/event.ts';
+import { isObject, isRawNumber } from '../model/json.ts';
 import { repeatedUsers } from '../model/repeated-user.ts';
 import type { RepeatedUser } from '../model/repeated-user.ts';
-import { isObject, isRawNumber, jsonLine, readJson } from './json.ts';
+import { jsonLine, readJson } from './json.ts';
 import { DEFAULT_REPLACEMENT, type RedactOptions } from './options.ts';
 import { withoutSecrets } from './secret-texts.ts';
 import { createJudgeKey, type JudgeKey, type Secrecy } from './secrets.ts';

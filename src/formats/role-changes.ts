@@ -1,9 +1,10 @@
 import type { Json } from '../model/event.ts';
+import { isObject } from '../model/json.ts';
+import type { JsonObject } from '../model/json.ts';
 import { readRoles, roleNames } from './actor.ts';
 import type { CanonicalRole, Classification } from './format.ts';
-import { isObject } from './json.ts';
 
-type Item = { readonly [key: string]: Json };
+type Item = JsonObject;
 
 /** What an event says of somebody's roles; empty where it says nothing. */
 export interface RoleChanges {

@@ -1,9 +1,11 @@
 import { hash } from 'node:crypto';
 
 import type { Json } from '../model/event.ts';
+import { isObject } from '../model/json.ts';
+import type { JsonObject } from '../model/json.ts';
 import { canonicalJson } from './canonical-json.ts';
 import type { CanonicalEvent, Format } from './format.ts';
-import { isObject, readJson } from './json.ts';
+import { readJson } from './json.ts';
 import { markedRaw } from './line-ids.ts';
 
 /**
@@ -141,7 +143,7 @@ export function openSeal(record: Json): OpenedSeal | null {
   return typeof inner === 'string' ? opened(inner, { ...record, unmapped: others }) : null;
 }
 
-type Document = { readonly [key: string]: Json };
+type Document = JsonObject;
 
 function opened(text: string, document: Document): OpenedSeal | null {
   const [, stream, digest] = SEAL_TEXT.exec(text) ?? [];

@@ -1,5 +1,6 @@
 import type { Clock } from '../model/clock.ts';
 import { ForwardError } from '../model/errors.ts';
+import { parseObject } from '../model/json.ts';
 import type { Credential, Secret } from '../model/secret.ts';
 import { exchangeWith } from './credentials.ts';
 import { retryAfterMs } from './http.ts';
@@ -151,13 +152,8 @@ function refusesClient(response: HttpResponse): boolean {
   return response.status === 401 || readAnswer(response)['error'] === 'invalid_client';
 }
 
-function readAnswer({ body }: HttpResponse): Record<string, unknown> {
-  try {
-    const answer: unknown = JSON.parse(body.toString('utf8'));
-    return typeof answer === 'object' && answer !== null ? (answer as Record<string, unknown>) : {};
-  } catch {
-    return {};
-  }
+function readAnswer({ body }: HttpResponse): Readonly<Record<string, unknown>> {
+  return parseObject(body) ?? {};
 }
 
 /** Only the error's code and Entra's number are shown: an answer may quote what it was sent. */

@@ -1,12 +1,13 @@
 import type { Journal, KnownId } from '../checkpoint/journal.ts';
 import { ForwardError } from '../model/errors.ts';
 import type { AuditEvent, Json, NewEvent, Window } from '../model/event.ts';
+import { isObject } from '../model/json.ts';
 import type { Source } from '../sources/source.ts';
 import { createReadingGuard } from './reading-guard.ts';
 import { describeRevisions } from './revisions.ts';
 import { NOTHING_REPLAYED, openLetters, readReplayProgress, replay, sendRead } from './replay.ts';
 import type { ReplayContext, ReplayProgress } from './replay.ts';
-import { isObject, readWindows, unknownPart, writeWindows } from './job-json.ts';
+import { readWindows, unknownPart, writeWindows } from './job-json.ts';
 
 export interface BackfillContext extends ReplayContext {
   readonly sources: ReadonlyMap<string, Source>;

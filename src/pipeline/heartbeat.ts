@@ -16,12 +16,12 @@ import type { Seal } from '../formats/seal.ts';
 import type { Clock } from '../model/clock.ts';
 import { describe } from '../model/errors.ts';
 import type { Json } from '../model/event.ts';
+import { isObject } from '../model/json.ts';
 import type { Log } from '../model/log.ts';
 import type { Secret } from '../model/secret.ts';
 import { formatTime, msToNs } from '../model/time.ts';
 import type { Item } from '../sinks/sink.ts';
 import type { Source } from '../sources/source.ts';
-import { isObject } from './job-json.ts';
 import { extend, isLate, openSegment, runsText } from './segment.ts';
 import type { Landed, Segment } from './segment.ts';
 

@@ -19,10 +19,6 @@ export function readWindow(json: Json | undefined): Window {
   return { startNs: BigInt(start), endNs: BigInt(end) };
 }
 
-export function isObject(json: Json | undefined): json is { readonly [key: string]: Json } {
-  return typeof json === 'object' && json !== null && !Array.isArray(json);
-}
-
 export function unreadable(): ForwardError {
   return new ForwardError('config', 'a job in the journal cannot be read by this version', {
     hint: 'start the command again: it leaves a new job',

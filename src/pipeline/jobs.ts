@@ -8,9 +8,10 @@ import {
   UnexpectedError,
 } from '../model/errors.ts';
 import type { Json } from '../model/event.ts';
+import { isObject } from '../model/json.ts';
 import { backfill, readBackfillProgress, writeBackfillProgress } from './backfill.ts';
 import type { BackfillContext, BackfillParams } from './backfill.ts';
-import { isObject, readWindow, readWindows, unreadable } from './job-json.ts';
+import { readWindow, readWindows, unreadable } from './job-json.ts';
 import { countPruned, readReplayProgress, replay, writeReplayProgress } from './replay.ts';
 import type { ReplayParams } from './replay.ts';
 import { backoffFor, createFaultLog, waitMs } from './retry.ts';

@@ -2,6 +2,7 @@ import { letterPages } from '../checkpoint/journal.ts';
 import type { DeadLetter, Journal, Lease, RejectedEvent } from '../checkpoint/journal.ts';
 import type { Clock } from '../model/clock.ts';
 import type { AuditEvent, Json, Window } from '../model/event.ts';
+import { isObject } from '../model/json.ts';
 import type { Log } from '../model/log.ts';
 import { parseTime } from '../model/time.ts';
 import type { Item, Sink } from '../sinks/sink.ts';
@@ -12,7 +13,7 @@ import type { Prepare } from './prepare.ts';
 import { again, sentOf } from './segment.ts';
 import type { Sent } from './segment.ts';
 import { bucketsOf } from './verify/buckets.ts';
-import { isObject, unknownPart } from './job-json.ts';
+import { unknownPart } from './job-json.ts';
 
 /** A sink as a job sends to it: through the same outlet as the deliver loop, so that both heed one backoff and one rate. */
 export interface ReplaySink {

@@ -1,6 +1,7 @@
 import type { Revision } from '../checkpoint/journal.ts';
 import { oneLine } from '../model/errors.ts';
 import type { Finding, Json } from '../model/event.ts';
+import { isObject } from '../model/json.ts';
 import { lightJson } from '../model/light-json.ts';
 
 const FIELDS_LIMIT = 20;
@@ -112,13 +113,9 @@ function changedFields(held: string, seen: string): string[] | null {
 
 function compare(before: Json | undefined, after: Json | undefined, path: string, depth: number): string[] {
   if (JSON.stringify(before) === JSON.stringify(after)) return [];
-  if (depth === 0 || !isRecord(before) || !isRecord(after)) return [path];
+  if (depth === 0 || !isObject(before) || !isObject(after)) return [path];
   const keys = new Set([...Object.keys(before), ...Object.keys(after)]);
   return [...keys].flatMap((key) =>
     compare(before[key], after[key], path === '' ? key : `${path}.${key}`, depth - 1),
   );
-}
-
-function isRecord(value: Json | undefined): value is { readonly [key: string]: Json } {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,5 +1,7 @@
-import { isObject, readJson } from '../formats/json.ts';
+import { readJson } from '../formats/json.ts';
 import type { Json } from '../model/event.ts';
+import { isObject } from '../model/json.ts';
+import type { JsonObject } from '../model/json.ts';
 
 /** A record as it was sent, without what a receiver's export put around it. */
 export interface Unwrapped {
@@ -51,7 +53,7 @@ function fromValue(value: Json, bare: boolean, depth: number): readonly Unwrappe
 }
 
 /** What stands within a receiver's wrapping; null where there is none. Our own documents have none of these members. */
-function around(value: { readonly [key: string]: Json }): Json | null {
+function around(value: JsonObject): Json | null {
   const { result, results, hits, _raw: raw, _source: source, event, message } = value;
   if (typeof raw === 'string') return raw;
   if (isObject(source)) return source;

@@ -1,3 +1,4 @@
+import { isObject } from '../model/json.ts';
 import { formatDuration, parseDuration, parseSize } from '../model/units.ts';
 import { ForwardError, oneLine } from '../model/errors.ts';
 import type { PartSchema } from '../model/part.ts';
@@ -104,7 +105,7 @@ export function amend(base: object, patch: unknown): SimulatorOptions {
 }
 
 function refuseUnknown(patch: unknown, prefix: string): void {
-  if (!isTree(patch)) {
+  if (!isObject(patch)) {
     throw new ForwardError('config', `the simulator's ${prefix || 'options'} must be an object of switches`);
   }
   for (const [key, value] of Object.entries(patch)) {
@@ -243,7 +244,7 @@ function lookUp(tree: unknown, path: string): unknown {
 }
 
 function own(tree: unknown, key: string): unknown {
-  return isTree(tree) && Object.hasOwn(tree, key) ? tree[key] : undefined;
+  return isObject(tree) && Object.hasOwn(tree, key) ? tree[key] : undefined;
 }
 
 /** Puts a value at a switch's path; paths come from the table only, never from input. */
@@ -260,8 +261,4 @@ export function place(tree: Tree, path: string, value: unknown): void {
 function split(path: string): [group: string, key: string | undefined] {
   const [group = path, key] = path.split('.');
   return [group, key];
-}
-
-function isTree(value: unknown): value is Tree {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

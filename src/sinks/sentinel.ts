@@ -1,6 +1,7 @@
 import { BY_SENDING, failedItem } from '../model/check.ts';
 import type { CheckReport } from '../model/check.ts';
 import { ForwardError, oneLine } from '../model/errors.ts';
+import { isObject, parseObject } from '../model/json.ts';
 import type { Credential } from '../model/secret.ts';
 import { exchangeWith } from '../net/credentials.ts';
 import { gzipped } from '../net/gzip.ts';
@@ -191,11 +192,8 @@ function weigh({ bytes }: Row): number {
 function errorOf({ status, body }: HttpResponse): { readonly code: string; readonly message: string } {
   const none = { code: '', message: '' };
   if (status < 400) return none;
-  try {
-    const { error } = JSON.parse(body.toString('utf8')) as { error?: { code?: unknown; message?: unknown } };
-    const text = (value: unknown): string => (typeof value === 'string' ? oneLine(value, 200) : '');
-    return { code: text(error?.code), message: text(error?.message) };
-  } catch {
-    return none; // a proxy's page
-  }
+  const error = parseObject(body)?.['error'];
+  if (!isObject(error)) return none;
+  const text = (value: unknown): string => (typeof value === 'string' ? oneLine(value, 200) : '');
+  return { code: text(error['code']), message: text(error['message']) };
 }

@@ -2,6 +2,8 @@ import type { Duty, Job, Journal, Lease } from '../../checkpoint/journal.ts';
 import type { Config } from '../../config/config.ts';
 import { ForwardError } from '../../model/errors.ts';
 import type { Json } from '../../model/event.ts';
+import { asObject } from '../../model/json.ts';
+import type { JsonObject } from '../../model/json.ts';
 import { heartbeatsOf } from '../../pipeline/heartbeat.ts';
 import { runJob } from '../../pipeline/jobs.ts';
 import type { JobContext } from '../../pipeline/jobs.ts';
@@ -20,7 +22,7 @@ import type { Terminal } from '../terminal.ts';
 export interface JobEnd {
   readonly job: number;
   readonly state: 'done' | 'failed' | 'left';
-  readonly progress: { readonly [key: string]: Json };
+  readonly progress: JsonObject;
   /** Who did it. */
   readonly by: 'daemon' | 'command';
 }
@@ -191,10 +193,4 @@ function jobContext(config: Config, parts: BuiltParts, journal: Journal, termina
   }
   const sources = new Map([...parts.sources].map(([name, { source }]) => [name, source]));
   return { journal, sources, sinks, clock, log, patienceMs: PATIENCE_MS };
-}
-
-function asObject(json: Json): { readonly [key: string]: Json } {
-  return typeof json === 'object' && json !== null && !Array.isArray(json)
-    ? (json as { readonly [key: string]: Json })
-    : {};
 }

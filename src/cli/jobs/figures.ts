@@ -1,5 +1,5 @@
+import { asObject } from '../../model/json.ts';
 import { EXIT } from '../exit.ts';
-import type { Json } from '../../model/event.ts';
 import { formatDuration } from '../../model/units.ts';
 import type { JobEnd, Show } from './carry-out.ts';
 import { count, shown } from '../report.ts';
@@ -57,10 +57,7 @@ function replayLine(progress: JobEnd['progress'], elapsedMs: number): string {
 
 /** What a backfill says of the replay at its end. */
 export function replayOf(progress: JobEnd['progress']): JobEnd['progress'] {
-  const value = progress['replay'] ?? null;
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? (value as { readonly [key: string]: Json })
-    : {};
+  return asObject(progress['replay']);
 }
 
 /** `37 %, 1,200 events a second, about 3m left`: from the share that is done and the events so far. */

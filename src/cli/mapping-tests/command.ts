@@ -8,6 +8,8 @@ import type { NormalizeOptions } from '../../formats/options.ts';
 import { plainFormat } from '../../formats/registry.ts';
 import { ForwardError } from '../../model/errors.ts';
 import type { AuditEvent, Json } from '../../model/event.ts';
+import { isObject } from '../../model/json.ts';
+import type { JsonObject } from '../../model/json.ts';
 import { createOriginOf } from '../../pipeline/origin.ts';
 import type { OriginOf } from '../../pipeline/origin.ts';
 import { createPrepare } from '../../pipeline/prepare.ts';
@@ -155,11 +157,10 @@ function auditEvent({ name, line, event }: MappingTest, source: string): AuditEv
   return { seq: 1n, source, id: String(id), createdAt: String(createdAt), original, receivedAt: SOME_TIME };
 }
 
-function parsed(text: string, name: string): { readonly [key: string]: Json } {
+function parsed(text: string, name: string): JsonObject {
   try {
     const json = JSON.parse(text) as Json;
-    if (typeof json === 'object' && json !== null && !Array.isArray(json))
-      return json as { readonly [key: string]: Json };
+    if (isObject(json)) return json;
   } catch {
     // no JSON: the same answer as for JSON of another shape
   }

@@ -1,4 +1,5 @@
 import type { Json } from '../../model/event.ts';
+import type { JsonObject } from '../../model/json.ts';
 
 /** One thing that a document was to hold and does not. */
 export interface Lack {
@@ -29,7 +30,7 @@ export function lacks(expected: Json, actual: Json | undefined, path = ''): Lack
 }
 
 /** By the key as it is written, else by its parts. */
-function valueAt(object: { readonly [key: string]: Json }, key: string): Json | undefined {
+function valueAt(object: JsonObject, key: string): Json | undefined {
   if (Object.hasOwn(object, key)) return object[key];
   for (let dot = key.indexOf('.'); dot !== -1; dot = key.indexOf('.', dot + 1)) {
     const inner = Object.hasOwn(object, key.slice(0, dot)) ? object[key.slice(0, dot)] : undefined;

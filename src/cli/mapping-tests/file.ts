@@ -13,13 +13,14 @@ import { SEVERITIES } from '../../formats/severity.ts';
 import { DOMAINS, VERBS } from '../../formats/vocabulary.ts';
 import { oneLine } from '../../model/errors.ts';
 import type { Json } from '../../model/event.ts';
+import type { JsonObject } from '../../model/json.ts';
 
 export interface MappingTest {
   readonly name: string;
   /** Where it begins in the file, from 1. */
   readonly line: number;
   /** As the Platform sends it; a text is the event's JSON. */
-  readonly event: { readonly [key: string]: Json } | string;
+  readonly event: JsonObject | string;
   readonly expect: Expected;
 }
 
@@ -38,7 +39,7 @@ export interface Expected {
 }
 
 /** A mapping that a JSON document must hold, or pieces of the text. */
-export type Content = { readonly [key: string]: Json } | readonly string[];
+export type Content = JsonObject | readonly string[];
 
 /** Reads a file of mapping tests. Throws `config` with one line for each thing that is wrong, as for a configuration. */
 export function readMappingTests(path: string, config: Config): readonly MappingTest[] {

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 
 import type { Config } from '../../config/config.ts';
 import type { Json } from '../../model/event.ts';
+import type { JsonObject } from '../../model/json.ts';
 import { addressSecrets } from '../../model/secret-names.ts';
 import { Secret } from '../../model/secret.ts';
 
@@ -15,9 +16,9 @@ export function fingerprintOf(config: Config): string {
 
 /** The same of what replicas over one journal have in common: each may have a listener, a log and a way to the database of its own. */
 export function sharedFingerprintOf(config: Config): string {
-  const effective = effectiveConfig(config) as { readonly [key: string]: Json };
+  const effective = effectiveConfig(config) as JsonObject;
   const { admin: _admin, log: _log, simulator: _simulator, state, ...shared } = effective;
-  const { retention, lease } = state as { readonly [key: string]: Json };
+  const { retention, lease } = state as JsonObject;
   return hash('sha256', JSON.stringify({ ...shared, retention, lease }));
 }
 

@@ -1,5 +1,5 @@
 import { ForwardError } from '../../model/errors.ts';
-import { isRecord } from './json.ts';
+import { isObject } from '../../model/json.ts';
 import { openLimitedClient } from '../request-limit.ts';
 import { showHeaders } from '../operator-headers.ts';
 import type { OperatorHeaders } from '../operator-headers.ts';
@@ -146,9 +146,9 @@ function readJson(body: Buffer): unknown {
 
 /** `type` and `reason` of a whole request's error, empty where it names none. */
 export function errorOf(answer: ClusterAnswer): { readonly type: string; readonly reason: string } {
-  const error = isRecord(answer.json) ? answer.json.error : undefined;
+  const error = isObject(answer.json) ? answer.json.error : undefined;
   if (typeof error === 'string') return { type: '', reason: error };
-  if (!isRecord(error)) return { type: '', reason: '' };
+  if (!isObject(error)) return { type: '', reason: '' };
   return {
     type: typeof error.type === 'string' ? error.type : '',
     reason: typeof error.reason === 'string' ? error.reason : '',

@@ -1,9 +1,9 @@
 import { oneLine } from '../../model/errors.ts';
+import { isObject } from '../../model/json.ts';
 import { errorOf } from './cluster.ts';
 import type { ClusterAnswer } from './cluster.ts';
 import type { Fate } from '../sink.ts';
-import { at, isRecord, listAt, textAt } from './json.ts';
-import type { JsonRecord } from './json.ts';
+import { at, listAt, textAt } from './json.ts';
 
 /**
  * What one item of a bulk answer means.
@@ -47,13 +47,13 @@ export function readItems(answer: unknown, sent: number): readonly ItemVerdict[]
   const verdicts: ItemVerdict[] = [];
   for (const item of items) {
     const created = at(item, 'create');
-    if (!isRecord(created) || !Number.isInteger(created.status)) return null;
+    if (!isObject(created) || !Number.isInteger(created.status)) return null;
     verdicts.push(judgeItem(created, Number(created.status)));
   }
   return verdicts;
 }
 
-function judgeItem(item: JsonRecord, status: number): ItemVerdict {
+function judgeItem(item: Readonly<Record<string, unknown>>, status: number): ItemVerdict {
   const type = textAt(item, 'error', 'type');
   const reason = textAt(item, 'error', 'reason');
   if (status === 200 || status === 201) {

@@ -1,5 +1,5 @@
-import type { Json } from '../../model/event.ts';
 import { ForwardError, oneLine } from '../../model/errors.ts';
+import type { JsonObject } from '../../model/json.ts';
 import { reactionTo, statusFailure } from '../http-fates.ts';
 import { errorOf } from './cluster.ts';
 import type { Cluster, ClusterAnswer } from './cluster.ts';
@@ -27,7 +27,7 @@ interface Piece {
   /** For messages: "index template auditferry-logs-cloudquery.audit". */
   readonly title: string;
   readonly path: string;
-  readonly body: { readonly [key: string]: Json };
+  readonly body: JsonObject;
   /** The stored thing in the answer to a GET of the path, or null when its kind carries no mark of who made it. */
   readonly find: ((answer: unknown) => unknown) | null;
   /** The marked part of our own body. */

@@ -1,8 +1,8 @@
-import type { Json } from '../../model/event.ts';
+import type { JsonObject } from '../../model/json.ts';
 
 export type Product = 'elasticsearch' | 'opensearch';
 
-type Tree = { readonly [key: string]: Json };
+type Tree = JsonObject;
 
 /** Longest keyword that is indexed, in characters: 8191 of the largest UTF-8 characters stay under Lucene's 32766 bytes. */
 const IGNORE_ABOVE = 1024;

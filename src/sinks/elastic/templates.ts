@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 
-import type { Json } from '../../model/event.ts';
-import { at, isRecord, listAt, textAt } from './json.ts';
+import { isObject } from '../../model/json.ts';
+import type { JsonObject } from '../../model/json.ts';
+import { at, listAt, textAt } from './json.ts';
 import { auditMappings, PLACE_NAMES } from './mappings.ts';
 import type { Product } from './mappings.ts';
 
-type Tree = { readonly [key: string]: Json };
+type Tree = JsonObject;
 
 /** What is put into the cluster for one target. */
 export interface TemplatePlan {
@@ -162,18 +163,18 @@ function contentHash(content: unknown): string {
     settings: flatSettings(at(content, 'template', 'settings'), ''),
     mappings: at(content, 'template', 'mappings') ?? null,
     aliases: Object.keys((at(content, 'template', 'aliases') as object | undefined) ?? {}),
-    retention: isRecord(lifecycle) ? (lifecycle.data_retention ?? 'forever') : null,
+    retention: isObject(lifecycle) ? (lifecycle.data_retention ?? 'forever') : null,
     phases: at(content, 'phases') ?? null,
   };
   return createHash('sha256').update(sortedJson(seen)).digest('hex');
 }
 
 function flatSettings(settings: unknown, prefix: string): readonly (readonly [string, string])[] {
-  if (!isRecord(settings)) return [];
+  if (!isObject(settings)) return [];
   return Object.entries(settings)
     .flatMap(([key, value]) => {
       const name = prefix === '' ? key : `${prefix}.${key}`;
-      if (isRecord(value)) return flatSettings(value, name);
+      if (isObject(value)) return flatSettings(value, name);
       return [[name.startsWith('index.') ? name : `index.${name}`, String(value)] as const];
     })
     .sort(([left], [right]) => (left < right ? -1 : 1));
@@ -182,7 +183,7 @@ function flatSettings(settings: unknown, prefix: string): readonly (readonly [st
 /** Booleans and numbers as text: the cluster gives `"false"` back for `false` in some places. */
 function sortedJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(sortedJson).join(',')}]`;
-  if (!isRecord(value)) return JSON.stringify(String(value));
+  if (!isObject(value)) return JSON.stringify(String(value));
   const members = Object.keys(value)
     .sort()
     .map((key) => `${JSON.stringify(key)}:${sortedJson(value[key])}`);

@@ -1,9 +1,10 @@
 import { ForwardError } from '../../model/errors.ts';
+import { isObject } from '../../model/json.ts';
 import { floorTo, NS_PER_MS, parseTime } from '../../model/time.ts';
 import { reactionTo, statusFailure } from '../http-fates.ts';
 import type { Cluster } from './cluster.ts';
 import { refusalOf, shortReason } from './fates.ts';
-import { at, isRecord, listAt, textAt } from './json.ts';
+import { at, listAt, textAt } from './json.ts';
 
 /**
  * What a document tells of its event beside the id. Two Platforms may give one id to two events, and so may one Platform over the years: that
@@ -45,7 +46,7 @@ export const TOLD_FIELDS: readonly string[] = [...TIMES, ...TYPES, ...INSTANCES]
 
 /** Reads a document, ours or one that the cluster gave back. */
 export function toldBy(source: unknown): Told {
-  if (!isRecord(source)) return NOTHING;
+  if (!isObject(source)) return NOTHING;
   const first = (paths: readonly Path[]): string | null =>
     paths.map((path) => textAt(source, ...path)).find((text) => text !== '') ?? null;
   const time = first(TIMES);

@@ -1,4 +1,5 @@
 import { oneLine } from '../../model/errors.ts';
+import { isObject, parseObject } from '../../model/json.ts';
 import { mediaType } from '../../net/http.ts';
 import type { HttpResponse } from '../../net/http.ts';
 import type { OtlpEncoding } from './request.ts';
@@ -32,7 +33,7 @@ export function readAnswer(response: HttpResponse, sent: OtlpEncoding): PartialS
 /** The `message` of a google.rpc.Status, for a refusal; empty when there is none. */
 export function refusalWords(response: HttpResponse): string {
   if (mediaType(response.headers) === 'application/json') {
-    const parsed = parse(response.body);
+    const parsed = parseObject(response.body);
     return typeof parsed?.message === 'string' ? oneLine(parsed.message, WORDS_LIMIT) : '';
   }
   if (mediaType(response.headers) !== 'application/x-protobuf') return '';
@@ -41,26 +42,15 @@ export function refusalWords(response: HttpResponse): string {
 }
 
 function readJson(body: Buffer): PartialSuccess | null {
-  const parsed = parse(body);
+  const parsed = parseObject(body);
   if (parsed === null) return null;
   const partial = parsed.partialSuccess ?? parsed.partial_success;
   if (partial === undefined || partial === null) return TAKEN;
-  if (typeof partial !== 'object' || Array.isArray(partial)) return null;
-  const fields = partial as Readonly<Record<string, unknown>>;
-  const rejected = Number(fields.rejectedLogRecords ?? fields.rejected_log_records ?? 0);
-  const message = fields.errorMessage ?? fields.error_message ?? '';
+  if (!isObject(partial)) return null;
+  const rejected = Number(partial['rejectedLogRecords'] ?? partial['rejected_log_records'] ?? 0);
+  const message = partial['errorMessage'] ?? partial['error_message'] ?? '';
   if (!Number.isSafeInteger(rejected) || rejected < 0 || typeof message !== 'string') return null;
   return { rejected, message: oneLine(message, WORDS_LIMIT) };
-}
-
-function parse(body: Buffer): Readonly<Record<string, unknown>> | null {
-  try {
-    const parsed = JSON.parse(body.toString('utf8')) as unknown;
-    if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return null;
-    return parsed as Readonly<Record<string, unknown>>;
-  } catch {
-    return null; // not OTLP: the caller decides what that means
-  }
 }
 
 /** ExportLogsServiceResponse { ExportLogsPartialSuccess { int64 rejected = 1; string error_message = 2 } partial_success = 1 } */

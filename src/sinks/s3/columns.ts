@@ -1,5 +1,6 @@
 import type { SchemaElement } from 'hyparquet';
 
+import { isObject } from '../../model/json.ts';
 import { parseTime } from '../../model/time.ts';
 import type { Item } from '../sink.ts';
 
@@ -192,10 +193,6 @@ function entryOf(key: string, value: unknown): Entry {
     key: key.toWellFormed(),
     value: typeof value === 'string' ? value.toWellFormed() : JSON.stringify(value),
   };
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** The schema of a class, flat, as Parquet keeps it. */

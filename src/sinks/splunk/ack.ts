@@ -1,9 +1,10 @@
 import type { Clock } from '../../model/clock.ts';
 import { describe, ForwardError } from '../../model/errors.ts';
+import { isObject, parseObject } from '../../model/json.ts';
 import { retryAfterMs } from '../../net/http.ts';
 import type { HttpResponse } from '../../net/http.ts';
 import { placeOf, reactionTo, statusFailure } from '../http-fates.ts';
-import { failureOf, readAnswer, readObject } from './codes.ts';
+import { failureOf, readAnswer } from './codes.ts';
 import type { HecConnection } from './connection.ts';
 import type { Channel, Endpoint } from './endpoints.ts';
 
@@ -99,9 +100,8 @@ export function pollFailure(endpoint: Endpoint, response: HttpResponse, nowMs: n
 
 /** Own keys only: an answer cannot acknowledge through a prototype. */
 function readAcks(response: HttpResponse): Readonly<Record<string, unknown>> | null {
-  const acks = readObject(response)?.['acks'];
-  if (typeof acks !== 'object' || acks === null || Array.isArray(acks)) return null;
-  return acks as Readonly<Record<string, unknown>>;
+  const acks = parseObject(response.body)?.['acks'];
+  return isObject(acks) ? acks : null;
 }
 
 function timedOut(endpoint: Endpoint, count: number, timeoutMs: number): ForwardError {

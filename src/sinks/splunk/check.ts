@@ -1,9 +1,10 @@
 import { BY_SENDING, failedItem } from '../../model/check.ts';
 import type { CheckItem, CheckReport } from '../../model/check.ts';
 import type { Clock } from '../../model/clock.ts';
+import { parseObject } from '../../model/json.ts';
 import type { HttpResponse } from '../../net/http.ts';
 import { placeOf, statusFailure } from '../http-fates.ts';
-import { failureOf, readAnswer, readObject } from './codes.ts';
+import { failureOf, readAnswer } from './codes.ts';
 import type { HecConnection } from './connection.ts';
 import { Channel } from './endpoints.ts';
 import type { Endpoint } from './endpoints.ts';
@@ -143,7 +144,7 @@ async function checkAck(
 
 /** `{"acks": {"0": false}}`. */
 function isPollAnswer(response: HttpResponse): boolean {
-  const acks = readObject(response)?.['acks'];
+  const acks = parseObject(response.body)?.['acks'];
   return typeof acks === 'object' && acks !== null;
 }
 

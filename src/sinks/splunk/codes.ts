@@ -1,4 +1,5 @@
 import { ForwardError, oneLine } from '../../model/errors.ts';
+import { parseObject } from '../../model/json.ts';
 import { retryAfterMs } from '../../net/http.ts';
 import type { HttpResponse } from '../../net/http.ts';
 import { reactionTo, statusFailure, unreadableAnswer } from '../http-fates.ts';
@@ -122,7 +123,7 @@ export function failureOf(
 
 /** Null unless the body is a JSON object with a whole number as `code`. */
 export function readAnswer(response: HttpResponse): HecAnswer | null {
-  const parsed = readObject(response);
+  const parsed = parseObject(response.body);
   if (parsed === null || !isCount(parsed['code'])) return null;
   const text = typeof parsed['text'] === 'string' ? oneLine(parsed['text'], 200) : '';
   return {
@@ -131,17 +132,6 @@ export function readAnswer(response: HttpResponse): HecAnswer | null {
     invalidEventNumber: countOf(parsed['invalid-event-number']),
     ackId: countOf(parsed['ackId']),
   };
-}
-
-/** The body as a JSON object, or null. Keys are only looked up, never merged. */
-export function readObject(response: HttpResponse): Readonly<Record<string, unknown>> | null {
-  try {
-    const parsed: unknown = JSON.parse(response.body.toString('utf8'));
-    if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return null;
-    return parsed as Readonly<Record<string, unknown>>;
-  } catch {
-    return null; // not JSON: the caller decides by the HTTP status
-  }
 }
 
 function refusedEvent(answer: HecAnswer, question: Question): Verdict {

@@ -1,6 +1,7 @@
 import type { ForwardError } from '../../model/errors.ts';
 import type { Json, Window } from '../../model/event.ts';
 import type { Hide } from '../../model/hide.ts';
+import { isObject } from '../../model/json.ts';
 import { floorTo } from '../../model/time.ts';
 import { isTooLarge } from '../../net/http.ts';
 import { isAboutPages } from './client.ts';
@@ -359,8 +360,8 @@ const FIGURES = ['patience', 'patienceLeft', 'row', 'failures', 'notBeforeMs', '
 
 /** Undefined for anything that `writeCare` did not write: then the window is read like any other, and nothing is lost. */
 export function readCare(json: Json | undefined): Care | undefined {
-  if (typeof json !== 'object' || json === null || Array.isArray(json)) return undefined;
-  const saved = json as { readonly [key: string]: Json };
+  if (!isObject(json)) return undefined;
+  const saved = json;
   const isFigure = (value: Json | undefined): value is number =>
     typeof value === 'number' && Number.isFinite(value) && value >= 0;
   const whole =

@@ -1,12 +1,13 @@
 import type { CheckItem, CheckReport } from '../../model/check.ts';
 import { describe, ForwardError, oneLine } from '../../model/errors.ts';
+import { isObject } from '../../model/json.ts';
 import { assertUsable, optionalObject } from './client.ts';
 import type { Client } from './client.ts';
 import { askExpiry, daysLeft, EXPIRY_WARN_DAYS, expiryText } from './key-expiry.ts';
 import type { CloudqueryOptions } from './options.ts';
 import type { PollTime, Settled } from './poll-time.ts';
 import type { ServerClock } from './server-clock.ts';
-import { isObject, readPage } from './wire.ts';
+import { readPage } from './wire.ts';
 
 /**
  * Looks at everything a poll needs, in the order in which a fault explains the later ones: reachable, API, key, permission

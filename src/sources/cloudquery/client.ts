@@ -5,7 +5,7 @@ import type { Clock } from '../../model/clock.ts';
 import { untilAborted } from '../../model/abort.ts';
 import { ForwardError, oneLine } from '../../model/errors.ts';
 import type { Window } from '../../model/event.ts';
-import { lightJson } from '../../model/light-json.ts';
+import { parseObject } from '../../model/json.ts';
 import type { Credential } from '../../model/secret.ts';
 import { span } from '../../model/trace.ts';
 import { formatTime } from '../../model/time.ts';
@@ -14,7 +14,7 @@ import { isTimeout, isTooLarge, mediaType, retryAfterMs } from '../../net/http.t
 import type { HttpClient, HttpResponse } from '../../net/http.ts';
 import { NoConnectionError } from '../../net/socket.ts';
 import type { ServerClock } from './server-clock.ts';
-import { AnswerFault, isObject, parseObject, readPage, speaksOfCredentials, wordsOf } from './wire.ts';
+import { AnswerFault, readObject, readPage, speaksOfCredentials, wordsOf } from './wire.ts';
 import type { Page, Wanted } from './wire.ts';
 
 export interface ClientOptions {
@@ -259,7 +259,7 @@ function hintFor(status: number): string {
 function messageOf(response: HttpResponse): string {
   if (!isJson(mediaType(response.headers))) return '';
   try {
-    return wordsOf(parseObject(response.body, ''));
+    return wordsOf(readObject(response.body, ''));
   } catch {
     return ''; // an error answer without readable JSON has nothing to quote
   }
@@ -271,7 +271,7 @@ const WORDS_BYTES = 4096;
 function isRefusalInWords({ status, headers, body }: HttpResponse): boolean {
   if (status !== 200 || body.length > WORDS_BYTES || !isJson(mediaType(headers))) return false;
   try {
-    const said = parseObject(body, '');
+    const said = readObject(body, '');
     return !Array.isArray(said['items']) && speaksOfCredentials(wordsOf(said));
   } catch {
     return false; // what is no JSON object is told of where the answer is read
@@ -283,12 +283,6 @@ function isJson(type: string): boolean {
 }
 
 /** The JSON object of an answer, or null where there is none: for the calls whose answers are optional. */
-export function optionalObject(response: HttpResponse): Record<string, unknown> | null {
-  if (response.status !== 200) return null;
-  try {
-    const parsed: unknown = JSON.parse(lightJson(response.body.toString('utf8')));
-    return isObject(parsed) ? parsed : null;
-  } catch {
-    return null; // optional: whoever asked treats it as not answered
-  }
+export function optionalObject(response: HttpResponse): Readonly<Record<string, unknown>> | null {
+  return response.status === 200 ? parseObject(response.body) : null;
 }

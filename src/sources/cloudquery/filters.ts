@@ -1,8 +1,8 @@
 import { BlockList, isIP } from 'node:net';
 
 import { globsOf } from '../../model/glob.ts';
+import { isObject } from '../../model/json.ts';
 import type { CloudqueryFilters } from './options.ts';
-import { isObject } from './wire.ts';
 import type { Wanted } from './wire.ts';
 
 /**

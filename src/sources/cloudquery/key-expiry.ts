@@ -1,8 +1,8 @@
 import type { Clock } from '../../model/clock.ts';
 import { ForwardError } from '../../model/errors.ts';
+import { isObject } from '../../model/json.ts';
 import { optionalObject } from './client.ts';
 import type { Client } from './client.ts';
-import { isObject } from './wire.ts';
 
 const DAY_MS = 86_400_000;
 /** A key that expires sooner is worth a warning. */

@@ -1,9 +1,9 @@
 import { ForwardError } from '../../model/errors.ts';
+import { isObject } from '../../model/json.ts';
 import { NoConnectionError } from '../../net/socket.ts';
 import type { SourceOrigin } from '../source.ts';
 import { optionalObject } from './client.ts';
 import type { Client } from './client.ts';
-import { isObject } from './wire.ts';
 
 /**
  * Completes what is known of the installation: the API version from its own OpenAPI document (v1 filters by team_name), the

@@ -4,6 +4,7 @@ import { ForwardError, oneLine } from '../../model/errors.ts';
 import { eventIdOf } from '../../model/event-id.ts';
 import { eventInPage } from '../../model/event.ts';
 import type { MalformedItem, NewEvent } from '../../model/event.ts';
+import { isObject } from '../../model/json.ts';
 import { lightJson, VALUES_LIMIT } from '../../model/light-json.ts';
 import { repeatedUsers } from '../../model/repeated-user.ts';
 import { parseTime } from '../../model/time.ts';
@@ -65,7 +66,7 @@ export function readPage(
 ): Page {
   const text = withoutMark(body);
   const slices = sliceItems(text);
-  const page = parseObject(withoutItems(text, slices), where);
+  const page = readObject(withoutItems(text, slices), where);
   const metadata = page['metadata'];
   const items = isObject(metadata) && isUnwritten(page['items'], metadata, asked) ? [] : page['items'];
   if (!Array.isArray(items) || !isObject(metadata)) {
@@ -131,7 +132,7 @@ export function speaksOfCredentials(words: string): boolean {
 }
 
 /** The body as a JSON object, or a `transient` error that says what came instead. */
-export function parseObject(body: Buffer, where: string): Record<string, unknown> {
+export function readObject(body: Buffer, where: string): Readonly<Record<string, unknown>> {
   const parsed = parse(withoutMark(body).toString('utf8'), where);
   if (!isObject(parsed)) throw oddAnswer(where, 'the answer is no JSON object');
   return parsed;
@@ -182,10 +183,6 @@ const parsedUsers = repeatedUsers((text) => {
 
 function count(value: unknown): number | null {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : null;
-}
-
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function oddAnswer(where: string, what: string, words = '', cause?: unknown): ForwardError {

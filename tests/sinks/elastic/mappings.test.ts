@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { HEARTBEAT } from '../../contract/items.ts';
 import { createCanonicalize } from '../../../src/formats/canonical.ts';
 import { ecsFormat } from '../../../src/formats/ecs.ts';
-import { isRecord } from '../../../src/sinks/elastic/json.ts';
+import { isObject } from '../../../src/model/json.ts';
 import { auditMappings } from '../../../src/sinks/elastic/mappings.ts';
 import { enrichPipeline } from '../../../src/sinks/elastic/templates.ts';
 import { generatedEvents, journaled, ORIGIN } from '../../formats/events.ts';
@@ -52,7 +52,7 @@ function emitted(): Set<string> {
 }
 
 function leaves(value: unknown, path: string): string[] {
-  if (!isRecord(value) || FREE.includes(path)) return [path];
+  if (!isObject(value) || FREE.includes(path)) return [path];
   return Object.entries(value).flatMap(([key, inner]) => leaves(inner, path === '' ? key : `${path}.${key}`));
 }
 
