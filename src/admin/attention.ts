@@ -4,28 +4,9 @@ import { formatSize } from '../model/units.ts';
 import { COUNTED_APART } from '../pipeline/open-findings.ts';
 import { counted, events, number } from '../pipeline/verdict.ts';
 import { STANDING_KINDS } from '../sources/source.ts';
-import type { SinkDocument, SourceDocument, StatusDocument } from './document.ts';
+import type { AttentionItem, SinkDocument, SourceDocument, StatusDocument } from './document-shape.ts';
 
 const SEVERITIES = ['critical', 'warning', 'notice'] as const;
-
-/** One thing that a person should look at. One cause is one item, whatever follows from it. */
-export interface AttentionItem {
-  /** `critical`: something does not flow, or an event may be lost. `warning`: somebody has to decide. `notice`: good to know. */
-  readonly severity: (typeof SEVERITIES)[number];
-  /** A word or two for the kind of trouble: `held`, `dead letters`, the kind of a finding. */
-  readonly label: string;
-  /** Names of sources and sinks; `journal` or `daemon`. */
-  readonly parts: readonly string[];
-  readonly cause: string;
-  /** What follows from it, and what does not. Null: nothing that is known. */
-  readonly effect: string | null;
-  readonly hint: string | null;
-  readonly since: string | null;
-  readonly next_try: string | null;
-  readonly tries: number;
-  /** Ids of the findings that it stands for, as far as the status lists them. */
-  readonly finding_ids: readonly string[];
-}
 
 type Seen = Omit<StatusDocument, 'attention'>;
 

@@ -244,7 +244,7 @@ export interface ChainReport {
  * Several processes may share a journal: each duty has one holder, and every write of a duty checks its lease in its own transaction.
  * A journal in one process's hands grants every lease at once.
  */
-export interface Journal extends Sharing {
+export interface Journal extends Sharing<Journal> {
   /** The source's last committed progress; null before the first. */
   progress(source: string): Promise<Json | null>;
   held(source: string): HeldEvents;

@@ -1,5 +1,3 @@
-import type { Journal } from './journal.ts';
-
 /** Work that one replica at a time does: reading a source, serving a sink, a job, or the upkeep of the journal. */
 export type Duty = `source:${string}` | `sink:${string}` | `job:${string}` | 'upkeep';
 
@@ -34,7 +32,7 @@ export interface Replica {
 }
 
 /** How several processes share a journal. One in one process's hands grants every lease at once. */
-export interface Sharing {
+export interface Sharing<Journal> {
   /**
    * Waits until this process holds the duty. `waiting` is told whenever somebody else holds it: who, as far as that is known.
    * Rejects when `signal` aborts.

@@ -3,8 +3,9 @@ import { createInterface } from 'node:readline/promises';
 import { missingScheme } from '../config/scheme.ts';
 import { ForwardError } from '../model/errors.ts';
 import { wrongHostHint } from '../sources/cloudquery/hints.ts';
+import type { SinkKind } from './init-recipes.ts';
 import { readSecretPlace, SINK_KINDS } from './init-template.ts';
-import type { InitAnswers, SecretPlace, SinkKind } from './init-template.ts';
+import type { InitAnswers, SecretPlace } from './init-template.ts';
 import { shown } from './report.ts';
 import type { Terminal } from './terminal.ts';
 

@@ -1,4 +1,27 @@
-import type { SinkKind } from './init-template.ts';
+/** What `init` needs to know about a kind of sink. The keys are those of its schema. */
+export interface SinkKind {
+  /** What `--sink` takes. */
+  readonly offer: string;
+  readonly type: string;
+  readonly name: string;
+  readonly about: string;
+  readonly target: {
+    readonly key: string;
+    readonly question: string;
+    readonly example: string;
+    readonly pattern: RegExp;
+    /** Taken when nothing is said. */
+    readonly standard: string | null;
+    /** Several, separated by commas. */
+    readonly isList?: true;
+  } | null;
+  /** `line`: the key, with % where the reference to the secret goes. */
+  readonly secret: { readonly line: string; readonly question: string; readonly variable: string } | null;
+  /** Variables that `lines` or the secret's line name besides. */
+  readonly needs?: readonly string[];
+  /** Further lines of the sink, with their comments. */
+  readonly lines: readonly string[];
+}
 
 const ADDRESS = /^https?:\/\/[^\s@#]+$/i;
 const PLAIN = /^(?:tls|tcp):\/\/(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):\d{1,5}$/;

@@ -1,4 +1,5 @@
 import { RECIPES } from './init-recipes.ts';
+import type { SinkKind } from './init-recipes.ts';
 
 /** Where a secret is to be found: never the secret itself. */
 export type SecretPlace =
@@ -16,31 +17,6 @@ export interface InitAnswers {
   readonly index: string | null;
   readonly stateDir: string;
   readonly heartbeat: boolean;
-}
-
-/** What `init` needs to know about a kind of sink. The keys are those of its schema. */
-export interface SinkKind {
-  /** What `--sink` takes. */
-  readonly offer: string;
-  readonly type: string;
-  readonly name: string;
-  readonly about: string;
-  readonly target: {
-    readonly key: string;
-    readonly question: string;
-    readonly example: string;
-    readonly pattern: RegExp;
-    /** Taken when nothing is said. */
-    readonly standard: string | null;
-    /** Several, separated by commas. */
-    readonly isList?: true;
-  } | null;
-  /** `line`: the key, with % where the reference to the secret goes. */
-  readonly secret: { readonly line: string; readonly question: string; readonly variable: string } | null;
-  /** Variables that `lines` or the secret's line name besides. */
-  readonly needs?: readonly string[];
-  /** Further lines of the sink, with their comments. */
-  readonly lines: readonly string[];
 }
 
 const HTTP_URL = /^https?:\/\/[^\s@?#/]+(?:\/[^\s@?#]*)?$/i;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import type { Journal } from '../checkpoint/journal.ts';
 import type { Config } from '../config/config.ts';
-import { loadConfig } from '../config/config.ts';
+import { loadConfig } from '../config/load.ts';
 import type { LoadOptions } from '../config/load.ts';
 import { loadParts } from '../config/parts.ts';
 import { ForwardError, oneLine } from '../model/errors.ts';

@@ -2,8 +2,6 @@ import type { Outcome, Severity } from '../formats/format.ts';
 import type { Secret } from '../model/secret.ts';
 import type { SimulatorOptions } from '../simulator/options.ts';
 
-export { configErrorLines } from './problems.ts';
-export { loadConfig } from './load.ts';
 export type { Parts } from './schema.ts';
 
 /** A whole configuration: validated, defaults filled in, durations in milliseconds, sizes in bytes, paths absolute. */

@@ -18,7 +18,7 @@ import { enterState } from './status.ts';
 import type { SinkStatus } from './status.ts';
 import { backlogTeller } from './tell-backlog.ts';
 import { tellPruned } from './tell-pruned.ts';
-import { tellRejected } from './tell-rejected.ts';
+import { rejectionsOf, tellRejected } from './rejections.ts';
 import { untilDone } from './until-done.ts';
 
 export interface DeliverContext {
@@ -224,7 +224,7 @@ async function takeOff(
   const since = flights[0]?.since ?? triesOf(context);
   const land = async (flight: Flight): Promise<void> => {
     const refusals = await context.outlet.settle(items, signal);
-    flight.rejected = [...unrendered, ...toRejected(refusals, sent)];
+    flight.rejected = [...unrendered, ...rejectionsOf(refusals, sent)];
     flight.told = () => ({
       upTo: Number(upTo),
       taken: takenOf(items, refusals),
@@ -315,7 +315,7 @@ async function takeOffLetters(
     signal,
   );
   let bytes = 0;
-  const byId = new Map<string, DeadLetter>();
+  const letterOf = new Map<string, DeadLetter>();
   const items: Item[] = [];
   const refused: { id: bigint; reason: string; sent?: string | null }[] = [];
   const unsent: AuditEvent[] = [];
@@ -326,7 +326,7 @@ async function takeOffLetters(
       bytes += sizeInBatch(prepared.item);
       if (items.length > 0 && bytes > context.batch.maxBytes) break; // the rest has its turn next time
       items.push(prepared.item);
-      byId.set(`${letter.event.source}\n${letter.event.id}`, letter);
+      letterOf.set(`${letter.event.source}\n${letter.event.id}`, letter);
     } else if (prepared.kind === 'unrendered') {
       refused.push({ id: letter.id, reason: prepared.reason });
       unsent.push(letter.event);
@@ -337,12 +337,12 @@ async function takeOffLetters(
     const refusals = await context.outlet.settle(items, signal, { refusedBefore: true });
     for (const { item, reason, sent } of refusals) {
       const key = `${item.canonical.source}\n${item.canonical.id}`;
-      const letter = byId.get(key);
+      const letter = letterOf.get(key);
       if (letter === undefined) continue;
       refused.push({ id: letter.id, reason, sent });
-      byId.delete(key);
+      letterOf.delete(key);
     }
-    const delivered = [...byId.values()].map((letter) => letter.id);
+    const delivered = [...letterOf.values()].map((letter) => letter.id);
     const ask: Ask = (work) => untilDone(context, work, signal);
     const write = (segment?: Json) =>
       ask(() =>
@@ -359,14 +359,5 @@ async function takeOffLetters(
       );
     await context.heartbeats.record(landed, write, ask);
     context.log.info({ delivered: delivered.length, refused: refused.length }, 'retried dead letters');
-  });
-}
-
-function toRejected(refusals: readonly Refusal[], tried: readonly AuditEvent[]): RejectedEvent[] {
-  if (refusals.length === 0) return [];
-  const events = new Map(tried.map((event) => [event.seq, event]));
-  return refusals.flatMap(({ item, reason, attempts, sent }) => {
-    const event = events.get(item.canonical.seq);
-    return event === undefined ? [] : [{ event, reason, attempts, sent }];
   });
 }

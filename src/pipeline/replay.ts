@@ -10,6 +10,7 @@ import type { Heartbeats } from './heartbeat.ts';
 import type { Outlet, Refusal } from './outlet.ts';
 import { sizeInBatch } from './prepare.ts';
 import type { Prepare } from './prepare.ts';
+import { rejectionsOf, tellRejected } from './rejections.ts';
 import { again, sentOf } from './segment.ts';
 import type { Sent } from './segment.ts';
 import { bucketsOf } from './verify/buckets.ts';
@@ -201,17 +202,15 @@ async function sendPage(
       }
     }
   }
-  const bySeq = new Map(absent.map((event) => [event.seq, event]));
   let refused = 0;
   for (const part of batchesOf(items(), batch, outlet)) {
     const refusals = await outlet.settle(part, signal);
     refused += refusals.length;
-    rejected.push(...toRejected(refusals, bySeq));
+    rejected.push(...rejectionsOf(refusals, absent));
     for (const refusal of refusals) if (refusal.unanswered) unanswered.push(sentOf(refusal.item));
   }
   if (rejected.length > 0) await journal.addDeadLetters(params.sink, rejected);
-  for (const { event, reason } of rejected)
-    context.log.warn({ sink: params.sink, event_id: event.id, reason }, 'an event became a dead letter');
+  tellRejected(context.log.child({ sink: params.sink }), rejected);
   const taken = takenLetters(tried, rejected, letters);
   if (taken.length + unanswered.length > 0) {
     const settled = taken.map(({ letter }) => letter);
@@ -254,13 +253,6 @@ function* batchesOf(
     bytes += size;
   }
   if (batch.length > 0) yield batch;
-}
-
-function toRejected(refusals: readonly Refusal[], events: ReadonlyMap<bigint, AuditEvent>): RejectedEvent[] {
-  return refusals.flatMap(({ item, reason, attempts, sent }) => {
-    const event = events.get(item.canonical.seq);
-    return event === undefined ? [] : [{ event, reason, attempts, sent }];
-  });
 }
 
 /** The sink's dead letters that wait, by event. */

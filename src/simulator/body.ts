@@ -1,6 +1,7 @@
 import { eventTypes, oddAddresses, people, teams } from './catalog.ts';
-import type { EventType, Person } from './catalog.ts';
+import type { EventType } from './catalog.ts';
 import { detailsJson } from './details.ts';
+import type { Facts } from './details.ts';
 import type { SimulatorOptions } from './options.ts';
 import { NIL_UUID } from '../model/event-id.ts';
 import { randomFrom } from './random.ts';
@@ -14,22 +15,6 @@ const BODY_SALT = 0xb0d1;
 const SHARED_ID_SALT = 0x1d1d;
 const STRAY_SALT = 0x57a7;
 const POISON_SALT = 0x9015;
-
-/** What an event says, before it is written as JSON. */
-export interface Facts {
-  /** Null: written without an id. */
-  readonly id: string | null;
-  /** Null: the event has no user. */
-  readonly person: Person | null;
-  readonly type: EventType;
-  readonly address: string;
-  /** Undefined: the key is left out. */
-  readonly entity: string | null | undefined;
-  readonly success: boolean | undefined;
-  readonly team: string | null;
-  /** For the draws that come after these. */
-  readonly random: Random;
-}
 
 /** What the row says: the same for the same row, whatever the switches say. */
 export function factsOf(row: Row): Facts {

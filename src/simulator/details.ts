@@ -1,6 +1,21 @@
-import type { Facts } from './body.ts';
-import type { DetailShape } from './catalog.ts';
+import type { DetailShape, EventType, Person } from './catalog.ts';
 import type { Random } from './random.ts';
+
+/** What an event says, before it is written as JSON. */
+export interface Facts {
+  /** Null: written without an id. */
+  readonly id: string | null;
+  /** Null: the event has no user. */
+  readonly person: Person | null;
+  readonly type: EventType;
+  readonly address: string;
+  /** Undefined: the key is left out. */
+  readonly entity: string | null | undefined;
+  readonly success: boolean | undefined;
+  readonly team: string | null;
+  /** For the draws that come after these. */
+  readonly random: Random;
+}
 
 const AGENTS = [
   'Mozilla/5.0 (X11; Linux x86_64) "demo"',

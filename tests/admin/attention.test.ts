@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import type { AttentionItem } from '../../src/admin/attention.ts';
+import type { AttentionItem } from '../../src/admin/document-shape.ts';
 import { buildStatus } from '../../src/admin/document.ts';
 import { msToNs } from '../../src/model/time.ts';
 import { enterState } from '../../src/pipeline/status.ts';

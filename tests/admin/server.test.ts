@@ -6,7 +6,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { startAdmin } from '../../src/admin/server.ts';
 import type { Admin } from '../../src/admin/server.ts';
 import type { ReloadOutcome } from '../../src/admin/options.ts';
-import type { StatusDocument } from '../../src/admin/document.ts';
+import type { StatusDocument } from '../../src/admin/document-shape.ts';
 import { ForwardError } from '../../src/model/errors.ts';
 import { msToNs } from '../../src/model/time.ts';
 import { enterState } from '../../src/pipeline/status.ts';

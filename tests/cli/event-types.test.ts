@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 
 import { eventTypes } from '../../src/cli/event-types.ts';
-import { loadConfig } from '../../src/config/config.ts';
+import { loadConfig } from '../../src/config/load.ts';
 import { loadParts } from '../../src/config/parts.ts';
 import { append, FILE_SINK, fakeTerminal, newEvent, rooms } from './room.ts';
 

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 
 import { composeConfig, readSecretPlace, SINK_KINDS } from '../../src/cli/init-template.ts';
 import { init } from '../../src/cli/init.ts';
-import { loadConfig } from '../../src/config/config.ts';
+import { loadConfig } from '../../src/config/load.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { loadParts } from '../../src/config/parts.ts';
 import { fakeTerminal, rooms } from './room.ts';

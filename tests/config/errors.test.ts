@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { configErrorLines } from '../../src/config/config.ts';
+import { configErrorLines } from '../../src/config/problems.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import type { FileError } from '../../src/config/problems.ts';
 import { ForwardError } from '../../src/model/errors.ts';

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 import { afterAll, expect, test } from 'vitest';
 
-import { loadConfig } from '../../src/config/config.ts';
+import { loadConfig } from '../../src/config/load.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { loadParts } from '../../src/config/parts.ts';
 import { makeCertificate } from '../fakes/certificates.ts';

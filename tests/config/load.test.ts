@@ -6,7 +6,8 @@ import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { configErrorLines, loadConfig } from '../../src/config/config.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import { configErrorLines } from '../../src/config/problems.ts';
 import type { Config, Parts } from '../../src/config/config.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { ForwardError } from '../../src/model/errors.ts';

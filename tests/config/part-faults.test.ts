@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { afterAll, describe, expect, test } from 'vitest';
 
-import { configErrorLines } from '../../src/config/config.ts';
+import { configErrorLines } from '../../src/config/problems.ts';
 import { parseConfig } from '../../src/config/load.ts';
 import { loadParts } from '../../src/config/parts.ts';
 import { ForwardError } from '../../src/model/errors.ts';

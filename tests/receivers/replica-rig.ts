@@ -1,7 +1,7 @@
 import { mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-import type { StatusDocument } from '../../src/admin/document.ts';
+import type { StatusDocument } from '../../src/admin/document-shape.ts';
 import { makeFolder, start, startPlatform, until } from '../e2e/program.ts';
 import type { Running, SimulatedPlatform } from '../e2e/program.ts';
 import { openReceivers, readNdjsonIds, RECEIVER_ENVIRONMENT } from '../e2e/receivers.ts';

@@ -3,8 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 
 import { RECIPES } from '../../src/cli/init-recipes.ts';
+import type { SinkKind } from '../../src/cli/init-recipes.ts';
 import { sinkLines } from '../../src/cli/init-template.ts';
-import type { SinkKind } from '../../src/cli/init-template.ts';
 import type { AuditEvent } from '../../src/model/event.ts';
 import { testClock } from '../contract/clock.ts';
 import { deliverLoop } from '../contract/deliver-loop.ts';

@@ -104,6 +104,23 @@ describe('the way through the house', () => {
     expect(strays).toEqual([]);
   });
 
+  it('no file imports itself by way of others', () => {
+    const byPath = new Map(sources.map((file) => [file.path, file]));
+    const done = new Set<string>();
+    const circleFrom = (path: string, way: readonly string[]): readonly string[] | null => {
+      const before = way.indexOf(path);
+      if (before >= 0) return [...way.slice(before), path];
+      if (done.has(path)) return null;
+      for (const next of byPath.get(path)?.imports ?? []) {
+        const circle = circleFrom(next, [...way, path]);
+        if (circle !== null) return circle;
+      }
+      done.add(path);
+      return null;
+    };
+    expect(sources.map((file) => circleFrom(file.path, [])).filter((circle) => circle !== null)).toEqual([]);
+  });
+
   it('only the command line reads arguments, exits or listens for signals', () => {
     const strays = sources.filter(
       (file) =>

@@ -1,6 +1,7 @@
 import type { Clock } from '../../model/clock.ts';
 import { ForwardError } from '../../model/errors.ts';
 import { integer, text, type Row } from '../columns.ts';
+import type { Journal } from '../journal.ts';
 import type { Duty, Lease, Replica, Sharing } from '../lease.ts';
 import { KINDS, shareOfDuties } from './shares.ts';
 import { leaseLost } from './store.ts';
@@ -27,7 +28,7 @@ export interface KeeperOptions {
   readonly onWarn: (message: string) => void;
 }
 
-export interface Keeper extends Omit<Sharing, 'under'> {
+export interface Keeper extends Omit<Sharing<Journal>, 'under'> {
   /** A replica shows itself to the others, and learns of them. */
   join(): Promise<void>;
   /** A write found out that another replica has it. */

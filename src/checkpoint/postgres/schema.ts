@@ -4,6 +4,7 @@ import { ForwardError } from '../../model/errors.ts';
 import { integer, text } from '../columns.ts';
 import { corrupt } from '../corrupt.ts';
 import { genesisHash } from '../hash.ts';
+import { quoted } from './store.ts';
 import type { Db } from './store.ts';
 
 /** Of every auditferry that may set up a schema at once, one does: a lock by this number ("AFJ1") lasts to the end of its transaction. */
@@ -98,10 +99,6 @@ async function installationIdOf(db: Db): Promise<string> {
   const [row] = await db.all(`SELECT value FROM meta WHERE key = 'installation_id'`);
   if (row === undefined) throw corrupt('the journal has lost its installation id');
   return text(row, 'value');
-}
-
-export function quoted(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
 }
 
 async function keepWhatWasSent(db: Db): Promise<void> {

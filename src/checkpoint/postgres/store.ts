@@ -5,7 +5,6 @@ import { ForwardError } from '../../model/errors.ts';
 import type { Row } from '../columns.ts';
 import type { Duty, Lease } from '../lease.ts';
 import { databaseFault, isConflict } from './faults.ts';
-import { quoted } from './schema.ts';
 
 export type Value =
   string | bigint | number | Buffer | null | readonly (string | bigint | number | Buffer | null)[];
@@ -211,4 +210,9 @@ function dbOn(client: PoolClient, isOver: () => boolean): Db {
 /** PostgreSQL's text takes no zero character. Where one matters, the column holds bytes. */
 function clean(value: Value): Value {
   return typeof value === 'string' && value.includes('\0') ? value.replaceAll('\0', '\ufffd') : value;
+}
+
+/** A name as an identifier of SQL. */
+export function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
 }

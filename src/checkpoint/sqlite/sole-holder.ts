@@ -2,7 +2,7 @@ import type { Journal } from '../journal.ts';
 import type { Duty, Lease, Sharing } from '../lease.ts';
 
 /** Who holds the state directory holds every duty, for as long as it runs: the lock of the directory is the fence. */
-export const soleHolder: Sharing = {
+export const soleHolder: Sharing<Journal> = {
   claim: async (duty, signal) => {
     signal.throwIfAborted();
     return leaseOf(duty);

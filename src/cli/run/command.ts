@@ -4,7 +4,7 @@ import { READINESS_LIMITS } from '../../admin/options.ts';
 import { startTelemetry } from '../../admin/telemetry.ts';
 import type { Journal } from '../../checkpoint/journal.ts';
 import type { Config } from '../../config/config.ts';
-import { loadConfig } from '../../config/config.ts';
+import { loadConfig } from '../../config/load.ts';
 import { loadParts } from '../../config/parts.ts';
 import { formatDuration, parseDuration } from '../../model/units.ts';
 import { wallClock } from '../../model/clock.ts';

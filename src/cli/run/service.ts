@@ -1,7 +1,8 @@
 import type { AdminView, ReloadOutcome } from '../../admin/options.ts';
 import type { Journal } from '../../checkpoint/journal.ts';
 import type { Config } from '../../config/config.ts';
-import { configErrorLines, loadConfig } from '../../config/config.ts';
+import { loadConfig } from '../../config/load.ts';
+import { configErrorLines } from '../../config/problems.ts';
 import { loadParts } from '../../config/parts.ts';
 import { wallClock } from '../../model/clock.ts';
 import { describe, ForwardError } from '../../model/errors.ts';

@@ -1,4 +1,9 @@
-import type { LoopDocument, SinkDocument, SourceDocument, StatusDocument } from '../../admin/document.ts';
+import type {
+  LoopDocument,
+  SinkDocument,
+  SourceDocument,
+  StatusDocument,
+} from '../../admin/document-shape.ts';
 import { formatSize } from '../../model/units.ts';
 import { markOf } from '../report.ts';
 import type { Mark } from '../report.ts';

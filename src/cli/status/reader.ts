@@ -1,5 +1,5 @@
 import { buildStatus } from '../../admin/document.ts';
-import type { StatusDocument } from '../../admin/document.ts';
+import type { StatusDocument } from '../../admin/document-shape.ts';
 import { READINESS_LIMITS } from '../../admin/options.ts';
 import type { AdminView, SinkView, SourceView } from '../../admin/options.ts';
 import type { Journal, StoredCoverage } from '../../checkpoint/journal.ts';

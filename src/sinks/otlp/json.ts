@@ -1,6 +1,5 @@
-import type { Attribute, AttributeValue, LogRecord } from './record.ts';
-import { SCHEMA_URL } from './request.ts';
-import type { ResourceGroup } from './request.ts';
+import { SCHEMA_URL } from './record.ts';
+import type { Attribute, AttributeValue, LogRecord, ResourceGroup } from './record.ts';
 
 /** OTLP's JSON: lowerCamelCase names, 64-bit numbers as text, enumerations as numbers, no nulls. */
 

@@ -1,6 +1,5 @@
-import type { Attribute, AttributeValue, LogRecord } from './record.ts';
-import { SCHEMA_URL } from './request.ts';
-import type { ResourceGroup } from './request.ts';
+import { SCHEMA_URL } from './record.ts';
+import type { Attribute, AttributeValue, LogRecord, ResourceGroup } from './record.ts';
 
 /**
  * The few messages of opentelemetry-proto 1.11.0 that an ExportLogsServiceRequest is made of, written by hand: a field

@@ -26,6 +26,17 @@ export interface LogRecord {
   readonly attributes: readonly Attribute[];
 }
 
+/** The records of one origin, each encoded already. */
+export interface ResourceGroup {
+  readonly resource: readonly Attribute[];
+  readonly scopeName: string;
+  readonly scopeVersion: string;
+  readonly records: readonly Buffer[];
+}
+
+/** Which release of the semantic conventions the attribute names follow. */
+export const SCHEMA_URL = 'https://opentelemetry.io/schemas/1.44.0';
+
 /** One name for one structure; what kind of event it is stands in `cloudquery.audit.event_type`. */
 const EVENT_NAME = 'cloudquery.platform.audit';
 

@@ -7,14 +7,6 @@ import type { Attribute } from './record.ts';
 
 export type OtlpEncoding = 'json' | 'protobuf';
 
-/** The records of one origin, each encoded already. */
-export interface ResourceGroup {
-  readonly resource: readonly Attribute[];
-  readonly scopeName: string;
-  readonly scopeVersion: string;
-  readonly records: readonly Buffer[];
-}
-
 /** One event as a record, encoded once however often the batch around it is split. */
 export interface EncodedItem {
   /** Index in the batch. */
@@ -23,8 +15,6 @@ export interface EncodedItem {
   readonly record: Buffer;
 }
 
-/** Which release of the semantic conventions the attribute names follow. */
-export const SCHEMA_URL = 'https://opentelemetry.io/schemas/1.44.0';
 const SCOPE_NAME = 'auditferry';
 
 export function encodeItem(

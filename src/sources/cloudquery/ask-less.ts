@@ -8,7 +8,6 @@ import { mayAskForLess } from './client.ts';
 import type { Client } from './client.ts';
 import { isolate } from './isolate.ts';
 import { EPOCH } from './outside.ts';
-import type { Adapting } from './read-windows.ts';
 import { probePrecision } from './read-window.ts';
 import type { Precision, WindowRead } from './read-window.ts';
 
@@ -22,6 +21,26 @@ export interface Usual {
   untilMs: number;
   /** Careful tries that failed since anything was read. */
   failing: number;
+}
+
+/** How failures of single windows are met. Without it, one failure is everybody's. */
+export interface Adapting {
+  readonly clock: Clock;
+  readonly usual: Usual;
+  /** Before this the journal no longer knows by id what it holds: what was read of a window there is not read again. */
+  readonly knownFromNs: bigint;
+  /** What reading with care may take before the rest is left to the next time; null: it is read to its end. */
+  readonly allowance: Allowance | null;
+  /**
+   * Why the unreadable items of what was read should stay where they are: the window is set aside then. Null where they are single ones.
+   * Throws where nothing else can be read either. Absent: they are taken as they come.
+   */
+  readonly doubt?: (read: WindowRead) => Promise<ForwardError | null>;
+}
+
+export interface Allowance {
+  readonly failures: number;
+  readonly ms: number;
 }
 
 export const AS_MUCH_AS_CAN_BE: Readonly<Usual> = {

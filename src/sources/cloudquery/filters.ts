@@ -2,8 +2,17 @@ import { BlockList, isIP } from 'node:net';
 
 import { globsOf } from '../../model/glob.ts';
 import { isObject } from '../../model/json.ts';
-import type { CloudqueryFilters } from './options.ts';
 import type { Wanted } from './wire.ts';
+
+/** Which events are journaled; an empty list, or an empty text, takes all. */
+export interface CloudqueryFilters {
+  readonly event_type: readonly string[];
+  readonly user: readonly string[];
+  readonly team: readonly string[];
+  readonly entity: readonly string[];
+  readonly ip_address: readonly string[];
+  readonly search: string;
+}
 
 /**
  * Whether an item is wanted. Names are globs. Matching is done here and never left to the server, whose match rules are

@@ -7,6 +7,7 @@ import { clientProblems } from '../../net/http.ts';
 import { tlsSchema } from '../../net/tls.ts';
 import type { TlsOptions } from '../../net/tls.ts';
 import { addressFault } from './filters.ts';
+import type { CloudqueryFilters } from './filters.ts';
 import { wrongHostHint, wrongKeyHint } from './hints.ts';
 
 /** What stands under a source of type `cloudquery`, read: durations in milliseconds, sizes in bytes. */
@@ -32,16 +33,6 @@ export interface CloudqueryOptions {
   readonly max_response_size: number;
   readonly api: 'auto' | 'v1' | 'v2';
   readonly tls?: TlsOptions;
-}
-
-/** Which events are journaled; an empty list, or an empty text, takes all. */
-export interface CloudqueryFilters {
-  readonly event_type: readonly string[];
-  readonly user: readonly string[];
-  readonly team: readonly string[];
-  readonly entity: readonly string[];
-  readonly ip_address: readonly string[];
-  readonly search: string;
 }
 
 /** Polling faster than this only costs requests: the Platform shows events with a delay of its own. */

@@ -1,5 +1,3 @@
-import type { Clock } from '../../model/clock.ts';
-import type { ForwardError } from '../../model/errors.ts';
 import type { Window } from '../../model/event.ts';
 import { span } from '../../model/trace.ts';
 import {
@@ -11,7 +9,7 @@ import {
   leaveUnreadable,
   refreshUsual,
 } from './ask-less.ts';
-import type { Usual } from './ask-less.ts';
+import type { Adapting } from './ask-less.ts';
 import { afterRead, allDue, beginCare, nextCareful, nextSlice, resumed } from './care.ts';
 import type { OpenWindow } from './care.ts';
 import { mayAskForLess, quick } from './client.ts';
@@ -27,26 +25,6 @@ export interface Step {
   readonly read: WindowRead;
   /** Oldest first. Holds the parts of a window that was split, what a failed one became, and never what this step read. */
   readonly open: readonly OpenWindow[];
-}
-
-/** How failures of single windows are met. Without it, one failure is everybody's. */
-export interface Adapting {
-  readonly clock: Clock;
-  readonly usual: Usual;
-  /** Before this the journal no longer knows by id what it holds: what was read of a window there is not read again. */
-  readonly knownFromNs: bigint;
-  /** What reading with care may take before the rest is left to the next time; null: it is read to its end. */
-  readonly allowance: Allowance | null;
-  /**
-   * Why the unreadable items of what was read should stay where they are: the window is set aside then. Null where they are single ones.
-   * Throws where nothing else can be read either. Absent: they are taken as they come.
-   */
-  readonly doubt?: (read: WindowRead) => Promise<ForwardError | null>;
-}
-
-export interface Allowance {
-  readonly failures: number;
-  readonly ms: number;
 }
 
 /** A Platform that answered so recently is not asked whether it does, unless something is to be set aside. */

@@ -20,7 +20,7 @@ import type {
 } from '../source.ts';
 import { checkPlatform } from './check.ts';
 import { AS_MUCH_AS_CAN_BE, assertAnswering, leaveUnreadable, showsReadableRows } from './ask-less.ts';
-import type { Usual } from './ask-less.ts';
+import type { Allowance, Usual } from './ask-less.ts';
 import { beginCare, isAside, nextCareful, without } from './care.ts';
 import type { OpenWindow } from './care.ts';
 import { apiBase, createClient, mayAskForLess } from './client.ts';
@@ -37,7 +37,6 @@ import { createOutside } from './outside.ts';
 import type { Outside } from './outside.ts';
 import type { Precision, WindowRead } from './read-window.ts';
 import { readWindows } from './read-windows.ts';
-import type { Allowance } from './read-windows.ts';
 import { afterCount, freshReconcile, readReconcile, schedule } from './reconcile.ts';
 import { withoutExpired, writeReconcile } from './reconcile.ts';
 import type { ReconcileState } from './reconcile.ts';

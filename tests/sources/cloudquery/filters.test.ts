@@ -1,7 +1,7 @@
 import { describe, expect, it, test } from 'vitest';
 
 import { addressFault, compileFilters } from '../../../src/sources/cloudquery/filters.ts';
-import type { CloudqueryFilters } from '../../../src/sources/cloudquery/options.ts';
+import type { CloudqueryFilters } from '../../../src/sources/cloudquery/filters.ts';
 
 const NONE: CloudqueryFilters = {
   event_type: [],
