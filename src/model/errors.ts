@@ -1,6 +1,6 @@
 /**
  * Every failure that crosses a contract is a ForwardError of one kind, and each kind has one reaction, taken in
- * one place (pipeline/collect.ts, pipeline/deliver.ts):
+ * one place (pipeline/retry.ts):
  *
  * - config     nothing starts; the program exits with 2.
  * - transient  back off with full jitter and try the same again, without end; `retryAfterMs` is a floor.

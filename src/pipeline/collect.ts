@@ -1,6 +1,6 @@
 import type { Appended, Journal } from '../checkpoint/journal.ts';
 import type { Clock } from '../model/clock.ts';
-import { asForwardError, endsProgram, ForwardError, isLeaseLost } from '../model/errors.ts';
+import { ForwardError } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import { span } from '../model/trace.ts';
 import { formatTime, nsToMs } from '../model/time.ts';
@@ -11,13 +11,12 @@ import type { Progress } from './progress.ts';
 import { createReadingGuard } from './reading-guard.ts';
 import type { ReadingGuard } from './reading-guard.ts';
 import { describeRevisions } from './revisions.ts';
-import { backoffFor, createFaultLog, waitMs } from './retry.ts';
-import type { FaultLog } from './retry.ts';
+import { createRetry, endsLoop } from './retry.ts';
 import { untilNextPollMs } from './schedule.ts';
 import type { PollSchedule } from './schedule.ts';
 import { createStanding } from './standing.ts';
 import type { Standing } from './standing.ts';
-import { enterFault, enterState, turned } from './status.ts';
+import { countRetry, enterFault, enterState, turned } from './status.ts';
 import type { SourceStatus } from './status.ts';
 
 export interface CollectContext {
@@ -36,8 +35,6 @@ export interface CollectContext {
 
 /** While the journal is full, how often to look whether a sink has made room. */
 const SPACE_CHECK_MS = 2_000;
-/** While a hold lasts, how often to look whether its secret was replaced. */
-const SECRET_CHECK_MS = 2_000;
 /** A window whose next try is due is not waited for less than this. */
 const NEXT_TRY_MIN_MS = 1_000;
 
@@ -49,13 +46,21 @@ const NEXT_TRY_MIN_MS = 1_000;
  */
 export async function collect(context: CollectContext, signal: AbortSignal): Promise<void> {
   const { clock, source, status } = context;
-  const faults = createFaultLog(context.log, clock, (kind) =>
-    kind === 'denied' ? 'the Platform is probed again' : 'the poll is repeated',
-  );
+  const retry = createRetry({
+    clock,
+    log: context.log,
+    patienceMs: context.patienceMs,
+    next: (kind) => (kind === 'denied' ? 'the Platform is probed again' : 'the poll is repeated'),
+    ends: (error) => endsLoop(error) || error instanceof OutOfPatience,
+    shown: (error, waitMs) => {
+      countRetry(status, error);
+      enterFault(status, error, clock.now(), waitMs);
+    },
+    renewed: () => source.refreshSecrets?.() === true,
+  });
   const guard = createReadingGuard(context.name, context.journal);
   const standing = createStanding(context.name, context.journal, context.log);
   const progress = createProgress(status, source, clock);
-  let failures = 0;
   let troubledMs: number | null = null;
   try {
     for (;;) {
@@ -66,8 +71,7 @@ export async function collect(context: CollectContext, signal: AbortSignal): Pro
         await span('poll', { source: context.name }, () =>
           pollOnce(context, guard, standing, progress, signal),
         );
-        faults.recovered();
-        failures = 0;
+        retry.succeeded();
         enterState(status, 'idle', clock.now());
         const { openWindows, pendingReconcile, troubles } = source.state();
         const waiting = troubles.filter(({ nextTryMs }) => nextTryMs !== undefined).length;
@@ -79,10 +83,7 @@ export async function collect(context: CollectContext, signal: AbortSignal): Pro
         }
         await clock.sleep(untilNextMs(context, troubles), signal);
       } catch (error) {
-        signal.throwIfAborted();
-        if (error instanceof OutOfPatience) throw error;
-        failures += 1;
-        await react(context, error, failures, faults, signal);
+        await retry.failed(error, signal);
       }
     }
   } catch (error) {
@@ -223,41 +224,5 @@ async function waitForSpace(context: CollectContext, signal: AbortSignal): Promi
       hint,
     });
     await clock.sleep(SPACE_CHECK_MS, signal);
-  }
-}
-
-/** One reaction per kind of error; see model/errors.ts. */
-async function react(
-  context: CollectContext,
-  thrown: unknown,
-  failures: number,
-  faults: FaultLog,
-  signal: AbortSignal,
-): Promise<void> {
-  const { clock, status } = context;
-  const error = asForwardError(thrown);
-  if (endsProgram(error) || isLeaseLost(error)) throw error;
-  const wait = waitMs(backoffFor(error.kind), failures, error.retryAfterMs, clock.random());
-  faults.failed(error, wait);
-  if (context.patienceMs !== null && faults.failingForMs() + wait > context.patienceMs) throw error;
-  const held = error.kind === 'denied';
-  status.retries[held ? 'denied' : 'transient'] += 1;
-  enterFault(status, error, clock.now(), wait);
-  const renewed = (): boolean => held && context.source.refreshSecrets?.() === true;
-  await sleepUnlessRefreshed(wait, held, renewed, clock, signal);
-}
-
-/** Sleeps; a hold ends at once when its secret was replaced. */
-async function sleepUnlessRefreshed(
-  ms: number,
-  held: boolean,
-  refresh: () => boolean,
-  clock: Clock,
-  signal: AbortSignal,
-): Promise<void> {
-  const until = clock.monotonic() + ms;
-  while (clock.monotonic() < until) {
-    await clock.sleep(Math.min(held ? SECRET_CHECK_MS : ms, until - clock.monotonic()), signal);
-    if (refresh()) return;
   }
 }

@@ -6,6 +6,7 @@ import { asForwardError, describe, endsProgram } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import type { Sink } from '../sinks/sink.ts';
 import type { Source } from '../sources/source.ts';
+import { HOLD } from './backoff.ts';
 import { collect } from './collect.ts';
 import { deliver } from './deliver.ts';
 import { onDuty } from './duty.ts';
@@ -19,7 +20,7 @@ import { createPrepare } from './prepare.ts';
 import { createReadOnce } from './read-once.ts';
 import type { EventLimits, Where } from './prepare.ts';
 import type { ReplaySink } from './replay.ts';
-import { createFaultLog, HOLD, waitMs } from './retry.ts';
+import { createRetry } from './retry.ts';
 import type { PollSchedule } from './schedule.ts';
 import { createStatus, enterFault, enterState, sinkStatus, sourceStatus } from './status.ts';
 import type { LoopStatus, Status } from './status.ts';
@@ -116,8 +117,16 @@ export function startDaemon(parts: DaemonParts): Daemon {
     signal: AbortSignal,
     loop: () => Promise<void>,
   ): Promise<void> => {
-    const faults = createFaultLog(log.child({ loop: name }), clock, () => 'the loop begins again');
-    for (let tries = 1; ; tries += 1) {
+    const retry = createRetry({
+      clock,
+      log: log.child({ loop: name }),
+      patienceMs: null,
+      backoff: HOLD,
+      next: () => 'the loop begins again',
+      ends: () => false,
+      shown: (error, waitMs) => enterFault(its, error, clock.now(), waitMs),
+    });
+    for (;;) {
       const beganMs = clock.monotonic();
       try {
         return await Promise.race([loop(), leftBehind]);
@@ -129,11 +138,8 @@ export function startDaemon(parts: DaemonParts): Daemon {
           log.error({ name, error: describe(error) }, text);
           return endsProgram(error) ? abort() : undefined;
         }
-        if (clock.monotonic() - beganMs >= HOLD.capMs) tries = 1;
-        const wait = waitMs(HOLD, tries, undefined, clock.random());
-        faults.failed(error, wait);
-        enterFault(its, error, clock.now(), wait);
-        await clock.sleep(wait, signal).catch(() => {});
+        if (clock.monotonic() - beganMs >= HOLD.capMs) retry.succeeded();
+        await retry.failed(error, signal).catch(() => {}); // it rejects only when the signal aborts
         if (signal.aborted) return enterState(its, 'stopped', clock.now());
       }
     }

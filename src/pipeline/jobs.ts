@@ -1,12 +1,5 @@
 import type { Job, Lease } from '../checkpoint/journal.ts';
-import {
-  asForwardError,
-  describe,
-  endsProgram,
-  ForwardError,
-  isLeaseLost,
-  UnexpectedError,
-} from '../model/errors.ts';
+import { asForwardError, describe, ForwardError, isLeaseLost, UnexpectedError } from '../model/errors.ts';
 import type { Json } from '../model/event.ts';
 import { isObject } from '../model/json.ts';
 import { backfill, readBackfillProgress, writeBackfillProgress } from './backfill.ts';
@@ -14,7 +7,7 @@ import type { BackfillContext, BackfillParams } from './backfill.ts';
 import { readWindow, readWindows, unreadable } from './job-json.ts';
 import { countPruned, readReplayProgress, replay, writeReplayProgress } from './replay.ts';
 import type { ReplayParams } from './replay.ts';
-import { backoffFor, createFaultLog, waitMs } from './retry.ts';
+import { createRetry } from './retry.ts';
 import { enterFault, enterState } from './status.ts';
 import type { LoopStatus } from './status.ts';
 
@@ -49,7 +42,18 @@ export async function workOff(
   signal: AbortSignal,
 ): Promise<void> {
   const { clock, log, status } = context;
-  const faults = createFaultLog(log, clock, () => 'the jobs are looked at again');
+  const looking = {
+    clock,
+    log,
+    backoff: { baseMs: AGAIN_MS, capMs: AGAIN_MS, floorShare: 1 },
+    next: () => 'the jobs are looked at again',
+  };
+  const retry = createRetry({
+    ...looking,
+    patienceMs: context.patienceMs === null ? null : 0, // a job has been patient before
+    shown: showing(context),
+  });
+  const others = createRetry({ ...looking, patienceMs: context.patienceMs });
   let news = 0;
   try {
     for (;;) {
@@ -61,20 +65,11 @@ export async function workOff(
         else if (untilNone) throw elsewhere(next.others);
         else
           news = await context.journal.waitForNews(news, null, next.others > 0 ? OTHERS_MS : IDLE_MS, signal);
-        faults.recovered();
+        retry.succeeded();
+        others.succeeded();
       } catch (thrown) {
-        signal.throwIfAborted();
-        if (isLeaseLost(thrown)) continue;
-        const error = asForwardError(thrown);
-        if (error instanceof ElsewhereError && faults.failingForMs() < (context.patienceMs ?? Infinity)) {
-          faults.failed(error, AGAIN_MS);
-          await clock.sleep(AGAIN_MS, signal);
-          continue;
-        }
-        if (endsProgram(error) || context.patienceMs !== null) throw error;
-        faults.failed(error, AGAIN_MS);
-        if (status !== undefined) enterFault(status, error, clock.now(), AGAIN_MS);
-        await clock.sleep(AGAIN_MS, signal);
+        if (isLeaseLost(thrown) && !signal.aborted) continue;
+        await (thrown instanceof ElsewhereError ? others : retry).failed(thrown, signal);
       }
     }
   } catch (error) {
@@ -148,14 +143,19 @@ function elsewhere(jobs: number): ForwardError {
 export async function runJob(context: JobContext, job: Job, signal: AbortSignal): Promise<'done' | 'failed'> {
   const { journal, clock } = context;
   const log = context.log.child({ job: Number(job.id), kind: job.kind });
-  const faults = createFaultLog(log, clock, () => 'the job goes on');
+  const retry = createRetry({
+    clock,
+    log,
+    patienceMs: context.patienceMs,
+    next: () => 'the job goes on',
+    ends: ({ kind }) => kind === 'corrupt',
+    shown: showing(context),
+  });
   let progress = job.progress;
-  let failures = 0;
   const save = async (next: Json): Promise<void> => {
     progress = next;
     await journal.updateJob(job.id, 'running', next);
-    failures = 0;
-    faults.recovered();
+    retry.succeeded();
     if (context.status !== undefined) enterState(context.status, 'working', clock.now());
     context.onProgress?.(next);
   };
@@ -170,21 +170,22 @@ export async function runJob(context: JobContext, job: Job, signal: AbortSignal)
     } catch (thrown) {
       signal.throwIfAborted();
       const error = asForwardError(thrown);
-      if (error.kind === 'corrupt') throw error;
-      failures += 1;
-      const hopeless = error instanceof UnexpectedError && failures > UNEXPECTED_LIMIT;
+      const hopeless = error instanceof UnexpectedError && retry.failures() >= UNEXPECTED_LIMIT;
       if (hopeless || error.kind === 'config' || error.kind === 'rejected') {
         await journal.updateJob(job.id, 'failed', failed(progress, error));
         log.error({ error: describe(error) }, 'a job failed');
         return 'failed';
       }
-      const wait = waitMs(backoffFor(error.kind), failures, error.retryAfterMs, clock.random());
-      faults.failed(error, wait);
-      if (context.patienceMs !== null && faults.failingForMs() + wait > context.patienceMs) throw error;
-      if (context.status !== undefined) enterFault(context.status, error, clock.now(), wait);
-      await clock.sleep(wait, signal);
+      await retry.failed(error, signal);
     }
   }
+}
+
+/** Shows what the work waits for. */
+function showing({ status, clock }: JobContext): (error: ForwardError, waitMs: number) => void {
+  return (error, waitMs) => {
+    if (status !== undefined) enterFault(status, error, clock.now(), waitMs);
+  };
 }
 
 async function step(

@@ -1,15 +1,15 @@
 import { isUnclassified } from '../formats/unclassified.ts';
 import type { Clock } from '../model/clock.ts';
 import { asForwardError, ForwardError, oneLine } from '../model/errors.ts';
+import type { ErrorKind } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import { span } from '../model/trace.ts';
 import type { Batch, Fate, Item, Receipt, Sink } from '../sinks/sink.ts';
 import { createGate } from './gate.ts';
 import type { Pass } from './gate.ts';
 import { createMassGuard } from './mass-guard.ts';
-import { backoffFor, createFaultLog, waitMs } from './retry.ts';
-import type { FaultLog } from './retry.ts';
-import { enterLane, faultState } from './status.ts';
+import { createRetry, hold } from './retry.ts';
+import { countRetry, enterLane, faultState } from './status.ts';
 import type { SinkStatus } from './status.ts';
 
 /** An item that its receiver will never take. */
@@ -58,9 +58,9 @@ export function createOutlet(options: OutletOptions): Outlet {
   const { sink, clock, status, log } = options;
   const gate = createGate(clock);
   const guard = createMassGuard();
-  const faults = createFaultLog(log, clock, (kind) =>
-    kind === 'denied' ? 'the receiver is probed again' : 'the same events are sent again',
-  );
+  const next = (kind: ErrorKind): string =>
+    kind === 'denied' ? 'the receiver is probed again' : 'the same events are sent again';
+  const retry = createRetry({ clock, log, patienceMs: options.patienceMs, next, shown: count });
   let share = 1;
   let shareMs = 0;
 
@@ -95,32 +95,18 @@ export function createOutlet(options: OutletOptions): Outlet {
     return { fates: again, hold };
   }
 
+  /** All lanes wait at the gate. A hold ends when its secret was replaced, or when another lane gets through. */
   async function failed(pass: Pass, error: ForwardError, lane: object, waiting: AbortSignal): Promise<void> {
-    const held = error.kind === 'denied';
-    const wait = pass.failed((failures) =>
-      waitMs(backoffFor(error.kind), failures, error.retryAfterMs, clock.random()),
-    );
-    report(error, wait, held, lane, faults);
-    if (options.patienceMs !== null) {
-      if (error.lasting || faults.failingForMs() + wait > options.patienceMs) throw error;
-    }
-    if (held) await probeSecret(wait, waiting);
-  }
-
-  function report(error: ForwardError, wait: number, held: boolean, lane: object, said: FaultLog): void {
-    said.failed(error, wait);
-    status.retries[held ? 'denied' : 'transient'] += 1;
-    if (error.ambiguous) status.possibleRepeats += 1;
+    const wait = pass.failed((failures) => retry.meet(error, failures));
     enterLane(status, lane, ...faultState(error, clock.now(), wait));
+    if (error.kind !== 'denied') return;
+    const isOver = (): boolean => !gate.failing() || sink.refreshSecrets?.() === true;
+    if (await hold(wait, isOver, clock, waiting)) gate.reopen();
   }
 
-  /** During a hold the secret is looked at now and then: a replaced one ends the hold at once, and so does another lane's success. */
-  async function probeSecret(wait: number, signal: AbortSignal): Promise<void> {
-    const until = clock.monotonic() + wait;
-    while (clock.monotonic() < until) {
-      if (!gate.failing() || sink.refreshSecrets?.() === true) return gate.reopen();
-      await clock.sleep(Math.min(SECRET_CHECK_MS, until - clock.monotonic()), signal);
-    }
+  function count(error: ForwardError): void {
+    countRetry(status, error);
+    if (error.ambiguous) status.possibleRepeats += 1;
   }
 
   function accept(receipt: Receipt): void {
@@ -176,7 +162,7 @@ export function createOutlet(options: OutletOptions): Outlet {
       if (left.length > 0) await failed(pass, hold ?? retryError(result, left), lane, waiting);
       else {
         pass.succeeded();
-        faults.recovered();
+        retry.succeeded();
       }
       pending = left.map(({ item }) => item);
     }
@@ -195,8 +181,6 @@ export function createOutlet(options: OutletOptions): Outlet {
     },
   };
 }
-
-const SECRET_CHECK_MS = 2_000;
 
 interface Left {
   readonly item: Item;

@@ -7,7 +7,7 @@ import type { Log } from '../model/log.ts';
 import { parseTime } from '../model/time.ts';
 import type { Item, Sink } from '../sinks/sink.ts';
 import type { Heartbeats } from './heartbeat.ts';
-import type { Outlet, Refusal } from './outlet.ts';
+import type { Outlet } from './outlet.ts';
 import { sizeInBatch } from './prepare.ts';
 import type { Prepare } from './prepare.ts';
 import { rejectionsOf, tellRejected } from './rejections.ts';

@@ -1,88 +1,122 @@
-import { formatDuration } from '../model/units.ts';
 import type { Clock } from '../model/clock.ts';
-import { describe, UnexpectedError } from '../model/errors.ts';
+import { asForwardError, endsProgram, isLeaseLost } from '../model/errors.ts';
 import type { ErrorKind, ForwardError } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
+import { backoffFor, waitMs } from './backoff.ts';
+import type { Backoff } from './backoff.ts';
+import { createFaultLog } from './fault-log.ts';
 
-/** How long to wait after the nth failure in a row. Milliseconds. */
-export interface Backoff {
-  readonly baseMs: number;
-  readonly capMs: number;
-  /** The least share of the wait: 0 is full jitter. */
-  readonly floorShare: number;
+export interface RetryOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Null: tried for ever. Otherwise a failure that lasts longer is thrown; 0 throws each. Milliseconds. */
+  readonly patienceMs: number | null;
+  /** What comes after the wait, for the log: "the poll is repeated". */
+  readonly next: (kind: ErrorKind) => string;
+  /** What no waiting can fix is thrown as it came. Absent: what ends the program, and a lost lease. */
+  readonly ends?: (error: ForwardError) => boolean;
+  /** Absent: by the kind of the failure. */
+  readonly backoff?: Backoff;
+  /** Told each failure and the wait that follows, to count and show it. */
+  readonly shown?: (error: ForwardError, waitMs: number) => void;
+  /** Whether a hold is over before its wait is: its secret was replaced. */
+  readonly renewed?: () => boolean;
 }
 
-/** Full jitter without end: everyone who waits for the same receiver comes back at another moment. */
-export const TRANSIENT: Backoff = { baseMs: 1_000, capMs: 60_000, floorShare: 0 };
-/** A hold: nothing will change by itself soon, so a slow probe. */
-export const HOLD: Backoff = { baseMs: 5_000, capMs: 300_000, floorShare: 0.5 };
-
-/** Jitter over a Retry-After goes upwards only: coming back early is what was asked not to happen. */
-const RETRY_AFTER_JITTER = 0.2;
-
-/** The wait before the next try, milliseconds. `failures` counts from 1; `floorMs` is the receiver's Retry-After. */
-export function waitMs(
-  backoff: Backoff,
-  failures: number,
-  floorMs: number | undefined,
-  random: number,
-): number {
-  const most = Math.min(backoff.capMs, backoff.baseMs * 2 ** Math.min(failures - 1, 30));
-  const jittered = most * (backoff.floorShare + (1 - backoff.floorShare) * random);
-  const floor = (floorMs ?? 0) * (1 + RETRY_AFTER_JITTER * random);
-  return Math.ceil(Math.max(jittered, floor));
-}
-
-export function backoffFor(kind: ErrorKind): Backoff {
-  return kind === 'denied' ? HOLD : TRANSIENT;
-}
-
-const REMIND_AFTER_MS = 300_000;
-
-/** Says the same failure once, then at most every five minutes how often, then one line when it is over. */
-export interface FaultLog {
-  failed(error: ForwardError, nextTryMs: number): void;
-  recovered(): void;
-  /** Milliseconds since the first failure in a row; 0 when there is none. */
+/**
+ * How every loop meets its failures: kinds decide (model/errors.ts), and this is where they are said, shown, counted and waited for. Only the
+ * quick repeats of a single request are the HTTP client's own.
+ */
+export interface Retry {
+  /** Meets a failure and waits. Throws what no waiting can fix, what outlasts patience, and the signal's reason once it aborts. */
+  failed(thrown: unknown, signal: AbortSignal): Promise<void>;
+  /** The same where others wait too (gate.ts): returns the wait instead. `failures`: how many in a row. Milliseconds. */
+  meet(error: ForwardError, failures: number): number;
+  succeeded(): void;
+  /** How many in a row. */
+  failures(): number;
+  /** Milliseconds since the first in a row; 0 when there is none. */
   failingForMs(): number;
 }
 
-export function createFaultLog(log: Log, clock: Clock, whatNext: (kind: ErrorKind) => string): FaultLog {
-  let text = '';
-  let firstMs: number | null = null;
-  let saidMs = 0;
+export function createRetry(options: RetryOptions): Retry {
+  const { clock, log, patienceMs, next, ends = endsLoop, renewed } = options;
+  const faults = createFaultLog(log, clock, next);
   let failures = 0;
+
+  function meet(error: ForwardError, inARow: number): number {
+    const wait = waitMs(
+      options.backoff ?? backoffFor(error.kind),
+      inARow,
+      error.retryAfterMs,
+      clock.random(),
+    );
+    faults.failed(error, wait);
+    options.shown?.(error, wait);
+    if (patienceMs !== null && (error.lasting || faults.failingForMs() + wait > patienceMs)) throw error;
+    return wait;
+  }
+
   return {
-    failed(error, nextTryMs) {
-      const now = clock.monotonic();
-      firstMs ??= now;
+    meet,
+    async failed(thrown, signal) {
+      signal.throwIfAborted();
+      const error = asForwardError(thrown);
+      if (ends(error)) throw thrown;
       failures += 1;
-      const said = describe(error);
-      if (said === text && now - saidMs < REMIND_AFTER_MS) return;
-      const fields = {
-        kind: error.kind,
-        error: said,
-        ...(error.hint === undefined ? {} : { hint: error.hint }),
-        ...(error instanceof UnexpectedError ? { stack: stackOf(error.cause) } : {}),
-        ...(said === text ? { failures, for: formatDuration(Math.round(now - firstMs)) } : {}),
-        next: `${whatNext(error.kind)} in ${formatDuration(Math.max(Math.round(nextTryMs / 1000), 1) * 1000)}`,
-      };
-      log.warn(fields, said === text ? 'still failing' : error.kind === 'denied' ? 'held' : 'failing');
-      text = said;
-      saidMs = now;
+      const wait = meet(error, failures);
+      if (error.kind === 'denied' && renewed !== undefined) await hold(wait, renewed, clock, signal);
+      else await clock.sleep(wait, signal);
     },
-    recovered() {
-      if (firstMs === null) return;
-      log.info({ failures, after: formatDuration(Math.round(clock.monotonic() - firstMs)) }, 'works again');
-      text = '';
-      firstMs = null;
+    succeeded() {
       failures = 0;
+      faults.recovered();
     },
-    failingForMs: () => (firstMs === null ? 0 : clock.monotonic() - firstMs),
+    failures: () => failures,
+    failingForMs: () => faults.failingForMs(),
   };
 }
 
-/** Where a fault that nobody foresaw came from: without it a report of one helps nobody. */
-function stackOf(cause: unknown): string | undefined {
-  return cause instanceof Error ? cause.stack : undefined;
+/** Repeats work until it succeeds; rejects as `Retry.failed` does. */
+export async function retrying<T>(
+  options: RetryOptions,
+  work: () => Promise<T>,
+  signal: AbortSignal,
+): Promise<T> {
+  const retry = createRetry(options);
+  for (;;) {
+    try {
+      const done = await work();
+      retry.succeeded();
+      return done;
+    } catch (thrown) {
+      await retry.failed(thrown, signal);
+    }
+  }
+}
+
+/** What a loop hands on: to the end of the program, or to who claims its duty again (duty.ts). */
+export function endsLoop(error: ForwardError): boolean {
+  return endsProgram(error) || isLeaseLost(error);
+}
+
+/** While a hold lasts, how often to look whether it is over. */
+const LOOK_MS = 2_000;
+
+/**
+ * Waits; looks now and then whether the hold is over, and returns whether it ended before the wait. Never at once: what holds again must not
+ * become a hot loop.
+ */
+export async function hold(
+  ms: number,
+  isOver: () => boolean,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const until = clock.monotonic() + ms;
+  while (clock.monotonic() < until) {
+    await clock.sleep(Math.min(LOOK_MS, until - clock.monotonic()), signal);
+    if (isOver()) return true;
+  }
+  return false;
 }

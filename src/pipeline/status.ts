@@ -229,6 +229,11 @@ export function faultState(
   return [kind === 'denied' ? 'held' : 'retrying', nowMs, { reason, hint, nextTryMs: nowMs + waitMs }];
 }
 
+/** What was sent or asked for in vain, and goes again. */
+export function countRetry({ retries }: LoopStatus, { kind }: ForwardError): void {
+  retries[kind === 'denied' ? 'denied' : 'transient'] += 1;
+}
+
 export function enterFault(status: LoopStatus, error: ForwardError, nowMs: number, waitMs: number): void {
   enterState(status, ...faultState(error, nowMs, waitMs));
 }

@@ -1,7 +1,6 @@
 import type { Clock } from '../model/clock.ts';
-import { asForwardError, endsProgram, isLeaseLost } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
-import { backoffFor, createFaultLog, waitMs } from './retry.ts';
+import { retrying } from './retry.ts';
 import { enterFault } from './status.ts';
 import type { LoopStatus } from './status.ts';
 
@@ -14,26 +13,17 @@ interface Asking {
 }
 
 /** Repeats what is asked of the journal for as long as it fails: the disk is full, or another process holds it. */
-export async function untilDone<T>(
-  { clock, log, status, patienceMs }: Asking,
-  work: () => Promise<T>,
-  signal: AbortSignal,
-): Promise<T> {
-  const faults = createFaultLog(log, clock, () => 'the journal is asked again');
-  for (let failures = 1; ; failures += 1) {
-    try {
-      const done = await work();
-      faults.recovered();
-      return done;
-    } catch (thrown) {
-      signal.throwIfAborted();
-      const error = asForwardError(thrown);
-      if (endsProgram(error) || isLeaseLost(error)) throw error;
-      const wait = waitMs(backoffFor(error.kind), failures, error.retryAfterMs, clock.random());
-      faults.failed(error, wait);
-      if (patienceMs !== null && faults.failingForMs() + wait > patienceMs) throw error;
-      enterFault(status, error, clock.now(), wait);
-      await clock.sleep(wait, signal);
-    }
-  }
+export function untilDone<T>(asking: Asking, work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  const { clock, log, status, patienceMs } = asking;
+  return retrying(
+    {
+      clock,
+      log,
+      patienceMs,
+      next: () => 'the journal is asked again',
+      shown: (error, waitMs) => enterFault(status, error, clock.now(), waitMs),
+    },
+    work,
+    signal,
+  );
 }

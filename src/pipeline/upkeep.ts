@@ -1,9 +1,8 @@
 import type { Journal, Spared } from '../checkpoint/journal.ts';
 import type { Clock } from '../model/clock.ts';
-import { asForwardError, endsProgram, isLeaseLost } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import { msToNs } from '../model/time.ts';
-import { createFaultLog } from './retry.ts';
+import { createRetry } from './retry.ts';
 import { enterFault, enterState } from './status.ts';
 import type { LoopStatus } from './status.ts';
 
@@ -39,7 +38,14 @@ const RETENTION_STEP_MIN_MS = 60_000;
  */
 export async function keepUp(parts: UpkeepParts, signal: AbortSignal): Promise<void> {
   const { journal, clock, log, status } = parts;
-  const faults = createFaultLog(log, clock, () => 'the journal is looked after again');
+  const retry = createRetry({
+    clock,
+    log,
+    patienceMs: null,
+    backoff: { baseMs: LOOK_EVERY_MS, capMs: LOOK_EVERY_MS, floorShare: 1 },
+    next: () => 'the journal is looked after again',
+    shown: (error, waitMs) => enterFault(status, error, clock.now(), waitMs),
+  });
   let prunedMs = -Infinity;
   while (!signal.aborted) {
     try {
@@ -51,18 +57,17 @@ export async function keepUp(parts: UpkeepParts, signal: AbortSignal): Promise<v
         if (pruned > 0) log.info({ events: pruned }, 'pruned events that every sink has');
         await journal.pruneFindings(new Date(clock.now() - parts.horizonMs).toISOString());
       }
-      faults.recovered();
+      retry.succeeded();
       enterState(status, 'idle', clock.now());
+      await clock.sleep(LOOK_EVERY_MS, signal);
     } catch (thrown) {
-      const error = asForwardError(thrown);
       // An abort that came in the middle may have closed the journal: the next run prunes.
       if (signal.aborted) return;
-      if (endsProgram(error) || isLeaseLost(error)) throw error;
       prunedMs = -Infinity;
-      faults.failed(error, LOOK_EVERY_MS);
-      enterFault(status, error, clock.now(), LOOK_EVERY_MS);
+      await retry.failed(thrown, signal).catch((error: unknown) => {
+        if (!signal.aborted) throw error;
+      });
     }
-    await clock.sleep(LOOK_EVERY_MS, signal).catch(() => {});
   }
 }
 

@@ -4,7 +4,7 @@ import { formatTime, msToNs } from '../model/time.ts';
 import type { Sink } from '../sinks/sink.ts';
 import type { Source } from '../sources/source.ts';
 import { COUNTED_APART, everyFinding, findingClause, unreadableClause } from './open-findings.ts';
-import type { Patience } from './patience.ts';
+import type { Patience } from './verify/patience.ts';
 import type { Prepare } from './prepare.ts';
 import { pollEveryMs } from './schedule.ts';
 import type { PollSchedule } from './schedule.ts';

@@ -2,7 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
 import { ForwardError } from '../../src/model/errors.ts';
-import { backoffFor, createFaultLog, HOLD, TRANSIENT, waitMs } from '../../src/pipeline/retry.ts';
+import { backoffFor, HOLD, TRANSIENT, waitMs } from '../../src/pipeline/backoff.ts';
+import { createFaultLog } from '../../src/pipeline/fault-log.ts';
+import { createRetry } from '../../src/pipeline/retry.ts';
+import type { RetryOptions } from '../../src/pipeline/retry.ts';
 import { testClock } from '../contract/clock.ts';
 import { listLog } from './pieces.ts';
 import type { Line } from './pieces.ts';
@@ -84,5 +87,63 @@ describe('the log of a failure', () => {
     faults.failed(new ForwardError('transient', 'one'), 0);
     faults.failed(new ForwardError('denied', 'two'), 0);
     expect(lines.map(({ text }) => text)).toEqual(['failing', 'held']);
+  });
+});
+
+describe('how a failure is met', () => {
+  const refused = new ForwardError('denied', 'refused');
+  const met = (options: Partial<RetryOptions> = {}) => {
+    const clock = testClock();
+    const shown: (readonly [string, number])[] = [];
+    const retry = createRetry({
+      clock,
+      log: listLog([]),
+      patienceMs: null,
+      next: () => 'again',
+      shown: (error, waitMs) => shown.push([error.message, waitMs]),
+      ...options,
+    });
+    return { clock, shown, retry };
+  };
+  const never = new AbortController().signal;
+
+  it('throws what no waiting can fix as it came, without a word', async () => {
+    const { shown, retry } = met();
+    for (const kind of ['corrupt', 'config', 'lease_lost'] as const) {
+      const error = new ForwardError(kind, kind);
+      await expect(retry.failed(error, never)).rejects.toBe(error);
+    }
+    expect(shown).toEqual([]);
+    expect(retry.failures()).toBe(0);
+  });
+
+  it('waits longer with each failure in a row, and starts anew after a success', async () => {
+    const { clock, retry } = met({ backoff: { baseMs: 1000, capMs: 60_000, floorShare: 1 } });
+    const error = new ForwardError('transient', 'no answer');
+    for (let failure = 0; failure < 3; failure += 1) await retry.failed(error, never);
+    retry.succeeded();
+    await retry.failed(error, never);
+    expect(clock.slept).toEqual([1000, 2000, 4000, 1000]);
+  });
+
+  it('throws what would outlast patience, and what is lasting at once', async () => {
+    const error = new ForwardError('transient', 'no answer');
+    await expect(met({ patienceMs: 0 }).retry.failed(error, never)).rejects.toBe(error);
+    const lasting = new ForwardError('denied', 'closed', { lasting: true });
+    await expect(met({ patienceMs: 1e9 }).retry.failed(lasting, never)).rejects.toBe(lasting);
+  });
+
+  it('ends a hold soon after its secret was replaced, and never at once', async () => {
+    const { clock, retry } = met({ renewed: () => true });
+    const beganMs = clock.monotonic();
+    await retry.failed(refused, never);
+    expect(clock.monotonic() - beganMs).toBe(2000);
+  });
+
+  it('ends with the reason of the signal', async () => {
+    const { shown, retry } = met();
+    const stopped = new Error('stopped');
+    await expect(retry.failed(refused, AbortSignal.abort(stopped))).rejects.toBe(stopped);
+    expect(shown).toEqual([]);
   });
 });

@@ -122,8 +122,9 @@ export const sabotages: readonly Sabotage[] = [
     edits: [
       {
         file: '/src/pipeline/until-done.ts',
-        find: 'if (endsProgram(error) || isLeaseLost(error)) throw error;',
-        replace: "if (error.kind === 'transient' && status.cursor > 0n) return;\n      throw error;",
+        find: '    work,\n',
+        replace:
+          "    () => work().catch((error) => { if (error.kind === 'transient' && status.cursor > 0n) return; throw error; }),\n",
       },
     ],
     caughtBy: ['settled', 'rest', 'progress', 'repeats'],
