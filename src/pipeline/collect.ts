@@ -66,8 +66,8 @@ export async function collect(context: CollectContext, signal: AbortSignal): Pro
     for (;;) {
       try {
         signal.throwIfAborted();
-        await waitForSpace(context, signal);
         progress.begin();
+        await waitForSpace(context, signal);
         await span('poll', { source: context.name }, () =>
           pollOnce(context, guard, standing, progress, signal),
         );
@@ -201,8 +201,9 @@ async function waitForSpace(context: CollectContext, signal: AbortSignal): Promi
   for (;;) {
     const { usedBytes, limitBytes, events } = await journal.size();
     if (usedBytes < limitBytes) {
-      if (said) log.info({}, 'the journal has room again; polling goes on');
-      return;
+      if (!said) return;
+      log.info({}, 'the journal has room again; polling goes on');
+      return enterState(status, 'working', clock.now());
     }
     const [fullOf, hint] =
       events > 0

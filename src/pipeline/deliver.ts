@@ -64,6 +64,7 @@ export async function deliver(context: DeliverContext, signal: AbortSignal): Pro
   const stop = new AbortController();
   const either = AbortSignal.any([signal, stop.signal]);
   const flights: Flight[] = [];
+  enterState(status, 'working', clock.now());
   try {
     const beginning = await untilDone(context, () => journal.begin(name, context.heartbeats.passed), either);
     tellPruned(name, log, beginning);

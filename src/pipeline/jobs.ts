@@ -55,6 +55,7 @@ export async function workOff(
   });
   const others = createRetry({ ...looking, patienceMs: context.patienceMs });
   let news = 0;
+  if (status !== undefined) enterState(status, 'working', clock.now());
   try {
     for (;;) {
       try {

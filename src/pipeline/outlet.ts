@@ -9,7 +9,7 @@ import { createGate } from './gate.ts';
 import type { Pass } from './gate.ts';
 import { createMassGuard } from './mass-guard.ts';
 import { createRetry, hold } from './retry.ts';
-import { countRetry, enterLane, faultState } from './status.ts';
+import { countRetry, laneEnds, laneWaits } from './status.ts';
 import type { SinkStatus } from './status.ts';
 
 /** An item that its receiver will never take. */
@@ -98,7 +98,7 @@ export function createOutlet(options: OutletOptions): Outlet {
   /** All lanes wait at the gate. A hold ends when its secret was replaced, or when another lane gets through. */
   async function failed(pass: Pass, error: ForwardError, lane: object, waiting: AbortSignal): Promise<void> {
     const wait = pass.failed((failures) => retry.meet(error, failures));
-    enterLane(status, lane, ...faultState(error, clock.now(), wait));
+    laneWaits(status, lane, error, clock.now(), wait);
     if (error.kind !== 'denied') return;
     const isOver = (): boolean => !gate.failing() || sink.refreshSecrets?.() === true;
     if (await hold(wait, isOver, clock, waiting)) gate.reopen();
@@ -128,7 +128,7 @@ export function createOutlet(options: OutletOptions): Outlet {
     try {
       return await settleAll(items, signal, lane, refusedBefore);
     } finally {
-      enterLane(status, lane, 'working', clock.now());
+      laneEnds(status, lane, clock.now());
     }
   }
 

@@ -2,17 +2,46 @@ import type { ForwardError } from '../model/errors.ts';
 import type { DeliveryClass } from '../sinks/sink.ts';
 
 /**
- * What a loop is doing. `standby`: another replica does it, and this one takes over when that ends. `held`: retrying slowly, unhealthy,
- * until somebody fixes what is denied.
+ * What a loop is doing:
+ *
+ *   starting           nothing yet
+ *   standby            another replica does it; this one takes over when that ends
+ *   working            each round begins here
+ *   idle               all is done; the next round begins at an event or at its time
+ *   retrying           something failed, and is tried again soon
+ *   held               something is denied: it is tried slowly, and the loop is unhealthy, until somebody fixes it
+ *   waiting_for_space  the journal is full
+ *   stopped            it ended, and begins again where that was by a fault or a lost lease
+ *
+ * NEXT has the transitions. Every loop comes to rest by way of `working`; a failure may come at any time, and so may the end.
  */
-export type LoopState =
-  'starting' | 'standby' | 'idle' | 'working' | 'retrying' | 'held' | 'waiting_for_space' | 'stopped';
+export type LoopState = RestState | WaitState | 'starting';
+type RestState = 'idle' | 'working' | 'stopped';
+/** These wait for something to get better, and say why. */
+type WaitState = 'standby' | 'retrying' | 'held' | 'waiting_for_space';
+
+const ANY_TIME: readonly LoopState[] = ['standby', 'working', 'retrying', 'held', 'stopped'];
+const NEXT: Readonly<Record<LoopState, readonly LoopState[]>> = {
+  starting: ANY_TIME,
+  standby: ANY_TIME,
+  working: [...ANY_TIME, 'idle', 'waiting_for_space'],
+  idle: [...ANY_TIME, 'idle'],
+  retrying: [...ANY_TIME, 'idle', 'waiting_for_space'],
+  held: [...ANY_TIME, 'idle', 'waiting_for_space'],
+  waiting_for_space: [...ANY_TIME, 'waiting_for_space'],
+  stopped: ANY_TIME,
+};
 
 /** Why a loop or one of its lanes waits. */
 interface Why {
   readonly reason: string;
   readonly hint?: string | undefined;
   readonly nextTryMs?: number;
+}
+
+interface Waiting {
+  readonly state: LoopState;
+  readonly why: Why | null;
 }
 
 export interface LoopStatus {
@@ -31,7 +60,7 @@ export interface LoopStatus {
    */
   progressedMs: number | null;
   /** Lanes that wait, each with its state: the worst of them is the loop's. */
-  readonly lanes: Map<object, { readonly state: LoopState; readonly why: Why | null }>;
+  readonly lanes: Map<object, Waiting>;
   retries: { transient: number; denied: number };
   heldMs: number;
 }
@@ -183,15 +212,19 @@ const WEIGHTS: Readonly<Record<LoopState, number>> = {
   working: 0,
 };
 
-/** Moves a loop into a state. `why` belongs to states that wait for something to get better. A lane that waits stays shown. */
+/** Moves a loop into a state. A lane that waits stays shown. Throws where the machine has no such transition: a fault of the loop. */
+export function enterState(status: LoopStatus, state: RestState, nowMs: number): void;
+export function enterState(status: LoopStatus, state: WaitState, nowMs: number, why: Why): void;
 export function enterState(
   status: LoopStatus,
-  state: LoopState,
+  state: RestState | WaitState,
   nowMs: number,
   why: Why | null = null,
 ): void {
+  if (!NEXT[status.state].includes(state))
+    throw new Error(`a loop that is ${status.state} cannot become ${state}`);
   if (state === 'stopped') status.lanes.clear();
-  let worst = { state, why };
+  let worst: Waiting = { state, why };
   for (const lane of status.lanes.values()) if (WEIGHTS[lane.state] > WEIGHTS[worst.state]) worst = lane;
   turned(status, nowMs);
   if (status.state !== worst.state) status.sinceMs = nowMs;
@@ -202,15 +235,19 @@ export function enterState(
 }
 
 /** The same for one of several lanes: that another one works says nothing about this one. */
-export function enterLane(
+export function laneWaits(
   status: LoopStatus,
   lane: object,
-  state: 'working' | 'retrying' | 'held',
+  error: ForwardError,
   nowMs: number,
-  why: Why | null = null,
+  waitMs: number,
 ): void {
-  if (state === 'working') status.lanes.delete(lane);
-  else status.lanes.set(lane, { state, why });
+  status.lanes.set(lane, faultState(error, nowMs, waitMs));
+  enterState(status, 'working', nowMs);
+}
+
+export function laneEnds(status: LoopStatus, lane: object, nowMs: number): void {
+  status.lanes.delete(lane);
   enterState(status, 'working', nowMs);
 }
 
@@ -221,12 +258,15 @@ export function turned(status: LoopStatus, nowMs: number): void {
 }
 
 /** The state of a loop or lane that failed and tries again after `waitMs`: held when nothing will change by itself soon. */
-export function faultState(
+function faultState(
   { kind, message: reason, hint }: ForwardError,
   nowMs: number,
   waitMs: number,
-): ['held' | 'retrying', number, Why] {
-  return [kind === 'denied' ? 'held' : 'retrying', nowMs, { reason, hint, nextTryMs: nowMs + waitMs }];
+): { readonly state: 'held' | 'retrying'; readonly why: Why } {
+  return {
+    state: kind === 'denied' ? 'held' : 'retrying',
+    why: { reason, hint, nextTryMs: nowMs + waitMs },
+  };
 }
 
 /** What was sent or asked for in vain, and goes again. */
@@ -235,5 +275,6 @@ export function countRetry({ retries }: LoopStatus, { kind }: ForwardError): voi
 }
 
 export function enterFault(status: LoopStatus, error: ForwardError, nowMs: number, waitMs: number): void {
-  enterState(status, ...faultState(error, nowMs, waitMs));
+  const { state, why } = faultState(error, nowMs, waitMs);
+  enterState(status, state, nowMs, why);
 }

@@ -49,6 +49,7 @@ export async function keepUp(parts: UpkeepParts, signal: AbortSignal): Promise<v
   let prunedMs = -Infinity;
   while (!signal.aborted) {
     try {
+      if (status.state !== 'idle') enterState(status, 'working', clock.now());
       const { usedBytes, limitBytes } = await journal.size();
       if (usedBytes >= limitBytes) await makeRoom(parts, limitBytes);
       else if (clock.monotonic() - prunedMs >= UPKEEP_EVERY_MS) {

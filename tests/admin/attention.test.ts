@@ -80,6 +80,7 @@ describe('what needs attention', () => {
     room.events.push(anEvent(1, START_MS - 60_000), anEvent(2, START_MS - 60_000));
     room.usedBytes = 2_097_152;
     room.splunk.cursor = 2n;
+    enterState(room.source, 'working', START_MS);
     enterState(room.source, 'waiting_for_space', START_MS, { reason: 'the journal is full' });
     expect(await attention(room)).toMatchObject([
       { label: 'journal full', cause: 'The journal is full: 2MiB of 1.9MiB. elastic is 2 events behind.' },

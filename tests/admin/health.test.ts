@@ -42,6 +42,7 @@ describe('liveness', () => {
 
   it.each(['held', 'retrying', 'waiting_for_space'] as const)('lets a loop that is %s wait', (state) => {
     const room = createRoom();
+    enterState(room.splunk, 'working', START_MS);
     enterState(room.splunk, state, START_MS, { reason: 'no answer', nextTryMs: START_MS + 300_000 });
     room.nowMs = START_MS + 60_000;
     expect(live(room).ok).toBe(true);
@@ -90,7 +91,7 @@ describe('readiness', () => {
       const room = createRoom();
       room.nowMs = START_MS + stalledAfterMs;
       room.source.progressedMs = room.elastic.progressedMs = room.nowMs;
-      enterState(room.splunk, state, room.nowMs, { reason: 'connection refused' });
+      Object.assign(room.splunk, { state, reason: 'connection refused' });
       expect((await ready(room)).ok).toBe(true);
       room.nowMs += 1;
       expect((await ready(room)).reasons).toMatchObject([{ part: 'splunk', text: /connection refused/ }]);

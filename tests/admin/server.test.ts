@@ -90,7 +90,7 @@ describe('the listener', () => {
   it('is alive and not ready while the journal cannot be asked, and says why', async () => {
     const { room, ask } = await open();
     // Where another replica has a sink, each question asks for its cursor, too: no failure of those may be left to nobody.
-    enterState(room.splunk, 'standby', START_MS);
+    enterState(room.splunk, 'standby', START_MS, { reason: 'b/2 does this' });
     room.fault = new ForwardError('transient', 'the database db:5432/x cannot be reached', {
       hint: 'check the address in state.url',
     });

@@ -1,10 +1,12 @@
 import { expect, it } from 'vitest';
 
+import { ForwardError } from '../../src/model/errors.ts';
 import {
   createStatus,
-  enterLane,
   enterState,
   goOnFrom,
+  laneEnds,
+  laneWaits,
   loopStatus,
   sinkStatus,
   sourceStatus,
@@ -75,9 +77,10 @@ it('goes on over a reload: the start stays, counters grow, states are those of t
 it('shows the worst of its lanes, until the last of them is better', () => {
   const status = sinkStatus('splunk', 'confirmed', 0);
   const [denied, slow, well] = [{}, {}, {}];
-  enterLane(status, slow, 'retrying', 10, { reason: 'no answer' });
-  enterLane(status, denied, 'held', 20, { reason: '403', hint: 'a new token', nextTryMs: 90 });
-  enterLane(status, well, 'working', 30);
+  const refused = new ForwardError('denied', '403', { hint: 'a new token' });
+  laneWaits(status, slow, new ForwardError('transient', 'no answer'), 10, 100);
+  laneWaits(status, denied, refused, 20, 70);
+  laneEnds(status, well, 30);
   enterState(status, 'working', 40); // another batch takes off
   expect(status).toMatchObject({
     state: 'held',
@@ -86,7 +89,7 @@ it('shows the worst of its lanes, until the last of them is better', () => {
     hint: 'a new token',
     nextTryMs: 90,
   });
-  enterLane(status, denied, 'working', 50);
+  laneEnds(status, denied, 50);
   expect(status).toMatchObject({
     state: 'retrying',
     sinceMs: 50,
@@ -94,10 +97,22 @@ it('shows the worst of its lanes, until the last of them is better', () => {
     hint: null,
     heldMs: 30,
   });
-  enterLane(status, slow, 'working', 60);
+  laneEnds(status, slow, 60);
   enterState(status, 'idle', 70);
   expect(status).toMatchObject({ state: 'idle', reason: null });
-  enterLane(status, denied, 'held', 80, { reason: '403' });
+  laneWaits(status, denied, refused, 80, 10);
   enterState(status, 'stopped', 90);
   expect(status).toMatchObject({ state: 'stopped', reason: null });
+});
+
+it('takes no way that the machine does not have', () => {
+  const status = sourceStatus('platform', 0);
+  const full = { reason: 'the journal is full' };
+  expect(() => enterState(status, 'idle', 1)).toThrow('a loop that is starting cannot become idle');
+  enterState(status, 'working', 1);
+  enterState(status, 'waiting_for_space', 2, full);
+  expect(() => enterState(status, 'idle', 3)).toThrow('a loop that is waiting_for_space cannot become idle');
+  enterState(status, 'stopped', 4);
+  expect(() => enterState(status, 'waiting_for_space', 5, full)).toThrow('stopped cannot become');
+  expect(status.state).toBe('stopped');
 });
