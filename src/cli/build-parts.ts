@@ -1,5 +1,4 @@
-import type { Config, SinkConfig } from '../config/config.ts';
-import { createCanonicalize } from '../formats/canonical.ts';
+import type { Config, SinkConfig, SourceConfig } from '../config/config.ts';
 import type { NormalizeOptions } from '../formats/options.ts';
 import type { Canonicalize, Format } from '../formats/format.ts';
 import { formats } from '../formats/registry.ts';
@@ -13,6 +12,7 @@ import { withoutEchoes as sinkWithoutEchoes } from '../sinks/echoes.ts';
 import { loadSink } from '../sinks/registry.ts';
 import { withoutEchoes as sourceWithoutEchoes } from '../sources/echoes.ts';
 import { sources } from '../sources/registry.ts';
+import type { SourceDefinition } from '../sources/source.ts';
 import { version } from './version.ts';
 
 export interface BuiltParts {
@@ -24,11 +24,15 @@ export interface BuiltParts {
 }
 
 /** Makes the sources, sinks and formats that a configuration names. Touches no network. */
-export async function buildParts(config: Config, log: Log): Promise<BuiltParts> {
+export async function buildParts(
+  config: Config,
+  log: Log,
+  known: readonly SourceDefinition[] = sources,
+): Promise<BuiltParts> {
   const normalize = config.normalize as NormalizeOptions;
   const builtSources = new Map<string, SourcePart>();
   for (const { name, type, schedule, options } of config.sources.values()) {
-    const definition = sourceWithoutEchoes(find(sources, (entry) => entry.type === type));
+    const definition = sourceWithoutEchoes(find(known, (entry) => entry.type === type));
     const warn = (text: string): void => log.warn({ source: name }, text);
     const source = definition.create(options as never, {
       name,
@@ -36,8 +40,7 @@ export async function buildParts(config: Config, log: Log): Promise<BuiltParts> 
       clock: wallClock,
       forwarderVersion: version,
     });
-    const { audit_horizon: auditHorizonMs } = options as { audit_horizon: number };
-    builtSources.set(name, { source, schedule, auditHorizonMs });
+    builtSources.set(name, { source, schedule, auditHorizonMs: definition.horizonMs(options as never) });
   }
   const builtSinks = new Map<string, SinkPart>();
   for (const sinkConfig of config.sinks.values()) {
@@ -57,7 +60,7 @@ export async function buildParts(config: Config, log: Log): Promise<BuiltParts> 
   return {
     sources: builtSources,
     sinks: builtSinks,
-    canonicalize: createCanonicalize(normalize),
+    canonicalize: canonicalizeOf(config, known),
     originOf: createOriginOf(builtSources, {
       forwarderVersion: version,
       labels: normalize.labels ?? {},
@@ -67,6 +70,35 @@ export async function buildParts(config: Config, log: Log): Promise<BuiltParts> 
       for (const { source } of builtSources.values()) await source.close();
       for (const { sink } of builtSinks.values()) await sink.close();
     },
+  };
+}
+
+/** How long the ids of a source's events are kept. Milliseconds. */
+export function horizonOf({ type, options }: Pick<SourceConfig, 'type' | 'options'>): number {
+  return find(sources, (entry) => entry.type === type).horizonMs(options as never);
+}
+
+/**
+ * How events are read, by the type of their source: once for all sources of a type. What is left of a source that has left the configuration
+ * is read as those of the first.
+ */
+export function canonicalizeOf(
+  { sources: configured, normalize }: Pick<Config, 'sources' | 'normalize'>,
+  known: readonly SourceDefinition[] = sources,
+): Canonicalize {
+  const byType = new Map<string, Canonicalize>();
+  const bySource = new Map<string, Canonicalize>();
+  for (const { name, type } of configured.values()) {
+    const definition = find(known, (entry) => entry.type === type);
+    const its = byType.get(type) ?? definition.createCanonicalize(normalize as NormalizeOptions);
+    byType.set(type, its);
+    bySource.set(name, its);
+  }
+  const [first] = bySource.values();
+  return (event) => {
+    const its = bySource.get(event.source) ?? first;
+    if (its === undefined) throw new Error('an event without any source');
+    return its(event);
   };
 }
 

@@ -71,8 +71,8 @@ type Extension = readonly [key: string, value: string | undefined, length: numbe
 function cefLine(event: CanonicalEvent, origin: Origin, options: CefOptions): string {
   const header = [
     'CEF:0',
-    'CloudQuery',
-    'CloudQuery Platform',
+    origin.product.vendor,
+    origin.product.name,
     cefHeader(origin.platformVersion ?? origin.apiVersion, LENGTH.version) || origin.apiVersion,
     cefClassId(event.classification.eventType, LENGTH.classId),
     cefHeader(event.title, LENGTH.name),
@@ -127,7 +127,7 @@ function extensions(event: CanonicalEvent, origin: Origin, options: CefOptions):
     ['dpriv', event.addedRoles.join(', '), LENGTH.text],
     ['dvchost', origin.instance, LENGTH.host],
     ['deviceExternalId', origin.tenantId, LENGTH.device],
-    ['destinationServiceName', 'CloudQuery Platform', LENGTH.text],
+    ['destinationServiceName', origin.product.name, LENGTH.text],
     ['cs1', event.entityName, LENGTH.custom, 'entityDisplayName'],
     ['cs2', c.object, LENGTH.custom, 'objectType'],
     ['cs3', detailsText(event.details), LENGTH.custom, 'eventDetails'],

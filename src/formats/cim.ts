@@ -28,7 +28,7 @@ export const cimFormat: FormatDefinition<Record<string, never>> = {
         joinObjects(
           jsonLine(cimFields(event, origin)),
           constants(origin),
-          `{"cloudquery":${event.originalText}}`,
+          `{"${origin.product.slug}":${event.originalText}}`,
         ),
     };
   },
@@ -56,14 +56,14 @@ function cimFields(event: CanonicalEvent, origin: Origin): Fields {
   return {
     // First, and of one length: the add-on finds the time of events in files here.
     event_time: formatMicroseconds(event.createdNs),
-    vendor_product: 'CloudQuery Platform',
+    vendor_product: origin.product.name,
     dvc: origin.instance,
     dest: origin.instance,
     src: event.ip ?? event.address ?? (event.actor.type === 'system' ? origin.instance : undefined),
     src_ip: event.ip,
     signature: event.title,
     signature_id: c.eventType === '' ? c.slug : c.eventType,
-    ...modelFields(event),
+    ...modelFields(event, origin),
     reason: event.reason,
     api_key_id: event.apiKey?.id,
     api_key_name: event.apiKey?.name,
@@ -81,9 +81,9 @@ function cimFields(event: CanonicalEvent, origin: Origin): Fields {
   };
 }
 
-function modelFields(event: CanonicalEvent): Fields {
+function modelFields(event: CanonicalEvent, origin: Origin): Fields {
   const { domain, verb } = event.classification;
-  if (domain === 'auth' && verb === 'login') return authenticationFields(event);
+  if (domain === 'auth' && verb === 'login') return authenticationFields(event, origin);
   const action = isUnclassified(event.classification) ? undefined : actionOf(event);
   // A run changes nothing, and what nobody understood is in no model; both are found by the same fields.
   if (domain === 'run' || action === undefined)
@@ -126,20 +126,20 @@ function actionOf({ classification: { domain, verb }, target }: CanonicalEvent):
 
 const RIGHTS_CHANGE = new Set(['create', 'update', 'delete', 'grant', 'revoke', 'reset', 'expire']);
 
-function authenticationFields(event: CanonicalEvent): Fields {
+function authenticationFields(event: CanonicalEvent, { product }: Origin): Fields {
   const { actor } = event;
   return {
     cim_model: 'Authentication',
     // An outcome that the event does not state is left to the model, which shows it as unknown.
     action: event.outcome === 'unknown' ? undefined : event.outcome,
-    app: 'cloudquery',
+    app: product.slug,
     user: actorName(event),
     user_id: actor.id,
     user_name: actor.name,
     user_type: userType(event),
     user_role: list(roleNames(actor.roles)),
     authentication_method: actor.provider === 'local' ? 'password' : actor.provider?.toUpperCase(),
-    authentication_service: 'CloudQuery Platform',
+    authentication_service: product.name,
   };
 }
 

@@ -79,8 +79,8 @@ function constantFields(origin: Origin, version: string, dataset: string, namesp
     data_stream: { type: 'logs', dataset, namespace },
     agent: { type: 'auditferry', name: 'auditferry', version: origin.forwarderVersion },
     observer: {
-      vendor: 'CloudQuery',
-      product: 'CloudQuery Platform',
+      vendor: origin.product.vendor,
+      product: origin.product.name,
       type: 'saas',
       version: origin.platformVersion,
     },
@@ -89,11 +89,12 @@ function constantFields(origin: Origin, version: string, dataset: string, namesp
 }
 
 function ecsFields(event: CanonicalEvent, origin: Origin, dataset: string, original: boolean): Fields {
+  const { slug } = origin.product;
   const team = event.classification.domain === 'group' && event.classification.object === 'team';
   return {
     '@timestamp': formatTime(event.createdNs),
     message: displayMessage(event),
-    event: eventFields(event, dataset, original),
+    event: eventFields(event, origin, dataset, original),
     organization: filled({ id: origin.tenantId, name: event.team }),
     user: userFields(event),
     group: team && event.entityName !== undefined ? { name: event.entityName } : undefined,
@@ -104,16 +105,16 @@ function ecsFields(event: CanonicalEvent, origin: Origin, dataset: string, origi
       hosts: [origin.instance],
     },
     tags: [
-      'cloudquery-audit',
+      `${slug}-audit`,
       'forwarded',
       ...(original ? ['preserve_original_event'] : []),
-      ...(isUnclassified(event.classification) ? ['cloudquery_unclassified'] : []),
+      ...(isUnclassified(event.classification) ? [`${slug}_unclassified`] : []),
     ],
-    cloudquery: { audit: auditFields(event, origin) },
+    [slug]: { audit: auditFields(event, origin) },
   };
 }
 
-function eventFields(event: CanonicalEvent, dataset: string, original: boolean): Fields {
+function eventFields(event: CanonicalEvent, { product }: Origin, dataset: string, original: boolean): Fields {
   const { category, type } = ecsCategories(event);
   return {
     kind: 'event',
@@ -123,9 +124,9 @@ function eventFields(event: CanonicalEvent, dataset: string, original: boolean):
     action: event.classification.slug,
     id: event.id,
     code: event.classification.eventType === '' ? undefined : event.classification.eventType,
-    module: 'cloudquery',
+    module: product.slug,
     dataset,
-    provider: 'cloudquery-platform',
+    provider: product.service,
     created: event.receivedAt,
     reason: event.reason,
     original: original ? event.originalText : undefined,

@@ -92,6 +92,18 @@ export interface CanonicalEvent {
   readonly weight?: number;
 }
 
+/** Whose audit log it is: the names that formats and sinks put in each standard's own place. */
+export interface Product {
+  /** "CloudQuery". */
+  readonly vendor: string;
+  /** "CloudQuery Platform". */
+  readonly name: string;
+  /** One lower-case word for names of fields, tags and modules: "cloudquery". */
+  readonly slug: string;
+  /** The product as the name of a service: "cloudquery-platform". */
+  readonly service: string;
+}
+
 /** What the configuration says of every event's origin. */
 export interface OriginConstants {
   readonly forwarderVersion: string;
@@ -106,9 +118,10 @@ export interface OriginConstants {
  * an origin is never changed: formats keep what they made of it.
  */
 export interface Origin extends OriginConstants {
+  readonly product: Product;
   /** Host of the Platform installation: "acme.mycloudquery.com". */
   readonly instance: string;
-  readonly apiVersion: 'v1' | 'v2';
+  readonly apiVersion: string;
   readonly platformVersion?: string;
   readonly tenantId?: string;
 }

@@ -34,8 +34,8 @@ const MAX_VERSION_UNITS = 31;
 function leefLine(event: CanonicalEvent, origin: Origin, version: '1.0' | '2.0'): string {
   const header = [
     `LEEF:${version}`,
-    'CloudQuery',
-    'CloudQuery Platform',
+    origin.product.vendor,
+    origin.product.name,
     leefHeader(origin.platformVersion ?? origin.apiVersion, MAX_VERSION_UNITS) || origin.apiVersion,
     leefHeader(event.classification.eventType, MAX_NAME_UNITS) || 'unknown',
     ...(version === '2.0' ? ['x09'] : []),

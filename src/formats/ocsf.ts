@@ -158,12 +158,12 @@ function constantMetadata(origin: Origin, version: OcsfVersion, has: Abilities):
     version,
     profiles: ['datetime'],
     log_name: 'audit-logs',
-    log_provider: 'CloudQuery Platform',
+    log_provider: origin.product.name,
     log_version: origin.apiVersion,
     tenant_uid: origin.tenantId ?? origin.instance,
     product: {
-      name: 'CloudQuery Platform',
-      vendor_name: 'CloudQuery',
+      name: origin.product.name,
+      vendor_name: origin.product.vendor,
       version: origin.platformVersion,
       url_string: `https://${origin.instance}`,
     },
@@ -179,7 +179,7 @@ function classFields(event: CanonicalEvent, origin: Origin, place: Place, has: A
     case AUTHENTICATION:
       return { user, src_endpoint: sourceEndpoint(event), ...authenticationFields(event, origin) };
     case API_ACTIVITY:
-      return { actor: { user }, src_endpoint: requiredSource(event), ...apiFields(event, origin) };
+      return { actor: { user }, src_endpoint: requiredSource(event, origin), ...apiFields(event, origin) };
     case ENTITY_MANAGEMENT:
       return { actor: { user }, src_endpoint: sourceEndpoint(event), entity: managedEntity(event) };
     case GROUP_MANAGEMENT:
@@ -207,7 +207,7 @@ function changedUser(place: Place): Fields | undefined {
 function authenticationFields(event: CanonicalEvent, origin: Origin): Fields {
   const saml = event.actor.provider === 'saml';
   return {
-    service: { name: 'CloudQuery Platform' },
+    service: { name: origin.product.name },
     dst_endpoint: platformEndpoint(origin),
     is_remote: true,
     auth_protocol_id: saml ? 5 : undefined,
@@ -218,7 +218,7 @@ function authenticationFields(event: CanonicalEvent, origin: Origin): Fields {
 function apiFields(event: CanonicalEvent, origin: Origin): Fields {
   const { eventType, slug } = event.classification;
   return {
-    api: { operation: eventType === '' ? slug : eventType, service: { name: 'CloudQuery Platform' } },
+    api: { operation: eventType === '' ? slug : eventType, service: { name: origin.product.name } },
     dst_endpoint: platformEndpoint(origin),
     resources: resourcesOf(event),
   };

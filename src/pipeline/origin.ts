@@ -1,4 +1,4 @@
-import type { Origin, OriginConstants } from '../formats/format.ts';
+import type { Origin, OriginConstants, Product } from '../formats/format.ts';
 import type { SourceOrigin } from '../sources/source.ts';
 
 /** Where an event of a source comes from. */
@@ -19,12 +19,19 @@ export function createOriginOf(
     const last = made.get(source);
     if (last !== undefined && last.known === known) return last.origin;
     const origin = wellFormed({
-      ...(known ?? { instance: source, apiVersion: 'v2' as const }),
+      ...(known ?? { product: productOf(sources), instance: source, apiVersion: 'v2' }),
       ...constants,
     });
     made.set(source, { known, origin });
     return origin;
   };
+}
+
+/** A source that has left was of the kind of those that are there. */
+function productOf(sources: ReadonlyMap<string, { readonly source: { origin(): SourceOrigin } }>): Product {
+  const [first] = sources.values();
+  if (first === undefined) throw new Error('an event without any source');
+  return first.source.origin().product;
 }
 
 /** The Platform's version and the operator's labels may hold any text; one half of a character would spoil every event. */

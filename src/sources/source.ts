@@ -1,3 +1,5 @@
+import type { Canonicalize, Product } from '../formats/format.ts';
+import type { NormalizeOptions } from '../formats/options.ts';
 import type { CheckReport } from '../model/check.ts';
 import type { ForwardError } from '../model/errors.ts';
 import type { Clock } from '../model/clock.ts';
@@ -101,9 +103,10 @@ export interface ClockDoubt {
 
 /** What a source can tell about where its events come from. */
 export interface SourceOrigin {
+  readonly product: Product;
   /** Host of the installation. */
   readonly instance: string;
-  readonly apiVersion: 'v1' | 'v2';
+  readonly apiVersion: string;
   readonly platformVersion?: string;
   readonly tenantId?: string;
 }
@@ -157,4 +160,8 @@ export interface SourceDefinition<Options = never> {
   validate?(options: Options): readonly OptionProblem[];
   /** Options arrive validated, durations in milliseconds, sizes in bytes, secrets as Secret, paths absolute. */
   create(options: Options, context: SourceContext): Source;
+  /** How long an event may still appear after its time, and is known by its id. Milliseconds. */
+  horizonMs(options: Options): number;
+  /** Reads items of such sources into the canonical form. `normalize`: the validated section of the configuration. */
+  createCanonicalize(normalize: NormalizeOptions): Canonicalize;
 }

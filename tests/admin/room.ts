@@ -19,6 +19,7 @@ import type { SinkStatus, SourceStatus, Status } from '../../src/pipeline/status
 import type { SourceState } from '../../src/sources/source.ts';
 import { READINESS_LIMITS } from '../../src/admin/options.ts';
 import type { AdminOptions, AdminView } from '../../src/admin/options.ts';
+import { CLOUDQUERY } from '../../src/sources/cloudquery/product.ts';
 
 export const START_MS = Date.parse('2026-01-02T04:00:00Z');
 export const TOKEN = 'a-token-nobody-guesses';
@@ -141,7 +142,7 @@ function viewOf(room: Room): AdminView {
         {
           source: {
             state: () => room.state,
-            origin: () => ({ instance: 'acme.example.com', apiVersion: 'v2' as const }),
+            origin: () => ({ product: CLOUDQUERY, instance: 'acme.example.com', apiVersion: 'v2' as const }),
           },
           nextPollMs: (fromMs) => fromMs + room.pollEveryMs,
         },

@@ -9,6 +9,7 @@ import { ocsfFormat } from '../../src/formats/ocsf.ts';
 import { rawFormat } from '../../src/formats/raw.ts';
 import { OTLP } from '../formats/catalogue.ts';
 import type { AuditEvent } from '../../src/model/event.ts';
+import { CLOUDQUERY } from '../../src/sources/cloudquery/product.ts';
 
 /**
  * Median microseconds to render one event in each format, and to read it and render it: `npx node tests/bench/formats.ts`.
@@ -22,6 +23,7 @@ const EVENTS_PER_ROUND = 16;
 const WARM_UP_ROUNDS = 1000;
 
 const ORIGIN: Origin = {
+  product: CLOUDQUERY,
   instance: 'acme.mycloudquery.com',
   apiVersion: 'v2',
   platformVersion: '1.42.0',

@@ -17,6 +17,7 @@ import { Secret } from '../../src/model/secret.ts';
 import { msToNs } from '../../src/model/time.ts';
 import { createStatus, enterState, sinkStatus, sourceStatus } from '../../src/pipeline/status.ts';
 import { append, appendRefused, FILE_SINK, fakeTerminal, rooms } from './room.ts';
+import { CLOUDQUERY } from '../../src/sources/cloudquery/product.ts';
 
 const room = rooms();
 
@@ -60,7 +61,7 @@ function heldView(unclassified: number): AdminView {
         {
           source: {
             state: () => state,
-            origin: () => ({ instance: 'acme.example', apiVersion: 'v2' as const }),
+            origin: () => ({ product: CLOUDQUERY, instance: 'acme.example', apiVersion: 'v2' as const }),
           },
           nextPollMs: (ms) => ms + 15_000,
         },

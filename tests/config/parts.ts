@@ -15,6 +15,8 @@ const cloudquery: SourceDefinition<CloudqueryOptions> = {
   schema: cloudquerySchema,
   validate: validateCloudquery,
   create: never,
+  horizonMs: ({ audit_horizon: horizonMs }) => horizonMs,
+  createCanonicalize: never,
 };
 
 const bucket: SinkDefinition = {

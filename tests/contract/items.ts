@@ -4,6 +4,7 @@ import type { Heartbeat } from '../../src/formats/heartbeat.ts';
 import type { Json } from '../../src/model/event.ts';
 import { formatTime, NS_PER_MS, parseTime } from '../../src/model/time.ts';
 import type { Item } from '../../src/sinks/sink.ts';
+import { CLOUDQUERY } from '../../src/sources/cloudquery/product.ts';
 
 /** Stands in every made body: an error that shows it has leaked an event. */
 export const BODY_MARK = 'never-show-this-body';
@@ -205,6 +206,7 @@ function makeCanonical(number: number, id: string, createdAt: string, wishes: It
 
 function makeOrigin(wishes: ItemWishes): Origin {
   return {
+    product: CLOUDQUERY,
     instance: 'acme.mycloudquery.com',
     apiVersion: wishes.apiVersion ?? 'v2',
     forwarderVersion: '0.0.0-test',

@@ -10,6 +10,7 @@ import { readJson } from '../../src/formats/json.ts';
 import { encodeItem, encodeRequest } from '../../src/sinks/otlp/request.ts';
 import { fixtureText } from './validators.ts';
 import { journaled } from './events.ts';
+import { CLOUDQUERY } from '../../src/sources/cloudquery/product.ts';
 
 /** Worked examples: events with invented names and addresses, and what each format makes of them. */
 export const EXAMPLES = [
@@ -22,6 +23,7 @@ export const EXAMPLES = [
 ];
 
 export const EXAMPLE_ORIGIN: Origin = {
+  product: CLOUDQUERY,
   instance: 'acme.mycloudquery.com',
   apiVersion: 'v2',
   platformVersion: '1.42.0',

@@ -7,9 +7,11 @@ import { jsonOf } from '../../src/simulator/body.ts';
 import { completeOptions } from '../../src/simulator/options.ts';
 import { ODD } from '../../src/simulator/stream.ts';
 import type { Row } from '../../src/simulator/stream.ts';
+import { CLOUDQUERY } from '../../src/sources/cloudquery/product.ts';
 
 /** An installation with every constant field known. */
 export const ORIGIN: Origin = {
+  product: CLOUDQUERY,
   instance: 'acme.mycloudquery.com',
   apiVersion: 'v2',
   platformVersion: '1.42.0',
@@ -20,6 +22,7 @@ export const ORIGIN: Origin = {
 
 /** An installation of which only the least is known. */
 export const BARE_ORIGIN: Origin = {
+  product: CLOUDQUERY,
   instance: 'localhost',
   apiVersion: 'v1',
   forwarderVersion: '0.1.0',

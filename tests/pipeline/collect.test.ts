@@ -12,6 +12,7 @@ import { harvest, newEvent, newEvents } from '../contract/journal.ts';
 import { elapse, simulatedClock } from '../fakes/simulated-time.ts';
 import { listLog, MINUTE, SECOND, stageJournal } from './pieces.ts';
 import type { Line } from './pieces.ts';
+import { CLOUDQUERY } from '../../src/sources/cloudquery/product.ts';
 
 const clock = simulatedClock(() => 0.5);
 const stage = stageJournal();
@@ -59,7 +60,7 @@ function fakeSource(...polls: readonly (() => Iterable<Harvest>)[]): FakeSource 
       standing: source.standing,
       ...source.said,
     }),
-    origin: () => ({ instance: 'x', apiVersion: 'v2' }),
+    origin: () => ({ product: CLOUDQUERY, instance: 'x', apiVersion: 'v2' }),
     refreshSecrets: () => source.secretChanged,
     close: async () => {},
   };

@@ -11,6 +11,7 @@ import { harvest, newEvents } from '../contract/journal.ts';
 import { elapse, simulatedClock } from '../fakes/simulated-time.ts';
 import { DELIVERED, fakeSink, listLog, MINUTE, SECOND, stageJournal, takeAll } from './pieces.ts';
 import type { FakeSink, Line } from './pieces.ts';
+import { CLOUDQUERY } from '../../src/sources/cloudquery/product.ts';
 
 const clock = simulatedClock(() => 0.5);
 const stage = stageJournal();
@@ -36,7 +37,7 @@ function source(...polls: readonly (readonly Harvest[])[]): Source {
       overlapMs: 0,
       troubles: [],
     }),
-    origin: () => ({ instance: 'acme.example', apiVersion: 'v2' }),
+    origin: () => ({ product: CLOUDQUERY, instance: 'acme.example', apiVersion: 'v2' }),
     refreshSecrets: () => false,
     close: async () => {},
   };

@@ -20,11 +20,18 @@ import { elapse, simulatedClock } from '../fakes/simulated-time.ts';
 import { keyPair, proveOne } from '../records/stream.ts';
 import { DELIVERED, fakeSink, listLog, MINUTE, SECOND, stageJournal, takeAll } from './pieces.ts';
 import type { Answer, Line } from './pieces.ts';
+import { CLOUDQUERY } from '../../src/sources/cloudquery/product.ts';
 
 const clock = simulatedClock(() => 0.5);
 const stage = stageJournal();
 const EVERY = 5 * MINUTE;
-const ORIGIN = { instance: 'acme', apiVersion: 'v2', forwarderVersion: '0', labels: {} } as const;
+const ORIGIN = {
+  product: CLOUDQUERY,
+  instance: 'acme',
+  apiVersion: 'v2',
+  forwarderVersion: '0',
+  labels: {},
+} as const;
 const append = (from: number, to: number): Promise<unknown> =>
   stage.journal.append('platform', harvest(newEvents(from, to)));
 const NONE = { total: 0, runs: [] };

@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { createOriginOf } from '../../src/pipeline/origin.ts';
 import type { OriginOf } from '../../src/pipeline/origin.ts';
 import type { SourceOrigin } from '../../src/sources/source.ts';
+import { CLOUDQUERY } from '../../src/sources/cloudquery/product.ts';
 
 const CONSTANTS = { forwarderVersion: '0.1.0', labels: { site: 'north' } };
 
@@ -10,7 +11,7 @@ function stage(constants = CONSTANTS as Parameters<typeof createOriginOf>[1]): {
   readonly originOf: OriginOf;
   readonly learn: (origin: SourceOrigin) => void;
 } {
-  let known: SourceOrigin = { instance: 'acme.example', apiVersion: 'v2' };
+  let known: SourceOrigin = { product: CLOUDQUERY, instance: 'acme.example', apiVersion: 'v2' };
   const sources = new Map([['platform', { source: { origin: () => known } }]]);
   return { originOf: createOriginOf(sources, constants), learn: (origin) => (known = origin) };
 }
@@ -18,14 +19,14 @@ function stage(constants = CONSTANTS as Parameters<typeof createOriginOf>[1]): {
 it('is one object until the source knows more', () => {
   const { originOf, learn } = stage();
   const first = originOf('platform');
-  expect(first).toEqual({ instance: 'acme.example', apiVersion: 'v2', ...CONSTANTS });
+  expect(first).toEqual({ product: CLOUDQUERY, instance: 'acme.example', apiVersion: 'v2', ...CONSTANTS });
   expect(originOf('platform')).toBe(first);
-  learn({ instance: 'acme.example', apiVersion: 'v1', platformVersion: '1.42.0' });
+  learn({ product: CLOUDQUERY, instance: 'acme.example', apiVersion: 'v1', platformVersion: '1.42.0' });
   expect(originOf('platform')).toMatchObject({ apiVersion: 'v1', platformVersion: '1.42.0' });
 });
 
 it('of a source that has left the configuration has its name', () => {
-  expect(stage().originOf('gone')).toMatchObject({ instance: 'gone', apiVersion: 'v2' });
+  expect(stage().originOf('gone')).toMatchObject({ product: CLOUDQUERY, instance: 'gone', apiVersion: 'v2' });
 });
 
 it('shows the installation as the operator calls it', () => {
@@ -37,7 +38,13 @@ it('holds no half of a character, whoever wrote it', () => {
     forwarderVersion: '0',
     labels: { a: '\ud800z', ['__proto__']: 'kept' },
   });
-  learn({ instance: 'x', apiVersion: 'v2', platformVersion: '1\udc00', tenantId: 't\ud800' });
+  learn({
+    product: CLOUDQUERY,
+    instance: 'x',
+    apiVersion: 'v2',
+    platformVersion: '1\udc00',
+    tenantId: 't\ud800',
+  });
   const origin = originOf('platform');
   expect([origin.platformVersion, origin.tenantId]).toEqual(['1\ufffd', 't\ufffd']);
   expect(Object.entries(origin.labels)).toEqual([

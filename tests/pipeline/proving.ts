@@ -31,6 +31,7 @@ import { testClock } from '../contract/clock.ts';
 import type { TestClock } from '../contract/clock.ts';
 import { platformHttp } from '../fakes/platform-http.ts';
 import type { PlatformHttp } from '../fakes/platform-http.ts';
+import { CLOUDQUERY } from '../../src/sources/cloudquery/product.ts';
 
 export const MINUTE = 60_000;
 export const HOUR = 60 * MINUTE;
@@ -181,6 +182,7 @@ function replaySink(clock: TestClock, sink: MemorySink, where: Partial<Where>): 
   return {
     sink,
     prepare: createPrepare(createCanonicalize(), rawFormat.create({}), all, () => ({
+      product: CLOUDQUERY,
       instance: 'platform.example',
       apiVersion: 'v2',
       forwarderVersion: '0',

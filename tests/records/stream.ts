@@ -10,9 +10,16 @@ import type { RecordsProof, StreamProof } from '../../src/records/prove.ts';
 import { openRecordTable } from '../../src/records/record-table.ts';
 import type { PublicKeys } from '../../src/records/signatures.ts';
 import { HEARTBEAT } from '../contract/items.ts';
+import { CLOUDQUERY } from '../../src/sources/cloudquery/product.ts';
 
 export const RAW = { name: 'raw', kind: 'json' } as const;
-const ORIGIN = { instance: 'x', apiVersion: 'v2', forwarderVersion: '0', labels: {} } as const;
+const ORIGIN = {
+  product: CLOUDQUERY,
+  instance: 'x',
+  apiVersion: 'v2',
+  forwarderVersion: '0',
+  labels: {},
+} as const;
 
 export function keyPair(): { readonly privatePem: string; readonly publicPem: string } {
   const { privateKey, publicKey } = generateKeyPairSync('ed25519');

@@ -31,6 +31,7 @@ import type { Scenario } from './scenario.ts';
 import { createTrace } from './trace.ts';
 import type { Trace } from './trace.ts';
 import type { States } from './states.ts';
+import { CLOUDQUERY } from '../../src/sources/cloudquery/product.ts';
 
 const realImmediate = setImmediate;
 const START_MS = Date.parse('2026-01-02T12:00:00Z');
@@ -223,7 +224,13 @@ async function run(
     const daemon = product.startDaemon({
       ...built,
       journal: fenceJournal(inner, product, life, calls, disk, watch),
-      originOf: (name) => ({ instance: name, apiVersion: 'v2', forwarderVersion: '0', labels: {} }),
+      originOf: (name) => ({
+        product: CLOUDQUERY,
+        instance: name,
+        apiVersion: 'v2',
+        forwarderVersion: '0',
+        labels: {},
+      }),
       retentionMs: scenario.retentionMs,
       heartbeat: scenario.heartbeatMs === 0 ? null : { everyMs: scenario.heartbeatMs, signingKey: null },
       clock: life.clock,

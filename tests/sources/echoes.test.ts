@@ -6,6 +6,7 @@ import { Secret } from '../../src/model/secret.ts';
 import { cleanSource } from '../../src/sources/echoes.ts';
 import type { Harvest, RangeHarvest, Reader, Source, SourceOrigin } from '../../src/sources/source.ts';
 import { testClock } from '../contract/clock.ts';
+import { CLOUDQUERY } from '../../src/sources/cloudquery/product.ts';
 
 const KEY = 'Zq9-4711-of-the-platform';
 const SAID = `bad key ${KEY.toUpperCase()}`;
@@ -45,7 +46,7 @@ function open(over: Partial<Source>, warnings: string[] = [], key = Secret.of(KE
       count: () => Promise.reject(new ForwardError('transient', SAID, { retryAfterMs: 7 })),
       check: () => Promise.resolve({ items: [{ name: 'key', outcome: 'fail', finding: SAID, hint: SAID }] }),
       state: () => ({}) as never,
-      origin: () => ({ instance: 'acme.example', apiVersion: 'v2' }),
+      origin: () => ({ product: CLOUDQUERY, instance: 'acme.example', apiVersion: 'v2' }),
       close: () => Promise.resolve(),
       ...over,
     };
@@ -115,12 +116,23 @@ it('lets a reader stop early, and tells the source', async () => {
 });
 
 it('says the same origin as long as nothing new is known, without what it quotes', () => {
-  let origin: SourceOrigin = { instance: 'acme.example', apiVersion: 'v2', platformVersion: '1.2.3' };
+  let origin: SourceOrigin = {
+    product: CLOUDQUERY,
+    instance: 'acme.example',
+    apiVersion: 'v2',
+    platformVersion: '1.2.3',
+  };
   const source = open({ origin: () => origin });
   const first = source.origin();
   expect(first).toEqual(origin);
   expect(source.origin()).toBe(first);
-  origin = { instance: 'acme.example', apiVersion: 'v2', platformVersion: KEY, tenantId: SAID };
+  origin = {
+    product: CLOUDQUERY,
+    instance: 'acme.example',
+    apiVersion: 'v2',
+    platformVersion: KEY,
+    tenantId: SAID,
+  };
   expect(source.origin()).toEqual({ ...origin, platformVersion: '[secret]', tenantId: SHOWN });
 });
 

@@ -14,7 +14,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   model: [],
   net: ['model'],
   formats: ['model'],
-  sources: ['model', 'net'],
+  sources: ['model', 'net', 'formats/canonical.ts', 'formats/format.ts', 'formats/options.ts'],
   checkpoint: ['model', 'sources/source.ts'],
   sinks: [
     'model',

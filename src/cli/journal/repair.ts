@@ -3,6 +3,7 @@ import type { Repaired } from '../../checkpoint/sqlite/repair/repair.ts';
 import { ForwardError } from '../../model/errors.ts';
 import type { Window } from '../../model/event.ts';
 import { formatTime } from '../../model/time.ts';
+import { horizonOf } from '../build-parts.ts';
 import { EXIT } from '../exit.ts';
 import { withProgress } from '../progress.ts';
 import { count, shown, writeJson } from '../report.ts';
@@ -22,12 +23,7 @@ export async function repairCommand(options: ReportOptions, terminal: Terminal):
       hint: 'repair or restore the database with the means of PostgreSQL: docs/high-availability.md',
     });
   assertJournal(config);
-  const horizons = new Map(
-    [...config.sources].map(([name, { options: its }]) => [
-      name,
-      (its as { audit_horizon: number }).audit_horizon,
-    ]),
-  );
+  const horizons = new Map([...config.sources].map(([name, source]) => [name, horizonOf(source)]));
   const { clock, signal } = terminal;
   const repaired = await withProgress(terminal, 'checking the journal', (tell) =>
     repairJournal({ dir, clock, horizons, eventTypeOf, signal, tell }),

@@ -2,7 +2,6 @@ import type { Command } from 'commander';
 
 import type { Config } from '../../config/config.ts';
 import { OFFLINE } from '../../config/load.ts';
-import { createCanonicalize } from '../../formats/canonical.ts';
 import type { CanonicalEvent, Format } from '../../formats/format.ts';
 import type { NormalizeOptions } from '../../formats/options.ts';
 import { plainFormat } from '../../formats/registry.ts';
@@ -13,7 +12,8 @@ import type { JsonObject } from '../../model/json.ts';
 import { createOriginOf } from '../../pipeline/origin.ts';
 import type { OriginOf } from '../../pipeline/origin.ts';
 import { createPrepare } from '../../pipeline/prepare.ts';
-import { buildFormat } from '../build-parts.ts';
+import { CLOUDQUERY } from '../../sources/cloudquery/product.ts';
+import { buildFormat, canonicalizeOf } from '../build-parts.ts';
 import { paintOn } from '../colour.ts';
 import { EXIT } from '../exit.ts';
 import { count, markOf, shown, withConfig, writeJson } from '../report.ts';
@@ -99,7 +99,7 @@ function outcomeLines({ test, failures }: Outcome, file: string, terminal: Termi
 /** Runs one test after the other on what a configuration says. */
 function createRun(config: Config): (test: MappingTest) => readonly Failure[] {
   const normalize = config.normalize as NormalizeOptions;
-  const canonicalize = createCanonicalize(normalize);
+  const canonicalize = canonicalizeOf(config);
   const originOf = originsOf(config, normalize);
   const source = [...config.sources.keys()][0] ?? '';
   return (test) => {
@@ -174,7 +174,7 @@ function originsOf(config: Config, { instance, labels = {} }: NormalizeOptions):
   const sources = [...config.sources.values()].map(({ name, options }) => {
     const { url } = options as { readonly url?: unknown };
     const host = URL.parse(String(url))?.hostname ?? name;
-    const origin = { instance: host, apiVersion: 'v2' as const };
+    const origin = { product: CLOUDQUERY, instance: host, apiVersion: 'v2' };
     return [name, { source: { origin: () => origin } }] as const;
   });
   const constants = { forwarderVersion: version, labels, ...(instance === undefined ? {} : { instance }) };

@@ -60,14 +60,14 @@ export function sourceEndpoint(event: CanonicalEvent): Fields | undefined {
 }
 
 /** The same for classes that require it: the Platform itself where it acted, else "unknown". */
-export function requiredSource(event: CanonicalEvent): Fields {
-  const system = { svc_name: 'CloudQuery Platform' };
+export function requiredSource(event: CanonicalEvent, { product }: Origin): Fields {
+  const system = { svc_name: product.name };
   return sourceEndpoint(event) ?? (event.actor.type === 'system' ? system : { name: 'unknown' });
 }
 
 /** The installation, as the other end of a request. */
 export function platformEndpoint(origin: Origin): Fields {
-  return { hostname: origin.instance, svc_name: 'CloudQuery Platform' };
+  return { hostname: origin.instance, svc_name: origin.product.name };
 }
 
 /** The thing that was managed. A policy is a kind of its own, a user or a team of unknown name as well. */

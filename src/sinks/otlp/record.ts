@@ -1,4 +1,4 @@
-import type { CanonicalEvent } from '../../formats/format.ts';
+import type { CanonicalEvent, Product } from '../../formats/format.ts';
 import type { Heartbeat } from '../../formats/heartbeat.ts';
 import { otlpSeverity } from '../../formats/severity.ts';
 import { displayMessage } from '../../formats/title.ts';
@@ -37,8 +37,10 @@ export interface ResourceGroup {
 /** Which release of the semantic conventions the attribute names follow. */
 export const SCHEMA_URL = 'https://opentelemetry.io/schemas/1.44.0';
 
-/** One name for one structure; what kind of event it is stands in `cloudquery.audit.event_type`. */
-const EVENT_NAME = 'cloudquery.platform.audit';
+/** One name for one structure: `cloudquery.platform.audit`; what kind of event it is stands in `cloudquery.audit.event_type`. */
+function eventName({ service }: Product): string {
+  return `${service.replaceAll('-', '.')}.audit`;
+}
 
 /**
  * An audit event as a log record: the body is a sentence for people, everything structured is a flat attribute, and
@@ -48,22 +50,24 @@ export function logRecord(item: Item, includeOriginal: boolean): LogRecord {
   const event = item.canonical;
   if (item.heartbeat !== undefined) return heartbeatRecord(item, item.heartbeat, includeOriginal);
   const severity = otlpSeverity(event);
+  const { product } = item.origin;
+  const own = `${product.slug}.audit`;
   return {
     timeUnixNano: positive(event.createdNs),
     observedTimeUnixNano: positive(parseTime(event.receivedAt) ?? event.createdNs),
     severityNumber: severity.number,
     severityText: severity.text,
-    eventName: EVENT_NAME,
+    eventName: eventName(product),
     body: displayMessage(event).toWellFormed(),
     attributes: present([
       ['log.record.uid', event.id],
       ['auditferry.seq', item.digest === undefined ? undefined : event.seq.toString()],
       ['auditferry.digest', item.digest],
-      ...actorAttributes(event),
+      ...actorAttributes(event, own),
       ['server.address', item.origin.instance],
-      ...outcomeAttributes(event),
-      ...classAttributes(event),
-      ...subjectAttributes(event),
+      ...outcomeAttributes(event, own),
+      ...classAttributes(event, own),
+      ...subjectAttributes(event, own),
       ['log.record.original', includeOriginal ? item.body : undefined],
     ]),
   };
@@ -96,7 +100,7 @@ function heartbeatRecord(
 
 type Pair = readonly [key: string, value: AttributeValue | undefined];
 
-function actorAttributes({ actor, apiKey, address }: CanonicalEvent): readonly Pair[] {
+function actorAttributes({ actor, apiKey, address }: CanonicalEvent, own: string): readonly Pair[] {
   return [
     ['client.address', address],
     ['user.id', actor.id],
@@ -104,43 +108,43 @@ function actorAttributes({ actor, apiKey, address }: CanonicalEvent): readonly P
     ['user.email', actor.email],
     ['user.full_name', actor.name],
     ['user.roles', actor.roles.flatMap((role) => role.name ?? [])],
-    ['cloudquery.audit.user.provider', actor.provider],
-    ['cloudquery.audit.user.mfa_configured', actor.mfaConfigured],
-    ['cloudquery.audit.api_key.id', apiKey?.id],
-    ['cloudquery.audit.api_key.name', apiKey?.name],
+    [`${own}.user.provider`, actor.provider],
+    [`${own}.user.mfa_configured`, actor.mfaConfigured],
+    [`${own}.api_key.id`, apiKey?.id],
+    [`${own}.api_key.name`, apiKey?.name],
   ];
 }
 
-function outcomeAttributes(event: CanonicalEvent): readonly Pair[] {
+function outcomeAttributes(event: CanonicalEvent, own: string): readonly Pair[] {
   return [
     ['error.type', event.outcome === 'failure' ? errorType(event.reason) : undefined],
-    ['cloudquery.audit.outcome', event.outcome],
-    ['cloudquery.audit.reason', event.reason],
-    ['cloudquery.audit.severity', event.severity],
+    [`${own}.outcome`, event.outcome],
+    [`${own}.reason`, event.reason],
+    [`${own}.severity`, event.severity],
   ];
 }
 
-function classAttributes({ classification }: CanonicalEvent): readonly Pair[] {
+function classAttributes({ classification }: CanonicalEvent, own: string): readonly Pair[] {
   return [
-    ['cloudquery.audit.event_type', classification.eventType],
-    ['cloudquery.audit.domain', classification.domain],
-    ['cloudquery.audit.object_type', classification.object],
-    ['cloudquery.audit.verb', classification.verb],
+    [`${own}.event_type`, classification.eventType],
+    [`${own}.domain`, classification.domain],
+    [`${own}.object_type`, classification.object],
+    [`${own}.verb`, classification.verb],
   ];
 }
 
-function subjectAttributes(event: CanonicalEvent): readonly Pair[] {
+function subjectAttributes(event: CanonicalEvent, own: string): readonly Pair[] {
   return [
-    ['cloudquery.audit.entity.display_name', event.entityName],
-    ['cloudquery.audit.entity.id', event.entityId],
-    ['cloudquery.audit.target_user.id', event.target?.id],
-    ['cloudquery.audit.target_user.email', event.target?.email],
-    ['cloudquery.audit.target_user.name', event.target?.name],
-    ['cloudquery.audit.changed_attributes', event.changedAttributes],
-    ['cloudquery.audit.added_roles', event.addedRoles],
-    ['cloudquery.audit.removed_roles', event.removedRoles],
-    ['cloudquery.audit.team.name', event.team],
-    ['cloudquery.audit.event_details', event.details === null ? undefined : JSON.stringify(event.details)],
+    [`${own}.entity.display_name`, event.entityName],
+    [`${own}.entity.id`, event.entityId],
+    [`${own}.target_user.id`, event.target?.id],
+    [`${own}.target_user.email`, event.target?.email],
+    [`${own}.target_user.name`, event.target?.name],
+    [`${own}.changed_attributes`, event.changedAttributes],
+    [`${own}.added_roles`, event.addedRoles],
+    [`${own}.removed_roles`, event.removedRoles],
+    [`${own}.team.name`, event.team],
+    [`${own}.event_details`, event.details === null ? undefined : JSON.stringify(event.details)],
   ];
 }
 

@@ -37,6 +37,7 @@ export function encodeRequest(
   const groups = new Map<string, { origin: Origin; records: Buffer[] }>();
   for (const { origin, record } of items) {
     const key = JSON.stringify([
+      origin.product.slug,
       origin.instance,
       origin.tenantId,
       origin.apiVersion,
@@ -59,13 +60,14 @@ export function encodeRequest(
 
 /** The operator's own attributes win over ours of the same name; what is not known is left out. */
 function resourceAttributes(origin: Origin, own: Readonly<Record<string, string>>): readonly Attribute[] {
+  const { product } = origin;
   const attributes = new Map<string, string>([
-    ['service.name', 'cloudquery-platform'],
-    ['service.namespace', 'cloudquery'],
+    ['service.name', product.service],
+    ['service.namespace', product.slug],
     ['service.instance.id', origin.instance],
     ['service.version', origin.platformVersion ?? ''],
-    ['cloudquery.tenant.id', origin.tenantId ?? ''],
-    ['cloudquery.api.version', origin.apiVersion],
+    [`${product.slug}.tenant.id`, origin.tenantId ?? ''],
+    [`${product.slug}.api.version`, origin.apiVersion],
     ...Object.entries(origin.labels),
     ...Object.entries(own),
   ]);

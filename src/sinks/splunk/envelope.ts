@@ -23,7 +23,7 @@ export function createEnvelope(settings: EnvelopeSettings): WriteEnvelope {
   const constants = perOrigin((origin) => ({
     metadata: [
       `"host":${JSON.stringify(settings.host ?? origin.instance)}`,
-      `"source":${JSON.stringify(settings.source ?? `cloudquery:audit-logs:${origin.apiVersion}`)}`,
+      `"source":${JSON.stringify(settings.source ?? `${origin.product.slug}:audit-logs:${origin.apiVersion}`)}`,
     ].join(','),
     fields: JSON.stringify(originFields(origin)).slice(1, -1),
   }));
@@ -32,7 +32,7 @@ export function createEnvelope(settings: EnvelopeSettings): WriteEnvelope {
   return ({ canonical, origin, body, kind, heartbeat }) => {
     const { metadata, fields } = constants(origin);
     const event = kind === 'json' ? body : JSON.stringify(body.toWellFormed());
-    const own = eventFields(canonical);
+    const own = eventFields(canonical, origin);
     const all = `{${fields}${fields === '' ? '' : ','}${own}}`;
     const type = heartbeat === undefined ? sourcetype : HEARTBEAT_SOURCETYPE;
     return `{"time":${epochSeconds(canonical.createdNs)},${metadata},"sourcetype":${type}${index},"event":${event},"fields":${all}}`.toWellFormed();
@@ -57,7 +57,7 @@ const SPLUNK_FIELDS =
 /** What the format `cim` writes into the event itself, where a search finds it by the same name. */
 const CIM_FIELDS =
   'action added_roles api_key_id api_key_name api_version app authentication_method authentication_service change_type cim_model ' +
-  'classification_confidence cloudquery command dest domain dvc event_time event_type forwarder forwarder_version labels object object_attrs object_category object_id object_type product_version ' +
+  'classification_confidence command dest domain dvc event_time event_type forwarder forwarder_version labels object object_attrs object_category object_id object_type product_version ' +
   'reason removed_roles result severity signature signature_id src src_ip src_user src_user_name src_user_type status tenant tenant_id unclassified user ' +
   'user_id user_name user_role user_type vendor_account vendor_product verb';
 
@@ -67,12 +67,13 @@ const TAKEN = new Set(`${SPLUNK_FIELDS} ${CIM_FIELDS}`.split(' '));
 /** Flat and strings only: a nested value is refused with code 15, a number is silently dropped. */
 type Fields = Readonly<Record<string, string>>;
 
-const EVENT_FIELDS = ['event_id', 'cloudquery_instance', 'cloudquery_event_type', 'cloudquery_severity'];
-
 /** The members of what an event carries of its own, as JSON text. Never empty: every event has an id. */
-export function eventFields({ id, classification: { eventType }, severity }: CanonicalEvent): string {
-  const type = eventType === '' ? '' : `,"cloudquery_event_type":${quoted(eventType)}`;
-  return `"event_id":${quoted(id)}${type},"cloudquery_severity":"${severity}"`;
+export function eventFields(
+  { id, classification: { eventType }, severity }: CanonicalEvent,
+  { product: { slug } }: Origin,
+): string {
+  const type = eventType === '' ? '' : `,"${slug}_event_type":${quoted(eventType)}`;
+  return `"event_id":${quoted(id)}${type},"${slug}_severity":"${severity}"`;
 }
 
 function quoted(text: string): string {
@@ -81,14 +82,15 @@ function quoted(text: string): string {
 
 /** What every event of an origin carries: the operator's labels, none of which takes the name of another field, and the instance. */
 export function originFields(origin: Origin): Fields {
-  const used = new Set(EVENT_FIELDS);
+  const { slug } = origin.product;
+  const used = new Set([slug, 'event_id', `${slug}_instance`, `${slug}_event_type`, `${slug}_severity`]);
   const labels = Object.entries(origin.labels).map(([name, value]): [string, string] => {
     let field = fieldName(name);
     while (TAKEN.has(field) || used.has(field)) field = `label_${field}`;
     used.add(field);
     return [field, value];
   });
-  return filled([...labels, ['cloudquery_instance', origin.instance]]);
+  return filled([...labels, [`${slug}_instance`, origin.instance]]);
 }
 
 function filled(fields: readonly [string, string][]): Fields {

@@ -27,11 +27,7 @@ export async function learnOrigin(
   };
 }
 
-async function learnVersion(
-  client: Client,
-  fallback: 'v1' | 'v2',
-  signal: AbortSignal,
-): Promise<'v1' | 'v2'> {
+async function learnVersion(client: Client, fallback: string, signal: AbortSignal): Promise<string> {
   const document = await optional(client, 'openapi.json', false, signal);
   const list = at(document, 'paths', '/audit-logs', 'get');
   if (list === null) return fallback;

@@ -18,7 +18,9 @@ import type {
   SourceDefinition,
   SourceOrigin,
 } from '../source.ts';
+import { createCanonicalize } from '../../formats/canonical.ts';
 import { checkPlatform } from './check.ts';
+import { CLOUDQUERY } from './product.ts';
 import { AS_MUCH_AS_CAN_BE, assertAnswering, leaveUnreadable, showsReadableRows } from './ask-less.ts';
 import type { Allowance, Usual } from './ask-less.ts';
 import { beginCare, isAside, nextCareful, without } from './care.ts';
@@ -66,6 +68,8 @@ export const cloudquery: SourceDefinition<CloudqueryOptions> = {
   type: 'cloudquery',
   schema: cloudquerySchema,
   validate: validateCloudquery,
+  horizonMs: ({ audit_horizon: horizonMs }) => horizonMs,
+  createCanonicalize,
   create: (options, context) =>
     createCloudquery(
       options,
@@ -122,7 +126,11 @@ export function createCloudquery(
   const reader = withCredibleCounts(client, totals);
   const precision: Precision = { unitNs: 1_000_000_000n, probed: false };
   const usual: Usual = { ...AS_MUCH_AS_CAN_BE };
-  let origin: SourceOrigin = { instance: base.hostname, apiVersion: options.api === 'v1' ? 'v1' : 'v2' };
+  let origin: SourceOrigin = {
+    product: CLOUDQUERY,
+    instance: base.hostname,
+    apiVersion: options.api === 'v1' ? 'v1' : 'v2',
+  };
   let learned = false;
   let resumed = false;
   let progress: Progress = NO_PROGRESS;

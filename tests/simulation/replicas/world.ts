@@ -27,6 +27,7 @@ import type * as products from './product.ts';
 import { LATE_MS } from './scenario.ts';
 import type { ReplicaPlan, ReplicasScenario } from './scenario.ts';
 import { createWitness } from './witness.ts';
+import { CLOUDQUERY } from '../../../src/sources/cloudquery/product.ts';
 
 const START_MS = Date.parse('2026-01-02T12:00:00Z');
 const WORLD_SALT = 0x5b12;
@@ -191,7 +192,13 @@ async function run(
     const daemon = product.startDaemon({
       ...built,
       journal,
-      originOf: (source) => ({ instance: source, apiVersion: 'v2', forwarderVersion: '0', labels: {} }),
+      originOf: (source) => ({
+        product: CLOUDQUERY,
+        instance: source,
+        apiVersion: 'v2',
+        forwarderVersion: '0',
+        labels: {},
+      }),
       retentionMs: around.retentionMs,
       clock: life.clock,
       log: createLogs((line) => logged(name, line), life),

@@ -23,7 +23,7 @@ const SETTINGS = {
 
 /** The fields that an event carries of its own. */
 function own(event: CanonicalEvent): Readonly<Record<string, string>> {
-  return JSON.parse(`{${eventFields(event)}}`) as Readonly<Record<string, string>>;
+  return JSON.parse(`{${eventFields(event, ORIGIN)}}`) as Readonly<Record<string, string>>;
 }
 
 describe('an envelope', () => {

@@ -5,9 +5,10 @@ import type { HttpResponse } from '../../../src/net/http.ts';
 import { learnOrigin } from '../../../src/sources/cloudquery/origin.ts';
 import type { SourceOrigin } from '../../../src/sources/source.ts';
 import { scriptedClient } from '../../fakes/scripted-client.ts';
+import { CLOUDQUERY } from '../../../src/sources/cloudquery/product.ts';
 
 const quiet = new AbortController().signal;
-const KNOWN: SourceOrigin = { instance: 'acme.example', apiVersion: 'v2' };
+const KNOWN: SourceOrigin = { product: CLOUDQUERY, instance: 'acme.example', apiVersion: 'v2' };
 const spec = (parameters: unknown): unknown => ({ paths: { '/audit-logs': { get: { parameters } } } });
 const answer = (body: unknown, status = 200): HttpResponse => ({
   status,
