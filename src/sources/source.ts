@@ -163,5 +163,5 @@ export interface SourceDefinition<Options = never> {
   /** How long an event may still appear after its time, and is known by its id. Milliseconds. */
   horizonMs(options: Options): number;
   /** Reads items of such sources into the canonical form. `normalize`: the validated section of the configuration. */
-  createCanonicalize(normalize: NormalizeOptions): Canonicalize;
+  readonly createCanonicalize: (normalize: NormalizeOptions) => Canonicalize;
 }
