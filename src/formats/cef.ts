@@ -7,50 +7,51 @@ import { isIpv6 } from './address.ts';
 import { SEVERITY_NUMBERS } from './severity.ts';
 import { actorName, displayMessage, labelsText } from './title.ts';
 import { UNKNOWN } from './vocabulary.ts';
+import { withDefaults } from '../model/options.ts';
+import type { GivenOf, OptionsOf } from '../model/options.ts';
+import type { PartSchema } from '../model/part.ts';
 
-export interface CefOptions {
-  readonly ipv6_in_src?: boolean;
-  readonly replace_newlines?: boolean;
-  readonly replace_pipe?: boolean;
-  readonly space_after_header?: boolean;
-}
-
-/** Common Event Format, version 0: the only one that every parser knows; header and escapes are the same in version 1. */
-export const cefFormat: FormatDefinition<CefOptions> = {
-  name: 'cef',
-  kind: 'text',
-  schema: {
-    description: 'ArcSight Common Event Format, CEF:0.',
-    properties: {
-      ipv6_in_src: {
-        type: 'boolean',
-        default: false,
-        description:
-          'Puts IPv6 addresses into src as well, which the standard keeps for IPv4 but some receivers expect.',
-      },
-      replace_newlines: {
-        type: 'boolean',
-        default: false,
-        description: 'Replaces line breaks in values by a space, for receivers that decode \\n wrongly.',
-      },
-      replace_pipe: {
-        type: 'boolean',
-        default: false,
-        description: 'Replaces | in values by /, for collectors that split there.',
-      },
-      space_after_header: {
-        type: 'boolean',
-        default: false,
-        description:
-          'Puts a space after the last bar of the header, for parsers that swallow the first character.',
-      },
+const schema = {
+  description: 'ArcSight Common Event Format, CEF:0.',
+  properties: {
+    ipv6_in_src: {
+      type: 'boolean',
+      default: false,
+      description:
+        'Puts IPv6 addresses into src as well, which the standard keeps for IPv4 but some receivers expect.',
+    },
+    replace_newlines: {
+      type: 'boolean',
+      default: false,
+      description: 'Replaces line breaks in values by a space, for receivers that decode \\n wrongly.',
+    },
+    replace_pipe: {
+      type: 'boolean',
+      default: false,
+      description: 'Replaces | in values by /, for collectors that split there.',
+    },
+    space_after_header: {
+      type: 'boolean',
+      default: false,
+      description:
+        'Puts a space after the last bar of the header, for parsers that swallow the first character.',
     },
   },
-  create: (options): Format => ({
-    name: 'cef',
-    kind: 'text',
-    render: (event, origin) => cefLine(event, origin, options).toWellFormed(),
-  }),
+} as const satisfies PartSchema;
+
+/** Common Event Format, version 0: the only one that every parser knows; header and escapes are the same in version 1. */
+export const cefFormat: FormatDefinition<GivenOf<typeof schema>> = {
+  name: 'cef',
+  kind: 'text',
+  schema,
+  create(given): Format {
+    const options = withDefaults(schema, given);
+    return {
+      name: 'cef',
+      kind: 'text',
+      render: (event, origin) => cefLine(event, origin, options).toWellFormed(),
+    };
+  },
 };
 
 /** Lengths of the dictionary, in UTF-16 units. */
@@ -68,7 +69,7 @@ const LENGTH = {
 /** An undefined or empty value leaves the key out, and with it the label of a custom field. */
 type Extension = readonly [key: string, value: string | undefined, length: number, label?: string];
 
-function cefLine(event: CanonicalEvent, origin: Origin, options: CefOptions): string {
+function cefLine(event: CanonicalEvent, origin: Origin, options: OptionsOf<typeof schema>): string {
   const header = [
     'CEF:0',
     origin.product.vendor,
@@ -79,8 +80,8 @@ function cefLine(event: CanonicalEvent, origin: Origin, options: CefOptions): st
     String(SEVERITY_NUMBERS[event.severity].cef),
   ].join('|');
   const values: CefValueOptions = {
-    replaceNewlines: options.replace_newlines ?? false,
-    replacePipe: options.replace_pipe ?? false,
+    replaceNewlines: options.replace_newlines,
+    replacePipe: options.replace_pipe,
   };
   const extension: string[] = [];
   for (const [key, value, length, label] of extensions(event, origin, options)) {
@@ -89,13 +90,13 @@ function cefLine(event: CanonicalEvent, origin: Origin, options: CefOptions): st
     extension.push(`${key}=${escaped}`);
     if (label !== undefined) extension.push(`${key}Label=${label}`);
   }
-  return `${header}|${options.space_after_header === true ? ' ' : ''}${extension.join(' ')}`;
+  return `${header}|${options.space_after_header ? ' ' : ''}${extension.join(' ')}`;
 }
 
-function extensions(event: CanonicalEvent, origin: Origin, options: CefOptions): Extension[] {
+function extensions(event: CanonicalEvent, origin: Origin, options: OptionsOf<typeof schema>): Extension[] {
   const { actor, target, classification: c } = event;
   const ms = String(nsToMs(event.createdNs));
-  const id = cefIdField(event.id, options.replace_pipe ?? false);
+  const id = cefIdField(event.id, options.replace_pipe);
   const forwarder = `auditferry ${origin.forwarderVersion}`;
   // Every custom string has its use: a long id takes the forwarder's, which then stands where it needs no label.
   const last: readonly Extension[] =
@@ -121,7 +122,7 @@ function extensions(event: CanonicalEvent, origin: Origin, options: CefOptions):
       LENGTH.text,
     ],
     ['sourceServiceName', apiKeyText(event), LENGTH.text],
-    ...sourceAddress(event, options.ipv6_in_src ?? false),
+    ...sourceAddress(event, options.ipv6_in_src),
     ['duser', target?.email ?? target?.name, LENGTH.text],
     ['duid', target?.id, LENGTH.text],
     ['dpriv', event.addedRoles.join(', '), LENGTH.text],

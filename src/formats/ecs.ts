@@ -8,58 +8,50 @@ import { perOrigin } from './format.ts';
 import type { CanonicalEvent, Format, FormatDefinition, Origin } from './format.ts';
 import { joinObjects, jsonLine } from './json.ts';
 import { displayMessage } from './title.ts';
+import { withDefaults } from '../model/options.ts';
+import type { GivenOf } from '../model/options.ts';
+import type { PartSchema } from '../model/part.ts';
 
-export interface EcsOptions {
-  readonly version?: string;
-  readonly dataset?: string;
-  readonly namespace?: string;
-  readonly original?: boolean;
-}
-
-const DEFAULT_VERSION = '9.4.0';
-const DEFAULT_DATASET = 'cloudquery.audit';
 const DATASET_PATTERN = '^[^-A-Z\\\\/*?"<>|,# :]{1,100}$';
 
-/** Elastic Common Schema 9.x; every field exists unchanged since 8.11. Own fields stand under `cloudquery.audit`. */
-export const ecsFormat: FormatDefinition<EcsOptions> = {
-  name: 'ecs',
-  kind: 'json',
-  schema: {
-    description: 'Elastic Common Schema.',
-    properties: {
-      version: {
-        type: 'string',
-        pattern: '^[89]\\.[0-9]{1,2}\\.[0-9]{1,2}$',
-        form: 'a version such as 8.17.0',
-        default: DEFAULT_VERSION,
-        description: 'The value of ecs.version; the fields are the same from 8.11 on.',
-      },
-      dataset: {
-        type: 'string',
-        pattern: DATASET_PATTERN,
-        default: DEFAULT_DATASET,
-        description:
-          'The data set in data_stream.dataset and event.dataset; must be the one in the data stream’s name.',
-      },
-      namespace: {
-        type: 'string',
-        pattern: DATASET_PATTERN,
-        default: 'default',
-        description: 'The namespace in data_stream.namespace; must be the one in the data stream’s name.',
-      },
-      original: {
-        type: 'boolean',
-        default: true,
-        description: 'Whether event.original carries the whole event as text.',
-      },
+const schema = {
+  description: 'Elastic Common Schema.',
+  properties: {
+    version: {
+      type: 'string',
+      pattern: '^[89]\\.[0-9]{1,2}\\.[0-9]{1,2}$',
+      form: 'a version such as 8.17.0',
+      default: '9.4.0',
+      description: 'The value of ecs.version; the fields are the same from 8.11 on.',
+    },
+    dataset: {
+      type: 'string',
+      pattern: DATASET_PATTERN,
+      default: 'cloudquery.audit',
+      description:
+        'The data set in data_stream.dataset and event.dataset; must be the one in the data stream’s name.',
+    },
+    namespace: {
+      type: 'string',
+      pattern: DATASET_PATTERN,
+      default: 'default',
+      description: 'The namespace in data_stream.namespace; must be the one in the data stream’s name.',
+    },
+    original: {
+      type: 'boolean',
+      default: true,
+      description: 'Whether event.original carries the whole event as text.',
     },
   },
-  create: ({
-    version = DEFAULT_VERSION,
-    namespace = 'default',
-    dataset = DEFAULT_DATASET,
-    original = true,
-  }): Format => {
+} as const satisfies PartSchema;
+
+/** Elastic Common Schema 9.x; every field exists unchanged since 8.11. Own fields stand under `cloudquery.audit`. */
+export const ecsFormat: FormatDefinition<GivenOf<typeof schema>> = {
+  name: 'ecs',
+  kind: 'json',
+  schema,
+  create(given): Format {
+    const { version, namespace, dataset, original } = withDefaults(schema, given);
     const constants = perOrigin((origin) => jsonLine(constantFields(origin, version, dataset, namespace)));
     return {
       name: 'ecs',

@@ -5,26 +5,30 @@ import type { CanonicalEvent, Format, FormatDefinition, Origin } from './format.
 import { idText } from './line-ids.ts';
 import { SEVERITY_NUMBERS } from './severity.ts';
 import { actorName, labelsText } from './title.ts';
+import { withDefaults } from '../model/options.ts';
+import type { GivenOf } from '../model/options.ts';
+import type { PartSchema } from '../model/part.ts';
 
-export interface LeefOptions {
-  readonly version?: '1.0' | '2.0';
-}
+const schema = {
+  description: 'IBM QRadar Log Event Extended Format.',
+  properties: {
+    version: { enum: ['1.0', '2.0'], default: '2.0', description: 'The version of the header.' },
+  },
+} as const satisfies PartSchema;
 
 /** Log Event Extended Format of QRadar. Attributes are parted by a tab. */
-export const leefFormat: FormatDefinition<LeefOptions> = {
+export const leefFormat: FormatDefinition<GivenOf<typeof schema>> = {
   name: 'leef',
   kind: 'text',
-  schema: {
-    description: 'IBM QRadar Log Event Extended Format.',
-    properties: {
-      version: { enum: ['1.0', '2.0'], default: '2.0', description: 'The version of the header.' },
-    },
+  schema,
+  create(given): Format {
+    const { version } = withDefaults(schema, given);
+    return {
+      name: 'leef',
+      kind: 'text',
+      render: (event, origin) => leefLine(event, origin, version).toWellFormed(),
+    };
   },
-  create: ({ version = '2.0' }): Format => ({
-    name: 'leef',
-    kind: 'text',
-    render: (event, origin) => leefLine(event, origin, version).toWellFormed(),
-  }),
 };
 
 /** In UTF-16 units. */

@@ -26,44 +26,38 @@ import { placeOf, type Place } from './ocsf/place.ts';
 import { abilitiesOf, OCSF_VERSIONS, type Abilities, type OcsfVersion } from './ocsf/version.ts';
 import { SEVERITY_NUMBERS } from './severity.ts';
 import { displayMessage } from './title.ts';
+import { withDefaults } from '../model/options.ts';
+import type { GivenOf } from '../model/options.ts';
+import type { PartSchema } from '../model/part.ts';
 
-export interface OcsfOptions {
-  readonly version?: OcsfVersion;
-  readonly single_class?: boolean;
-  readonly raw_data?: boolean;
-}
-
-const DEFAULT_VERSION: OcsfVersion = '1.8.0';
-
-/** Open Cybersecurity Schema Framework: each event in the class it belongs to, with the datetime profile. */
-export const ocsfFormat: FormatDefinition<OcsfOptions> = {
-  name: 'ocsf',
-  kind: 'json',
-  schema: {
-    description: 'Open Cybersecurity Schema Framework.',
-    properties: {
-      version: {
-        enum: OCSF_VERSIONS,
-        default: DEFAULT_VERSION,
-        description: 'The version of the schema; before 1.4 all but signing in and out is API Activity.',
-      },
-      single_class: {
-        type: 'boolean',
-        default: false,
-        description: 'Puts every event into API Activity (6003), for stores with one table per class.',
-      },
-      raw_data: {
-        type: 'boolean',
-        default: true,
-        description: 'Whether raw_data carries the whole event as text.',
-      },
+const schema = {
+  description: 'Open Cybersecurity Schema Framework.',
+  properties: {
+    version: {
+      enum: OCSF_VERSIONS,
+      default: '1.8.0',
+      description: 'The version of the schema; before 1.4 all but signing in and out is API Activity.',
+    },
+    single_class: {
+      type: 'boolean',
+      default: false,
+      description: 'Puts every event into API Activity (6003), for stores with one table per class.',
+    },
+    raw_data: {
+      type: 'boolean',
+      default: true,
+      description: 'Whether raw_data carries the whole event as text.',
     },
   },
-  create: ({
-    version = DEFAULT_VERSION,
-    single_class: singleClass = false,
-    raw_data: rawData = true,
-  }): Format => {
+} as const satisfies PartSchema;
+
+/** Open Cybersecurity Schema Framework: each event in the class it belongs to, with the datetime profile. */
+export const ocsfFormat: FormatDefinition<GivenOf<typeof schema>> = {
+  name: 'ocsf',
+  kind: 'json',
+  schema,
+  create(given): Format {
+    const { version, single_class: singleClass, raw_data: rawData } = withDefaults(schema, given);
     const has = abilitiesOf(version);
     const constants = perOrigin((origin) => jsonLine(constantMetadata(origin, version, has)));
     const kindOf = createKindOf();

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { ocsfFormat, type OcsfOptions } from '../../src/formats/ocsf.ts';
+import { ocsfFormat } from '../../src/formats/ocsf.ts';
 import { canonicalOf, ORIGIN } from './events.ts';
 import { ocsfFaults, type Document } from './validators.ts';
 
-function documentOf(item: object, options: OcsfOptions = {}): Document {
+function documentOf(item: object, options: Parameters<typeof ocsfFormat.create>[0] = {}): Document {
   return JSON.parse(
     ocsfFormat.create(options).render(canonicalOf({ id: 'e', is_success: true, ...item }), ORIGIN),
   ) as Document;
