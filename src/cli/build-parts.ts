@@ -1,5 +1,4 @@
 import type { Config, SinkConfig, SourceConfig } from '../config/config.ts';
-import type { NormalizeOptions } from '../formats/options.ts';
 import type { Canonicalize, Format } from '../formats/format.ts';
 import { formats } from '../formats/registry.ts';
 import { wallClock } from '../model/clock.ts';
@@ -29,7 +28,7 @@ export async function buildParts(
   log: Log,
   known: readonly SourceDefinition[] = sources,
 ): Promise<BuiltParts> {
-  const normalize = config.normalize as NormalizeOptions;
+  const normalize = config.normalize;
   const builtSources = new Map<string, SourcePart>();
   for (const { name, type, schedule, options } of config.sources.values()) {
     const definition = sourceWithoutEchoes(find(known, (entry) => entry.type === type));
@@ -90,7 +89,7 @@ export function canonicalizeOf(
   const bySource = new Map<string, Canonicalize>();
   for (const { name, type } of configured.values()) {
     const definition = find(known, (entry) => entry.type === type);
-    const its = byType.get(type) ?? definition.createCanonicalize(normalize as NormalizeOptions);
+    const its = byType.get(type) ?? definition.createCanonicalize(normalize);
     byType.set(type, its);
     bySource.set(name, its);
   }

@@ -4,7 +4,6 @@ import { JOURNAL_ONLY } from '../config/load.ts';
 import type { EventTypeCount } from '../checkpoint/journal.ts';
 import { createClassify } from '../formats/classify.ts';
 import type { Explanation } from '../formats/classify.ts';
-import type { NormalizeOptions } from '../formats/options.ts';
 import { wordsOf } from '../formats/tokens.ts';
 import { isUnclassified } from '../formats/unclassified.ts';
 import { DOMAINS, UNKNOWN, VERBS } from '../formats/vocabulary.ts';
@@ -38,7 +37,7 @@ export function registerEventTypes(program: Command): void {
 
 export async function eventTypes(options: ReportOptions, terminal: Terminal): Promise<number> {
   const config = await openConfig(options.config, terminal, JOURNAL_ONLY);
-  const classify = createClassify((config.normalize as NormalizeOptions).event_types);
+  const classify = createClassify(config.normalize.event_types);
   const counts = await withJournal(config, terminal, (journal) => journal.eventTypes());
   const rows = counts.map((row): TypeRow => {
     const explanation = classify(row.eventType);

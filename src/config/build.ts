@@ -1,4 +1,5 @@
 import type { Outcome, Severity } from '../formats/format.ts';
+import type { NormalizeOptions } from '../formats/options.ts';
 import type { Secret } from '../model/secret.ts';
 import type { SinkDefinition } from '../sinks/sink.ts';
 import type { SimulatorOptions } from '../simulator/options.ts';
@@ -19,7 +20,7 @@ interface Validated {
   readonly log: { readonly level: LogLevel; readonly format: Config['log']['format'] };
   readonly heartbeat?: { readonly every: number; readonly signing_key?: Secret };
   readonly shutdown_timeout: number;
-  readonly normalize: unknown;
+  readonly normalize: NormalizeOptions;
   readonly simulator?: SimulatorOptions;
   readonly sources: Readonly<Record<string, ValidatedSource>>;
   readonly sinks: Readonly<Record<string, ValidatedSink>>;

@@ -1,4 +1,5 @@
 import type { Outcome, Severity } from '../formats/format.ts';
+import type { NormalizeOptions } from '../formats/options.ts';
 import type { Secret } from '../model/secret.ts';
 import type { SimulatorOptions } from '../simulator/options.ts';
 
@@ -39,8 +40,7 @@ export interface Config {
   readonly heartbeat: { readonly everyMs: number; readonly signingKey: Secret | null } | null;
   /** Milliseconds. */
   readonly shutdown_timeout: number;
-  /** As the schema in formats/options.ts says. */
-  readonly normalize: unknown;
+  readonly normalize: NormalizeOptions;
   /** Null when the configuration has no such section. */
   readonly simulator: SimulatorOptions | null;
   /** By name; at least one. */

@@ -16,7 +16,7 @@ export type Actor = CanonicalEvent['actor'];
 export type ReadActor = (user: Json | undefined, anonymousIsUser: boolean) => Actor;
 
 /** Reads embedded users as `readActor` does, each parsed one once. */
-export function createReadActor(options: NonNullable<NormalizeOptions['system_actors']>): ReadActor {
+export function createReadActor(options: NormalizeOptions['system_actors']): ReadActor {
   const known = [new WeakMap<object, Actor>(), new WeakMap<object, Actor>()] as const;
   return (user, anonymousIsUser) => {
     if (!isObject(user)) return readActor(user, options, anonymousIsUser);
@@ -35,7 +35,7 @@ export function createReadActor(options: NonNullable<NormalizeOptions['system_ac
  */
 function readActor(
   user: Json | undefined,
-  options: NonNullable<NormalizeOptions['system_actors']>,
+  options: NormalizeOptions['system_actors'],
   anonymousIsUser: boolean,
 ): Actor {
   if (!isObject(user)) return { type: anonymousIsUser ? 'user' : 'system', roles: [] };
@@ -86,7 +86,7 @@ export function roleNames(roles: readonly CanonicalRole[]): string[] {
 function isListed(
   id: string | undefined,
   email: string | undefined,
-  options: NonNullable<NormalizeOptions['system_actors']>,
+  options: NormalizeOptions['system_actors'],
 ): boolean {
   if (id !== undefined && (options.ids ?? []).includes(id)) return true;
   if (email === undefined) return false;

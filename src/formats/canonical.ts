@@ -1,6 +1,7 @@
 import type { AuditEvent, Json } from '../model/event.ts';
 import { isObject } from '../model/json.ts';
 import type { JsonObject } from '../model/json.ts';
+import { withDefaults } from '../model/options.ts';
 import { msToNs, parseTime } from '../model/time.ts';
 import { createReadActor, statedAt } from './actor.ts';
 import type { ReadActor } from './actor.ts';
@@ -10,7 +11,8 @@ import { createClassify, type Classify } from './classify.ts';
 import { follow, readDetails, userOf } from './details.ts';
 import type { Canonicalize, CanonicalEvent, CanonicalUser, Classification, Outcome } from './format.ts';
 import { jsonLine, safeLine } from './json.ts';
-import type { EventTypeRow, NormalizeOptions } from './options.ts';
+import { normalizeSchema } from './options.ts';
+import type { EventTypeRow, GivenNormalizeOptions, NormalizeOptions } from './options.ts';
 import { createRedact, type Redact } from './redact.ts';
 import { UNKNOWN } from './vocabulary.ts';
 
@@ -18,12 +20,13 @@ type Item = JsonObject;
 
 /**
  * Reads events of the journal into the canonical form, once for all formats. Never throws: whatever is missing or of another shape is
- * absent. `options` is the validated `normalize:` section.
+ * absent. `given` is the validated `normalize:` section.
  */
-export function createCanonicalize(options: NormalizeOptions = {}): Canonicalize {
+export function createCanonicalize(given: GivenNormalizeOptions = {}): Canonicalize {
+  const options = withDefaults(normalizeSchema, given);
   const classify = createClassify(options.event_types);
-  const redact = createRedact(options.redact, options.trim_user ?? true);
-  const readActor = createReadActor(options.system_actors ?? {});
+  const redact = createRedact(options);
+  const readActor = createReadActor(options.system_actors);
   return (event) => canonical(event, options, classify, redact, readActor);
 }
 
@@ -40,7 +43,7 @@ function canonical(
   const item: Item = isObject(read) ? read : {};
   const { classification, row, title } = classify(stringOf(item['event_type']));
   const { ip, address } = readAddress(stringOf(item['user_ip_address']));
-  const details = readDetails(item, classification, options.pointers ?? {});
+  const details = readDetails(item, classification, options.pointers);
   const refined = refine(classification, row, details.addedRoles, details.removedRoles);
   const outcome = outcomeOf(item, refined);
   const entityName = statedAt(item, 'entity_display_name');
@@ -126,7 +129,7 @@ function targetByName(
 }
 
 function teamOf(item: Item, options: NormalizeOptions): string | undefined {
-  const pointed = options.pointers?.team === undefined ? undefined : follow(item, options.pointers.team);
+  const pointed = options.pointers.team === undefined ? undefined : follow(item, options.pointers.team);
   return typeof pointed === 'string' && pointed.trim() !== '' ? pointed : statedAt(item, 'team_name');
 }
 

@@ -1,59 +1,12 @@
+import type { GivenOf, OptionsOf } from '../model/options.ts';
 import type { PartSchema } from '../model/part.ts';
-import type { Outcome, Severity } from './format.ts';
 import { DOMAINS, VERBS } from './vocabulary.ts';
 
-/** One row of the operator's table of event types. It always wins over the classifier. */
-export interface EventTypeRow {
-  /** An event type as the Platform sends it (case and separators do not matter), or a pattern with `*` and `?`. */
-  readonly match: string;
-  readonly category?: string;
-  readonly object?: string;
-  readonly action?: string;
-  readonly outcome?: Outcome;
-  readonly severity?: Severity;
-}
+const text = { type: 'string', minLength: 1, maxLength: 512 } as const;
+const texts = { type: 'array', items: text, maxItems: 1000, default: [] } as const;
+const pointer = { type: 'string', pattern: '^(?:/(?:[^~/]|~[01])*)+$', maxLength: 512 } as const;
 
-export interface RedactOptions {
-  readonly enabled: boolean;
-  /** Further keys whose values are secrets. */
-  readonly keys: readonly string[];
-  /** Keys that look secret and are not. */
-  readonly keep: readonly string[];
-  readonly replacement: string;
-}
-
-/** Where the operator's installation puts what the API's contract does not name: JSON pointers into the event. */
-export interface Pointers {
-  readonly target_user?: string;
-  readonly api_key?: string;
-  readonly entity_id?: string;
-  readonly reason?: string;
-  readonly changes?: string;
-  readonly old_roles?: string;
-  readonly new_roles?: string;
-  readonly team?: string;
-}
-
-/** The top-level `normalize:` section. All keys are present after validation; tests may give any part of it. */
-export interface NormalizeOptions {
-  readonly event_types?: readonly EventTypeRow[];
-  readonly redact?: Partial<RedactOptions>;
-  readonly trim_user?: boolean;
-  readonly system_actors?: { readonly ids?: readonly string[]; readonly emails?: readonly string[] };
-  readonly pointers?: Pointers;
-  /** Constant fields of the operator's own; they travel in Origin. */
-  readonly labels?: Readonly<Record<string, string>>;
-  /** The installation's name where the host in the source's URL is not the one to show; travels in Origin. */
-  readonly instance?: string;
-}
-
-export const DEFAULT_REPLACEMENT = '[redacted]';
-
-const text = { type: 'string', minLength: 1, maxLength: 512 };
-const texts = { type: 'array', items: text, maxItems: 1000, default: [] };
-const pointer = { type: 'string', pattern: '^(?:/(?:[^~/]|~[01])*)+$', maxLength: 512 };
-
-export const normalizeSchema: PartSchema = {
+export const normalizeSchema = {
   description: 'How events are understood before they are put into a format: the same for every sink.',
   properties: {
     event_types: {
@@ -103,7 +56,7 @@ export const normalizeSchema: PartSchema = {
         replacement: {
           type: 'string',
           maxLength: 64,
-          default: DEFAULT_REPLACEMENT,
+          default: '[redacted]',
           description: 'The text that stands for a replaced value.',
         },
       },
@@ -165,4 +118,14 @@ export const normalizeSchema: PartSchema = {
       description: "The installation's host name to show, where it is not the one in the source's URL.",
     },
   },
-};
+} as const satisfies PartSchema;
+
+/** The top-level `normalize:` section. */
+export type NormalizeOptions = OptionsOf<typeof normalizeSchema>;
+/** Without the defaults. */
+export type GivenNormalizeOptions = GivenOf<typeof normalizeSchema>;
+
+/** One row of the operator's table of event types. It always wins over the classifier. */
+export type EventTypeRow = NormalizeOptions['event_types'][number];
+/** Where the operator's installation puts what the API's contract does not name: JSON pointers into the event. */
+export type Pointers = NormalizeOptions['pointers'];

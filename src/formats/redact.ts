@@ -2,8 +2,10 @@ import type { Json } from '../model/event.ts';
 import { isObject, isRawNumber } from '../model/json.ts';
 import { repeatedUsers } from '../model/repeated-user.ts';
 import type { RepeatedUser } from '../model/repeated-user.ts';
+import { withDefaults } from '../model/options.ts';
 import { jsonLine, readJson } from './json.ts';
-import { DEFAULT_REPLACEMENT, type RedactOptions } from './options.ts';
+import { normalizeSchema } from './options.ts';
+import type { GivenNormalizeOptions } from './options.ts';
 import { withoutSecrets } from './secret-texts.ts';
 import { createJudgeKey, type JudgeKey, type Secrecy } from './secrets.ts';
 
@@ -27,10 +29,11 @@ export type Redact = (text: string) => Redacted;
  * Takes out of an item what must not leave: values under keys that look secret, passwords within URLs, private keys, and of the embedded
  * user the SQL and the e-mails of other people.
  */
-export function createRedact(options: Partial<RedactOptions> = {}, trimUser = true): Redact {
-  const { enabled = true, keys = [], keep = [] } = options;
+export function createRedact(given: GivenNormalizeOptions = {}): Redact {
+  const { redact, trim_user: trimUser } = withDefaults(normalizeSchema, given);
+  const { enabled, keys, keep } = redact;
   const judge = createJudgeKey(keys, keep);
-  const replacement = (options.replacement ?? DEFAULT_REPLACEMENT).toWellFormed();
+  const replacement = redact.replacement.toWellFormed();
   const userIn = repeatedUsers((text) => readUser(text, trimUser));
   const newWalk = (): Walk => ({
     judge,

@@ -1,6 +1,7 @@
 import { problemsOf } from '../model/option-problems.ts';
 import type { OptionProblem } from '../model/option-problems.ts';
 import { ForwardError } from '../model/errors.ts';
+import type { Means } from '../model/options.ts';
 import { assertAwsKeys, awsKeyProperties, awsKeyRules, openAwsKeys, signAws } from './aws.ts';
 import type { AwsKeyOptions } from './aws.ts';
 import type { Show } from './credentials.ts';
@@ -33,7 +34,7 @@ export const oauth2Schema = {
   },
 } as const;
 
-export const authSchema = {
+export const authSchema: Means<AuthOptions> = {
   type: 'object',
   additionalProperties: false,
   description: 'Credentials that are exchanged for a token, or that sign each request.',

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 
 import { ForwardError } from '../model/errors.ts';
+import type { Means } from '../model/options.ts';
 
 /** The `tls` block, alike for every source and sink. Paths absolute. What its files hold is in tls-files.ts. */
 export interface TlsOptions {
@@ -16,7 +17,7 @@ export interface TlsOptions {
 }
 
 /** JSON Schema of the `tls` block. */
-export const tlsSchema = {
+export const tlsSchema: Means<TlsOptions> & { readonly properties: object } = {
   type: 'object',
   description: 'TLS towards this peer. The certificate is verified unless you turn that off.',
   additionalProperties: false,

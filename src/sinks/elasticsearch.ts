@@ -1,4 +1,5 @@
 import { ForwardError } from '../model/errors.ts';
+import { withDefaults } from '../model/options.ts';
 import { openBulk } from './elastic/bulk.ts';
 import { offer, unoffered } from './elastic/bulk.ts';
 import type { BulkOutcome } from './elastic/bulk.ts';
@@ -6,26 +7,25 @@ import { checkCluster } from './elastic/check.ts';
 import { openCluster } from './elastic/cluster.ts';
 import { bulkDocument, documentId, documentSource } from './elastic/document.ts';
 import { openGuard } from './elastic/guard.ts';
-import { DEFAULT_GUARD_AFTER_MS, DEFAULT_REQUEST_TIMEOUT_MS } from './elastic/options.ts';
 import {
   elasticsearchSchema,
   readAddresses,
   readAuthorization,
   validateElasticsearch,
 } from './elastic/options.ts';
-import type { ElasticsearchOptions } from './elastic/options.ts';
+import type { ElasticsearchOptions, GivenElasticsearchOptions } from './elastic/options.ts';
 import { copiesOf } from './elastic/present.ts';
 import { openPreparation } from './elastic/prepare.ts';
 import { readTarget } from './elastic/target.ts';
 import type { Batch, Fate, Receipt, Sink, SinkContext, SinkDefinition } from './sink.ts';
 
-export const elasticsearch: SinkDefinition<ElasticsearchOptions> = {
+export const elasticsearch: SinkDefinition<GivenElasticsearchOptions> = {
   type: 'elasticsearch',
   schema: elasticsearchSchema,
   defaultFormat: 'ecs',
   defaultBatch: { maxEvents: 1000, maxBytes: 5 * 1024 * 1024, maxWaitMs: 1000 },
   validate: validateElasticsearch,
-  create: createElasticsearch,
+  create: (given, context) => createElasticsearch(withDefaults(elasticsearchSchema, given), context),
 };
 
 /**
@@ -40,7 +40,7 @@ function createElasticsearch(options: ElasticsearchOptions, context: SinkContext
     authorization: readAuthorization(options),
     auth: options.auth,
     headers: options.headers,
-    timeoutMs: options.request_timeout ?? DEFAULT_REQUEST_TIMEOUT_MS,
+    timeoutMs: options.request_timeout,
     tls: options.tls,
     context,
   });
@@ -49,7 +49,7 @@ function createElasticsearch(options: ElasticsearchOptions, context: SinkContext
   const guard = openGuard({
     cluster,
     target,
-    afterMs: options.guard_after ?? DEFAULT_GUARD_AFTER_MS,
+    afterMs: options.guard_after,
     clock: context.clock,
     warn: (message) => context.warn(message),
   });

@@ -5,6 +5,8 @@ import { failedItem } from '../model/check.ts';
 import type { CheckItem } from '../model/check.ts';
 import { ForwardError } from '../model/errors.ts';
 import { roomForIds } from '../model/memory.ts';
+import { withDefaults } from '../model/options.ts';
+import type { GivenOf, OptionsOf } from '../model/options.ts';
 import type { PartSchema } from '../model/part.ts';
 import { appendAll, appendLines, isInPlace, openActive } from './file/active.ts';
 import type { ActiveFile, ActiveOptions, Append } from './file/active.ts';
@@ -17,26 +19,13 @@ import { oneAtATime } from './in-turn.ts';
 import { withinRate } from './request-limit.ts';
 import type { Batch, Receipt, Sink, SinkContext, SinkDefinition } from './sink.ts';
 
-export interface FileOptions {
-  readonly path: string;
-  readonly mode?: string;
-  readonly fsync?: boolean;
-  readonly rotate?: {
-    readonly size?: number;
-    readonly keep?: number;
-    readonly compress?: 'gzip' | 'none';
-    readonly interval?: number;
-  };
-}
-
-const DEFAULTS = { mode: '0640', size: 100 * 1024 * 1024, keep: 10, compress: 'gzip' } as const;
 /** A smaller file would rotate at every batch. Bytes. */
 const LEAST_ROTATE_BYTES = 1024;
 /** Shorter than this makes folders full of tiny files. Milliseconds. */
 const LEAST_INTERVAL_MS = 60_000;
 const KEEP_LIMIT = 10_000;
 
-const schema: PartSchema = {
+const schema = {
   description: 'Appends events to a file, one line each, on disk before they count as delivered.',
   required: ['path'],
   properties: {
@@ -44,7 +33,7 @@ const schema: PartSchema = {
     mode: {
       type: 'string', // a number would be ambiguous: YAML reads 0o640 as 416
       pattern: '^0?[0-7]{3}$',
-      default: DEFAULTS.mode,
+      default: '0640',
       description: 'Permission of files that are created, in octal and between quotes: "0640".',
     },
     fsync: {
@@ -75,21 +64,25 @@ const schema: PartSchema = {
           type: 'integer',
           minimum: 0,
           maximum: KEEP_LIMIT,
-          default: DEFAULTS.keep,
+          default: 10,
           description: 'Rotated files to keep; older ones are removed, 0 keeps all.',
         },
         compress: {
           type: 'string',
           enum: ['gzip', 'none'],
-          default: DEFAULTS.compress,
+          default: 'gzip',
           description: 'What rotated files are compressed with.',
         },
       },
     },
   },
-};
+} as const satisfies PartSchema;
 
-export const fileSink: SinkDefinition<FileOptions> = {
+type FileOptions = OptionsOf<typeof schema>;
+/** Without the defaults. */
+export type GivenFileOptions = GivenOf<typeof schema>;
+
+export const fileSink: SinkDefinition<GivenFileOptions> = {
   type: 'file',
   schema,
   defaultFormat: 'raw',
@@ -102,7 +95,12 @@ export const fileSink: SinkDefinition<FileOptions> = {
 const pathsInUse = new Set<string>();
 
 /** `append` is for tests: a disk that fails. */
-export function createFileSink(options: FileOptions, context: SinkContext, append: Append = appendAll): Sink {
+export function createFileSink(
+  given: GivenFileOptions,
+  context: SinkContext,
+  append: Append = appendAll,
+): Sink {
+  const options = withDefaults(schema, given);
   const active = activeOptions(options, context, append);
   const rotation = rotationOptions(options, context);
   const { path } = active;
@@ -168,8 +166,8 @@ export function createFileSink(options: FileOptions, context: SinkContext, appen
 function activeOptions(options: FileOptions, context: SinkContext, append: Append): ActiveOptions {
   return {
     path: options.path,
-    mode: parseInt(options.mode ?? DEFAULTS.mode, 8),
-    fsync: options.fsync ?? true,
+    mode: parseInt(options.mode, 8),
+    fsync: options.fsync,
     append,
     warn: (message) => context.warn(message),
   };
@@ -178,9 +176,9 @@ function activeOptions(options: FileOptions, context: SinkContext, append: Appen
 function rotationOptions(options: FileOptions, context: SinkContext): RotationOptions {
   return {
     path: options.path,
-    mode: parseInt(options.mode ?? DEFAULTS.mode, 8),
-    keep: options.rotate?.keep ?? DEFAULTS.keep,
-    compress: options.rotate?.compress ?? DEFAULTS.compress,
+    mode: parseInt(options.mode, 8),
+    keep: options.rotate.keep,
+    compress: options.rotate.compress,
     warn: (message) => context.warn(message),
   };
 }
@@ -192,7 +190,7 @@ function linesOf(batch: Batch): Buffer {
 
 function dueForRotation(file: ActiveFile, more: number, options: FileOptions, nowMs: number): boolean {
   if (file.size === 0) return false;
-  const { size = DEFAULTS.size, interval } = options.rotate ?? {};
+  const { size, interval } = options.rotate;
   if (file.size + more > size) return true;
   return interval !== undefined && Math.floor(nowMs / interval) > Math.floor(file.changedMs / interval);
 }

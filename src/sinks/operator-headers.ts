@@ -1,11 +1,12 @@
 import { ForwardError } from '../model/errors.ts';
+import type { Means } from '../model/options.ts';
 import type { Secret } from '../model/secret.ts';
 import type { Show } from '../net/credentials.ts';
 
 /** Request headers of the operator's own, by name. A plain text is one that may be shown. */
 export type OperatorHeaders = Readonly<Record<string, Secret | string>>;
 
-export const headersSchema = {
+export const headersSchema: Means<OperatorHeaders> & { readonly default: object } = {
   type: 'object',
   default: {},
   propertyNames: { pattern: "^[A-Za-z0-9!#$%&'*+.^_|~-]+$" },

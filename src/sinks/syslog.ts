@@ -1,4 +1,5 @@
 import type { CheckItem } from '../model/check.ts';
+import { withDefaults } from '../model/options.ts';
 import { openTlsFiles } from '../net/tls-files.ts';
 import type { TlsFiles } from '../net/tls-files.ts';
 import { withinRate } from './request-limit.ts';
@@ -12,8 +13,8 @@ import type { MessageOptions } from './syslog/message.ts';
 import { facilityNumber } from './syslog/priority.ts';
 import { createRelpTransport } from './syslog/relp.ts';
 import { MAX_RELP_DATA_BYTES } from './syslog/relp-frame.ts';
-import { SYSLOG_DEFAULTS, syslogSchema } from './syslog/schema.ts';
-import type { SyslogOptions } from './syslog/schema.ts';
+import { syslogSchema } from './syslog/schema.ts';
+import type { GivenSyslogOptions, SyslogOptions } from './syslog/schema.ts';
 import { createStreamTransport } from './syslog/stream.ts';
 import type { Transport, TransportOptions } from './syslog/transport.ts';
 import { createUdpTransport, MAX_DATAGRAM_BYTES } from './syslog/udp.ts';
@@ -22,13 +23,13 @@ import { validateSyslog } from './syslog/validate.ts';
 /** sequenceId starts again at 1 after this. Source: RFC 5424 section 7.3.1. */
 const SEQUENCE_LIMIT = 2_147_483_647;
 
-export const syslogSink: SinkDefinition<SyslogOptions> = {
+export const syslogSink: SinkDefinition<GivenSyslogOptions> = {
   type: 'syslog',
   schema: syslogSchema,
   defaultFormat: 'raw',
   defaultBatch: { maxEvents: 1000, maxBytes: 1024 * 1024, maxWaitMs: 5_000 },
   validate: validateSyslog,
-  create: createSyslogSink,
+  create: (given, context) => createSyslogSink(withDefaults(syslogSchema, given), context),
 };
 
 function createSyslogSink(options: SyslogOptions, context: SinkContext): Sink {
@@ -82,13 +83,13 @@ function transportOptions(
   return {
     address,
     tls,
-    framing: options.framing ?? SYSLOG_DEFAULTS.framing,
-    connectTimeoutMs: options.connect_timeout ?? SYSLOG_DEFAULTS.connect_timeout,
-    timeoutMs: options.timeout ?? SYSLOG_DEFAULTS.timeout,
-    closeTimeoutMs: options.close_timeout ?? SYSLOG_DEFAULTS.close_timeout,
-    requireClose: options.require_close ?? true,
-    keepAliveMs: options.keep_alive ?? SYSLOG_DEFAULTS.keep_alive,
-    window: options.window ?? SYSLOG_DEFAULTS.window,
+    framing: options.framing,
+    connectTimeoutMs: options.connect_timeout,
+    timeoutMs: options.timeout,
+    closeTimeoutMs: options.close_timeout,
+    requireClose: options.require_close,
+    keepAliveMs: options.keep_alive,
+    window: options.window,
     clock: context.clock,
     forwarderVersion: context.forwarderVersion,
     warn: (message) => context.warn(message),
@@ -110,23 +111,22 @@ function openTransport(options: TransportOptions): Transport {
 
 function messageOptions(options: SyslogOptions, address: Address): MessageOptions {
   const { structured_data: data } = options;
-  const wanted = options.max_message_bytes ?? SYSLOG_DEFAULTS.max_message_bytes;
   return {
-    rfc: options.rfc ?? SYSLOG_DEFAULTS.rfc,
-    facility: facilityNumber(options.facility ?? SYSLOG_DEFAULTS.facility),
-    appName: options.app_name ?? SYSLOG_DEFAULTS.app_name,
+    rfc: options.rfc,
+    facility: facilityNumber(options.facility),
+    appName: options.app_name,
     hostname: options.hostname,
-    procId: options.procid ?? SYSLOG_DEFAULTS.procid,
-    maxMessageBytes: Math.min(wanted, protocolLimit(address)),
-    oversize: options.oversize ?? SYSLOG_DEFAULTS.oversize,
-    ascii: options.ascii ?? true,
-    bom: options.bom ?? false,
+    procId: options.procid,
+    maxMessageBytes: Math.min(options.max_message_bytes, protocolLimit(address)),
+    oversize: options.oversize,
+    ascii: options.ascii,
+    bom: options.bom,
     structuredData:
       data === undefined
         ? undefined
         : {
-            sdId: `${data.name ?? SYSLOG_DEFAULTS.sd_name}@${data.enterprise_id}`,
-            sequence: data.sequence_id ?? false,
+            sdId: `${data.name}@${data.enterprise_id}`,
+            sequence: data.sequence_id,
           },
   };
 }

@@ -1,5 +1,5 @@
 import type { Canonicalize, Product } from '../formats/format.ts';
-import type { NormalizeOptions } from '../formats/options.ts';
+import type { GivenNormalizeOptions } from '../formats/options.ts';
 import type { CheckReport } from '../model/check.ts';
 import type { ForwardError } from '../model/errors.ts';
 import type { Clock } from '../model/clock.ts';
@@ -163,5 +163,5 @@ export interface SourceDefinition<Options = never> {
   /** How long an event may still appear after its time, and is known by its id. Milliseconds. */
   horizonMs(options: Options): number;
   /** Reads items of such sources into the canonical form. `normalize`: the validated section of the configuration. */
-  readonly createCanonicalize: (normalize: NormalizeOptions) => Canonicalize;
+  readonly createCanonicalize: (normalize: GivenNormalizeOptions) => Canonicalize;
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { createCanonicalize } from '../../src/formats/canonical.ts';
 import type { CanonicalEvent, Origin } from '../../src/formats/format.ts';
-import type { NormalizeOptions } from '../../src/formats/options.ts';
+import type { GivenNormalizeOptions } from '../../src/formats/options.ts';
 import type { AuditEvent } from '../../src/model/event.ts';
 import { jsonOf } from '../../src/simulator/body.ts';
 import { completeOptions } from '../../src/simulator/options.ts';
@@ -70,7 +70,7 @@ export function simulatedEvents(count: number): AuditEvent[] {
 }
 
 /** The canonical form of an item given as an object. */
-export function canonicalOf(item: object, options: NormalizeOptions = {}): CanonicalEvent {
+export function canonicalOf(item: object, options: GivenNormalizeOptions = {}): CanonicalEvent {
   return createCanonicalize(options)(journaled(JSON.stringify(item)));
 }
 

@@ -61,7 +61,7 @@ describe('an item of a user that was met before', () => {
     const item = `{"id":"a","user":${USER},"n":12345678901234567890, "e":1e2}`;
     for (let time = 0; time < 2; time += 1)
       expect(redact(item)).toMatchObject({ text: item.replace(USER, TRIMMED), trimmed: 1, redactions: 0 });
-    const untrimmed = createRedact({}, false);
+    const untrimmed = createRedact({ redact: {}, trim_user: false });
     for (let time = 0; time < 2; time += 1)
       expect(untrimmed(item)).toMatchObject({ text: item, trimmed: 0, redactions: 0 });
   });
@@ -107,7 +107,7 @@ describe('an item of a user that was met before', () => {
 function expectAlike(item: string): void {
   const blank = item.replace('"user":', '"user": ');
   for (const trimUser of [true, false]) {
-    const redact = createRedact({}, trimUser);
+    const redact = createRedact({ redact: {}, trim_user: trimUser });
     const whole = redact(blank);
     for (let time = 0; time < 2; time += 1) {
       const found = redact(item);

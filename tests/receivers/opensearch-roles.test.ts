@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { ecsFormat } from '../../src/formats/ecs.ts';
 import { Secret } from '../../src/model/secret.ts';
-import type { ElasticsearchOptions } from '../../src/sinks/elastic/options.ts';
+import type { GivenElasticsearchOptions } from '../../src/sinks/elastic/options.ts';
 import type { Item, Sink } from '../../src/sinks/sink.ts';
 import { makeItem } from '../contract/items.ts';
 import type { ItemWishes } from '../contract/items.ts';
@@ -111,7 +111,7 @@ describe.runIf(available('secured opensearch'))('the roles of content/elastic/op
 
   const stream = (name: string): string => `logs-cloudquery.audit-${name}`;
   const warnings: string[] = [];
-  function open(user: string, options: Partial<ElasticsearchOptions>): Sink {
+  function open(user: string, options: Partial<GivenElasticsearchOptions>): Sink {
     warnings.length = 0;
     const settings = { username: user, password: Secret.of(password), tls: tlsOf(certificates), ...options };
     return openElasticsearch(receiver.url, settings, (message) => warnings.push(message));

@@ -2,7 +2,7 @@ import { ForwardError } from '../../src/model/errors.ts';
 import { Secret } from '../../src/model/secret.ts';
 import { wallClock } from '../../src/model/clock.ts';
 import { elasticsearch } from '../../src/sinks/elasticsearch.ts';
-import type { ElasticsearchOptions } from '../../src/sinks/elastic/options.ts';
+import type { GivenElasticsearchOptions } from '../../src/sinks/elastic/options.ts';
 import { kafka } from '../../src/sinks/kafka.ts';
 import type { KafkaOptions } from '../../src/sinks/kafka/options.ts';
 import { otlp } from '../../src/sinks/otlp.ts';
@@ -13,7 +13,7 @@ import type { Item, Sink, SinkContext } from '../../src/sinks/sink.ts';
 import { splunkHecSink } from '../../src/sinks/splunk-hec.ts';
 import type { SplunkOptions } from '../../src/sinks/splunk/options.ts';
 import { syslogSink } from '../../src/sinks/syslog.ts';
-import type { SyslogOptions } from '../../src/sinks/syslog/schema.ts';
+import type { GivenSyslogOptions } from '../../src/sinks/syslog/schema.ts';
 import { deliverLoop } from '../contract/deliver-loop.ts';
 import type { Delivery } from '../contract/deliver-loop.ts';
 import { hostileItems, makeItem } from '../contract/items.ts';
@@ -38,14 +38,14 @@ export function openSplunk(url: string, options: Partial<SplunkOptions> = {}): S
 
 export function openElasticsearch(
   url: string,
-  options: Partial<ElasticsearchOptions> = {},
+  options: Partial<GivenElasticsearchOptions> = {},
   warn: SinkContext['warn'] = () => undefined,
 ): Sink {
   const settings = { url, compress: 'gzip', request_timeout: PATIENCE_MS, ...options } as const;
   return elasticsearch.create(settings, { ...contextOf('elastic'), warn });
 }
 
-export function openSyslog(address: string, options: Partial<SyslogOptions> = {}): Sink {
+export function openSyslog(address: string, options: Partial<GivenSyslogOptions> = {}): Sink {
   const settings = { address, timeout: PATIENCE_MS, close_timeout: PATIENCE_MS, ...options };
   return syslogSink.create(settings, contextOf('soc'));
 }

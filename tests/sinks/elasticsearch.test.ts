@@ -4,7 +4,7 @@ import { Secret } from '../../src/model/secret.ts';
 import { withoutEchoes } from '../../src/sinks/echoes.ts';
 import { elasticsearch as bare } from '../../src/sinks/elasticsearch.ts';
 import { validateElasticsearch } from '../../src/sinks/elastic/options.ts';
-import type { ElasticsearchOptions } from '../../src/sinks/elastic/options.ts';
+import type { GivenElasticsearchOptions } from '../../src/sinks/elastic/options.ts';
 import { DEFAULT_DATA_STREAM } from '../../src/sinks/elastic/target.ts';
 import { BODY_MARK, makeItem, makeItems } from '../contract/items.ts';
 import { sinkContract } from '../contract/sink.ts';
@@ -423,7 +423,7 @@ describe('elasticsearch: resends and rollovers', () => {
 });
 
 describe('elasticsearch: configuration', () => {
-  it.each<readonly [string, ElasticsearchOptions, string]>([
+  it.each<readonly [string, GivenElasticsearchOptions, string]>([
     ['a Cloud ID that is none', { cloud_id: 'x:y' }, 'cloud_id'],
     ['a password in the address', { url: 'http://user:pass@a' }, 'url'],
     ['a port that is none', { urls: ['http://a', 'http://b:99999'] }, 'urls.1'],

@@ -22,7 +22,7 @@ import type { Item, Receipt, Sink, SinkContext } from '../../src/sinks/sink.ts';
 import { appendAll } from '../../src/sinks/file/active.ts';
 import type { Append } from '../../src/sinks/file/active.ts';
 import { createFileSink } from '../../src/sinks/file.ts';
-import type { FileOptions } from '../../src/sinks/file.ts';
+import type { GivenFileOptions } from '../../src/sinks/file.ts';
 import { testClock } from '../contract/clock.ts';
 import { makeItem, makeItems } from '../contract/items.ts';
 import { sinkContract } from '../contract/sink.ts';
@@ -45,7 +45,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-function open(options: Partial<FileOptions> = {}, append?: Append): Sink {
+function open(options: Partial<GivenFileOptions> = {}, append?: Append): Sink {
   const context: SinkContext = {
     name: 'archive',
     warn: (line) => void warnings.push(line),

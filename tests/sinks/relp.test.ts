@@ -10,7 +10,7 @@ import { ForwardError } from '../../src/model/errors.ts';
 import type { Item, Receipt, Sink } from '../../src/sinks/sink.ts';
 import { syslogSink } from '../../src/sinks/syslog.ts';
 import { createRelpDecoder, encodeRelp, RelpFramingError } from '../../src/sinks/syslog/relp-frame.ts';
-import type { SyslogOptions } from '../../src/sinks/syslog/schema.ts';
+import type { GivenSyslogOptions } from '../../src/sinks/syslog/schema.ts';
 import { makeItem, makeItems } from '../contract/items.ts';
 import { sinkContract, until } from '../contract/sink.ts';
 import { makeCertificate } from '../fakes/certificates.ts';
@@ -30,7 +30,7 @@ async function receiver(options: FakeRelpOptions = {}): Promise<FakeRelp> {
   return fake;
 }
 
-function open(options: SyslogOptions): Sink {
+function open(options: GivenSyslogOptions): Sink {
   const warn = (): void => undefined;
   const sink = syslogSink.create(options, { name: 'soc', warn, clock: wallClock, forwarderVersion: '0.0.0' });
   closers.unshift(() => sink.close());

@@ -10,7 +10,7 @@ import { ForwardError } from '../../src/model/errors.ts';
 import type { Item, Receipt, Sink, SinkContext } from '../../src/sinks/sink.ts';
 import { withoutEchoes } from '../../src/sinks/echoes.ts';
 import { syslogSink as bare } from '../../src/sinks/syslog.ts';
-import type { SyslogOptions } from '../../src/sinks/syslog/schema.ts';
+import type { GivenSyslogOptions } from '../../src/sinks/syslog/schema.ts';
 import { testClock } from '../contract/clock.ts';
 import { deliverLoop } from '../contract/deliver-loop.ts';
 import { makeItem, makeItems } from '../contract/items.ts';
@@ -58,7 +58,7 @@ async function receiver(options: FakeSyslogOptions = {}): Promise<FakeSyslog> {
   return fake;
 }
 
-function open(options: SyslogOptions, warnings: string[] = []): Sink {
+function open(options: GivenSyslogOptions, warnings: string[] = []): Sink {
   const context: SinkContext = {
     name: 'soc',
     warn: (line) => void warnings.push(line),
@@ -407,7 +407,7 @@ describe('syslog over TLS', () => {
   it('is denied by a foreign authority, a wrong name and a wrong pin, and content with the right pin', async () => {
     const fake = await withTls('TLSv1.3');
     const foreignCa = inFile('foreign-ca.pem', foreignAuthority.cert);
-    const wrong: readonly SyslogOptions['tls'][] = [
+    const wrong: readonly GivenSyslogOptions['tls'][] = [
       { ca_file: foreignCa },
       { ca_file: caFile, server_name: 'other.example' },
       { fingerprint: client.fingerprint },
@@ -528,7 +528,7 @@ describe('the configuration of a syslog sink', () => {
       'cannot be read (ENOENT)',
     ],
     [{ address: 'tcp://siem:99999' }, 'address', 'not a syslog address'],
-  ] as readonly (readonly [SyslogOptions, string, string])[])('refuses %j', (options, path, words) => {
+  ] as readonly (readonly [GivenSyslogOptions, string, string])[])('refuses %j', (options, path, words) => {
     const problem = expect.stringContaining(words) as string;
     expect(syslogSink.validate?.(options)).toEqual([{ path, problem }]);
   });

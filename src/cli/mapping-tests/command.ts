@@ -98,7 +98,7 @@ function outcomeLines({ test, failures }: Outcome, file: string, terminal: Termi
 
 /** Runs one test after the other on what a configuration says. */
 function createRun(config: Config): (test: MappingTest) => readonly Failure[] {
-  const normalize = config.normalize as NormalizeOptions;
+  const normalize = config.normalize;
   const canonicalize = canonicalizeOf(config);
   const originOf = originsOf(config, normalize);
   const source = [...config.sources.keys()][0] ?? '';

@@ -7,7 +7,6 @@ import { formatDuration } from '../../model/units.ts';
 import { createClassify } from '../../formats/classify.ts';
 import type { Classify, Explanation } from '../../formats/classify.ts';
 import type { CanonicalEvent, Classification, Format } from '../../formats/format.ts';
-import type { NormalizeOptions } from '../../formats/options.ts';
 import { ForwardError, oneLine } from '../../model/errors.ts';
 import type { AuditEvent } from '../../model/event.ts';
 import type { BuiltParts } from '../build-parts.ts';
@@ -73,7 +72,7 @@ export async function preview(options: PreviewOptions, terminal: Terminal): Prom
     (_tell, beside) =>
       withParts(config, beside, async (parts) => {
         const found = await readNewest(parts.sources, options.limit, terminal.clock, terminal.signal);
-        const { event_types: table } = config.normalize as NormalizeOptions;
+        const { event_types: table } = config.normalize;
         const classify = createClassify(table);
         const previews = found.events.map((event): Preview => {
           const canonical = parts.canonicalize(event);

@@ -1,5 +1,4 @@
 import type { Config } from '../../config/config.ts';
-import type { NormalizeOptions } from '../../formats/options.ts';
 
 /** What receivers get of an event, beside what the journal keeps. */
 export interface Redaction {
@@ -9,7 +8,7 @@ export interface Redaction {
 }
 
 export function redactionOf(config: Config): Redaction {
-  const { redact } = config.normalize as NormalizeOptions;
+  const { redact } = config.normalize;
   const unredacted = [...config.sinks.values()].filter(({ formatOptions }) => {
     const { redact: own } = (formatOptions ?? {}) as { readonly redact?: boolean };
     return own === false;

@@ -55,7 +55,7 @@ export function openBulk({ cluster, target, options, context }: ElasticParts): {
     cluster,
     target,
     path: bulkPath(target),
-    gzip: (options.compress ?? 'gzip') === 'gzip',
+    gzip: options.compress === 'gzip',
     limit: new SizeLimit(BODY_LIMIT_BYTES, context.clock),
     parameters,
     nowMs: () => context.clock.now(),

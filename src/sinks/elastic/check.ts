@@ -33,12 +33,7 @@ export async function checkCluster(parts: ElasticParts, signal: AbortSignal): Pr
 
 async function probe(parts: ElasticParts, signal: AbortSignal): Promise<Flavour | CheckItem> {
   try {
-    return await probeFlavour(
-      parts.cluster,
-      parts.options.flavour ?? 'auto',
-      () => parts.context.clock.now(),
-      signal,
-    );
+    return await probeFlavour(parts.cluster, parts.options.flavour, () => parts.context.clock.now(), signal);
   } catch (error) {
     signal.throwIfAborted();
     const credentials = error instanceof ForwardError && error.kind === 'denied';

@@ -1,53 +1,20 @@
 import { ForwardError } from '../../model/errors.ts';
 import { problemsOf } from '../../model/option-problems.ts';
 import type { OptionProblem } from '../../model/option-problems.ts';
+import type { GivenOf, OptionsOf } from '../../model/options.ts';
 import type { PartSchema } from '../../model/part.ts';
-import type { Secret } from '../../model/secret.ts';
 import { authProblems, authSchema } from '../../net/auth.ts';
-import type { AuthOptions } from '../../net/auth.ts';
 import type { Show } from '../../net/credentials.ts';
 import { clientProblems } from '../../net/http.ts';
 import { tlsSchema } from '../../net/tls.ts';
-import type { TlsOptions } from '../../net/tls.ts';
 import { addressReads } from '../http-address.ts';
 import { headerReads, headersSchema } from '../operator-headers.ts';
-import type { OperatorHeaders } from '../operator-headers.ts';
 import { cloudIdUrl } from './cloud-id.ts';
-import type { Product } from './mappings.ts';
 import { readTarget } from './target.ts';
-
-export interface InstallOptions {
-  readonly templates?: boolean;
-  /** Elasticsearch's own words: `365d`. */
-  readonly lifecycle?: string;
-}
-
-export interface ElasticsearchOptions {
-  readonly url?: string;
-  readonly urls?: readonly string[];
-  readonly cloud_id?: string;
-  readonly api_key?: Secret;
-  readonly username?: string;
-  readonly password?: Secret;
-  readonly auth?: AuthOptions;
-  readonly headers?: OperatorHeaders;
-  readonly data_stream?: string;
-  readonly index?: string;
-  readonly pipeline?: string;
-  readonly install?: boolean | InstallOptions;
-  readonly compress?: 'gzip' | 'none';
-  readonly request_timeout?: number;
-  readonly guard_after?: number;
-  readonly flavour?: 'auto' | Product;
-  readonly tls?: TlsOptions;
-}
-
-export const DEFAULT_REQUEST_TIMEOUT_MS = 60_000;
-export const DEFAULT_GUARD_AFTER_MS = 300_000;
 
 const address = { type: 'string', pattern: '^https?://', minLength: 8 } as const;
 
-export const elasticsearchSchema: PartSchema = {
+export const elasticsearchSchema = {
   description:
     'Elasticsearch or OpenSearch through the bulk API, one document per event, the event id as document id.',
   properties: {
@@ -145,10 +112,14 @@ export const elasticsearchSchema: PartSchema = {
       { not: { required: ['username', 'auth'] } },
     ],
   },
-};
+} as const satisfies PartSchema;
+
+export type ElasticsearchOptions = OptionsOf<typeof elasticsearchSchema>;
+/** Without the defaults. */
+export type GivenElasticsearchOptions = GivenOf<typeof elasticsearchSchema>;
 
 /** What the schema cannot say, each at its own key. */
-export function validateElasticsearch(options: ElasticsearchOptions): readonly OptionProblem[] {
+export function validateElasticsearch(options: GivenElasticsearchOptions): readonly OptionProblem[] {
   const { cloud_id: cloudId, data_stream: dataStream, index } = options;
   return [
     ...problemsOf([
@@ -173,13 +144,13 @@ const OWN_HEADERS = new Set([
 ]);
 
 /** Headers that the sink itself decides. */
-function ownHeaders({ api_key: apiKey, username, auth }: ElasticsearchOptions): ReadonlySet<string> {
+function ownHeaders({ api_key: apiKey, username, auth }: GivenElasticsearchOptions): ReadonlySet<string> {
   const credentials = apiKey !== undefined || username !== undefined || auth !== undefined;
   return credentials ? new Set([...OWN_HEADERS, 'authorization']) : OWN_HEADERS;
 }
 
 /** The nodes to ask. Throws `config` for what is no address or carries credentials. */
-export function readAddresses(options: ElasticsearchOptions): readonly URL[] {
+export function readAddresses(options: GivenElasticsearchOptions): readonly URL[] {
   if (options.cloud_id !== undefined) return [cloudIdUrl(options.cloud_id)];
   return addressReads(options).map(([, read]) => read());
 }

@@ -63,7 +63,7 @@ async function prepare(parts: ElasticParts, signal: AbortSignal): Promise<Flavou
 
 /** A named flavour without anything to install needs no question that the credentials might not be allowed to ask. */
 async function findFlavour(parts: ElasticParts, signal: AbortSignal): Promise<Flavour> {
-  const wanted = parts.options.flavour ?? 'auto';
+  const wanted = parts.options.flavour;
   if (wanted !== 'auto' && readInstall(parts.options) === null) {
     return { product: wanted, version: null, serverless: false };
   }

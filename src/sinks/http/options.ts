@@ -1,48 +1,19 @@
 import { ForwardError } from '../../model/errors.ts';
 import { problemsOf } from '../../model/option-problems.ts';
 import type { OptionProblem } from '../../model/option-problems.ts';
+import type { OptionsOf } from '../../model/options.ts';
 import type { PartSchema } from '../../model/part.ts';
-import type { Secret } from '../../model/secret.ts';
 import { authProblems, authSchema } from '../../net/auth.ts';
-import type { AuthOptions } from '../../net/auth.ts';
 import { clientProblems } from '../../net/http.ts';
 import { tlsSchema } from '../../net/tls.ts';
-import type { TlsOptions } from '../../net/tls.ts';
 import { readHttpAddress } from '../http-address.ts';
 import { headerReads, headersSchema } from '../operator-headers.ts';
-import type { OperatorHeaders } from '../operator-headers.ts';
-import type { Expected } from './answer.ts';
-import type { Encoding } from './body.ts';
 import { signingKey } from './signature.ts';
 import { assertEvent, assertRequest } from './template.ts';
-import type { Template } from './template.ts';
-
-export interface HttpSinkOptions {
-  readonly url: string;
-  readonly method: 'POST' | 'PUT';
-  readonly path_secret?: Secret;
-  readonly encoding: Encoding;
-  readonly template?: Template;
-  readonly headers: OperatorHeaders;
-  readonly bearer?: Secret;
-  readonly username?: string;
-  readonly password?: Secret;
-  readonly auth?: AuthOptions;
-  readonly signing_secrets: readonly Secret[];
-  readonly success: readonly (number | string)[];
-  readonly expect?: Expected;
-  readonly html_is_success: boolean;
-  readonly max_request_size?: number;
-  readonly isolate: boolean;
-  readonly compress: 'gzip' | 'none';
-  /** Milliseconds. */
-  readonly request_timeout: number;
-  readonly tls?: TlsOptions;
-}
 
 const STATUS = '[1-5][0-9]{2}';
 
-export const httpSchema: PartSchema = {
+export const httpSchema = {
   description: 'Any HTTP endpoint (a webhook): one request per batch.',
   required: ['url'],
   properties: {
@@ -156,7 +127,9 @@ export const httpSchema: PartSchema = {
       { not: { required: ['username', 'auth'] } },
     ],
   },
-};
+} as const satisfies PartSchema;
+
+export type HttpSinkOptions = OptionsOf<typeof httpSchema>;
 
 const OWN_HEADERS = new Set([
   'connection',

@@ -4,8 +4,8 @@ import { ForwardError } from '../../model/errors.ts';
 import { assertInstalled } from '../../model/optional-package.ts';
 import { problemsOf } from '../../model/option-problems.ts';
 import type { OptionProblem } from '../../model/option-problems.ts';
+import type { Means, OptionsOf } from '../../model/options.ts';
 import type { PartSchema } from '../../model/part.ts';
-import type { Secret } from '../../model/secret.ts';
 import { oauth2Schema, readTokenUrl } from '../../net/auth.ts';
 import { clientProblems } from '../../net/http.ts';
 import type { Oauth2Options } from '../../net/oauth2.ts';
@@ -15,32 +15,19 @@ import type { TlsOptions } from '../../net/tls.ts';
 
 export type Mechanism = 'plain' | 'scram-sha-256' | 'scram-sha-512' | 'oauthbearer';
 
-export interface SaslOptions {
-  readonly mechanism: Mechanism;
-  readonly username?: string;
-  readonly password?: Secret;
-  readonly oauth2?: Oauth2Options & { readonly tls?: TlsOptions };
-  /** Sent along with a token. */
-  readonly extensions?: Readonly<Record<string, string>>;
-}
-
-export interface KafkaOptions {
-  readonly brokers: readonly string[];
-  /** May hold `{source}`. */
-  readonly topic: string;
-  readonly compress: 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd';
-  readonly client_id: string;
-  readonly sasl?: SaslOptions;
-  /** Milliseconds. */
-  readonly request_timeout: number;
-  /** Present, even if empty: TLS. */
-  readonly tls?: TlsOptions;
-}
-
 const CLIENT_PACKAGE = '@platformatic/kafka';
 const SOURCE = '{source}';
 
-export const kafkaSchema: PartSchema = {
+const tokenSchema: Means<Oauth2Options & { readonly tls?: TlsOptions }> = {
+  ...oauth2Schema,
+  description: 'Where tokens for oauthbearer come from: OAuth 2 client credentials.',
+  properties: {
+    ...oauth2Schema.properties,
+    tls: { ...tlsSchema, description: 'TLS towards the server that gives the tokens.' },
+  },
+};
+
+export const kafkaSchema = {
   description: 'Apache Kafka and what speaks its protocol (Event Hubs, Redpanda): one record per event.',
   required: ['brokers', 'topic'],
   properties: {
@@ -85,14 +72,7 @@ export const kafkaSchema: PartSchema = {
           description: 'User name; $ConnectionString for Event Hubs.',
         },
         password: { type: 'string', secret: true, description: 'Password of that user.' },
-        oauth2: {
-          ...oauth2Schema,
-          description: 'Where tokens for oauthbearer come from: OAuth 2 client credentials.',
-          properties: {
-            ...oauth2Schema.properties,
-            tls: { ...tlsSchema, description: 'TLS towards the server that gives the tokens.' },
-          },
-        },
+        oauth2: tokenSchema,
         extensions: {
           type: 'object',
           propertyNames: { pattern: '^[A-Za-z]+$' },
@@ -111,7 +91,10 @@ export const kafkaSchema: PartSchema = {
     },
     tls: tlsSchema,
   },
-};
+} as const satisfies PartSchema;
+
+export type KafkaOptions = OptionsOf<typeof kafkaSchema>;
+export type SaslOptions = NonNullable<KafkaOptions['sasl']>;
 
 /** What the schema cannot say, each at its own key. */
 export function validateKafka(options: KafkaOptions): readonly OptionProblem[] {

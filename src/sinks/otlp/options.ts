@@ -1,30 +1,14 @@
 import { problemsOf } from '../../model/option-problems.ts';
 import type { OptionProblem } from '../../model/option-problems.ts';
+import type { OptionsOf } from '../../model/options.ts';
 import type { PartSchema } from '../../model/part.ts';
 import { authProblems, authSchema } from '../../net/auth.ts';
-import type { AuthOptions } from '../../net/auth.ts';
 import { clientProblems } from '../../net/http.ts';
 import { tlsSchema } from '../../net/tls.ts';
-import type { TlsOptions } from '../../net/tls.ts';
 import { readHttpAddress } from '../http-address.ts';
 import { headerReads, headersSchema } from '../operator-headers.ts';
-import type { OperatorHeaders } from '../operator-headers.ts';
-import type { OtlpEncoding } from './request.ts';
 
-export interface OtlpOptions {
-  readonly url: string;
-  readonly encoding: OtlpEncoding;
-  readonly headers: OperatorHeaders;
-  readonly auth?: AuthOptions;
-  readonly compress: 'gzip' | 'none';
-  /** Milliseconds. */
-  readonly request_timeout: number;
-  readonly resource: Readonly<Record<string, string>>;
-  readonly include_original: boolean;
-  readonly tls?: TlsOptions;
-}
-
-export const otlpSchema: PartSchema = {
+export const otlpSchema = {
   description: 'OpenTelemetry logs over HTTP (OTLP), one log record per event.',
   required: ['url'],
   properties: {
@@ -61,7 +45,9 @@ export const otlpSchema: PartSchema = {
     },
     tls: tlsSchema,
   },
-};
+} as const satisfies PartSchema;
+
+export type OtlpOptions = OptionsOf<typeof otlpSchema>;
 
 /** What the schema cannot say, each at its own key. */
 export function validateOtlp(options: OtlpOptions): readonly OptionProblem[] {

@@ -1,36 +1,16 @@
 import { ForwardError } from '../../model/errors.ts';
 import { problemsOf } from '../../model/option-problems.ts';
 import type { OptionProblem } from '../../model/option-problems.ts';
+import type { OptionsOf } from '../../model/options.ts';
 import type { PartSchema } from '../../model/part.ts';
 import { assertAwsKeys, awsKeyProperties, awsKeyRules } from '../../net/aws.ts';
-import type { AwsKeyOptions } from '../../net/aws.ts';
 import { clientProblems } from '../../net/http.ts';
 import { tlsSchema } from '../../net/tls.ts';
-import type { TlsOptions } from '../../net/tls.ts';
 import { readHttpAddress } from '../http-address.ts';
 import { prefixFault } from './folder.ts';
-import type { Encoding } from './object.ts';
 import { assertParquet } from './parquet.ts';
-import type { ParquetOptions } from './parquet.ts';
 
-export interface S3Options extends AwsKeyOptions {
-  readonly bucket: string;
-  readonly prefix: string;
-  readonly region: string;
-  readonly endpoint?: string;
-  readonly path_style?: boolean;
-  readonly encoding: Encoding;
-  readonly parquet: ParquetOptions;
-  readonly storage_class?: string;
-  readonly server_side_encryption?: 'AES256' | 'aws:kms';
-  readonly kms_key_id?: string;
-  readonly if_none_match: boolean;
-  /** Milliseconds. */
-  readonly request_timeout: number;
-  readonly tls?: TlsOptions;
-}
-
-export const s3Schema: PartSchema = {
+export const s3Schema = {
   description: 'Amazon S3 and what speaks its protocol (MinIO, R2, Ceph): one object per batch.',
   required: ['bucket'],
   properties: {
@@ -116,7 +96,9 @@ export const s3Schema: PartSchema = {
     tls: tlsSchema,
   },
   rules: { dependentRequired: { ...awsKeyRules, kms_key_id: ['server_side_encryption'] } },
-};
+} as const satisfies PartSchema;
+
+export type S3Options = OptionsOf<typeof s3Schema>;
 
 /** What the schema cannot say, each at its own key. `format` and its options are keys of every sink. */
 export function validateS3(

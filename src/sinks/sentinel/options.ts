@@ -1,32 +1,16 @@
 import { ForwardError } from '../../model/errors.ts';
 import { problemsOf } from '../../model/option-problems.ts';
 import type { OptionProblem } from '../../model/option-problems.ts';
+import type { OptionsOf } from '../../model/options.ts';
 import type { PartSchema } from '../../model/part.ts';
-import type { Secret } from '../../model/secret.ts';
 import { clientProblems } from '../../net/http.ts';
 import type { Oauth2Options } from '../../net/oauth2.ts';
 import { tlsSchema } from '../../net/tls.ts';
-import type { TlsOptions } from '../../net/tls.ts';
 import { readHttpAddress } from '../http-address.ts';
-
-export interface SentinelOptions {
-  readonly endpoint: string;
-  readonly rule_id: string;
-  readonly stream: string;
-  readonly tenant_id: string;
-  readonly client_id: string;
-  readonly client_secret: Secret;
-  readonly authority: string;
-  readonly audience: string;
-  readonly compress: 'gzip' | 'none';
-  /** Milliseconds. */
-  readonly request_timeout: number;
-  readonly tls?: TlsOptions;
-}
 
 const ADDRESS = '^https?://[^\\s@]+$';
 
-export const sentinelSchema: PartSchema = {
+export const sentinelSchema = {
   description: 'Microsoft Sentinel through the Logs Ingestion API of Azure Monitor.',
   required: ['endpoint', 'rule_id', 'stream', 'tenant_id', 'client_id', 'client_secret'],
   properties: {
@@ -83,7 +67,9 @@ export const sentinelSchema: PartSchema = {
     },
     tls: tlsSchema,
   },
-};
+} as const satisfies PartSchema;
+
+export type SentinelOptions = OptionsOf<typeof sentinelSchema>;
 
 /** What the schema cannot say, each at its own key. */
 export function validateSentinel(options: SentinelOptions): readonly OptionProblem[] {

@@ -1,5 +1,6 @@
 import { problemsOf } from '../../model/option-problems.ts';
 import type { OptionProblem } from '../../model/option-problems.ts';
+import type { OptionsOf } from '../../model/options.ts';
 import type { PartSchema } from '../../model/part.ts';
 import type { Secret } from '../../model/secret.ts';
 import { clientProblems } from '../../net/http.ts';
@@ -13,27 +14,6 @@ export interface SplunkSearchOptions {
   readonly tls?: TlsOptions;
 }
 
-export interface SplunkOptions {
-  readonly url?: string;
-  readonly urls?: readonly string[];
-  readonly token: Secret;
-  readonly index?: string;
-  readonly host?: string;
-  readonly source?: string;
-  readonly sourcetype: string;
-  readonly ack: 'auto' | 'on' | 'off';
-  /** Milliseconds, as all times below. */
-  readonly ack_timeout: number;
-  readonly ack_poll: number;
-  readonly compress: 'gzip' | 'none';
-  /** Bytes of one envelope. */
-  readonly max_event_size: number;
-  readonly request_timeout: number;
-  readonly channel_cookie?: string;
-  readonly search?: SplunkSearchOptions;
-  readonly tls?: TlsOptions;
-}
-
 /** Splunk forgets a silent channel after 600 s. */
 const ACK_POLL_LIMIT_MS = 300_000;
 
@@ -42,7 +22,7 @@ const address = {
   pattern: '^https?://[^\\s@?#]+$',
 } as const;
 
-export const splunkSchema: PartSchema = {
+export const splunkSchema = {
   description: 'Splunk’s HTTP Event Collector (HEC), Enterprise or Cloud.',
   required: ['token'],
   properties: {
@@ -126,7 +106,9 @@ export const splunkSchema: PartSchema = {
     tls: tlsSchema,
   },
   rules: { oneOf: [{ required: ['url'] }, { required: ['urls'] }] },
-};
+} as const satisfies PartSchema;
+
+export type SplunkOptions = OptionsOf<typeof splunkSchema>;
 
 /** What the schema cannot say: addresses that are none, tokens that no header can carry, files that cannot be read. */
 export function validateSplunk(options: SplunkOptions): readonly OptionProblem[] {

@@ -1,54 +1,8 @@
+import type { GivenOf, OptionsOf } from '../../model/options.ts';
 import type { PartSchema } from '../../model/part.ts';
 import { tlsSchema } from '../../net/tls.ts';
-import type { TlsOptions } from '../../net/tls.ts';
 import { ADDRESS_PATTERN } from './address.ts';
-import type { Framing } from './framing.ts';
 import { FACILITIES } from './priority.ts';
-
-/** The keys of a syslog sink, as they arrive after validation. */
-export interface SyslogOptions {
-  readonly address: string;
-  readonly rfc?: 5424 | 3164;
-  readonly framing?: Framing;
-  readonly max_message_bytes?: number;
-  readonly oversize?: 'dead_letter' | 'trim';
-  readonly facility?: number | string;
-  readonly app_name?: string;
-  readonly hostname?: string;
-  readonly procid?: string;
-  readonly structured_data?: {
-    readonly enterprise_id: number;
-    readonly name?: string;
-    readonly sequence_id?: boolean;
-  };
-  readonly ascii?: boolean;
-  readonly bom?: boolean;
-  readonly allow_lossy?: boolean;
-  readonly connect_timeout?: number;
-  readonly timeout?: number;
-  readonly close_timeout?: number;
-  readonly require_close?: boolean;
-  readonly keep_alive?: number;
-  readonly window?: number;
-  readonly tls?: TlsOptions;
-}
-
-/** Every default in one place: the schema shows them, and the sink falls back to them. */
-export const SYSLOG_DEFAULTS = {
-  rfc: 5424,
-  framing: 'octet_counting',
-  max_message_bytes: 8192,
-  oversize: 'dead_letter',
-  facility: 'audit',
-  app_name: 'cloudquery',
-  procid: '-',
-  sd_name: 'cloudquery',
-  connect_timeout: 10_000,
-  timeout: 30_000,
-  close_timeout: 10_000,
-  keep_alive: 60_000,
-  window: 128,
-} as const;
 
 /** Every receiver must take this much. Bytes. Source: RFC 5424 section 6.1. */
 const LEAST_MESSAGE_BYTES = 480;
@@ -56,7 +10,7 @@ const LEAST_MESSAGE_BYTES = 480;
 const MOST_MESSAGE_BYTES = 1024 * 1024;
 const WINDOW_LIMIT = 4096;
 
-export const syslogSchema: PartSchema = {
+export const syslogSchema = {
   description: 'Sends events to a syslog receiver over TCP, TLS, RELP or UDP.',
   required: ['address'],
   properties: {
@@ -68,13 +22,13 @@ export const syslogSchema: PartSchema = {
     rfc: {
       type: 'integer',
       enum: [5424, 3164],
-      default: SYSLOG_DEFAULTS.rfc,
+      default: 5424,
       description: 'Which message form: 5424, or the older 3164 where a receiver knows no other.',
     },
     framing: {
       type: 'string',
       enum: ['octet_counting', 'lf'],
-      default: SYSLOG_DEFAULTS.framing,
+      default: 'octet_counting',
       description: 'How messages are told apart on a TCP connection; TLS always counts octets.',
     },
     max_message_bytes: {
@@ -82,13 +36,13 @@ export const syslogSchema: PartSchema = {
       size: true,
       minimum: LEAST_MESSAGE_BYTES,
       maximum: MOST_MESSAGE_BYTES,
-      default: SYSLOG_DEFAULTS.max_message_bytes,
+      default: 8192,
       description: 'The largest message that the receiver takes whole.',
     },
     oversize: {
       type: 'string',
       enum: ['dead_letter', 'trim'],
-      default: SYSLOG_DEFAULTS.oversize,
+      default: 'dead_letter',
       description:
         'What happens to a larger message: kept as a dead letter, or sent without its bulky fields.',
     },
@@ -97,14 +51,14 @@ export const syslogSchema: PartSchema = {
         { type: 'integer', minimum: 0, maximum: 23 },
         { type: 'string', enum: [...FACILITIES] },
       ],
-      default: SYSLOG_DEFAULTS.facility,
+      default: 'audit',
       description: 'Facility by name or number.',
     },
     app_name: {
       type: 'string',
       minLength: 1,
       maxLength: 48,
-      default: SYSLOG_DEFAULTS.app_name,
+      default: 'cloudquery',
       description: 'APP-NAME, or TAG in RFC 3164.',
     },
     hostname: {
@@ -117,7 +71,7 @@ export const syslogSchema: PartSchema = {
       type: 'string',
       minLength: 1,
       maxLength: 128,
-      default: SYSLOG_DEFAULTS.procid,
+      default: '-',
       description: 'PROCID; "-" for none.',
     },
     structured_data: {
@@ -136,7 +90,7 @@ export const syslogSchema: PartSchema = {
           type: 'string',
           pattern: '^[A-Za-z0-9_.-]{1,20}$',
           form: 'at most 20 letters, digits, dots, hyphens and underscores',
-          default: SYSLOG_DEFAULTS.sd_name,
+          default: 'cloudquery',
           description: 'Name before the @ of the element.',
         },
         sequence_id: {
@@ -157,35 +111,46 @@ export const syslogSchema: PartSchema = {
       default: false,
       description: 'Says that losing events unseen is acceptable: without it udp:// is refused.',
     },
-    connect_timeout: duration(SYSLOG_DEFAULTS.connect_timeout, 'Longest time for connecting, TLS included.'),
-    timeout: duration(
-      SYSLOG_DEFAULTS.timeout,
-      'Longest silence while the receiver should read or, with RELP, answer.',
-    ),
-    close_timeout: duration(
-      SYSLOG_DEFAULTS.close_timeout,
-      'How long the receiver may take to close its side after a batch.',
-    ),
+    connect_timeout: {
+      type: 'string',
+      duration: true,
+      default: '10s',
+      description: 'Longest time for connecting, TLS included.',
+    },
+    timeout: {
+      type: 'string',
+      duration: true,
+      default: '30s',
+      description: 'Longest silence while the receiver should read or, with RELP, answer.',
+    },
+    close_timeout: {
+      type: 'string',
+      duration: true,
+      default: '10s',
+      description: 'How long the receiver may take to close its side after a batch.',
+    },
     require_close: {
       type: 'boolean',
       default: true,
       description: 'false counts a batch as sent although the receiver never closed its side.',
     },
-    keep_alive: duration(
-      SYSLOG_DEFAULTS.keep_alive,
-      'Idle time before the kernel probes a connection; 0s for never.',
-    ),
+    keep_alive: {
+      type: 'string',
+      duration: true,
+      default: '60s',
+      description: 'Idle time before the kernel probes a connection; 0s for never.',
+    },
     window: {
       type: 'integer',
       minimum: 1,
       maximum: WINDOW_LIMIT,
-      default: SYSLOG_DEFAULTS.window,
+      default: 128,
       description: 'RELP messages under way without an answer.',
     },
     tls: tlsSchema,
   },
-};
+} as const satisfies PartSchema;
 
-function duration(ms: number, description: string): object {
-  return { type: 'string', duration: true, default: `${ms / 1000}s`, description };
-}
+export type SyslogOptions = OptionsOf<typeof syslogSchema>;
+/** Without the defaults. */
+export type GivenSyslogOptions = GivenOf<typeof syslogSchema>;

@@ -2,10 +2,10 @@ import { problemsOf } from '../../model/option-problems.ts';
 import type { OptionProblem } from '../../model/option-problems.ts';
 import { tlsProblems } from '../../net/tls-files.ts';
 import { parseAddress } from './address.ts';
-import type { SyslogOptions } from './schema.ts';
+import type { GivenSyslogOptions } from './schema.ts';
 
 /** What the schema cannot say: an invalid address, keys that contradict it or one another, files that cannot be read. */
-export function validateSyslog(options: SyslogOptions): readonly OptionProblem[] {
+export function validateSyslog(options: GivenSyslogOptions): readonly OptionProblem[] {
   const address = problemsOf([['address', () => parseAddress(options.address)]]);
   return [
     ...address,
@@ -14,7 +14,7 @@ export function validateSyslog(options: SyslogOptions): readonly OptionProblem[]
   ];
 }
 
-function contradictions(options: SyslogOptions): readonly OptionProblem[] {
+function contradictions(options: GivenSyslogOptions): readonly OptionProblem[] {
   const { protocol } = parseAddress(options.address);
   const encrypted = protocol === 'tls' || protocol === 'relp+tls';
   const rfc5424 = ' belongs to RFC 5424; expected rfc: 5424, or the key left out';

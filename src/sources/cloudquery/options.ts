@@ -1,44 +1,18 @@
 import { cron } from '../../model/cron.ts';
 import { parseMoment } from '../../model/moment.ts';
 import type { OptionProblem } from '../../model/option-problems.ts';
+import type { Means, OptionsOf } from '../../model/options.ts';
 import type { PartSchema } from '../../model/part.ts';
-import type { Secret } from '../../model/secret.ts';
 import { clientProblems } from '../../net/http.ts';
 import { tlsSchema } from '../../net/tls.ts';
-import type { TlsOptions } from '../../net/tls.ts';
 import { addressFault } from './filters.ts';
 import type { CloudqueryFilters } from './filters.ts';
 import { wrongHostHint, wrongKeyHint } from './hints.ts';
 
-/** What stands under a source of type `cloudquery`, read: durations in milliseconds, sizes in bytes. */
-export interface CloudqueryOptions {
-  /** As written: the client appends /api where it is missing. */
-  readonly url: string;
-  readonly api_key: Secret;
-  /** The key's name in the Platform, to warn before it expires. */
-  readonly api_key_name?: string;
-  /** A moment as config/moment.ts reads it; a duration counts back from the first run. */
-  readonly start: string;
-  /** Absent when `schedule` is given, or left to the default. */
-  readonly poll_interval?: number;
-  /** A cron expression. Excludes poll_interval. */
-  readonly schedule?: string;
-  readonly overlap: number;
-  readonly audit_horizon: number;
-  readonly rate_limit: { readonly requests_per_second: number; readonly concurrent: number };
-  readonly filters: CloudqueryFilters;
-  /** For one request, its answer included. */
-  readonly request_timeout: number;
-  /** Of one answer. */
-  readonly max_response_size: number;
-  readonly api: 'auto' | 'v1' | 'v2';
-  readonly tls?: TlsOptions;
-}
-
 /** Polling faster than this only costs requests: the Platform shows events with a delay of its own. */
 const POLL_INTERVAL_MIN_MS = 1000;
 
-export const cloudquerySchema: PartSchema = {
+export const cloudquerySchema = {
   description: 'The audit log of a CloudQuery Platform installation.',
   required: ['url', 'api_key'],
   properties: {
@@ -133,9 +107,12 @@ export const cloudquerySchema: PartSchema = {
     },
     tls: tlsSchema,
   },
-};
+} as const satisfies PartSchema;
 
-function filtersSchema(): object {
+/** What stands under a source of type `cloudquery`, read: durations in milliseconds, sizes in bytes. */
+export type CloudqueryOptions = OptionsOf<typeof cloudquerySchema>;
+
+function filtersSchema(): Means<CloudqueryFilters> & { readonly default: object } {
   const list = (description: string): object => ({
     type: 'array',
     items: { type: 'string', minLength: 1, maxLength: 512 },

@@ -1,7 +1,7 @@
 import { ForwardError } from '../../../src/model/errors.ts';
 import { withoutEchoes } from '../../../src/sinks/echoes.ts';
 import { elasticsearch as bare } from '../../../src/sinks/elasticsearch.ts';
-import type { ElasticsearchOptions } from '../../../src/sinks/elastic/options.ts';
+import type { GivenElasticsearchOptions } from '../../../src/sinks/elastic/options.ts';
 import type { Fate, Item, Receipt, Sink } from '../../../src/sinks/sink.ts';
 import { testClock } from '../../contract/clock.ts';
 import type { TestClock } from '../../contract/clock.ts';
@@ -24,7 +24,7 @@ export interface Bench {
 export async function onBench(
   wishes: {
     readonly cluster?: FakeElasticsearchOptions;
-    readonly sink?: Partial<ElasticsearchOptions>;
+    readonly sink?: Partial<GivenElasticsearchOptions>;
     readonly behind?: (receive: FakeReceiver) => FakeReceiver;
   },
   run: (bench: Bench) => Promise<void>,
@@ -47,7 +47,7 @@ export async function onBench(
 
 export function openSink(
   url: string,
-  options: Partial<ElasticsearchOptions>,
+  options: Partial<GivenElasticsearchOptions>,
   clock: TestClock,
   warnings: string[],
 ): Sink {
