@@ -33,20 +33,20 @@ export async function buildParts(
   for (const { name, type, schedule, options } of config.sources.values()) {
     const definition = sourceWithoutEchoes(find(known, (entry) => entry.type === type));
     const warn = (text: string): void => log.warn({ source: name }, text);
-    const source = definition.create(options as never, {
+    const source = definition.create(options, {
       name,
       warn,
       clock: wallClock,
       forwarderVersion: version,
     });
-    builtSources.set(name, { source, schedule, auditHorizonMs: definition.horizonMs(options as never) });
+    builtSources.set(name, { source, schedule, auditHorizonMs: definition.horizonMs(options) });
   }
   const builtSinks = new Map<string, SinkPart>();
   for (const sinkConfig of config.sinks.values()) {
     const { name, type, rateLimit, concurrent } = sinkConfig;
     const definition = sinkWithoutEchoes(await loadSink(type));
     const warn = (text: string): void => log.warn({ sink: name }, text);
-    const sink = definition.create(sinkConfig.options as never, {
+    const sink = definition.create(sinkConfig.options, {
       name,
       warn,
       clock: wallClock,
@@ -74,7 +74,7 @@ export async function buildParts(
 
 /** How long the ids of a source's events are kept. Milliseconds. */
 export function horizonOf({ type, options }: Pick<SourceConfig, 'type' | 'options'>): number {
-  return find(sources, (entry) => entry.type === type).horizonMs(options as never);
+  return find(sources, (entry) => entry.type === type).horizonMs(options);
 }
 
 /**
@@ -103,7 +103,7 @@ export function canonicalizeOf(
 
 /** The format of a sink, with that sink's options. */
 export function buildFormat(sink: SinkConfig): Format {
-  return find(formats, (entry) => entry.name === sink.format).create(formatOptionsOf(sink) as never);
+  return find(formats, (entry) => entry.name === sink.format).create(formatOptionsOf(sink));
 }
 
 /** A document must name the data stream that it goes to: the stream's own name decides. */

@@ -106,7 +106,7 @@ function buildSink(name: string, sink: ValidatedSink, definitions: readonly Sink
     ...options
   } = sink;
   const definition = definitions.find((one) => one.type === type);
-  const known = definition?.knownLimits?.(options as never) ?? null;
+  const known = definition?.knownLimits?.(options) ?? null;
   return {
     name,
     type,

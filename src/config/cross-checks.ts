@@ -22,8 +22,8 @@ interface Part {
 
 interface Checking {
   readonly type: string;
-  validate?(options: never): readonly OptionProblem[];
-  claims?(options: never): { readonly path: string; readonly thing: string };
+  validate?(options: unknown): readonly OptionProblem[];
+  claims?(options: unknown): { readonly path: string; readonly thing: string };
 }
 
 /** What the parts themselves find wrong beyond their schemas; a part that has problems already is not asked. */
@@ -39,8 +39,8 @@ export function partProblems(
     if (known.some(({ path }) => isWithin(path, place))) return [];
     const definitions: readonly Checking[] = segments[0] === 'sources' ? parts.sources : parts.sinks;
     const definition = definitions.find(({ type }) => type === options['type']);
-    const found = [...(definition?.validate?.(options as never) ?? [])];
-    const claim = definition?.claims?.(options as never);
+    const found = [...(definition?.validate?.(options) ?? [])];
+    const claim = definition?.claims?.(options);
     if (claim !== undefined) {
       const { path, thing } = claim;
       const owner = claimed.get(thing);

@@ -138,7 +138,7 @@ export interface Format {
 export type Canonicalize = (event: AuditEvent) => CanonicalEvent;
 
 /** How a format enters the program: one of these per file, one line in registry.ts. */
-export interface FormatDefinition<Options = never> {
+export interface FormatDefinition<Options = unknown> {
   readonly name: string;
   readonly kind: Format['kind'];
   /** Keys of a sink's `format_options`. */

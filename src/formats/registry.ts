@@ -20,5 +20,5 @@ export const formats: readonly FormatDefinition[] = [
 export function plainFormat(name: string): Format {
   const format = formats.find((one) => one.name === name);
   if (format === undefined) throw new Error(`no format ${name}`);
-  return format.create({} as never);
+  return format.create({});
 }

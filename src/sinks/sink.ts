@@ -131,7 +131,7 @@ export interface KnownLimits {
 }
 
 /** How a sink type enters the program: one of these per file, one line in registry.ts. */
-export interface SinkDefinition<Options = never> {
+export interface SinkDefinition<Options = unknown> {
   readonly type: string;
   readonly schema: PartSchema;
   /** Default format name, and which ones make no sense here. */

@@ -1,4 +1,4 @@
-import { cloudquery } from './cloudquery/source.ts';
+import { cloudquery } from './cloudquery/definition.ts';
 import type { SourceDefinition } from './source.ts';
 
 /** Every source type; a new one is a line here. */

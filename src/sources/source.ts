@@ -153,7 +153,7 @@ export interface SourceContext {
 }
 
 /** How a source type enters the program: one of these per source, one line in registry.ts. */
-export interface SourceDefinition<Options = never> {
+export interface SourceDefinition<Options = unknown> {
   readonly type: string;
   readonly schema: PartSchema;
   /** What the schema cannot say, looked at before anything starts. */

@@ -13,8 +13,6 @@ import { tlsProblems } from '../../net/tls-files.ts';
 import { tlsSchema } from '../../net/tls.ts';
 import type { TlsOptions } from '../../net/tls.ts';
 
-export type Mechanism = 'plain' | 'scram-sha-256' | 'scram-sha-512' | 'oauthbearer';
-
 const CLIENT_PACKAGE = '@platformatic/kafka';
 const SOURCE = '{source}';
 

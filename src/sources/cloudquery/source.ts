@@ -6,19 +6,10 @@ import { ForwardError } from '../../model/errors.ts';
 import { remembering } from '../../model/hide.ts';
 import { roomForAnswer } from '../../model/memory.ts';
 import { formatTime, msToNs } from '../../model/time.ts';
-import { openHttpClient } from '../../net/http.ts';
+
 import { proxyCredentials } from '../../net/proxies.ts';
 import type { HttpClient } from '../../net/http.ts';
-import type {
-  Harvest,
-  RangeHarvest,
-  Reader,
-  Source,
-  SourceContext,
-  SourceDefinition,
-  SourceOrigin,
-} from '../source.ts';
-import { createCanonicalize } from '../../formats/canonical.ts';
+import type { Harvest, RangeHarvest, Reader, Source, SourceContext, SourceOrigin } from '../source.ts';
 import { checkPlatform } from './check.ts';
 import { CLOUDQUERY } from './product.ts';
 import { AS_MUCH_AS_CAN_BE, assertAnswering, leaveUnreadable, showsReadableRows } from './ask-less.ts';
@@ -28,7 +19,6 @@ import type { OpenWindow } from './care.ts';
 import { apiBase, createClient, mayAskForLess } from './client.ts';
 import { compileFilters } from './filters.ts';
 import { createKeyExpiry } from './key-expiry.ts';
-import { cloudquerySchema, validateCloudquery } from './options.ts';
 import type { CloudqueryOptions } from './options.ts';
 import { afterReading, dueOf, readSpoiled, since, writeSpoiled } from './look-again.ts';
 import type { Spoiled } from './look-again.ts';
@@ -63,24 +53,6 @@ import {
 } from './windows.ts';
 import type { Progress } from './windows.ts';
 import type { ReadItem } from './wire.ts';
-
-export const cloudquery: SourceDefinition<CloudqueryOptions> = {
-  type: 'cloudquery',
-  schema: cloudquerySchema,
-  validate: validateCloudquery,
-  horizonMs: ({ audit_horizon: horizonMs }) => horizonMs,
-  createCanonicalize,
-  create: (options, context) =>
-    createCloudquery(
-      options,
-      context,
-      openHttpClient({
-        tls: options.tls,
-        connections: options.rate_limit.concurrent,
-        warn: (message) => context.warn(message),
-      }),
-    ),
-};
 
 const NOTHING = { purpose: 'live', events: [], malformed: [], coverage: [], findings: [] } as const;
 
