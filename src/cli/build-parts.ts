@@ -6,7 +6,7 @@ import type { Log } from '../model/log.ts';
 import type { SinkPart, SourcePart } from '../pipeline/daemon.ts';
 import { createOriginOf } from '../pipeline/origin.ts';
 import type { OriginOf } from '../pipeline/origin.ts';
-import { createLimit } from '../pipeline/rate-limit.ts';
+import { createLimit } from '../net/rate-limit.ts';
 import { withoutEchoes as sinkWithoutEchoes } from '../sinks/echoes.ts';
 import { loadSink } from '../sinks/registry.ts';
 import { withoutEchoes as sourceWithoutEchoes } from '../sources/echoes.ts';
@@ -52,7 +52,7 @@ export async function buildParts(
       clock: wallClock,
       forwarderVersion: version,
       concurrent,
-      ...(rateLimit === null ? {} : { limit: createLimit(rateLimit) }),
+      ...(rateLimit === null ? {} : { limit: createLimit({ requestsPerSecond: rateLimit }, wallClock) }),
     });
     builtSinks.set(name, { ...sinkConfig, sink, format: buildFormat(sinkConfig) });
   }

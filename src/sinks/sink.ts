@@ -5,6 +5,7 @@ import type { Clock } from '../model/clock.ts';
 import type { Window } from '../model/event.ts';
 import type { OptionProblem } from '../model/option-problems.ts';
 import type { PartSchema } from '../model/part.ts';
+import type { Limit } from '../net/rate-limit.ts';
 
 /** One event, rendered for this sink. */
 export interface Item {
@@ -98,9 +99,6 @@ export interface Sink {
   /** Lets go of connections and files. Safe to call twice and without `send`. */
   close(): Promise<void>;
 }
-
-/** Runs one request within the configured rate; rejects with the signal's reason when it aborts before the request's turn. */
-export type Limit = <T>(work: () => Promise<T>, signal: AbortSignal) => Promise<T>;
 
 /** What every sink is handed beside its own options. */
 export interface SinkContext {

@@ -3,7 +3,8 @@ import { inspect } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
 
 import type { ForwardError } from '../../src/model/errors.ts';
-import type { Batch, Item, Limit, Receipt, Sink, SinkContext } from '../../src/sinks/sink.ts';
+import type { Limit } from '../../src/net/rate-limit.ts';
+import type { Batch, Item, Receipt, Sink, SinkContext } from '../../src/sinks/sink.ts';
 import { FAULTS, RETRY_AFTER_SECONDS } from '../fakes/faults.ts';
 import type { Fault } from '../fakes/faults.ts';
 import { testClock } from './clock.ts';

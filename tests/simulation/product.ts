@@ -12,7 +12,7 @@ export { Secret } from '../../src/model/secret.ts';
 export { startDaemon } from '../../src/pipeline/daemon.ts';
 export { openRecordTable } from '../../src/records/record-table.ts';
 export { proveRecords } from '../../src/records/prove.ts';
-export { createLimit } from '../../src/pipeline/rate-limit.ts';
+export { createLimit } from '../../src/net/rate-limit.ts';
 export { cleanSource } from '../../src/sources/echoes.ts';
 export { createCloudquery } from '../../src/sources/cloudquery/source.ts';
 export { readProgress } from '../../src/sources/cloudquery/windows.ts';

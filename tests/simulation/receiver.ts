@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 
 import type { Random } from '../../src/simulator/random.ts';
-import type { Batch, Fate, Item, Limit, Receipt, Sink } from '../../src/sinks/sink.ts';
+import type { Limit } from '../../src/net/rate-limit.ts';
+import type { Batch, Fate, Item, Receipt, Sink } from '../../src/sinks/sink.ts';
 import type { Secret } from '../../src/model/secret.ts';
 import type { Calls } from './calls.ts';
 import type { Life } from './life.ts';
@@ -79,7 +80,8 @@ export function createReceiverSink(
   const { name } = receiver.scenario;
   const far = receiver as Insides;
   const { rateLimit } = receiver.scenario;
-  const limit: Limit = rateLimit === null ? (work) => work() : product.createLimit(rateLimit);
+  const limit: Limit =
+    rateLimit === null ? (work) => work() : product.createLimit({ requestsPerSecond: rateLimit }, life.clock);
   return {
     delivery: 'confirmed',
     async send(batch: Batch, signal: AbortSignal): Promise<Receipt> {

@@ -6,7 +6,7 @@ import { afterAll, expect, it } from 'vitest';
 import { Secret } from '../../src/model/secret.ts';
 import { httpSink } from '../../src/sinks/http.ts';
 import { openLimitedClient } from '../../src/sinks/request-limit.ts';
-import type { Limit } from '../../src/sinks/sink.ts';
+import type { Limit } from '../../src/net/rate-limit.ts';
 import { testClock } from '../contract/clock.ts';
 import { makeItems } from '../contract/items.ts';
 import { makeCertificate } from '../fakes/certificates.ts';

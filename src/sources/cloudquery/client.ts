@@ -1,8 +1,6 @@
-import Bottleneck from 'bottleneck';
 import pRetry from 'p-retry';
 
 import type { Clock } from '../../model/clock.ts';
-import { untilAborted } from '../../model/abort.ts';
 import { ForwardError, oneLine } from '../../model/errors.ts';
 import type { Window } from '../../model/event.ts';
 import { parseObject } from '../../model/json.ts';
@@ -12,6 +10,7 @@ import { formatTime } from '../../model/time.ts';
 import { exchangeWith, isRefusal } from '../../net/credentials.ts';
 import { isTimeout, isTooLarge, mediaType, retryAfterMs } from '../../net/http.ts';
 import type { HttpClient, HttpResponse } from '../../net/http.ts';
+import { createLimit } from '../../net/rate-limit.ts';
 import { NoConnectionError } from '../../net/socket.ts';
 import type { ServerClock } from './server-clock.ts';
 import { AnswerFault, readObject, readPage, speaksOfCredentials, wordsOf } from './wire.ts';
@@ -72,21 +71,9 @@ export function createClient(
   serverClock: ServerClock,
   clock: Clock,
 ): Client {
-  const freshLimiter = (): Bottleneck =>
-    new Bottleneck({
-      maxConcurrent: options.concurrent,
-      minTime: Math.ceil(1000 / options.requestsPerSecond),
-    });
-  let limiter = freshLimiter();
-  let limitedMs = clock.now();
+  const { requestsPerSecond, concurrent } = options;
+  const limited = createLimit({ requestsPerSecond, concurrent }, clock);
   let requests = 0;
-
-  /** Bottleneck waits by the wall clock: where that is set back by an hour, an old one would hold requests for an hour. */
-  const limited = <T>(work: () => Promise<T>): Promise<T> => {
-    if (clock.now() < limitedMs) limiter = freshLimiter();
-    limitedMs = clock.now();
-    return limiter.schedule(work);
-  };
 
   const once = async (url: URL, withKey: boolean, signal: AbortSignal): Promise<HttpResponse> => {
     const headers = {
@@ -94,7 +81,6 @@ export function createClient(
       'accept-encoding': 'identity',
       'user-agent': options.userAgent,
     };
-    signal.throwIfAborted(); // its turn in the rate limit may have come long after it was given up
     let sentMs = clock.monotonic();
     const { requestTimeoutMs: timeoutMs, maxResponseBytes } = options;
     const response = await span('request', { path: url.pathname }, async (open) => {
@@ -129,10 +115,7 @@ export function createClient(
       const where = `${url.origin}${url.pathname}`;
       return pRetry(
         async () => {
-          const response = await untilAborted(
-            limited(() => once(url, true, signal)),
-            signal,
-          );
+          const response = await limited(() => once(url, true, signal), signal);
           assertUsable(response, where, clock.now());
           return readPage(response.body, where, { rowsBefore: (page - 1) * perPage }, options.wanted);
         },
@@ -149,10 +132,7 @@ export function createClient(
       );
     },
     get: (path, { withKey }, signal) =>
-      untilAborted(
-        limited(() => once(endpoint(options.base, path), withKey, signal)),
-        signal,
-      ),
+      limited(() => once(endpoint(options.base, path), withKey, signal), signal),
     requests: () => requests,
     close: () => http.close(),
   };

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 
-import { createLimit } from '../../src/pipeline/rate-limit.ts';
+import { createLimit } from '../../src/net/rate-limit.ts';
 import { elapse, simulatedClock, startSimulatedTime, stopSimulatedTime } from '../fakes/simulated-time.ts';
 
 const clock = simulatedClock(() => 0.5);
@@ -10,7 +10,7 @@ beforeEach(() => startSimulatedTime(Date.parse('2026-03-01T12:00:00Z')));
 afterEach(() => stopSimulatedTime());
 
 it('lets so many requests a second begin, whoever asks', async () => {
-  const limit = createLimit(4);
+  const limit = createLimit({ requestsPerSecond: 4 }, clock);
   const begun: number[] = [];
   const one = (): Promise<void> => limit(async () => void begun.push(clock.monotonic()), quiet);
   const startMs = clock.monotonic();
@@ -21,7 +21,7 @@ it('lets so many requests a second begin, whoever asks', async () => {
 });
 
 it('ends the wait for a turn at once when aborted, and does nothing when the turn comes', async () => {
-  const limit = createLimit(1);
+  const limit = createLimit({ requestsPerSecond: 1 }, clock);
   const stop = new AbortController();
   let begun = 0;
   const work = async (): Promise<void> => void (begun += 1);
@@ -36,7 +36,7 @@ it('ends the wait for a turn at once when aborted, and does nothing when the tur
 
 it('lets a request that has begun end by itself', async () => {
   const stop = new AbortController();
-  const answer = createLimit(1)(async () => {
+  const answer = createLimit({ requestsPerSecond: 1 }, clock)(async () => {
     await clock.sleep(1000);
     return 'taken';
   }, stop.signal);
@@ -46,7 +46,7 @@ it('lets a request that has begun end by itself', async () => {
 });
 
 it('does not stand still when the clock is set back', async () => {
-  const limit = createLimit(1);
+  const limit = createLimit({ requestsPerSecond: 1 }, clock);
   await elapse(limit(async () => {}, quiet));
   vi.setSystemTime(Date.now() - 3_600_000);
   const startMs = clock.monotonic();
