@@ -26,6 +26,7 @@ function heldView(unclassified: number): AdminView {
   const nowMs = Date.now();
   const said = createStatus(nowMs - 3_720_000);
   const source = sourceStatus('platform', nowMs);
+  enterState(source, 'working', nowMs);
   enterState(source, 'idle', nowMs);
   const monotonicMs = wallClock.monotonic();
   source.progressedMs = monotonicMs;
