@@ -11,6 +11,7 @@ import { sizeInBatch } from './prepare.ts';
 import type { Prepare } from './prepare.ts';
 import { again, sentOf } from './segment.ts';
 import type { Sent } from './segment.ts';
+import { tellRejected } from './tell-rejected.ts';
 import { bucketsOf } from './verify/buckets.ts';
 import { isObject, unknownPart } from './job-json.ts';
 
@@ -209,8 +210,7 @@ async function sendPage(
     for (const refusal of refusals) if (refusal.unanswered) unanswered.push(sentOf(refusal.item));
   }
   if (rejected.length > 0) await journal.addDeadLetters(params.sink, rejected);
-  for (const { event, reason } of rejected)
-    context.log.warn({ sink: params.sink, event_id: event.id, reason }, 'an event became a dead letter');
+  tellRejected(context.log.child({ sink: params.sink }), rejected);
   const taken = takenLetters(tried, rejected, letters);
   if (taken.length + unanswered.length > 0) {
     const settled = taken.map(({ letter }) => letter);
