@@ -279,7 +279,7 @@ function undecodable(error: ContentCodingError, status: number, request: HttpReq
       hint:
         error.fault === 'unknown'
           ? 'turn off compression of answers in the peer or in the proxy before it: gzip, deflate and br are understood'
-          : 'see what stands between here and the peer',
+          : 'look for a proxy between here and the peer',
     },
   );
 }

@@ -78,7 +78,7 @@ it('a reload changes who may use the status page, and how much is logged', async
   const open = admin("token: 'the-second-token', allowed_hosts: [ops.example.com]");
   here.config(FILE_SINK, `${open}\nlog: { level: warn }`);
   running.reload();
-  await running.said('admin.token: the secret stands in the file itself'); // a warning of the new configuration
+  await running.said('admin.token: the secret itself is in the file'); // a warning of the new configuration
   expect(await ask(url, retry, { method: 'POST', token: 'the-first-token' })).toBe(401);
   expect(await ask(url, retry, { method: 'POST', token: 'the-second-token' })).toBe(200);
   expect(await ask(url, '/healthz', { host: 'ops.example.com' })).toBe(200);

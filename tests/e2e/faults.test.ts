@@ -154,7 +154,7 @@ describe('a Platform that does not answer as it should', () => {
   it.each([
     ['HTML', 200, 'text/html', '<html>sign in</html>', /instead of JSON/],
     ['an odd shape', 200, 'application/json', '{"data":[]}', /no .+items.+ list/],
-    ['cut JSON', 200, 'application/json', '{"items":[{"id"', /no complete JSON/],
+    ['cut JSON', 200, 'application/json', '{"items":[{"id"', /not complete JSON/],
     ['401', 401, 'application/json', '{"message":"no","status":401}', /answered 401/],
     ['403', 403, 'application/json', '{"message":"no","status":403}', /admin:read/],
     ['404', 404, 'application/json', '{"message":"no","status":404}', /answered 404/],

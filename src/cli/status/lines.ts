@@ -72,7 +72,7 @@ function headLines(
 /** One line for each process that shares the journal. */
 function replicaLines({ replicas = [] }: Partial<StatusDocument>, width: number): string[] {
   return replicas.map(({ name, self, alive, seen_at: seenAt, duties, same_configuration: same }) => {
-    const does = duties.length === 0 ? 'stands by' : duties.map((duty) => shown(duty, 80)).join(', ');
+    const does = duties.length === 0 ? 'on standby' : duties.map((duty) => shown(duty, 80)).join(', ');
     const what = alive ? does : `not heard of since ${shown(seenAt, 30)}`;
     const differs = same ? '' : '  another configuration';
     return cut(`   │  ${shown(name, 80)}${self ? ' (this one)' : ''}: ${what}${differs}`, width);

@@ -49,7 +49,7 @@ export async function askPresent(
   if (typeof total !== 'number') {
     throw new ForwardError(
       'transient',
-      `${answer.where} answered a search with something that is no search result`,
+      `${answer.where} answered a search with something other than a search result`,
     );
   }
   const complete = at(answer.json, '_shards', 'failed') === 0 && at(answer.json, 'timed_out') === false;

@@ -9,6 +9,8 @@ import type { TlsOptions } from '../../net/tls.ts';
 import { addressFault } from './filters.ts';
 import { wrongHostHint, wrongKeyHint } from './hints.ts';
 
+const START_FORM = 'a duration such as 30d, an RFC 3339 time, "now" or "beginning"';
+
 /** What stands under a source of type `cloudquery`, read: durations in milliseconds, sizes in bytes. */
 export interface CloudqueryOptions {
   /** As written: the client appends /api where it is missing. */
@@ -72,6 +74,7 @@ export const cloudquerySchema: PartSchema = {
     start: {
       type: 'string',
       default: '30d',
+      form: START_FORM,
       description: 'How far back the first run reaches: a duration, a time, "now" or "beginning".',
     },
     poll_interval: {
@@ -183,16 +186,13 @@ export function validateCloudquery(options: CloudqueryOptions): readonly OptionP
   add('url', wrongHostHint(options.url));
   add('api_key', wrongKeyHint(options.api_key.reveal()));
   if (parseMoment(options.start, Date.UTC(2000, 0, 1)) === null) {
-    add(
-      'start',
-      'is no point in time; expected a duration such as 30d, an RFC 3339 time, "now" or "beginning"',
-    );
+    add('start', `is not a time; expected ${START_FORM}`);
   }
   if (options.schedule !== undefined) {
     if (options.poll_interval !== undefined)
       add('schedule', 'schedule and poll_interval exclude one another; keep one');
     if (!cron().validateCronExpression(options.schedule).valid) {
-      add('schedule', 'is no cron expression; expected five fields such as "*/5 * * * *"');
+      add('schedule', 'is not a cron expression; expected five fields such as "*/5 * * * *"');
     } else if (!hasNext(options.schedule)) {
       add('schedule', 'names a time that never comes; expected one such as "*/5 * * * *"');
     }
