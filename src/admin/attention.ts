@@ -98,9 +98,10 @@ function alike(reason: string, name: string): string {
 
 function loopItem(loops: readonly Loop[], seen: Seen): AttentionItem {
   const { state, reason, hint } = loops[0] as Loop;
+  const unready = new Set(seen.ready.reasons.map(({ part }) => part));
   return {
     ...NOTHING_KNOWN,
-    severity: state === 'retrying' ? 'warning' : 'critical',
+    severity: state === 'retrying' && !loops.some(({ name }) => unready.has(name)) ? 'warning' : 'critical',
     label: state,
     parts: loops.map(({ name }) => name),
     cause: reason ?? (state === 'stopped' ? 'The loop has ended.' : 'No reason was given.'),

@@ -6,6 +6,7 @@ import type { OptionProblem } from '../model/option-problems.ts';
 import { ACCEPT_ENCODING, ContentCodingError, decodeContent } from './content-coding.ts';
 import { nameOf, readProxies } from './proxies.ts';
 import type { Proxies, Proxy } from './proxies.ts';
+import { reachHint } from './reach-hint.ts';
 import { NoConnectionError } from './socket.ts';
 import { isCertificateError } from './tls.ts';
 import type { TlsOptions } from './tls.ts';
@@ -318,6 +319,7 @@ function failure(error: unknown, request: HttpRequest, sent: boolean): ForwardEr
   return new ForwardError('transient', `${where(request)} cannot be reached: ${describe(error)}`, {
     cause: error,
     ambiguous: sent,
+    hint: reachHint(code),
   });
 }
 

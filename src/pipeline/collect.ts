@@ -200,7 +200,7 @@ async function waitForSpace(context: CollectContext, signal: AbortSignal): Promi
   for (;;) {
     const { usedBytes, limitBytes, events } = await journal.size();
     if (usedBytes < limitBytes) {
-      if (said) log.info({}, 'the journal has room again; polling goes on');
+      if (said) log.info({}, 'the journal has room again; polling resumes');
       return;
     }
     const [fullOf, hint] =

@@ -147,7 +147,7 @@ function elsewhere(jobs: number): ForwardError {
 export async function runJob(context: JobContext, job: Job, signal: AbortSignal): Promise<'done' | 'failed'> {
   const { journal, clock } = context;
   const log = context.log.child({ job: Number(job.id), kind: job.kind });
-  const faults = createFaultLog(log, clock, () => 'the job goes on');
+  const faults = createFaultLog(log, clock, () => 'the job is tried again');
   let progress = job.progress;
   let failures = 0;
   const save = async (next: Json): Promise<void> => {
@@ -158,7 +158,7 @@ export async function runJob(context: JobContext, job: Job, signal: AbortSignal)
     if (context.status !== undefined) enterState(context.status, 'working', clock.now());
     context.onProgress?.(next);
   };
-  log.info({}, job.state === 'queued' ? 'a job begins' : 'a job goes on where it was left');
+  log.info({}, job.state === 'queued' ? 'a job begins' : 'a job resumes where it was left');
   for (;;) {
     try {
       await journal.updateJob(job.id, 'running', progress);

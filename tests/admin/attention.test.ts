@@ -113,6 +113,17 @@ describe('what needs attention', () => {
     ]);
   });
 
+  it('is critical where retries have kept a sink from delivering for so long that the daemon is not ready', async () => {
+    const room = createRoom();
+    enterState(room.splunk, 'retrying', START_MS - 86_400_000, { reason: 'no answer' });
+    room.splunk.progressedMs = (room.monotonicMs ?? 0) - 86_400_000;
+    enterState(room.elastic, 'retrying', START_MS, { reason: 'the name cannot be resolved' });
+    expect(await attention(room)).toMatchObject([
+      { severity: 'critical', label: 'retrying', parts: ['splunk'] },
+      { severity: 'warning', label: 'retrying', parts: ['elastic'] },
+    ]);
+  });
+
   it('puts what may lose events first and what is only good to know last', async () => {
     const room = createRoom();
     const event = anEvent(1, START_MS);

@@ -97,7 +97,7 @@ it('what takes effect at a start only is said, and nothing of that configuration
   here.config(FILE_SINK, "admin: { listen: '127.0.0.1:1', token: 'the-second-token' }");
   running.reload();
   await running.said('admin.listen takes effect only at a start: restart auditferry');
-  await running.said('the new configuration is refused; the old one goes on');
+  await running.said('the new configuration is refused; the old one stays in force');
   expect(await ask(url, retry, { method: 'POST', token: 'the-first-token' })).toBe(200);
   expect(await ask(url, retry, { method: 'POST', token: 'the-second-token' })).toBe(401);
 });

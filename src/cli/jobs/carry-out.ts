@@ -101,7 +101,7 @@ async function follow(journal: Journal, id: bigint, terminal: Terminal, told: To
       await clock.sleep(LOOK_EVERY_MS, signal);
     } catch (error) {
       if (!signal.aborted) throw error;
-      terminal.err.write(`not waiting any longer: the daemon goes on with job ${id}\n`);
+      terminal.err.write(`not waiting any longer: the daemon continues job ${id}\n`);
       return { job: Number(id), state: 'left', progress, by: 'daemon' };
     }
   }
@@ -134,7 +134,7 @@ async function carryOutHere(
           by: 'command',
         };
       } catch (error) {
-        const left = `job ${id} stays in the journal: the same command, or the next daemon, goes on with it\n`;
+        const left = `job ${id} stays in the journal: the same command, or the next daemon, continues it\n`;
         terminal.err.write(left);
         if (!signal.aborted) throw error;
         const { progress } = await jobOf(journal, id);

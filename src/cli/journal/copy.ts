@@ -82,7 +82,7 @@ function lines(
     `  ${rest.join(', ')}`,
     `  compared: every row, every hash of the chain, the checksums, the counters`,
     `  installation ${installationId}, newest event ${headSeq}, head ${headHash}`,
-    `  ${shown(from)} is unchanged. Run auditferry on ${shown(to)} only: two that go on from one journal send everything twice`,
+    `  ${shown(from)} is unchanged. Run auditferry on ${shown(to)} only: two that continue from one journal send everything twice`,
   ];
 }
 

@@ -1,5 +1,6 @@
 import { formatDuration } from '../../model/units.ts';
 import { formatTime, nsToMs } from '../../model/time.ts';
+import { TOLD } from '../../pipeline/verdict.ts';
 import { pendingIn, standingOf } from '../../pipeline/verify.ts';
 import type {
   ChangedEvent,
@@ -59,7 +60,7 @@ ${result.sources.map(bucketTable).join('\n')}
 
 function heading({ range }: VerifyResult): string {
   return `<p class="small">Audit log verification</p>
-<h1>${minute(range.startNs)} to ${minute(range.endNs)} UTC</h1>`;
+<h1><span>${minute(range.startNs)}</span> to <span>${minute(range.endNs)}</span> UTC</h1>`;
 }
 
 const TITLES: Readonly<Record<VerifyResult['verdict'], string>> = {
@@ -75,7 +76,7 @@ function verdict(result: VerifyResult, { repairs }: Circumstances): string {
       ? ''
       : ` ${count(pending, 'event')} created in the last minutes are too young to be judged.`;
   const reasons =
-    result.reasons.length < 2
+    result.reasons.length <= TOLD
       ? ''
       : `<ul>${result.reasons.map((reason) => `<li>${text(reason)}</li>`).join('')}</ul>`;
   const fixed = repairs.map((done) => `<li>${text(done)}</li>`).join('');
