@@ -175,7 +175,7 @@ function targetQuestion({
 function secretQuestion(flag: string, what: string, variable: string): Question<SecretPlace> {
   return {
     flag,
-    text: `Where is ${what}? Name of an environment variable, or path of a file\n(never the secret itself)`,
+    text: `Where is ${what}? Never type the secret itself.\nName of a variable, or path of a file`,
     standard: variable,
     // What was typed may be the secret: it is not repeated.
     read: (answer) =>

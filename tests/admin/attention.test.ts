@@ -88,6 +88,8 @@ describe('what needs attention', () => {
     const items = await attention(room);
     expect(items.map(({ parts }) => parts)).toEqual([['elastic']]);
     expect(items[0]?.effect).toMatch(/^2 events wait in the journal, and the journal is full/);
+    enterState(room.elastic, 'retrying', START_MS, { reason: 'no answer' });
+    expect(await attention(room)).toMatchObject([{ severity: 'critical', parts: ['elastic'] }]);
   });
 
   it('takes windows that cannot be read for one reason together, and leaves out the findings that say the same', async () => {

@@ -205,7 +205,9 @@ function stateWord(loop: LoopDocument, { absent }: View): string {
 }
 
 function rate(loop: LoopDocument): string {
-  return loop.events_per_minute > 0 ? `${Number(loop.events_per_minute.toFixed(1))}/min` : '';
+  const { events_per_minute: rate } = loop;
+  const digits = rate < 100 ? 1 : 0;
+  return rate > 0 ? `${rate.toLocaleString('en-US', { maximumFractionDigits: digits })}/min` : '';
 }
 
 function joined(figures: readonly string[]): string {
