@@ -108,7 +108,7 @@ function connectFailure(error: unknown, target: SocketTarget): ForwardError {
       onTheWay ??
       (target.tls === undefined
         ? undefined
-        : 'if it stays like this, look into the receiver’s log: it may refuse our certificate'),
+        : 'if it stays like this, check the receiver’s log: it may refuse our certificate'),
   });
 }
 

@@ -60,7 +60,8 @@ describe('the command line', () => {
     expect(result).toEqual({
       code: 2,
       stdout: '',
-      stderr: 'auditferry needs Node.js 24 or later; this is 20.20.2\n  in a checkout on Linux, `npm start -- …` brings its own\n',
+      stderr:
+        'auditferry needs Node.js 24 or later; this is 20.20.2\n  in a checkout on Linux, `npm start -- …` brings its own\n',
     });
   });
 

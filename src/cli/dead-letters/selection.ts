@@ -43,13 +43,9 @@ export function parseId(text: string, held: readonly bigint[] = []): readonly bi
 export function assertMeant(ids: readonly bigint[], { all, reason }: Selection): void {
   const isMeant = ids.length > 0 ? all === undefined : all !== undefined || reason !== undefined;
   if (isMeant) return;
-  throw new ForwardError(
-    'config',
-    'which dead letters are meant? name their ids or a --reason, or say --all',
-    {
-      hint: 'auditferry dead-letters list shows both; --sink and --source narrow a --reason or --all',
-    },
-  );
+  throw new ForwardError('config', 'which dead letters? give their ids, a --reason, or --all', {
+    hint: 'auditferry dead-letters list shows both; --sink and --source narrow a --reason or --all',
+  });
 }
 
 /** What a person types for a reason: letters that were refused for one reason share it. */

@@ -25,7 +25,7 @@ export interface ReplayOptions extends ReportOptions, RangeOptions {
 export function registerReplay(program: Command): void {
   withRange(takeConfigArgument(withConfig(program.command('replay'))))
     .summary('send a range of the journal to one sink again')
-    .description('send a range of the journal to one sink again, through the mapping of today')
+    .description('send a range of the journal to one sink again, in its current format and mapping')
     .requiredOption('--sink <name>', 'the sink')
     .option('--force', 'also what the receiver proves to hold')
     .action(async (_file: unknown, options: ReplayOptions) => {

@@ -110,7 +110,7 @@ export async function copiesOf(
   if (!present.complete) {
     throw new ForwardError(
       'transient',
-      `not every shard of ${target.searched} answered: what is missing cannot be told yet`,
+      `not every shard of ${target.searched} answered: what is missing is not known yet`,
     );
   }
   return present.copies;
