@@ -54,7 +54,7 @@ const once = (file: string, patience = '4s') =>
   run(['run', '-c', file, '--once', '--patience', patience], { env });
 
 describe('the command line', () => {
-  it('an older Node.js gets one line that says what is needed', async () => {
+  it('an older Node.js is told what is needed', async () => {
     const old = 'data:text/javascript,Object.defineProperty(process.versions,"node",{value:"20.20.2"})';
     const result = await run(['--version'], { nodeArguments: ['--import', old] });
     expect(result).toEqual({
