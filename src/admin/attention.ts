@@ -79,9 +79,14 @@ function alike(reason: string, name: string): string {
 
 function loopItem(loops: readonly Loop[], seen: Seen): AttentionItem {
   const { state, reason, hint } = loops[0] as Loop;
+  const unready = new Set(seen.ready.reasons.map(({ part }) => part));
+  // What has failed for long, and what keeps a journal full.
+  const stops = loops.some(
+    (loop) => unready.has(loop.name) || (isSink(loop) && loop.undelivered > 0 && isFull(seen)),
+  );
   return {
     ...NOTHING_KNOWN,
-    severity: state === 'retrying' ? 'warning' : 'critical',
+    severity: state !== 'retrying' || stops ? 'critical' : 'warning',
     label: state,
     parts: loops.map(({ name }) => name),
     cause: reason ?? (state === 'stopped' ? 'The loop has ended.' : 'No reason was given.'),

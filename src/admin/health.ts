@@ -192,7 +192,7 @@ function judgeSink(
   const agoMs = loop.progressedMs === null ? 0 : monotonicMs - loop.progressedMs;
   return (
     judgeLoop(loop, agoMs > stalledAfterMs ? agoMs : null) ??
-    good(loop.state === 'idle' ? 'idle: every event is delivered' : loop.state)
+    good(loop.state === 'idle' ? 'idle: no event is waiting' : loop.state)
   );
 }
 

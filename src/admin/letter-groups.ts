@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import { letterPages } from '../checkpoint/journal.ts';
 import type { DeadLetter, DeadLetterGlimpse, Journal } from '../checkpoint/journal.ts';
+import { sharedReason } from '../model/reason.ts';
 
 /** Dead letters of one owner that have one reason. */
 export interface LetterGroup {
@@ -31,16 +32,6 @@ const GROUPS_MOST = 200;
 const EVENTS_SAMPLED = 20;
 /** Of a letter, to find its type. Bytes. */
 const SAMPLE_BYTES = 4_096;
-const REASON_MOST = 300;
-
-/** What differs between events that were refused for one reason: ids, times, numbers, quoted values. */
-const DIFFERING =
-  /"[^"]{0,200}"|'[^']{0,200}'|[0-9a-f]{8}-[0-9a-f-]{27,}|\d{4}-\d\d-\d\dT[\d:.]+Z?|\b[0-9a-f]{16,}\b|\d+(?:[.,]\d+)*/gi;
-
-/** The reason that letters share. */
-export function reasonOf(reason: string): string {
-  return reason.replaceAll(DIFFERING, '…').slice(0, REASON_MOST).toWellFormed();
-}
 
 const WAITING: readonly DeadLetter['state'][] = ['open', 'retrying'];
 
@@ -75,7 +66,7 @@ export async function groupLetters(journal: Pick<Journal, 'glanceAtDeadLetters'>
 
 function add(groups: Map<string, Collected>, letter: DeadLetterGlimpse): void {
   const { owner, side, id, state, firstAt, lastAt } = letter;
-  const reason = reasonOf(letter.reason);
+  const reason = sharedReason(letter.reason);
   const key = JSON.stringify([side, owner, reason]);
   const group = groups.get(key) ?? {
     owner,
@@ -121,7 +112,7 @@ export async function lettersOf(
   let step = await pages.next();
   for (; step.done !== true; step = await pages.next()) {
     for (const letter of step.value) {
-      if (reasonOf(letter.reason) !== reason) continue;
+      if (sharedReason(letter.reason) !== reason) continue;
       if (ids.length >= most) return { ids, whole: false };
       ids.push(letter.id);
     }

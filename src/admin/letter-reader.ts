@@ -1,10 +1,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import type { DeadLetter, DeadLetterFilter, DeadLetterGlimpse } from '../checkpoint/journal.ts';
+import { sharedReason } from '../model/reason.ts';
 import { formatSize } from '../model/units.ts';
 import { json, Refused } from './answer.ts';
 import type { Answer } from './answer.ts';
-import { groupLetters, lettersOf, reasonOf } from './letter-groups.ts';
+import { groupLetters, lettersOf } from './letter-groups.ts';
 import type { AdminOptions } from './options.ts';
 import { readCount, readSeq } from './query.ts';
 import { cut, RENDERED_LIMIT_BYTES } from './shown-event.ts';
@@ -76,7 +77,7 @@ function describeLetter(options: AdminOptions, letter: DeadLetterGlimpse, mayRea
     side,
     state,
     reason,
-    reason_group: reasonOf(reason),
+    reason_group: sharedReason(reason),
     attempts,
     first_at: firstAt,
     last_at: lastAt,

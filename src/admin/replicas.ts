@@ -59,7 +59,7 @@ export function replicaNotes(
 const TOLD = 5;
 
 function doing({ duties }: Replica): string {
-  if (duties.length === 0) return 'stands by';
+  if (duties.length === 0) return 'is on standby';
   const more = duties.length - TOLD;
   return `does ${duties.slice(0, TOLD).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }

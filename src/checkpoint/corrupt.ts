@@ -5,7 +5,7 @@ export const RESTORE_HINT =
   'what came after the backup is read from the Platform again and sinks may receive repeats';
 
 const REPAIR_HINT =
-  'stop the daemon and run `auditferry journal repair`, which saves what is whole and has the rest read again; or put back a backup of ' +
+  'stop the daemon and run `auditferry journal repair`, which recovers the intact part and has the rest read again; or put back a backup of ' +
   'journal.db (docs/journal.md). Sinks may receive repeats';
 
 /** The content of the journal fails its checks. */

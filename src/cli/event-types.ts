@@ -23,7 +23,7 @@ interface TypeRow extends EventTypeCount {
 
 /** What `match` takes at most, by the schema of normalize.event_types. Characters. */
 const MATCH_MOST = 512;
-const COMMENT_WIDTH = 90;
+const COMMENT_WIDTH = 72;
 
 /** `auditferry event-types`: what was seen, and how it is understood. */
 export function registerEventTypes(program: Command): void {
@@ -49,19 +49,17 @@ export async function eventTypes(options: ReportOptions, terminal: Terminal): Pr
     writeJson(terminal.out, { event_types: rows.map(document), unclassified: unclassified.length, snippet });
     return EXIT.done;
   }
-  for (const line of table(rows)) terminal.out.write(`${line}\n`);
+  for (const line of table(rows, terminal)) terminal.out.write(`${line}\n`);
   if (rows.length === 0) terminal.out.write('the journal has seen no event yet\n');
   if (snippet !== null) {
     const types = count(unclassified.length, 'event type');
-    terminal.out.write(
-      `\n${types} marked ? could not be classified. Complete this, and put it into the configuration:\n\n`,
-    );
+    terminal.out.write(`\n${types} not classified (marked ?). Complete this for the configuration:\n\n`);
     terminal.out.write(snippet);
   }
   return EXIT.done;
 }
 
-function table(rows: readonly TypeRow[]): string[] {
+function table(rows: readonly TypeRow[], { out }: Terminal): string[] {
   if (rows.length === 0) return [];
   const cells = rows.map(({ source, eventType, count: seen, firstNs, lastNs, explanation, unclassified }) => {
     const { domain, object, verb, confidence, overridden } = explanation.classification;
@@ -72,14 +70,13 @@ function table(rows: readonly TypeRow[]): string[] {
       seen.toLocaleString('en-US'),
       day(firstNs),
       day(lastNs),
-      `${domain} / ${object} / ${verb}`,
       overridden ? 'your table' : confidence,
+      `${domain} / ${object} / ${verb}`,
     ];
   });
-  return alignColumns(
-    [['', 'EVENT TYPE', 'SOURCE', 'COUNT', 'FIRST', 'LAST', 'UNDERSTOOD AS', 'CONFIDENCE'], ...cells],
-    undefined,
-  );
+  const head = ['', 'EVENT TYPE', 'SOURCE', 'COUNT', 'FIRST', 'LAST', 'CONFIDENCE', 'UNDERSTOOD AS'];
+  const spare = ['FIRST', 'SOURCE', 'LAST', 'CONFIDENCE'].map((name) => head.indexOf(name));
+  return alignColumns([head, ...cells], out.isTTY === true ? out.columns : undefined, spare);
 }
 
 function day(ns: bigint): string {

@@ -7,6 +7,7 @@ import type { SinkKind } from './init-recipes.ts';
 import { readSecretPlace, SINK_KINDS } from './init-template.ts';
 import type { InitAnswers, SecretPlace } from './init-template.ts';
 import { shown } from './report.ts';
+import { hang } from './table.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What was given on the command line; what is missing is asked for. */
@@ -35,6 +36,8 @@ interface Question<T> {
   readonly standard: string | null;
   /** The value, or what is wrong with the answer. */
   read(answer: string): T | { readonly wrong: string };
+  /** What an answer is taken for, where that is not what it says. */
+  note?(answer: string): string | null;
 }
 
 type Ask = <T>(question: Question<T>, given: string | undefined) => Promise<T>;
@@ -85,37 +88,64 @@ function asking(terminal: Terminal, lines: AsyncIterator<string> | null): Ask {
     }
     const standard = question.standard === null ? '' : ` [${question.standard}]`;
     for (let tries = 0; tries < TRIES_MOST; tries += 1) {
-      terminal.err.write(`${question.text}${standard}: `);
+      terminal.err.write(`${fitted(`${question.text}${standard}:`, terminal).join('\n')} `);
       const next = (await lines.next()) as IteratorResult<string, undefined>;
       if (next.done === true)
         throw new ForwardError('config', 'the answers ended before the questions; nothing was written');
       const answer = next.value.trim() === '' ? question.standard : next.value.trim();
       const value = answer === null ? { wrong: 'an answer is needed' } : question.read(answer);
-      if (!isWrong(value)) return value;
-      terminal.err.write(`  ${shown(value.wrong)}\n`);
+      if (isWrong(value)) say(value.wrong, terminal);
+      else {
+        const note = answer === null ? null : (question.note?.(answer) ?? null);
+        if (note !== null) say(note, terminal);
+        return value;
+      }
     }
     throw new ForwardError('config', `no usable answer to "${question.text}"; nothing was written`);
   };
+}
+
+function say(remark: string, terminal: Terminal): void {
+  terminal.err.write(`${fitted(`  ${shown(remark)}`, terminal).join('\n')}\n`);
+}
+
+/** Lines that a narrow terminal does not break within words. */
+function fitted(text: string, { err }: Terminal): string[] {
+  const width = err.isTTY === true ? err.columns : undefined;
+  return text.split('\n').flatMap((line) => hang(line, width));
 }
 
 function isWrong(value: unknown): value is { readonly wrong: string } {
   return typeof value === 'object' && value !== null && 'wrong' in value;
 }
 
+const hasScheme = (answer: string): boolean => /^[a-z]+:\/\//i.test(answer);
+
 const platformQuestion: Question<string> = {
   flag: '--url',
   text: 'Address of the CloudQuery Platform, such as https://acme.mycloudquery.com',
   standard: null,
   read(answer) {
-    const url = /^[a-z]+:\/\//i.test(answer) ? answer : `https://${answer}`;
+    const url = hasScheme(answer) ? answer : `https://${answer}`;
     const hint = wrongHostHint(url);
     return hint === null ? url : { wrong: hint };
   },
+  note: (answer) => (hasScheme(answer) ? null : `without a scheme it is taken as https://${answer}`),
 };
+
+/** Recipes are told by their names only: with a line each, the question would not fit on a screen. */
+const kindsOffered = [
+  ...SINK_KINDS.filter(({ offer, type }) => offer === type).map(
+    ({ offer, about }) => `  ${offer.padEnd(14)} ${about}`,
+  ),
+  `  or ${SINK_KINDS.filter(({ offer, type }) => offer !== type)
+    .map(({ offer }) => offer)
+    .join(', ')}`,
+].join('\n');
 
 const sinkQuestion: Question<SinkKind> = {
   flag: '--sink',
-  text: `Where should events go?\n${SINK_KINDS.map(({ offer, about }) => `  ${offer.padEnd(18)} ${about}`).join('\n')}\nKind of sink`,
+  text: `Where should events go?\n${kindsOffered}\nKind of sink`,
   standard: 'file',
   read: (answer) =>
     SINK_KINDS.find(({ offer }) => offer === answer.toLowerCase().replaceAll(/[ -]/g, '_')) ?? {
@@ -146,7 +176,7 @@ function targetQuestion({
 function secretQuestion(flag: string, what: string, variable: string): Question<SecretPlace> {
   return {
     flag,
-    text: `Where is ${what}? Name of an environment variable, or path of a file (never type the secret itself)`,
+    text: `Where is ${what}? Never type the secret itself.\nName of a variable, or path of a file`,
     standard: variable,
     // What was typed may be the secret: it is not repeated.
     read: (answer) =>

@@ -160,15 +160,17 @@ function nextSteps(answers: InitAnswers, output: string, terminal: Terminal): st
     ),
     ...missingOf(answers, terminal).map((name) => `  export ${name}=…`),
   ];
+  // In a checkout there is no command of that name yet.
+  const program = terminal.env['npm_lifecycle_event'] === 'start' ? 'npm start --' : 'auditferry';
   const file = /^[\w./-]+$/.test(output) ? output : `'${oneLine(output).replaceAll("'", `'\\''`)}'`;
   return [
     `wrote ${oneLine(output)}; it holds no secret`,
     '',
     'next:',
     ...preparations,
-    `  auditferry check -c ${file} --send`,
-    `  auditferry preview -c ${file}`,
-    `  auditferry run -c ${file}`,
+    `  ${program} check -c ${file} --send`,
+    `  ${program} preview -c ${file}`,
+    `  ${program} run -c ${file}`,
     '',
   ].join('\n');
 }

@@ -93,12 +93,17 @@ function prettyLine(line: string): string {
   const who =
     [entry['source'], entry['sink'], entry['name']].find((name) => typeof name === 'string') ?? 'auditferry';
   const fields = Object.entries(entry)
-    .filter(([key, value]) => !HIDDEN.has(key) && value !== null && value !== undefined)
+    .filter(([key, value]) => !HIDDEN.has(key) && value !== undefined && !isForPrograms(value))
     .map(([key, value]) => `${shown(key.replaceAll('_', ' '))} ${show(value)}`);
   const level = entry['level'] === 'info' ? '' : `${String(entry['level']).toUpperCase()} `;
   const detail = fields.length === 0 ? '' : `  (${fields.join(', ')})`;
   const at = String(entry['time']).slice(11, 19);
   return `${at}  ${shown(String(who)).padEnd(NAME_WIDTH)}  ${level}${shown(String(entry['msg']))}${detail}\n`;
+}
+
+/** Objects repeat for programs what the sentence says. */
+function isForPrograms(value: unknown): boolean {
+  return typeof value === 'object' && !Array.isArray(value);
 }
 
 function show(value: unknown): string {

@@ -4,7 +4,9 @@ const NEEDED = 24;
 const major = Number(process.versions.node.split('.')[0]);
 
 if (major < NEEDED) {
-  process.stderr.write(`auditferry needs Node.js ${NEEDED} or later; this is ${process.versions.node}\n`);
+  process.stderr.write(
+    `auditferry needs Node.js ${NEEDED} or later; this is ${process.versions.node}\n  in a checkout on Linux, \`npm start -- …\` brings its own\n`,
+  );
   process.exitCode = 2;
 } else {
   import('./program.ts').then(

@@ -7,6 +7,8 @@ import { leave, ownProcess } from './ending.ts';
 import { EXIT } from './exit.ts';
 import { Interrupted } from './interrupt.ts';
 import { keepMemorySmall } from './memory.ts';
+import { hang } from './table.ts';
+import type { Output } from './terminal.ts';
 import { version } from './version.ts';
 
 /** The whole life of the process. */
@@ -86,6 +88,11 @@ function prepare(command: Command, above: readonly string[]): void {
   for (const below of command.commands) prepare(below, path);
 }
 
+/** A line of a message, broken between words on a narrow terminal; an excerpt of a file stays as it is. */
+function fitted(line: string, out: Output): string[] {
+  return out.isTTY !== true || /^ +\d* \| /.test(line) ? [line] : hang(line, out.columns);
+}
+
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   if (error instanceof ForwardError) {
@@ -96,7 +103,8 @@ function report(error: unknown): number {
         : error.kind === 'config'
           ? error.message
           : describe(error);
-    process.stderr.write(`${text}\n${error.hint === undefined ? '' : `  ${error.hint}\n`}`);
+    for (const line of [...text.split('\n'), ...(error.hint === undefined ? [] : [`  ${error.hint}`])])
+      for (const part of fitted(line, process.stderr)) process.stderr.write(`${part}\n`);
     return error.kind === 'config' ? EXIT.usage : EXIT.failed;
   }
   if (error instanceof Interrupted) {

@@ -1,13 +1,39 @@
 /** Characters between two columns. */
 const GAP = 2;
-/** A column that is squeezed keeps this much. Characters. */
+/** The last column keeps this much, if it has it. Characters. */
 const LEAST_LAST = 20;
+/** While the last column has less than this, columns that can be spared are left out. Characters. */
+const WANTED_LAST = 32;
 
 /**
  * Rows as aligned lines. The last column takes what is left of `width` and is cut there with an ellipsis; with no width it
- * is whole. Cells must be one line of safe text.
+ * is whole. `spare`: indexes of columns that a narrow terminal does without, the first one first. Cells must be one line of safe text.
  */
-export function alignColumns(rows: readonly (readonly string[])[], width: number | undefined): string[] {
+export function alignColumns(
+  rows: readonly (readonly string[])[],
+  width: number | undefined,
+  spare: readonly number[] = [],
+): string[] {
+  const left = spare.slice(0, sparedFor(rows, width ?? Infinity, spare));
+  return aligned(
+    left.length === 0 ? rows : rows.map((row) => row.filter((_cell, index) => !left.includes(index))),
+    width,
+  );
+}
+
+/** How many of the columns that can be spared have to go. */
+function sparedFor(rows: readonly (readonly string[])[], width: number, spare: readonly number[]): number {
+  const widest = (index: number): number => Math.max(...rows.map((row) => [...(row[index] ?? '')].length));
+  const last = (rows[0]?.length ?? 1) - 1;
+  const wanted = Math.min(widest(last), WANTED_LAST);
+  let before = 0;
+  for (let index = 0; index < last; index += 1) before += widest(index) + GAP;
+  let left = 0;
+  for (; left < spare.length && before + wanted > width; left += 1) before -= widest(spare[left] ?? 0) + GAP;
+  return left;
+}
+
+function aligned(rows: readonly (readonly string[])[], width: number | undefined): string[] {
   const widths: number[] = [];
   for (const row of rows) {
     row.forEach((cell, index) => {

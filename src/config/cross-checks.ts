@@ -84,14 +84,14 @@ export function sharedNames(data: unknown, root: TreeNode): Problem[] {
     .map((keys) => ({ at: positionOf(root, keys, 'key'), path: pathOf(root, keys), text }));
 }
 
-/** Secrets that stand in the file itself: allowed, and said at each start. */
+/** Secrets that are in the file itself: allowed, and said at each start. */
 export function literalSecrets(data: unknown, root: TreeNode): Problem[] {
   return secretsIn(data, []).flatMap((segments) => {
     const node = find(root, segments)?.node;
     if (segments.join('.') === 'state.url' && !hasPassword(node)) return [];
     const literal = node?.kind === 'scalar' && (node.template === null || !isInterpolated(node.template));
     if (!literal) return [];
-    const text = 'the secret stands in the file itself; better ${NAME} or ${file:/path}';
+    const text = 'the secret itself is in the file; better ${NAME} (with braces) or ${file:/path}';
     return [{ at: node.at, path: pathOf(root, segments), text }];
   });
 }

@@ -1,7 +1,10 @@
 import { oneLine } from '../model/errors.ts';
 import { isSecretName } from '../model/secret-names.ts';
 
-const WIDTH_MOST = 100;
+/** With the number before it, a line fits into 80 columns. */
+const WIDTH_MOST = 70;
+/** Of a longer line what is around the column is shown, with this much before it. */
+const BEFORE = 40;
 /** Lines above are searched for the keys that a line stands under; deeper files have short ways up. */
 const LINES_ABOVE_MOST = 500;
 
@@ -18,9 +21,12 @@ export function excerpt(text: string, line: number, col: number): string[] {
   if (source === undefined || source.trim() === '') return [];
   const gutter = String(line);
   const open = withoutSecrets(source, lines);
-  const shown = oneLine(`|${open}`.replaceAll('\t', ' '), WIDTH_MOST).slice(1);
-  const isInPlace = open.slice(0, col - 1) === source.slice(0, col - 1) && col <= shown.length + 1;
-  const caret = isInPlace ? [`${' '.repeat(gutter.length)} | ${' '.repeat(col - 1)}^`] : [];
+  const isInPlace = open.slice(0, col - 1) === source.slice(0, col - 1) && col <= open.length + 1;
+  const from = isInPlace && col > WIDTH_MOST ? col - BEFORE : 0;
+  const part = from === 0 ? open : `…${open.slice(from)}`;
+  const shown = oneLine(`|${part}`.replaceAll('\t', ' '), WIDTH_MOST).slice(1);
+  const before = from === 0 ? col - 1 : col - from;
+  const caret = isInPlace ? [`${' '.repeat(gutter.length)} | ${' '.repeat(before)}^`] : [];
   return [`${gutter} | ${shown}`, ...caret].map((part) => `  ${part}`);
 }
 

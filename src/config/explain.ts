@@ -215,7 +215,7 @@ function badValue(error: ErrorObject, shown: string | null): string {
     return `has no scheme; expected ${scheme} before it${shown === null || shown.includes('/') ? '' : `; did you mean "${scheme}${String(error.data)}"?`}`;
   switch (error.keyword) {
     case 'type':
-      return `${actual(error.data)}; expected ${wanted}`;
+      return `${actual(error.data)}; expected ${typeof schema['form'] === 'string' ? schema['form'] : wanted}`;
     case 'enum':
     case 'const': {
       if (typeof error.data !== 'string') return `${actual(error.data)}; expected ${wanted}`;

@@ -45,17 +45,19 @@ export async function loadConfig(
 }
 
 export interface LoadOptions {
-  /** Sections that the work does not reach: a variable or file that only they name may be missing, and its value stands for nothing. */
-  readonly unreached?: readonly Section[];
+  /**
+   * Places that the work does not reach, such as `sinks` or `sources.platform.api_key`: a variable or file that only they name may be
+   * missing, and its value stands for nothing.
+   */
+  readonly unreached?: readonly string[];
 }
-
-/** What of a configuration names somebody to talk to. */
-type Section = 'state' | 'admin' | 'heartbeat' | 'sources' | 'sinks';
 
 /** For commands that read the journal or ask the daemon, and no Platform and no receiver. */
 export const JOURNAL_ONLY: LoadOptions = { unreached: ['heartbeat', 'sources', 'sinks'] };
 /** For commands that read the Platform, and nothing else. */
 export const PLATFORM_ONLY: LoadOptions = { unreached: ['state', 'admin', 'heartbeat', 'sinks'] };
+/** For commands that only open the journal. */
+export const STATE_ONLY: LoadOptions = { unreached: ['admin', 'heartbeat', 'sources', 'sinks'] };
 /** For commands that work on files. */
 export const OFFLINE: LoadOptions = { unreached: ['state', 'admin', 'heartbeat', 'sources', 'sinks'] };
 

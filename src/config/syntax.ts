@@ -8,15 +8,14 @@ const SYNTAX: Readonly<Record<string, string>> = {
     'this backslash escape is not known in double quotes; expected single quotes, or \\\\ for a backslash',
   BAD_INDENT: 'the indentation does not fit; expected it to line up with its neighbours',
   BAD_SCALAR_START: 'this character cannot start a value; expected quotes around the value',
-  BLOCK_AS_IMPLICIT_KEY:
-    'a mapping or list stands where a key belongs; expected "key: value" on a line of its own',
-  BLOCK_IN_FLOW: 'an indented block stands inside brackets; expected values separated by commas',
+  BLOCK_AS_IMPLICIT_KEY: 'a mapping or list where a key belongs; expected "key: value" on a line of its own',
+  BLOCK_IN_FLOW: 'an indented block inside brackets; expected values separated by commas',
   KEY_OVER_1024_CHARS: 'this key is too long; expected a colon after a short name',
   MISSING_CHAR:
     'a character is missing here; expected a closing quote, a bracket, a comma or a space after a colon',
   MULTILINE_IMPLICIT_KEY: 'this key runs over several lines; expected "key: value" on one line',
   RESOURCE_EXHAUSTION: 'this is nested too deeply',
-  TAB_AS_INDENT: 'a tab stands in the indentation; expected spaces',
+  TAB_AS_INDENT: 'a tab in the indentation; expected spaces',
   TAG_RESOLVE_FAILED: 'this tag is not known here; expected a value without one',
 };
 
@@ -28,14 +27,17 @@ const MOST = 100;
  * each further token is an error to it: the first of those ends the list.
  */
 export function explainSyntax(errors: readonly YAMLError[], text: string, locate: Locate): Problem[] {
-  const sorted = errors.toSorted((a, b) => a.pos[0] - b.pos[0]);
-  const lost = sorted.findIndex((error) => SYNTAX[error.code] === undefined);
   const lines = linesOf(text);
+  const sorted = withoutRepeats(
+    errors.toSorted((a, b) => a.pos[0] - b.pos[0]),
+    (error) => lines[locate(error.pos[0]).line - 1]?.indent,
+  );
+  const lost = sorted.findIndex((error) => SYNTAX[error.code] === undefined);
   const explained = sorted.slice(0, lost === -1 ? MOST : Math.min(lost + 1, MOST)).map((error) => {
     const at = error.pos[0];
     const number = locate(at).line;
     return (
-      explainLine(error.code, lines, number) ?? {
+      explainLine(error, lines, number) ?? {
         at,
         path: '',
         text: plainly(error, lines[number - 1]?.text ?? ''),
@@ -46,6 +48,19 @@ export function explainSyntax(errors: readonly YAMLError[], text: string, locate
   return explained.filter(
     (one, index) => index === explained.findIndex((other) => other.at === one.at && other.text === one.text),
   );
+}
+
+/** Lines that are indented alike are wrong for one reason: the first of them tells it. */
+function withoutRepeats(
+  errors: readonly YAMLError[],
+  indentOf: (error: YAMLError) => number | undefined,
+): readonly YAMLError[] {
+  return errors.filter((error, index) => {
+    const before = errors[index - 1];
+    return (
+      error.code !== 'BAD_INDENT' || before?.code !== 'BAD_INDENT' || indentOf(before) !== indentOf(error)
+    );
+  });
 }
 
 function plainly({ code }: YAMLError, line: string): string {
@@ -59,7 +74,7 @@ interface Line {
   /** Offset of its first character. */
   readonly at: number;
   readonly text: string;
-  /** Blanks before its text, or before the key behind a dash. */
+  /** Spaces before its text, or before the key behind a dash. */
   readonly indent: number;
 }
 
@@ -75,7 +90,7 @@ function linesOf(text: string): readonly Line[] {
 const KEY = /^[ ]*(?:- +)*["']?[\w.-]+["']?[ ]*:/;
 
 /** What is wrong with the lines rather than with a character; null where the parser says it better. */
-function explainLine(code: string, lines: readonly Line[], errorAt: number): Problem | null {
+function explainLine({ code, message }: YAMLError, lines: readonly Line[], errorAt: number): Problem | null {
   // The parser may mean the blank lines and comments before it.
   const number = lines.findIndex((line, index) => index >= errorAt - 1 && isText(line)) + 1;
   const here = lines[number - 1];
@@ -86,6 +101,15 @@ function explainLine(code: string, lines: readonly Line[], errorAt: number): Pro
     const opening = lines[open];
     if (opening !== undefined && /[{[][^}\]]*$/.test(opening.text))
       return problem(opening, `a bracket of line ${open + 1} is not closed where line ${errorAt} begins`);
+  }
+  if (code === 'MISSING_CHAR' && /quote/.test(message)) {
+    const quote = lines.slice(0, errorAt).findIndex(({ text: its }) => OPEN_QUOTE.test(withoutQuoted(its)));
+    const opening = lines[quote];
+    if (opening !== undefined)
+      return problem(
+        opening,
+        `the quote that opens on line ${quote + 1} is not closed; expected one at its end`,
+      );
   }
   if (here === undefined) return null;
   if (code === 'BAD_INDENT') {
@@ -100,9 +124,10 @@ function explainLine(code: string, lines: readonly Line[], errorAt: number): Pro
     const fitting = indentsAbove(lines.slice(0, number - 1)).join(' or ');
     return problem(
       here,
-      `line ${number} lines up with no line above it; expected ${fitting} blanks before it, it has ${here.indent}`,
+      `line ${number} lines up with no line above it; expected ${fitting} spaces before it, it has ${here.indent}`,
     );
   }
+  if (code === 'MISSING_CHAR') return spaceMissing(here, problem);
   if (code !== 'MULTILINE_IMPLICIT_KEY' && code !== 'BLOCK_AS_IMPLICIT_KEY') return null;
   const below = lines.findIndex((line, index) => index >= number && isText(line));
   const next = lines[below];
@@ -111,9 +136,24 @@ function explainLine(code: string, lines: readonly Line[], errorAt: number): Pro
       next,
       `line ${below + 1} is indented deeper than line ${number}; expected the same indentation`,
     );
+  const colonMissing = KEY.test(here.text)
+    ? null
+    : problem(here, `line ${number} has no colon; expected "key: value"`);
+  return spaceMissing(here, problem) ?? colonMissing;
+}
+
+/** At the start of a value, after its colon, comma, bracket or dash. */
+const OPEN_QUOTE = /(?:^|[\s:,[{-])["'][^"']*$/;
+
+function withoutQuoted(text: string): string {
+  return text.replaceAll(/"(?:[^"\\]|\\.)*"|'(?:[^']|'')*'/g, '').replace(/(?:^|\s)#.*$/, '');
+}
+
+function spaceMissing(here: Line, problem: (line: Line, text: string) => Problem): Problem | null {
   const [, key] = /^[ ]*(?:- +)*([\w.-]+):\S/.exec(here.text) ?? [];
-  if (key !== undefined) return problem(here, `expected a space after the colon of "${oneLine(key, 64)}"`);
-  return KEY.test(here.text) ? null : problem(here, `line ${number} has no colon; expected "key: value"`);
+  return key === undefined
+    ? null
+    : problem(here, `expected a space after the colon of "${oneLine(key, 64)}"`);
 }
 
 function blanks({ text }: Line): number {

@@ -189,13 +189,13 @@ function growMap(growth: Growth, source: YAMLMap, at: number, path: string, dept
     if (isScalar(key) && isMergeKey(key)) {
       mergeInto(merged, growth, pair, keyAt, path, depth);
     } else if (name === null) {
-      growth.problems.push({ at: keyAt, path, text: 'this key is no plain word; expected a name' });
+      growth.problems.push({ at: keyAt, path, text: 'this key is not a plain word; expected a name' });
     } else if (entries.has(name)) {
       const { line } = growth.locate(entries.get(name)?.keyAt ?? keyAt);
       growth.problems.push({
         at: keyAt,
         path,
-        text: `the key "${oneLine(name, 64)}" stands twice in the same mapping, first on line ${line}; expected it once`,
+        text: `the key "${oneLine(name, 64)}" appears twice in the same mapping, first on line ${line}; expected it once`,
       });
     } else if (name === '__proto__') {
       growth.problems.push({ at: keyAt, path, text: 'the key "__proto__" is not allowed' });
@@ -231,7 +231,7 @@ function mergeInto(
       growth.problems.push({
         at: keyAt,
         path,
-        text: '"<<" merges something that is no mapping; expected an alias such as *name',
+        text: '"<<" merges something that is not a mapping; expected an alias such as *name',
       });
       continue;
     }

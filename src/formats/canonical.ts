@@ -85,7 +85,7 @@ function canonical(
 
 /** Text that is no JSON could hide anything, and stays behind. */
 function unreadable(text: string): string {
-  return jsonLine({ unreadable: `${text.length} characters that are no JSON` });
+  return jsonLine({ unreadable: `${text.length} characters that are not JSON` });
 }
 
 /** Roles that were only added or only removed say more than "updated", unless the operator's row says what it was. */

@@ -81,7 +81,8 @@ function insert(body: string, after: string | null, member: string): string {
     return `${body.slice(0, at + after.length)}${member},${body.slice(at + after.length)}`;
   }
   const end = body.lastIndexOf('}');
-  if (end < 0 || !body.startsWith('{')) throw new Error('the document is no object, and cannot be numbered');
+  if (end < 0 || !body.startsWith('{'))
+    throw new Error('the document is not an object, and cannot be numbered');
   const start = body.slice(0, end).trimEnd();
   return `${start}${start === '{' ? '' : ','}${member}}`;
 }

@@ -29,7 +29,7 @@ export const oauth2Schema = {
     client_auth: {
       enum: ['body', 'basic'],
       default: 'body',
-      description: 'Where the secret stands in the request for a token.',
+      description: 'Where the secret goes in the request for a token.',
     },
   },
 } as const;
@@ -86,7 +86,7 @@ export function authProblems({ oauth2, aws }: AuthOptions = {}): readonly Option
 export function readTokenUrl(text: string): URL {
   const url = URL.parse(text);
   if (url !== null) return url;
-  throw new ForwardError('config', 'is no http or https address', {
+  throw new ForwardError('config', 'is not an http or https address', {
     hint: 'expected one such as https://login.example.com/oauth2/token',
   });
 }

@@ -6,6 +6,7 @@ import type { OptionProblem } from '../model/option-problems.ts';
 import { ACCEPT_ENCODING, ContentCodingError, decodeContent } from './content-coding.ts';
 import { nameOf, readProxies } from './proxies.ts';
 import type { Proxies, Proxy } from './proxies.ts';
+import { reachHint } from './reach-hint.ts';
 import { NoConnectionError } from './socket.ts';
 import { isCertificateError } from './tls.ts';
 import type { TlsOptions } from './tls.ts';
@@ -279,7 +280,7 @@ function undecodable(error: ContentCodingError, status: number, request: HttpReq
       hint:
         error.fault === 'unknown'
           ? 'turn off compression of answers in the peer or in the proxy before it: gzip, deflate and br are understood'
-          : 'see what stands between here and the peer',
+          : 'look for a proxy between here and the peer',
     },
   );
 }
@@ -318,6 +319,7 @@ function failure(error: unknown, request: HttpRequest, sent: boolean): ForwardEr
   return new ForwardError('transient', `${where(request)} cannot be reached: ${describe(error)}`, {
     cause: error,
     ambiguous: sent,
+    hint: reachHint(code),
   });
 }
 

@@ -4,6 +4,7 @@ import { connect as connectTls, TLSSocket } from 'node:tls';
 
 import type { Clock } from '../model/clock.ts';
 import { describe, ForwardError } from '../model/errors.ts';
+import { reachHint } from './reach-hint.ts';
 import { assertPinned, isCertificateError } from './tls.ts';
 import type { TlsFiles } from './tls-files.ts';
 
@@ -96,26 +97,18 @@ function tooSlow(target: SocketTarget): ForwardError {
   return new NoConnectionError(`${target.where} did not accept a connection within ${seconds} s`);
 }
 
-/** Names and routes: the receiver has seen no certificate of ours yet. */
-const BEFORE_HANDSHAKE = new Set([
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'ETIMEDOUT',
-]);
-
 /** No byte of an event had left: nothing can have been taken. */
 function connectFailure(error: unknown, target: SocketTarget): ForwardError {
   const refused = tlsRefusal(error, target.where);
   if (refused !== null) return refused;
-  const handshake = target.tls !== undefined && !BEFORE_HANDSHAKE.has(codeOf(error));
+  const onTheWay = reachHint(codeOf(error));
   return new ForwardError('transient', `${target.where} cannot be reached: ${describe(error)}`, {
     cause: error,
-    hint: handshake
-      ? 'if it stays like this, look into the receiver’s log: it may refuse our certificate'
-      : undefined,
+    hint:
+      onTheWay ??
+      (target.tls === undefined
+        ? undefined
+        : 'if it stays like this, check the receiver’s log: it may refuse our certificate'),
   });
 }
 

@@ -2,6 +2,7 @@ import type { Journal, KnownId } from '../checkpoint/journal.ts';
 import { ForwardError } from '../model/errors.ts';
 import type { AuditEvent, Json, NewEvent, Window } from '../model/event.ts';
 import { isObject } from '../model/json.ts';
+import { formatSize } from '../model/units.ts';
 import type { Source } from '../sources/source.ts';
 import { createReadingGuard } from './reading-guard.ts';
 import { describeRevisions } from './revisions.ts';
@@ -158,9 +159,13 @@ async function prunedAmong(
 async function assertSpace(journal: Journal): Promise<void> {
   const { usedBytes, limitBytes } = await journal.size();
   if (usedBytes < limitBytes) return;
-  throw new ForwardError('transient', `the journal is full (${usedBytes} of ${limitBytes} bytes)`, {
-    hint: 'fix the sink that is behind, or raise state.max_size; the Platform keeps the events meanwhile',
-  });
+  throw new ForwardError(
+    'transient',
+    `the journal is full (${formatSize(usedBytes)} of ${formatSize(limitBytes)})`,
+    {
+      hint: 'fix the sink that is behind, or raise state.max_size; the Platform keeps the events meanwhile',
+    },
+  );
 }
 
 function shareOf(

@@ -4,6 +4,7 @@ import { ForwardError } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import { span } from '../model/trace.ts';
 import { formatTime, nsToMs } from '../model/time.ts';
+import { formatSize } from '../model/units.ts';
 import type { Harvest, Source, Trouble } from '../sources/source.ts';
 import { createPace } from './pace.ts';
 import { createProgress } from './progress.ts';
@@ -202,7 +203,7 @@ async function waitForSpace(context: CollectContext, signal: AbortSignal): Promi
     const { usedBytes, limitBytes, events } = await journal.size();
     if (usedBytes < limitBytes) {
       if (!said) return;
-      log.info({}, 'the journal has room again; polling goes on');
+      log.info({}, 'the journal has room again; polling resumes');
       return enterState(status, 'working', clock.now());
     }
     const [fullOf, hint] =
@@ -215,7 +216,7 @@ async function waitForSpace(context: CollectContext, signal: AbortSignal): Promi
             'no event is left in it, only the ids, coverage, findings and dead letters that must stay; polling waits',
             'raise state.max_size, or shorten audit_horizon of the sources',
           ];
-    const reason = `the journal is full (${usedBytes} of ${limitBytes} bytes): ${fullOf}, the Platform keeps the events`;
+    const reason = `the journal is full (${formatSize(usedBytes)} of ${formatSize(limitBytes)}): ${fullOf}; the Platform keeps the events`;
     if (!said) log.warn({ used_bytes: usedBytes, limit_bytes: limitBytes }, reason);
     said = true;
     if (context.patienceMs !== null && clock.monotonic() - sinceMs >= context.patienceMs)

@@ -68,7 +68,9 @@ export async function onDuty(
     }
     log.info(
       { duty },
-      wanted.aborted ? 'another replica takes over' : 'the lease was lost: another replica may go on',
+      wanted.aborted
+        ? 'another replica takes over'
+        : 'the lease was lost: another replica may have taken over',
     );
     if (signal.aborted) return;
   }

@@ -148,7 +148,7 @@ export async function runJob(context: JobContext, job: Job, signal: AbortSignal)
     clock,
     log,
     patienceMs: context.patienceMs,
-    next: () => 'the job goes on',
+    next: () => 'the job is tried again',
     ends: ({ kind }) => kind === 'corrupt',
     shown: showing(context),
   });
@@ -160,7 +160,7 @@ export async function runJob(context: JobContext, job: Job, signal: AbortSignal)
     if (context.status !== undefined) enterState(context.status, 'working', clock.now());
     context.onProgress?.(next);
   };
-  log.info({}, job.state === 'queued' ? 'a job begins' : 'a job goes on where it was left');
+  log.info({}, job.state === 'queued' ? 'a job begins' : 'a job resumes where it was left');
   for (;;) {
     try {
       await journal.updateJob(job.id, 'running', progress);

@@ -1,6 +1,7 @@
 import type { RejectedEvent } from '../checkpoint/journal.ts';
 import type { AuditEvent } from '../model/event.ts';
 import type { Log } from '../model/log.ts';
+import { sharedReason } from '../model/reason.ts';
 import type { Refusal } from './outlet.ts';
 import { TOO_OLD } from './verdict.ts';
 
@@ -14,15 +15,14 @@ export function rejectionsOf(refusals: readonly Refusal[], tried: readonly Audit
   });
 }
 
-/** Says which events become dead letters; a backfill meets too old ones by the thousand, which are told together. */
+/** Says how many events become dead letters, one line for each reason: a receiver may refuse them by the thousand. */
 export function tellRejected(log: Log, rejected: readonly RejectedEvent[]): void {
-  const tooOld = rejected.filter(isTooOld);
-  for (const { event, reason } of rejected.filter((one) => !isTooOld(one)))
-    log.warn({ event_id: event.id, reason }, 'an event became a dead letter');
-  if (tooOld[0] !== undefined)
-    log.warn({ events: tooOld.length, reason: tooOld[0].reason }, 'events were too old for the sink');
-}
-
-function isTooOld({ reason }: RejectedEvent): boolean {
-  return reason.startsWith(TOO_OLD);
+  for (const group of Map.groupBy(rejected, ({ reason }) => sharedReason(reason)).values()) {
+    const [first] = group;
+    if (first === undefined) continue;
+    const { event, reason } = first;
+    if (reason.startsWith(TOO_OLD))
+      log.warn({ events: group.length, reason }, 'events were too old for the sink');
+    else log.warn({ events: group.length, reason, first_event_id: event.id }, 'events became dead letters');
+  }
 }

@@ -29,7 +29,7 @@ export function backlogTeller(context: Telling): { tell(signal: AbortSignal): Pr
       if (!work.pace.isDue(done)) return;
       const left = eventsAfter(await untilDone(context, () => journal.size(), signal), status.cursor);
       const going = work.pace.say(done, done / (done + left));
-      if (left >= BACKLOG_EVENTS) log.info({ events_left: left, ...going }, 'works off a backlog');
+      if (left >= BACKLOG_EVENTS) log.info({ events_left: left, ...going }, 'catching up');
     },
     over: () => void (work = null),
   };

@@ -61,7 +61,7 @@ export interface Evidence {
 }
 
 /** Clauses that the first sentence holds; the others are among the reasons. */
-const TOLD = 5;
+export const TOLD = 5;
 
 export function verdictOf({ lacks, sinks, complete, journal }: Evidence): Verdict {
   const missing = sinks.flatMap(missingClause);

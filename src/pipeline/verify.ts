@@ -24,6 +24,8 @@ export interface VerifyContext extends Patience {
   readonly sinks: ReadonlyMap<string, { readonly sink: Sink; readonly prepare: Prepare }>;
   /** Sinks that a running daemon says are waiting, and why; empty when nobody could be asked. */
   readonly waits?: ReadonlyMap<string, Waits>;
+  /** Sources or sinks of the configuration are left out, so that the verdict may not speak of all. */
+  readonly partial?: { readonly sources: boolean; readonly sinks: boolean };
   /** Read and compare every event, also where the counts agree. */
   readonly deep: boolean;
   /** Told often how far it has come. */
@@ -88,7 +90,7 @@ export async function verify(
   };
   const counts = await journal.findingCounts(about);
   return {
-    ...verdictOf(evidence(chain, sources, counts, sinks)),
+    ...verdictOf(evidence(chain, sources, counts, sinks, context.partial)),
     range,
     startedMs,
     finishedMs: clock.now(),
@@ -135,10 +137,14 @@ function evidence(
   sources: readonly SourceProof[],
   findings: readonly FindingCount[],
   sinks: readonly SinkProof[],
+  partial: VerifyContext['partial'],
 ): Evidence {
   const known = sources.flatMap(({ buckets }) => buckets).reduce((sum, { journal: its }) => sum + its, 0);
   const silent = sinks.filter(({ canBeAsked }) => !canBeAsked).map(({ name }) => name);
   const but = silent.length === 0 ? '' : `; what ${silent.join(', ')} did with them cannot be asked`;
+  const of = partial?.sources === true ? ` of ${sources.map(({ name }) => name).join(', ')}` : '';
+  const receivers =
+    partial?.sinks === true ? sinks.map(({ name }) => `sink ${name}`).join(', ') : 'every sink';
   return {
     lacks: [
       ...chainReasons(chain),
@@ -147,7 +153,7 @@ function evidence(
     ],
     sinks: sinks.map(standingOf),
     journal: 'The journal has everything.',
-    complete: `${events(known)} known to the journal: the Platform, the journal and every sink agree${but}`,
+    complete: `${events(known)}${of} known to the journal: the Platform, the journal and ${receivers} agree${but}`,
   };
 }
 

@@ -4,7 +4,7 @@ import { ForwardError } from '../model/errors.ts';
 export function readHttpAddress(text: string): URL {
   const url = URL.parse(text);
   if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
-    throw new ForwardError('config', 'is no http or https address', {
+    throw new ForwardError('config', 'is not an http or https address', {
       hint: 'expected one such as https://siem.example.com:8088, the port from 1 to 65535',
     });
   }

@@ -150,7 +150,7 @@ class SentinelSink implements Sink {
           name: 'accepts',
           outcome: 'warn',
           finding: accepts,
-          hint: `${BY_SENDING}; turn on the diagnostic setting "Log Errors" of the rule and look into DCRLogErrors`,
+          hint: `${BY_SENDING}; turn on the diagnostic setting "Log Errors" of the rule and query DCRLogErrors`,
         },
       ],
     };

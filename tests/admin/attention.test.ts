@@ -89,6 +89,8 @@ describe('what needs attention', () => {
     const items = await attention(room);
     expect(items.map(({ parts }) => parts)).toEqual([['elastic']]);
     expect(items[0]?.effect).toMatch(/^2 events wait in the journal, and the journal is full/);
+    enterState(room.elastic, 'retrying', START_MS, { reason: 'no answer' });
+    expect(await attention(room)).toMatchObject([{ severity: 'critical', parts: ['elastic'] }]);
   });
 
   it('takes windows that cannot be read for one reason together, and leaves out the findings that say the same', async () => {
@@ -111,6 +113,17 @@ describe('what needs attention', () => {
         parts: ['platform'],
         effect: `2 windows from ${iso(START_MS - 36_000_000).replace('.000Z', 'Z')} to ${iso(START_MS - 18_000_000).replace('.000Z', 'Z')} cannot be read. Everything else is.`,
       },
+    ]);
+  });
+
+  it('is critical where retries have kept a sink from delivering for so long that the daemon is not ready', async () => {
+    const room = createRoom();
+    enterState(room.splunk, 'retrying', START_MS - 86_400_000, { reason: 'no answer' });
+    room.splunk.progressedMs = (room.monotonicMs ?? 0) - 86_400_000;
+    enterState(room.elastic, 'retrying', START_MS, { reason: 'the name cannot be resolved' });
+    expect(await attention(room)).toMatchObject([
+      { severity: 'critical', label: 'retrying', parts: ['splunk'] },
+      { severity: 'warning', label: 'retrying', parts: ['elastic'] },
     ]);
   });
 

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 
 import { act } from '../../src/admin/actions.ts';
-import { groupLetters, reasonOf } from '../../src/admin/letter-groups.ts';
+import { groupLetters } from '../../src/admin/letter-groups.ts';
 import { exportLetters, readLetters } from '../../src/admin/letter-reader.ts';
 import type { DeadLetter } from '../../src/checkpoint/journal.ts';
+import { sharedReason } from '../../src/model/reason.ts';
 import { aLetter, anEvent, createRoom, START_MS } from './room.ts';
 import type { Room } from './room.ts';
 
@@ -28,9 +29,15 @@ describe('dead letters by reason', () => {
     ],
     ['document 0b8f6c52-3e1d-4a77-8f0e-1d2c3b4a5f01 was refused', 'document … was refused'],
     ['unknown field "user.email"', 'unknown field …'],
+    ['refused with 422: {"error":"no field user.name"}', 'refused with 422: {"error":"no field user.name"}'],
+    [
+      'refused with 400: {"error":"\\"a.b\\" is unknown at 12","seq":7}',
+      'refused with 400: {"error":"… is unknown at …",…:…}',
+    ],
+    ['refused with code 7 (Incorrect index)', 'refused with code 7 (Incorrect index)'],
   ])('%s is of the group %s', (reason, group) => {
-    expect(reasonOf(reason)).toBe(group);
-    expect(reasonOf(group)).toBe(group);
+    expect(sharedReason(reason)).toBe(group);
+    expect(sharedReason(group)).toBe(group);
   });
 
   it('are counted, largest group first, with the types of their events', async () => {

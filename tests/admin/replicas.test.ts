@@ -27,7 +27,9 @@ describe('replicas', () => {
         text: '2 replicas over one journal; this is a/1, which does source:platform, sink:splunk, sink:soc, upkeep',
       },
     ]);
-    expect(replicaNotes([aReplica('a/1', { self: true }), own])[0]?.text).toMatch(/a\/1, which stands by$/);
+    expect(replicaNotes([aReplica('a/1', { self: true }), own])[0]?.text).toMatch(
+      /a\/1, which is on standby$/,
+    );
     const many = Array.from({ length: 40 }, (_, at) => `source:s${at}` as const);
     expect(replicaNotes([aReplica('a/1', { self: true, duties: many })])[0]?.text).toMatch(
       /s3, source:s4 and 35 more$/,

@@ -131,7 +131,7 @@ describe('the listener', () => {
       enterState(loop, 'standby', START_MS, { reason: 'b/2 does this' });
     const { status, body } = await ask('/readyz');
     expect([status, (JSON.parse(body) as { verdict: string }).verdict]).toEqual([200, 'complete']);
-    expect(body).toContain('2 replicas over one journal; this is a/1, which stands by');
+    expect(body).toContain('2 replicas over one journal; this is a/1, which is on standby');
     expect(body).toContain('standby: b/2 does this');
   });
 

@@ -61,7 +61,7 @@ describe('backfill', () => {
     while (!terminal.printed.err.includes('the running daemon')) await impatient().clock.sleep(5);
     stop.abort(new Error('interrupted'));
     expect(await ended).toBe(1);
-    expect(terminal.printed.err).toMatch(/the daemon goes on with job \d+/);
+    expect(terminal.printed.err).toMatch(/the daemon continues job \d+/);
     await run.end();
   });
 });

@@ -103,6 +103,18 @@ describe('dead-letters beside a running daemon', () => {
     expect(watched.printed.out).toContain('What the Platform sent\n{\n  "id": "event-2",');
   });
 
+  it('fits the list of each into a narrow terminal, with the reason readable', async () => {
+    const { config } = await withLetters();
+    const watched = fakeTerminal({ columns: 80 });
+    await listLetters({ config, each: true }, watched);
+    const [head = '', ...rows] = watched.printed.out.split('\n');
+    expect(head).toMatch(/^ID +OWNER +.*REASON$/);
+    expect(rows.find((row) => row.includes('mapping') || row.includes('mapper'))).toBeDefined();
+    expect(Math.max(...watched.printed.out.split('\n').map((line) => [...line].length))).toBeLessThanOrEqual(
+      80,
+    );
+  });
+
   it('narrows the list to a sink or a source', async () => {
     const { config } = await withLetters();
     const terminal = fakeTerminal();

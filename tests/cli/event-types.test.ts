@@ -43,7 +43,10 @@ it('counts event types, says how each is understood, and gives a snippet that lo
 
   terminal.clear();
   await eventTypes({ config }, terminal);
-  expect(terminal.printed.out).toMatch(/^ {3}frob"nicate .* data \/ \w+ \/ execute +your table$/m);
+  const narrow = fakeTerminal({ columns: 80 });
+  await eventTypes({ config }, narrow);
+  expect(Math.max(...narrow.printed.out.split('\n').map((line) => [...line].length))).toBeLessThanOrEqual(80);
+  expect(terminal.printed.out).toMatch(/^ {3}frob"nicate .* your table +data \/ \w+ \/ execute$/m);
   expect(terminal.printed.out).not.toContain('\u009b');
 });
 

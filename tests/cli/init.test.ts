@@ -32,6 +32,25 @@ describe('init', () => {
     expect(config.warnings).toEqual([]);
   });
 
+  it('fits a terminal of 80 columns and 24 lines, and says what it makes of an address without a scheme', async () => {
+    const here = room();
+    const output = here.path('narrow.yaml');
+    const terminal = fakeTerminal({
+      columns: 80,
+      input: '127.0.0.1:9\n\nstdout\n',
+      env: { npm_lifecycle_event: 'start' },
+    });
+    expect(await init({ output, stateDir: './data' }, terminal)).toBe(0);
+    const { err, out } = terminal.printed;
+    expect(err).toContain('without a scheme it is taken as https://127.0.0.1:9\n');
+    expect(out).toContain(`npm start -- check -c ${output} --send`);
+    // Nobody sees what is typed here, with the line break at its end.
+    const lines = err.slice(0, err.indexOf('not tried')).split(/\n|(?<=:) /);
+    expect(lines.length).toBeLessThanOrEqual(24);
+    expect(Math.max(...lines.map((line) => [...line].length))).toBeLessThanOrEqual(80);
+    for (const { offer } of SINK_KINDS) expect(err).toContain(offer);
+  });
+
   it('asks for what is missing, explains an answer it cannot use, and never repeats a typed secret', async () => {
     const here = room();
     await here.platform();

@@ -248,6 +248,15 @@ describe('text for a terminal', () => {
         30,
       ),
     ).toEqual([`a    bb  ${'x'.repeat(20)}…`, 'aaa  b   y']);
+    const rows = [
+      ['id', 'when', 'who', 'why'],
+      ['1', '2026-01-01', 'ana', 'y'.repeat(50)],
+    ];
+    const widths = (width: number) => alignColumns(rows, width, [2, 1]).map((line) => [...line].length);
+    expect(widths(51)[1]).toBe(51);
+    expect(alignColumns(rows, 50, [2, 1])[0]).toBe('id  when        why');
+    expect(alignColumns(rows, 40, [2, 1])).toEqual(['id  why', `1   ${'y'.repeat(35)}…`]);
+    expect(alignColumns(rows, undefined, [2, 1])[0]).toContain('who');
     expect(wrap('one two three', 7)).toEqual(['one two', 'three']);
     expect(hang('✓  one two three', 10)).toEqual(['✓  one two', '   three']);
     expect(hang('    one two', 8)).toEqual(['    one', '    two']);

@@ -78,7 +78,7 @@ it('a reload changes who may use the status page, and how much is logged', async
   const open = admin("token: 'the-second-token', allowed_hosts: [ops.example.com]");
   here.config(FILE_SINK, `${open}\nlog: { level: warn }`);
   running.reload();
-  await running.said('admin.token: the secret stands in the file itself'); // a warning of the new configuration
+  await running.said('admin.token: the secret itself is in the file'); // a warning of the new configuration
   expect(await ask(url, retry, { method: 'POST', token: 'the-first-token' })).toBe(401);
   expect(await ask(url, retry, { method: 'POST', token: 'the-second-token' })).toBe(200);
   expect(await ask(url, '/healthz', { host: 'ops.example.com' })).toBe(200);
@@ -97,7 +97,7 @@ it('what takes effect at a start only is said, and nothing of that configuration
   here.config(FILE_SINK, "admin: { listen: '127.0.0.1:1', token: 'the-second-token' }");
   running.reload();
   await running.said('admin.listen takes effect only at a start: restart auditferry');
-  await running.said('the new configuration is refused; the old one goes on');
+  await running.said('the new configuration is refused; the old one stays in force');
   expect(await ask(url, retry, { method: 'POST', token: 'the-first-token' })).toBe(200);
   expect(await ask(url, retry, { method: 'POST', token: 'the-second-token' })).toBe(401);
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { folded } from '../../src/cli/verify/html.ts';
+import { folded, table } from '../../src/cli/verify/html.ts';
 import { redactionOf, redactionSentence } from '../../src/cli/verify/redaction.ts';
 import { verifyText } from '../../src/cli/verify/text.ts';
 import type { Config } from '../../src/config/config.ts';
@@ -12,6 +12,12 @@ describe('the report', () => {
       '<details><summary>Missing: 21</summary>\nrows\n</details>',
     );
     expect(folded('Missing: 20', 20, 'rows')).toMatch(/^<details open>/);
+  });
+
+  it('lets a keyboard scroll a table that is wider than the page', () => {
+    expect(table(['Sink'], [['archive']], [])).toMatch(
+      /^<div class="wide" tabindex="0" role="group" aria-label="/,
+    );
   });
 
   it('says what receivers got of an event', () => {

@@ -53,6 +53,14 @@ describe('verify', () => {
     expect(terminal.printed.out).toMatch(/sink out cannot be asked what it holds/);
   });
 
+  it('does not speak of sinks that it was not asked about', async () => {
+    const room = await carryEverything(rooms());
+    const terminal = impatient();
+    const options = { config: room.config, from: '3h', to: 'now', sink: 'archive', source: 'platform' };
+    expect(await verifyCommand(options, terminal)).toBe(0);
+    expect(terminal.printed.out).toMatch(/120 events known to .* the journal and sink archive agree\.\n$/);
+  });
+
   it('names what was deleted or changed anywhere, exits 3, and --repair fixes what can be fixed', async () => {
     const room = await carryEverything(rooms());
     const file = room.path('data/journal.db');

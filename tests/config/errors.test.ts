@@ -239,7 +239,7 @@ describe('one fault, one line', () => {
     [
       'a schedule that is none',
       `${SOURCE}    schedule: every day\n${SINK}`,
-      'name.yaml:6:15: sources.platform.schedule: is no cron expression; expected five fields such as "*/5 * * * *"',
+      'name.yaml:6:15: sources.platform.schedule: is not a cron expression; expected five fields such as "*/5 * * * *"',
     ],
     [
       'the wrong host',
@@ -253,11 +253,11 @@ describe('one fault, one line', () => {
 
 describe('YAML that is none', () => {
   test.each<[string, string, string]>([
-    ['a tab', 'sources:\n\ta: 1\n', 'name.yaml:2:1: a tab stands in the indentation; expected spaces'],
+    ['a tab', 'sources:\n\ta: 1\n', 'name.yaml:2:1: a tab in the indentation; expected spaces'],
     [
       'a key twice',
       'sources: {}\nsinks: {}\nsources: {}\n',
-      'name.yaml:3:1: the key "sources" stands twice in the same mapping, first on line 1; expected it once',
+      'name.yaml:3:1: the key "sources" appears twice in the same mapping, first on line 1; expected it once',
     ],
     [
       'a line that is indented deeper',
@@ -270,14 +270,29 @@ describe('YAML that is none', () => {
       'name.yaml:5:7: line 5 is indented deeper than line 2; expected the same indentation',
     ],
     [
+      'lines that are indented alike, once',
+      'sinks:\n  a:\n      type: heap\n    path: x\n    name: y\n    text: z\n',
+      'name.yaml:4:5: line 4 lines up with no line above it; expected 0 or 2 or 6 spaces before it, it has 4',
+    ],
+    [
       'a line that lines up with nothing',
       'sinks:\n    a:\n      type: heap\n     path: x\n',
-      'name.yaml:4:6: line 4 lines up with no line above it; expected 0 or 4 or 6 blanks before it, it has 5',
+      'name.yaml:4:6: line 4 lines up with no line above it; expected 0 or 4 or 6 spaces before it, it has 5',
     ],
     [
       'no space after a colon',
       'sinks:\n  a:x\n  b: y\n',
       'name.yaml:2:3: expected a space after the colon of "a"',
+    ],
+    [
+      'no space after the colon of the last line',
+      'sinks:\n  b: y\n  a:x\n',
+      'name.yaml:3:3: expected a space after the colon of "a"',
+    ],
+    [
+      'a quote that is not closed',
+      'sinks:\n  a: it\'s\n  b: "x" # not "this\n  c: "raw\n  d: y\n',
+      'name.yaml:4:3: the quote that opens on line 4 is not closed; expected one at its end',
     ],
     ['no colon', 'sinks:\n  a\n  b: y\n', 'name.yaml:2:3: line 2 has no colon; expected "key: value"'],
     [
@@ -343,6 +358,14 @@ describe('an excerpt', () => {
   test('shows the line and the place', () => {
     const text = illustrated(`${SOURCE.replace('${KEY}', 'k')}    overlop: 10m\n${SINK}`);
     expect(text).toMatch(/overlop: unknown key; .*\n {2}6 \| {5}overlop: 10m\n {4}\| {5}\^$/);
+  });
+
+  test('of a long line shows what is around the place', () => {
+    const sink = `  out: { type: heap, ${'x'.repeat(80)}: y, more: ${'z'.repeat(80)} }`;
+    const lines = illustrated(`${SOURCE.replace('${KEY}', 'k')}sinks:\n${sink}\n`).split('\n');
+    const at = lines.findIndex((line) => line.startsWith('  7 | '));
+    expect([...(lines[at] ?? '')].length).toBeLessThanOrEqual(80);
+    expect(lines[at]?.slice(lines[at + 1]?.indexOf('^'))).toMatch(/^(?:x|out)/);
   });
 
   test.each([

@@ -176,7 +176,7 @@ describe('warnings', () => {
 `),
     ).toEqual([
       'name.yaml:4:10: sources.platform.url: credentials are sent unencrypted over http://; better https://',
-      'name.yaml:7:47: sinks.a.token: the secret stands in the file itself; better ${NAME} or ${file:/path}',
+      'name.yaml:7:47: sinks.a.token: the secret itself is in the file; better ${NAME} (with braces) or ${file:/path}',
       'name.yaml:7:71: sinks.a.tls.verify: the certificate is not verified: anyone in between can read and change everything',
     ]);
   });

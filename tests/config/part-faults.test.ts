@@ -19,7 +19,7 @@ const SOURCE = `sources:
     api_key: \${KEY}
 `;
 const ADDRESS =
-  'is no http or https address; expected one such as https://siem.example.com:8088, the port from 1 to 65535';
+  'is not an http or https address; expected one such as https://siem.example.com:8088, the port from 1 to 65535';
 const UNREADABLE =
   "cannot be read (ENOENT); expected the path of a PEM file, counted from the configuration's folder";
 
@@ -190,4 +190,12 @@ test('a text of the wrong form is told the form, and a choice its words', () => 
   expect(faultOf(`{ type: http, url: "https://a", auth: { ${aws}, ${oauth2} } }`)).toContain(
     'sinks.a.auth: holds too much; expected only one of oauth2 or aws',
   );
+});
+
+test('a start that is a number or no time is told what to write', () => {
+  const faulty = (start: string) =>
+    linesOf(`${SOURCE}    start: ${start}\nsinks: { out: { type: stdout } }\n`);
+  const expected = 'expected a duration such as 30d, an RFC 3339 time, "now" or "beginning"';
+  expect(faulty('30')).toEqual([`name.yaml:6:12: sources.platform.start: is a number; ${expected}`]);
+  expect(faulty('30 days')).toEqual([`name.yaml:6:12: sources.platform.start: is not a time; ${expected}`]);
 });

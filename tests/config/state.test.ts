@@ -35,7 +35,7 @@ describe('the place of the journal', () => {
   it('may be written plainly where it holds no password', () => {
     expect(load('{ type: postgres, url: postgres://u@db/x }').warnings).toEqual([]);
     expect(load('{ type: postgres, url: postgres://u:p@db/x }').warnings).toEqual([
-      expect.stringContaining('the secret stands in the file itself'),
+      expect.stringContaining('the secret itself is in the file'),
     ]);
   });
 

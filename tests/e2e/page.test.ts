@@ -232,7 +232,7 @@ describe.runIf(installed())('the status page in a browser', () => {
     expect(await told()).toEqual([
       expect.stringMatching(/^ferry-0\/1 this one at work source platform, upkeep /),
       expect.stringMatching(/^ferry-1\/1 at work another configuration sink splunk, sink elastic /),
-      expect.stringMatching(/^ferry-2\/1 stands by nothing /),
+      expect.stringMatching(/^ferry-2\/1 on standby nothing /),
       expect.stringMatching(/^ferry-3\/1 not heard of for 40 min nothing /),
     ]);
     expect(await section.locator('.hint').innerText()).toMatch(/^3 replicas share the journal\./);

@@ -95,7 +95,7 @@ describe('an event that came again with other bytes', () => {
 
   it('cannot stop the program by its depth', () => {
     const deep = (core: string): string => `{"d":${'['.repeat(50_000)}${core}${']'.repeat(50_000)}}`;
-    const { kind, detail } = one(deep('1'), deep('2'));
+    const { kind, detail } = one(deep('1'), deep('2')) ?? {};
     // Node.js 26 parses any depth, 24 does not.
     expect([null, ['d']]).toContainEqual((detail as { readonly fields: unknown }).fields);
     expect(kind).toBe('altered_event');

@@ -94,12 +94,12 @@ describe('what stands around events', () => {
   it.each<[string, Partial<HttpSinkOptions>, RegExp]>([
     ['template.event', { template: { event: '{"a":{evnt}}' } }, /does not know \{evnt\}; expected \{event\}/],
     ['template.event', { template: { event: '{"a":{id}}' } }, /no place for the event/],
-    ['template.event', { template: { event: '{"a":"{event}"}' } }, /no JSON on one line/],
+    ['template.event', { template: { event: '{"a":"{event}"}' } }, /not JSON on one line/],
     ['template.event', { template: { event: '{"a":{event_base64}}' } }, /quotation marks/],
-    ['template.event', { template: { event: '{"a":\n{event}}' } }, /no JSON on one line/],
+    ['template.event', { template: { event: '{"a":\n{event}}' } }, /not JSON on one line/],
     ['template.request', { template: { request: '{"a":[]}' } }, /no one place/],
     ['template.request', { template: { request: '[{events},{events}]' } }, /no one place/],
-    ['template.request', { template: { request: '{"a":[{events}}' } }, /no JSON/],
+    ['template.request', { template: { request: '{"a":[{events}}' } }, /not JSON/],
   ])('%s is refused where it makes no JSON: %o', (path, wishes, words) => {
     expect(validateHttp(optionsFor(new URL('http://x'), wishes))).toEqual([
       { path, problem: expect.stringMatching(words) as string },

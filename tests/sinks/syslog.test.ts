@@ -209,6 +209,7 @@ describe('syslog over TCP', () => {
     const error = await failureOf(send(open({ address: `tcp://127.0.0.1:${fake.port}` }), makeItems(1)));
     expect(error).toMatchObject({ kind: 'transient', ambiguous: false });
     expect(error.message).toContain(`tcp://127.0.0.1:${fake.port} cannot be reached`);
+    expect(error.hint).toBe('check that the receiver is running, and the port');
   });
 
   it('speaks of certificates only where the receiver may have seen one', async () => {
@@ -218,7 +219,7 @@ describe('syslog over TCP', () => {
     const error = await failureOf(send(open({ address: 'tls://siem.invalid:6514' }), makeItems(1)));
     lookup.mockRestore();
     expect(error.message).toContain('cannot be reached: no such name');
-    expect(error.hint).toBeUndefined();
+    expect(error.hint).toBe('check the host name, and DNS on this machine');
   });
 
   it('gives up on a receiver that takes no bytes', async () => {

@@ -32,7 +32,7 @@ function cells(replica) {
       'span',
       { class: 'chips' },
       alive
-        ? chip(duties.length === 0 ? 'quiet' : 'good', duties.length === 0 ? 'stands by' : 'at work')
+        ? chip(duties.length === 0 ? 'quiet' : 'good', duties.length === 0 ? 'on standby' : 'at work')
         : chip('warn', silence),
       replica.same_configuration ? null : chip('warn', 'another configuration'),
     ),

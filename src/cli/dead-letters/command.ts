@@ -32,7 +32,7 @@ export function registerDeadLetters(program: Command): void {
       process.exitCode = await showLetter(ids[0] ?? 0n, options, processTerminal());
     });
   withSelection(withConfig(group.command('retry')), 'all of them')
-    .description('send them again, through today’s format and mapping')
+    .description('send them again, in the current format and mapping')
     .argument('[ids...]', 'their ids', parseId)
     .action(async (ids: readonly bigint[], options: ReportOptions & Selection) => {
       process.exitCode = await changeLetters('retry', ids, options, processTerminal());

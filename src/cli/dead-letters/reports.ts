@@ -130,7 +130,8 @@ function tableOf(letters: readonly DeadLetterGlimpse[], { out }: Terminal): stri
     shown(letter.reason),
   ]);
   const head = ['ID', 'OWNER', 'STATE', 'TRIES', 'FIRST', 'LAST', 'EVENT', 'REASON'];
-  return alignColumns([head, ...rows], out.isTTY === true ? out.columns : undefined);
+  const spare = ['FIRST', 'TRIES', 'EVENT', 'STATE'].map((name) => head.indexOf(name));
+  return alignColumns([head, ...rows], out.isTTY === true ? out.columns : undefined, spare);
 }
 
 function seconds(time: string): string {

@@ -3,11 +3,11 @@ import { createHash } from 'node:crypto';
 import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
 
-import { reasonOf } from '../../admin/letter-groups.ts';
 import { letterPages } from '../../checkpoint/journal.ts';
 import type { DeadLetter, DeadLetterGlimpse, Journal } from '../../checkpoint/journal.ts';
 import type { Config } from '../../config/config.ts';
 import { ForwardError, oneLine } from '../../model/errors.ts';
+import { sharedReason } from '../../model/reason.ts';
 
 /** Which dead letters a command means. */
 export interface Selection {
@@ -43,18 +43,14 @@ export function parseId(text: string, held: readonly bigint[] = []): readonly bi
 export function assertMeant(ids: readonly bigint[], { all, reason }: Selection): void {
   const isMeant = ids.length > 0 ? all === undefined : all !== undefined || reason !== undefined;
   if (isMeant) return;
-  throw new ForwardError(
-    'config',
-    'which dead letters are meant? name their ids or a --reason, or say --all',
-    {
-      hint: 'auditferry dead-letters list shows both; --sink and --source narrow a --reason or --all',
-    },
-  );
+  throw new ForwardError('config', 'which dead letters? give their ids, a --reason, or --all', {
+    hint: 'auditferry dead-letters list shows both; --sink and --source narrow a --reason or --all',
+  });
 }
 
 /** What a person types for a reason: letters that were refused for one reason share it. */
 export function reasonKey(reason: string): string {
-  return createHash('sha256').update(reasonOf(reason)).digest('hex').slice(0, KEY_LENGTH);
+  return createHash('sha256').update(sharedReason(reason)).digest('hex').slice(0, KEY_LENGTH);
 }
 
 /** Whether a reason is meant: by its key, or by a part of it. */
@@ -62,7 +58,7 @@ export function hasReason(wanted: string): (letter: Pick<DeadLetter, 'reason'>) 
   const part = wanted.trim().toLowerCase();
   return ({ reason }) =>
     reasonKey(reason) === part ||
-    reasonOf(reason).toLowerCase() === part ||
+    sharedReason(reason).toLowerCase() === part ||
     reason.toLowerCase().includes(part);
 }
 

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 
+import { STATE_ONLY } from '../../config/load.ts';
 import { formatTime } from '../../model/time.ts';
 import { carryOut } from './carry-out.ts';
 import type { JobEnd } from './carry-out.ts';
@@ -38,7 +39,7 @@ export function registerBackfill(program: Command): void {
 }
 
 export async function backfillCommand(options: BackfillOptions, terminal: Terminal): Promise<number> {
-  const config = await openConfig(options.config, terminal);
+  const config = await openConfig(options.config, terminal, STATE_ONLY);
   const range = readRange(options, terminal.clock);
   const params = {
     source: knownName(config, 'source', options.source),

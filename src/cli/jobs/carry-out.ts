@@ -14,6 +14,7 @@ import { sinkStatus } from '../../pipeline/status.ts';
 import type { BuiltParts } from '../build-parts.ts';
 import { openLog } from '../log.ts';
 import { withProgress } from '../progress.ts';
+import { openReached } from './reach.ts';
 import { openGuestJournal, withParts } from '../session.ts';
 import { openState, runningOn } from '../state.ts';
 import type { Terminal } from '../terminal.ts';
@@ -39,7 +40,8 @@ const PATIENCE_MS = 300_000;
 const REMARK_AFTER_MS = 15_000;
 
 /**
- * Has a job done: by the running daemons when there are any, otherwise here. `show` says how far it is. A job of the same kind and parameters that was left unfinished is taken up again instead of a new one.
+ * Has a job done: by the running daemons when there are any, otherwise here, where it needs what it reaches. `show` says how far it is. A
+ * job of the same kind and parameters that was left unfinished is taken up again instead of a new one.
  */
 export async function carryOut(
   config: Config,
@@ -50,8 +52,9 @@ export async function carryOut(
 ): Promise<JobEnd> {
   const holder = await runningOn(config, terminal);
   if (holder === null) {
+    const reached = await openReached(config, kind, asObject(params), terminal);
     return withProgress(terminal, 'starting', (tell, beside) =>
-      carryOutHere(config, beside, kind, params, (progress, elapsedMs) => tell(show(progress, elapsedMs))),
+      carryOutHere(reached, beside, kind, params, (progress, elapsedMs) => tell(show(progress, elapsedMs))),
     );
   }
   const journal = await openGuestJournal(config, terminal);
@@ -100,7 +103,7 @@ async function follow(journal: Journal, id: bigint, terminal: Terminal, told: To
       await clock.sleep(LOOK_EVERY_MS, signal);
     } catch (error) {
       if (!signal.aborted) throw error;
-      terminal.err.write(`not waiting any longer: the daemon goes on with job ${id}\n`);
+      terminal.err.write(`not waiting any longer: the daemon continues job ${id}\n`);
       return { job: Number(id), state: 'left', progress, by: 'daemon' };
     }
   }
@@ -133,7 +136,7 @@ async function carryOutHere(
           by: 'command',
         };
       } catch (error) {
-        const left = `job ${id} stays in the journal: the same command, or the next daemon, goes on with it\n`;
+        const left = `job ${id} stays in the journal: the same command, or the next daemon, continues it\n`;
         terminal.err.write(left);
         if (!signal.aborted) throw error;
         const { progress } = await jobOf(journal, id);

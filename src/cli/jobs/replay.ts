@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 
+import { STATE_ONLY } from '../../config/load.ts';
 import { formatTime } from '../../model/time.ts';
 import { carryOut } from './carry-out.ts';
 import type { JobEnd } from './carry-out.ts';
@@ -24,7 +25,7 @@ export interface ReplayOptions extends ReportOptions, RangeOptions {
 export function registerReplay(program: Command): void {
   withRange(takeConfigArgument(withConfig(program.command('replay'))))
     .summary('send a range of the journal to one sink again')
-    .description('send a range of the journal to one sink again, through the mapping of today')
+    .description('send a range of the journal to one sink again, in its current format and mapping')
     .requiredOption('--sink <name>', 'the sink')
     .option('--force', 'also what the receiver proves to hold')
     .action(async (_file: unknown, options: ReplayOptions) => {
@@ -33,7 +34,7 @@ export function registerReplay(program: Command): void {
 }
 
 export async function replayCommand(options: ReplayOptions, terminal: Terminal): Promise<number> {
-  const config = await openConfig(options.config, terminal);
+  const config = await openConfig(options.config, terminal, STATE_ONLY);
   const { startNs, endNs } = readRange(options, terminal.clock);
   const params = {
     sink: knownName(config, 'sink', options.sink),

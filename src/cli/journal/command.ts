@@ -26,7 +26,7 @@ export function registerJournal(program: Command): void {
       process.exitCode = await interruptible((signal) => copyCommand(options, processTerminal(signal)));
     });
   takeConfigArgument(withConfig(group.command('repair')))
-    .description('save what is whole of a damaged journal in SQLite, and have the rest read again')
+    .description('recover the intact part of a damaged journal in SQLite, and have the rest read again')
     .action(async (_file: unknown, options: ReportOptions) => {
       process.exitCode = await interruptible((signal) => repairCommand(options, processTerminal(signal)));
     });

@@ -3,6 +3,7 @@ import { realpathSync } from 'node:fs';
 import { copyJournal } from '../../checkpoint/copy.ts';
 import type { Copied } from '../../checkpoint/copy.ts';
 import type { Config } from '../../config/config.ts';
+import { STATE_ONLY } from '../../config/load.ts';
 import { ForwardError } from '../../model/errors.ts';
 import { EXIT } from '../exit.ts';
 import { withProgress } from '../progress.ts';
@@ -22,8 +23,8 @@ const WHAT = 'a journal copy';
 
 /** `auditferry journal copy`: everything of one journal, in another place. The one that was copied stays as it is. */
 export async function copyCommand(options: CopyOptions, terminal: Terminal): Promise<number> {
-  const from = await openConfig(options.from, terminal);
-  const to = await openConfig(options.to, terminal);
+  const from = await openConfig(options.from, terminal, STATE_ONLY);
+  const to = await openConfig(options.to, terminal, STATE_ONLY);
   assertApart(from, to);
   const opening = {
     clock: terminal.clock,
@@ -81,7 +82,7 @@ function lines(
     `  ${rest.join(', ')}`,
     `  compared: every row, every hash of the chain, the checksums, the counters`,
     `  installation ${installationId}, newest event ${headSeq}, head ${headHash}`,
-    `  ${shown(from)} is unchanged. Run auditferry on ${shown(to)} only: two that go on from one journal send everything twice`,
+    `  ${shown(from)} is unchanged. Run auditferry on ${shown(to)} only: two that continue from one journal send everything twice`,
   ];
 }
 

@@ -41,7 +41,7 @@ export async function conclude(
   if (options.once === true && end.interrupted) {
     log.warn(
       fields,
-      `interrupted before everything was read and delivered; nothing is lost, the next run goes on from here. ${summary}`,
+      `interrupted before everything was read and delivered; nothing is lost, the next run continues from here. ${summary}`,
     );
     return EXIT.failed;
   }
@@ -50,7 +50,7 @@ export async function conclude(
     return end.failures.length === 0 ? EXIT.done : EXIT.failed;
   }
   if (end.failures.length > 0) {
-    log.warn(fields, `ended without finishing; the next run goes on from here. ${summary}`);
+    log.warn(fields, `ended without finishing; the next run continues from here. ${summary}`);
     return EXIT.failed;
   }
   if (verdict === 'complete') {

@@ -154,7 +154,7 @@ export function startService(
 
   function refuse(lines: readonly string[]): ReloadOutcome {
     for (const line of lines) log.error({}, line);
-    log.error({}, 'the new configuration is refused; the old one goes on');
+    log.error({}, 'the new configuration is refused; the old one stays in force');
     return { ok: false, lines };
   }
 }

@@ -26,7 +26,7 @@ export async function logVerdict(options: SurveyOptions, log: Log, signal: Abort
       }
       before = verdict;
     } catch (error) {
-      log.warn({ error: describe(error) }, 'the verdict could not be told; it is looked at again later');
+      log.warn({ error: describe(error) }, 'the verdict could not be determined; it is tried again later');
     }
   }
 }

@@ -31,7 +31,7 @@ export function registerStatus(program: Command): void {
   takeConfigArgument(withConfig(program.command('status')))
     .summary('show how each source and sink is')
     .description(
-      'show at a glance how each source and sink is: from the daemon, or from the journal when none runs',
+      'show at a glance how each source and sink is: from the daemon, or from the journal when none runs. The bar is the last day of event time: █ counted again, ▒ read, · not read yet, ! suspect',
     )
     .addOption(new Option('--watch', 'refresh every second, until Ctrl-C').conflicts('json'))
     .action(async (_file: unknown, options: StatusOptions) => {

@@ -77,7 +77,7 @@ function headLines(
 /** One line for each process that shares the journal. */
 function replicaLines({ replicas = [] }: Partial<StatusDocument>, width: number): string[] {
   return replicas.map(({ name, self, alive, seen_at: seenAt, duties, same_configuration: same }) => {
-    const does = duties.length === 0 ? 'stands by' : duties.map((duty) => shown(duty, 80)).join(', ');
+    const does = duties.length === 0 ? 'on standby' : duties.map((duty) => shown(duty, 80)).join(', ');
     const what = alive ? does : `not heard of since ${shown(seenAt, 30)}`;
     const differs = same ? '' : '  another configuration';
     return cut(`   │  ${shown(name, 80)}${self ? ' (this one)' : ''}: ${what}${differs}`, width);
@@ -210,7 +210,9 @@ function stateWord(loop: LoopDocument, { absent }: View): string {
 }
 
 function rate(loop: LoopDocument): string {
-  return loop.events_per_minute > 0 ? `${Number(loop.events_per_minute.toFixed(1))}/min` : '';
+  const { events_per_minute: rate } = loop;
+  const digits = rate < 100 ? 1 : 0;
+  return rate > 0 ? `${rate.toLocaleString('en-US', { maximumFractionDigits: digits })}/min` : '';
 }
 
 function joined(figures: readonly string[]): string {

@@ -128,6 +128,10 @@ function verifyOnce(
         const context: VerifyContext = {
           journal,
           ...chosen(parts, options),
+          partial: {
+            sources: options.source !== undefined && parts.sources.size > 1,
+            sinks: options.sink !== undefined && parts.sinks.size > 1,
+          },
           waits,
           deep: options.deep === true,
           clock: terminal.clock,

@@ -37,5 +37,6 @@ export function table(
   const body = rows
     .map((row) => `<tr>${row.map((cell, index) => `<td${aligned(index)}>${cell}</td>`).join('')}</tr>`)
     .join('\n');
-  return `<div class="wide"><table><thead><tr>${head}</tr></thead><tbody>\n${body}\n</tbody></table></div>`;
+  // What may scroll sideways must be reached with the keyboard.
+  return `<div class="wide" tabindex="0" role="group" aria-label="Table"><table><thead><tr>${head}</tr></thead><tbody>\n${body}\n</tbody></table></div>`;
 }

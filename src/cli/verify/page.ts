@@ -1,5 +1,6 @@
 import { formatDuration } from '../../model/units.ts';
 import { formatTime, nsToMs } from '../../model/time.ts';
+import { TOLD } from '../../pipeline/verdict.ts';
 import { pendingIn, standingOf } from '../../pipeline/verify.ts';
 import type {
   ChangedEvent,
@@ -59,7 +60,7 @@ ${result.sources.map(bucketTable).join('\n')}
 
 function heading({ range }: VerifyResult): string {
   return `<p class="small">Audit log verification</p>
-<h1>${minute(range.startNs)} to ${minute(range.endNs)} UTC</h1>`;
+<h1><span>${minute(range.startNs)}</span> to <span>${minute(range.endNs)}</span> UTC</h1>`;
 }
 
 const TITLES: Readonly<Record<VerifyResult['verdict'], string>> = {
@@ -75,7 +76,7 @@ function verdict(result: VerifyResult, { repairs }: Circumstances): string {
       ? ''
       : ` ${count(pending, 'event')} created in the last minutes are too young to be judged.`;
   const reasons =
-    result.reasons.length < 2
+    result.reasons.length <= TOLD
       ? ''
       : `<ul>${result.reasons.map((reason) => `<li>${text(reason)}</li>`).join('')}</ul>`;
   const fixed = repairs.map((done) => `<li>${text(done)}</li>`).join('');
@@ -246,7 +247,7 @@ ${folded('The places', rows.length, table(['Event id', 'Source', 'Place', 'What'
       : `<p class="bad">✗ The file of the journal is damaged in ${count(damage.length, 'place')}.</p>
 <ul>${damage.map((place) => `<li>${text(place)}</li>`).join('')}</ul>`;
   return `${broken}${damaged}
-<p>Stop the daemon, then put back a backup, or run <code>auditferry journal repair</code>, which saves what is whole of a journal in SQLite and has the rest read again. Keep the damaged one as evidence.</p>`;
+<p>Stop the daemon, then put back a backup, or run <code>auditferry journal repair</code>, which recovers the intact part of a journal in SQLite and has the rest read again. Keep the damaged one as evidence.</p>`;
 }
 
 function sinkSections(sinks: readonly SinkProof[]): string {
@@ -296,7 +297,7 @@ function sinkSections(sinks: readonly SinkProof[]): string {
         : `<p class="bad">${text(proof.name)} could not be asked about all of the range: ${text(proof.failure)}</p>`;
     const missing = named(
       `Missing at ${text(proof.name)}`,
-      'Delivered by our account, not found at the receiver.',
+      'Delivered by our records, not found at the receiver.',
       proof.missing,
     );
     const repeats = proof.repeated.named.map(({ id, createdAt, copies }) => [
@@ -315,7 +316,7 @@ function sinkSections(sinks: readonly SinkProof[]): string {
     return `${failure}${missing}${repeated}`;
   });
   return `${table(heads, rows, [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])}
-<p class="small">Confirmed: the receiver said that it stored or queued each event. Sent: the bytes left, but the protocol knows no receipt. Expected is what the receiver must hold by our account; the columns to the right of it say what became of the others.</p>
+<p class="small">Confirmed: the receiver said that it stored or queued each event. Sent: the bytes left, but the protocol knows no receipt. Expected is what the receiver must hold by our records; the columns to the right of it say what became of the others.</p>
 ${details.join('\n')}`;
 }
 

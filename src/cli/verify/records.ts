@@ -54,7 +54,7 @@ async function prove(
   tell: Tell,
 ): Promise<RecordsProof> {
   try {
-    if (!statSync(path).isFile()) throw new Error('it is no file');
+    if (!statSync(path).isFile()) throw new Error('it is not a file');
   } catch (error) {
     throw unreadable(path, error);
   }
@@ -128,7 +128,7 @@ function prefixed({ sink, stream }: StreamProof, several: boolean, text: string)
   return several ? `sink ${sink === null ? stream : oneLine(sink, 64)}: ${text}` : text;
 }
 
-const NO_HEARTBEAT = 'there is no heartbeat in the file, so nothing tells what was sent';
+const NO_HEARTBEAT = 'there is no heartbeat in the file, so nothing says what was sent';
 
 function lacksOf(stream: StreamProof): string[] {
   const { deleted, changed, repeated, reordered, added, forged, faults, faultsTotal } = stream;

@@ -25,11 +25,12 @@ dl { display: grid; grid-template-columns: max-content 1fr; gap: .3rem 1.4rem; m
 dt { font-size: .85rem; color: var(--soft); padding-top: .12rem; }
 dd { margin: 0; overflow-wrap: anywhere; }
 code, .mono { font: .85em/1.5 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }
+h1 span { white-space: nowrap; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; margin: .8rem 0; font-size: .9rem; font-family: system-ui, "Segoe UI", Roboto, Helvetica, Arial, sans-serif; font-variant-numeric: tabular-nums; }
-th { text-align: left; font-size: .78rem; font-weight: 600; color: var(--soft); border-bottom: 1px solid var(--ink); padding: .3rem .7rem .3rem 0; vertical-align: bottom; }
+th { text-align: left; font-size: .78rem; font-weight: 600; color: var(--soft); border-bottom: 1px solid var(--ink); padding: .3rem .5rem .3rem 0; vertical-align: bottom; }
 td code { white-space: nowrap; }
-td { border-bottom: 1px solid var(--line); padding: .28rem .7rem .28rem 0; vertical-align: top; }
+td { border-bottom: 1px solid var(--line); padding: .28rem .5rem .28rem 0; vertical-align: top; }
 td.n, th.n { text-align: right; }
 details { margin: 1.2rem 0; } summary { cursor: pointer; font: 650 1rem/1.4 system-ui, "Segoe UI", Roboto, Helvetica, Arial, sans-serif; }
 .bad { color: var(--bad); font-weight: 650; } .good { color: var(--good); } .warn { color: var(--warn); font-weight: 650; } .soft { color: var(--soft); }

@@ -6,7 +6,7 @@ import type {
   SourceProof,
   VerifyResult,
 } from '../../pipeline/verify/result.ts';
-import { undeliveredClause } from '../../pipeline/verdict.ts';
+import { TOLD, undeliveredClause } from '../../pipeline/verdict.ts';
 import { pendingIn, standingOf } from '../../pipeline/verify.ts';
 import { count, markOf, shown } from '../report.ts';
 import type { Mark } from '../report.ts';
@@ -134,7 +134,7 @@ function sinkLines(proof: SinkProof, line: Line): string[] {
 function verdict(result: VerifyResult, line: Line): string[] {
   const pending = pendingIn(result);
   const young = pending === 0 ? '' : ` ${count(pending, 'event')} too young to judge.`;
-  const reasons = result.reasons.length > 1 ? result.reasons : []; // the summary has told a single one
+  const reasons = result.reasons.length > TOLD ? result.reasons : []; // the summary has told fewer
   return [
     line(MARKS[result.verdict], `${shown(result.summary, 2_000)}${young}`),
     ...reasons.map((reason) => `      ${shown(reason, 800)}`),

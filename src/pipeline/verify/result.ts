@@ -95,7 +95,7 @@ export interface SinkProof {
   readonly canBeAsked: boolean;
   /** Why the receiver could not be asked about all of it; null when it could, or cannot be asked at all. */
   failure: string | null;
-  /** Events of the range that the receiver must hold by our account, and how many of them it does. */
+  /** Events of the range that the receiver must hold by our records, and how many of them it does. */
   expected: number;
   found: number;
   readonly missing: NameList<NamedEvent>;

@@ -104,7 +104,7 @@ async function makeStream(parts: ElasticParts, signal: AbortSignal): Promise<voi
       ? 'give these credentials what is named, or create the data stream yourself'
       : 'set `install: true`, or create an index template with `data_stream: {}` for it, or use `index`';
   const why = `${made.status} ${refusalOf(made) ?? ''}`.trim();
-  throw new ForwardError('denied', `${target.name} is no data stream and cannot be made one: ${why}`, {
+  throw new ForwardError('denied', `${target.name} is not a data stream and cannot be made one: ${why}`, {
     hint,
   });
 }

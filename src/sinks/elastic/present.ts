@@ -49,7 +49,7 @@ export async function askPresent(
   if (typeof total !== 'number') {
     throw new ForwardError(
       'transient',
-      `${answer.where} answered a search with something that is no search result`,
+      `${answer.where} answered a search with something other than a search result`,
     );
   }
   const complete = at(answer.json, '_shards', 'failed') === 0 && at(answer.json, 'timed_out') === false;
@@ -110,7 +110,7 @@ export async function copiesOf(
   if (!present.complete) {
     throw new ForwardError(
       'transient',
-      `not every shard of ${target.searched} answered: what is missing cannot be told yet`,
+      `not every shard of ${target.searched} answered: what is missing is not known yet`,
     );
   }
   return present.copies;

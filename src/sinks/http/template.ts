@@ -88,9 +88,9 @@ function assertJson(text: string): void {
     if (/[\r\n]/.test(text.trim())) throw new Error('it spans lines');
     JSON.parse(text);
   } catch (error) {
-    throw new ForwardError('config', 'is no JSON on one line', {
+    throw new ForwardError('config', 'is not JSON on one line', {
       cause: error,
-      hint: 'expected JSON around the placeholders; only {event_base64}, and numbers that are meant as text, stand within quotation marks',
+      hint: 'expected JSON around the placeholders; put quotation marks only around {event_base64} and numbers that are meant as text',
     });
   }
 }

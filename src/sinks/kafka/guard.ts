@@ -83,10 +83,10 @@ function speaksTls(where: string): ForwardError {
 function noKafka(where: string): ForwardError {
   return new ForwardError(
     'transient',
-    `${where} answered with what is no Kafka, or over ${ANSWER_LIMIT_BYTES} bytes`,
+    `${where} did not answer as Kafka does, or with more than ${ANSWER_LIMIT_BYTES} bytes`,
     {
       ambiguous: true,
-      hint: 'check the port, and what stands before the brokers',
+      hint: 'check the port, and any proxy in front of the brokers',
     },
   );
 }

@@ -125,7 +125,7 @@ export function readBroker(text: string): Broker {
   const port = Number(digits);
   if (host !== undefined && port >= 1 && port <= 65_535 && (address === undefined || isIPv6(address)))
     return { host, port };
-  throw new ForwardError('config', 'is no address of a broker', {
+  throw new ForwardError('config', 'is not the address of a broker', {
     hint: 'expected host:port such as kafka.example.com:9093, without a scheme',
   });
 }
@@ -143,7 +143,7 @@ export function isPerSource(topic: string): boolean {
 function assertTopic(topic: string): void {
   const longest = topic.replaceAll(SOURCE, 'x'.repeat(64));
   if (/^[A-Za-z0-9._-]{1,249}$/.test(longest) && !/^\.{1,2}$|^__/.test(topic)) return;
-  throw new ForwardError('config', 'is no name that a topic can have', {
+  throw new ForwardError('config', 'is not a name that a topic can have', {
     hint: 'expected up to 249 letters, digits, dots, hyphens and underscores, two underscores not first; {source} stands for the name of the source',
   });
 }

@@ -117,6 +117,6 @@ function lostAnswer(endpoint: Endpoint, what: string, cause?: unknown): ForwardE
   return new ForwardError('transient', message, {
     ambiguous: true,
     cause,
-    hint: `check what stands between here and ${endpoint.ack.host}`,
+    hint: `check the proxies and load balancers between here and ${endpoint.ack.host}`,
   });
 }

@@ -158,7 +158,7 @@ function withoutCode(
     return statusFailure(question.where, response, question.nowMs, { said });
   }
   return new ForwardError('denied', `${question.where} answered ${response.status} without a HEC code`, {
-    hint: 'check that the address leads to the HTTP Event Collector, with the right scheme, and what stands between',
+    hint: 'check that the address leads to the HTTP Event Collector, with the right scheme, and any proxy in between',
   });
 }
 

@@ -89,7 +89,7 @@ export const splunkSchema = {
     channel_cookie: {
       type: 'string',
       pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$",
-      form: 'the name of a cookie, without blanks, commas and semicolons',
+      form: 'the name of a cookie, without spaces, commas and semicolons',
       description: 'Cookie that carries the channel, where the load balancer keeps to one indexer by it.',
     },
     search: {

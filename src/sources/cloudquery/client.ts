@@ -203,7 +203,7 @@ export function assertUsable(response: HttpResponse, where: string, nowMs: numbe
       `${where} answered with ${type === '' ? 'no content type' : oneLine(type, 60)} instead of JSON`,
       {
         cause: new AnswerFault(status, ''),
-        hint: 'the URL may be that of the web interface, or a sign-in gateway stands in front of the API',
+        hint: 'the URL may be that of the web interface, or there is a sign-in gateway in front of the API',
       },
     );
   }

@@ -9,6 +9,8 @@ import { addressFault } from './filters.ts';
 import type { CloudqueryFilters } from './filters.ts';
 import { wrongHostHint, wrongKeyHint } from './hints.ts';
 
+const START_FORM = 'a duration such as 30d, an RFC 3339 time, "now" or "beginning"';
+
 /** Polling faster than this only costs requests: the Platform shows events with a delay of its own. */
 const POLL_INTERVAL_MIN_MS = 1000;
 
@@ -37,6 +39,7 @@ export const cloudquerySchema = {
     start: {
       type: 'string',
       default: '30d',
+      form: START_FORM,
       description: 'How far back the first run reaches: a duration, a time, "now" or "beginning".',
     },
     poll_interval: {
@@ -151,16 +154,13 @@ export function validateCloudquery(options: CloudqueryOptions): readonly OptionP
   add('url', wrongHostHint(options.url));
   add('api_key', wrongKeyHint(options.api_key.reveal()));
   if (parseMoment(options.start, Date.UTC(2000, 0, 1)) === null) {
-    add(
-      'start',
-      'is no point in time; expected a duration such as 30d, an RFC 3339 time, "now" or "beginning"',
-    );
+    add('start', `is not a time; expected ${START_FORM}`);
   }
   if (options.schedule !== undefined) {
     if (options.poll_interval !== undefined)
       add('schedule', 'schedule and poll_interval exclude one another; keep one');
     if (!cron().validateCronExpression(options.schedule).valid) {
-      add('schedule', 'is no cron expression; expected five fields such as "*/5 * * * *"');
+      add('schedule', 'is not a cron expression; expected five fields such as "*/5 * * * *"');
     } else if (!hasNext(options.schedule)) {
       add('schedule', 'names a time that never comes; expected one such as "*/5 * * * *"');
     }

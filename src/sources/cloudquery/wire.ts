@@ -134,7 +134,7 @@ export function speaksOfCredentials(words: string): boolean {
 /** The body as a JSON object, or a `transient` error that says what came instead. */
 export function readObject(body: Buffer, where: string): Readonly<Record<string, unknown>> {
   const parsed = parse(withoutMark(body).toString('utf8'), where);
-  if (!isObject(parsed)) throw oddAnswer(where, 'the answer is no JSON object');
+  if (!isObject(parsed)) throw oddAnswer(where, 'the answer is not a JSON object');
   return parsed;
 }
 
@@ -143,7 +143,12 @@ function parse(text: string, where: string): unknown {
   try {
     return JSON.parse(lightJson(text)) as unknown;
   } catch (error) {
-    throw oddAnswer(where, text === '' ? 'the answer is empty' : 'the answer is no complete JSON', '', error);
+    throw oddAnswer(
+      where,
+      text === '' ? 'the answer is empty' : 'the answer is not complete JSON',
+      '',
+      error,
+    );
   }
 }
 
@@ -153,11 +158,11 @@ function readItem(bytes: Buffer, where: string, wanted: Wanted | null): ReadItem
   const text = bytes.toString('utf8');
   const item = parse(wanted === null ? withoutUser(text) : text, where);
   if (!isUtf8(bytes)) return refuse('the item is not valid UTF-8');
-  if (!isObject(item)) return refuse('the item is no JSON object');
+  if (!isObject(item)) return refuse('the item is not a JSON object');
   const createdAt = item['created_at'];
   if (typeof createdAt !== 'string') return refuse('the item has no created_at');
   const createdNs = parseTime(createdAt);
-  if (createdNs === null) return refuse('the created_at of the item is no RFC 3339 time');
+  if (createdNs === null) return refuse('the created_at of the item is not an RFC 3339 time');
   const type = item['event_type'];
   const eventType = typeof type === 'string' ? type : '';
   const id = eventIdOf(item['id'], bytes);
@@ -188,7 +193,7 @@ function count(value: unknown): number | null {
 function oddAnswer(where: string, what: string, words = '', cause?: unknown): ForwardError {
   return new ForwardError('transient', `${where}: ${what}${words === '' ? '' : ` (${words})`}`, {
     cause: new AnswerFault(200, words, cause),
-    hint: 'see whether a proxy or a gateway stands between, and whether the URL is that of the Platform',
+    hint: 'check for a proxy or gateway in between, and whether the URL is that of the Platform',
   });
 }
 

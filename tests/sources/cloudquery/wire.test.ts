@@ -153,7 +153,7 @@ describe('an item that is too large to parse', () => {
       `[{"a":${DENSE}} {}]`,
       `[{"a":${DENSE}},]`,
     ])
-      expect(() => read(page(items))).toThrow(/no complete JSON/);
+      expect(() => read(page(items))).toThrow(/not complete JSON/);
   });
 
   it('may be the list itself', () => {
@@ -163,13 +163,13 @@ describe('an item that is too large to parse', () => {
 
 describe('an item that is no event', () => {
   test.each([
-    ['null', 'null', /no JSON object/],
-    ['a list', '[1]', /no JSON object/],
-    ['a number', '12345678901234567890', /no JSON object/],
+    ['null', 'null', /not a JSON object/],
+    ['a list', '[1]', /not a JSON object/],
+    ['a number', '12345678901234567890', /not a JSON object/],
     ['no time', '{"id":"a"}', /no created_at/],
     ['a number for a time', '{"id":"a","created_at":1767348000}', /no created_at/],
-    ['a time that is none', '{"id":"a","created_at":"yesterday"}', /no RFC 3339/],
-    ['a date that does not exist', '{"id":"a","created_at":"2026-02-30T00:00:00Z"}', /no RFC 3339/],
+    ['a time that is none', '{"id":"a","created_at":"yesterday"}', /not an RFC 3339/],
+    ['a date that does not exist', '{"id":"a","created_at":"2026-02-30T00:00:00Z"}', /not an RFC 3339/],
   ])('%s is set aside with its bytes, the rest is read', (_name, text, reason) => {
     const answer = read(page(`[${item({ id: 'before' })}, ${text} ,${item({ id: 'after' })}]`));
     expect(answer.items.map((one) => one.event.id)).toEqual(['before', 'after']);
