@@ -46,7 +46,7 @@ function keysOf(value: unknown): string[] {
   return Object.entries(value).flatMap(([key, inner]) => [key, ...keysOf(inner)]);
 }
 
-describe.each(formats.map((definition) => [definition.name, definition.create({} as never)] as const))(
+describe.each(formats.map((definition) => [definition.name, definition.create({})] as const))(
   'hostile text in an event, as %s',
   (_name, format) => {
     it.each(Object.keys(PLACES))('forges nothing from its place: %s', (place) => {

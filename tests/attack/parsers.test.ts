@@ -88,7 +88,7 @@ const canonicalize = createCanonicalize();
 const redact = createRedact();
 const classify = createClassify();
 const hide = createHide([{ secret: { known: () => ['q7Xk2Vw9Zr4Tn8Bp'] }, username: undefined }]);
-const rendered = formats.map((definition) => definition.create({} as never));
+const rendered = formats.map((definition) => definition.create({}));
 const allParts = await loadParts();
 const where = 'http://receiver.example/in';
 const answered = (text: string, status = 200, type = 'application/json') => ({

@@ -16,7 +16,7 @@ import { ORIGIN } from './events.ts';
 import { parseCef, parseLeef } from './parsers.ts';
 import { ecsFaults, ocsfFaults, type Document } from './validators.ts';
 
-const created = formats.map((definition): Format => definition.create({} as never));
+const created = formats.map((definition): Format => definition.create({}));
 function formatOf(name: string): Format {
   const found = created.find((format) => format.name === name);
   if (found === undefined) throw new Error(name);

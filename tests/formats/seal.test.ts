@@ -12,7 +12,7 @@ import { ocsfFaults, type Document } from './validators.ts';
 
 const STREAM = streamOf('installation', 'archive');
 const canonicalize = createCanonicalize();
-const created = formats.map((definition): Format => definition.create({} as never));
+const created = formats.map((definition): Format => definition.create({}));
 const EVENTS = generatedEvents(150, 12).map((event, index) => ({ ...event, seq: BigInt(index + 1) }));
 
 const FIRST = {

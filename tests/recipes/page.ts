@@ -47,10 +47,10 @@ export async function openPage(
   // A syslog sink listens before it closes its side, so that its clock has to pass.
   const own = type === 'syslog' ? briskClock : clock;
   const context = { name, warn: () => undefined, clock: own, forwarderVersion: '1.2.3' };
-  const sink = withoutEchoes(await loadSink(type)).create(configured.options as never, context);
+  const sink = withoutEchoes(await loadSink(type)).create(configured.options, context);
   const format = formats
     .find((one) => one.name === configured.format)
-    ?.create(configured.formatOptions as never);
+    ?.create(configured.formatOptions);
   if (format === undefined) throw new Error(`no format ${configured.format}`);
   const prepare = createPrepare(canonicalize, format, where, () => EXAMPLE_ORIGIN, { limits, clock });
   const unsent = new Map<string, string>();

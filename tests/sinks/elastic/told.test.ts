@@ -12,7 +12,7 @@ const STREAM = 'logs-cloudquery.audit-default';
 const [raw, ecs, cim, ocsf] = ['raw', 'ecs', 'cim', 'ocsf'].map((name) => {
   const definition = formats.find((each) => each.name === name);
   if (definition === undefined) throw new Error(`no format ${name}`);
-  return definition.create({} as never);
+  return definition.create({});
 }) as [Format, Format, Format, Format];
 
 /** One event, as a format renders it, of the Platform at a host. */
