@@ -223,8 +223,8 @@ export function leaseKeeper({ store, member, leaseMs, clock, onWarn }: KeeperOpt
     }
   }
 
-  /** Grants waiting claims whose duty is free. One query serves all of them. */
-  async function lookForFree(): Promise<void> {
+  /** Grants waiting claims whose duty is free, until what is held has to be renewed. One query serves all of them. */
+  async function lookForFree(untilMs: number): Promise<void> {
     if (waiting.size === 0) return;
     const duties = [...new Set([...waiting].map(({ duty }) => duty))];
     const rows = await store.read((db) =>
@@ -239,6 +239,7 @@ export function leaseKeeper({ store, member, leaseMs, clock, onWarn }: KeeperOpt
     if (rows[0] !== undefined) alive = text(rows[0], 'alive').split(' ');
     const byDuty = new Map(rows.map((row) => [row['duty'], row]));
     for (const one of [...waiting]) {
+      if (clock.monotonic() >= untilMs) return;
       const row = byDuty.get(one.duty);
       const isFree = row === undefined || isTrue(row, 'free') || held.has(one.duty);
       const taken = isFree ? await tryTake(one.duty) : null;
@@ -257,7 +258,7 @@ export function leaseKeeper({ store, member, leaseMs, clock, onWarn }: KeeperOpt
           nextRenewalMs = clock.monotonic() + leaseMs * RENEW_SHARE;
           handOver();
         }
-        await lookForFree();
+        await lookForFree(nextRenewalMs);
       } catch (error) {
         for (const one of [...waiting]) if (waiting.delete(one)) one.failed(error);
         await pause(AFTER_FAILURE_MS);
