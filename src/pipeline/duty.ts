@@ -64,7 +64,7 @@ export async function onDuty(
       if (!isLeaseLost(error)) throw error;
     } finally {
       done.abort();
-      await lease.release();
+      await lease.release(context.ending.aborted || signal.aborted);
     }
     log.info(
       { duty },

@@ -1,6 +1,7 @@
 import type { RejectedEvent } from '../checkpoint/journal.ts';
 import type { Clock } from '../model/clock.ts';
 import { span } from '../model/trace.ts';
+import type { Outlet } from './outlet.ts';
 import type { Landed } from './segment.ts';
 import { enterState } from './status.ts';
 import type { SinkStatus } from './status.ts';
@@ -26,7 +27,7 @@ interface Lanes {
   readonly name: string;
   readonly clock: Clock;
   readonly status: SinkStatus;
-  readonly halting: AbortSignal;
+  readonly outlet: Pick<Outlet, 'isHalt'>;
 }
 
 /** While it stays the same nothing was sent a second time, and so nothing overtook anything. */
@@ -58,7 +59,7 @@ export function launch(
         await land(flight);
         flight.done = true;
       } catch (error) {
-        if (error !== context.halting.reason) throw error;
+        if (!context.outlet.isHalt(error)) throw error;
         flight.left = true;
       }
     }),

@@ -47,6 +47,8 @@ export interface Outlet {
       readonly refusedBefore: boolean;
     },
   ): Promise<readonly Refusal[]>;
+  /** True for the error with which `settle` rejects because `halting` aborted. */
+  isHalt(error: unknown): boolean;
   /** The receiver asked for less at a time: halves what a batch may hold; recovers by itself. In (0, 1]. */
   share(): number;
 }
@@ -172,6 +174,7 @@ export function createOutlet(options: OutletOptions): Outlet {
 
   return {
     settle,
+    isHalt: (error) => options.halting?.aborted === true && error === options.halting.reason,
     share() {
       if (share < 1 && clock.monotonic() - shareMs >= SHARE_RECOVERY_MS) {
         share = Math.min(share * 2, 1);

@@ -7,6 +7,7 @@ import { runInContainer } from './container.ts';
 import { measure, spreadOf, startPeer } from './measure.ts';
 import type { Spread, Usage } from './measure.ts';
 import { largeJournal } from './large-journal.ts';
+import { manyReplicas } from './replicas.ts';
 import { cpuTicks, pause, residentMb } from './processes.ts';
 import { configuration, HISTORY_MS, inFolder, MAIN, SINKS } from './setting.ts';
 import type { SinkName } from './setting.ts';
@@ -31,6 +32,12 @@ const { values: flags } = parseArgs({
     container: { type: 'string' },
     /** Instead of all else: a journal of so many events. */
     journal: { type: 'string' },
+    /** Instead of all else: so many replicas over one journal in PostgreSQL, with so many sources, and events in it (--events) and new at each source. */
+    replicas: { type: 'string' },
+    sources: { type: 'string', default: '200' },
+    fresh: { type: 'string', default: '500' },
+    /** A PostgreSQL that is there already, on this machine: what it holds is kept, and what lacks is added. */
+    database: { type: 'string' },
     json: { type: 'string' },
   },
 });
@@ -59,12 +66,24 @@ function note(name: string, samples: readonly number[], unit: string): void {
 }
 
 const formatCosts: unknown[] = [];
-const alone = flags.container !== undefined || flags.journal !== undefined;
+const alone = [flags.container, flags.journal, flags.replicas].some((flag) => flag !== undefined);
 const platform = await startPeer('platform.ts', { events: alone ? 1 : EVENTS, spanMs: HISTORY_MS });
 const receivers = await startPeer('receivers.ts', {});
 try {
   if (flags.container !== undefined) await runInContainer(Number(flags.container), receivers, note);
   if (flags.journal !== undefined) await largeJournal(Number(flags.journal), receivers, note);
+  if (flags.replicas !== undefined)
+    await manyReplicas(
+      {
+        replicas: Number(flags.replicas),
+        sources: Number(flags.sources),
+        events: EVENTS,
+        fresh: Number(flags.fresh),
+        database: flags.database,
+      },
+      receivers,
+      note,
+    );
   if (!alone) await all();
 } finally {
   platform.stop();

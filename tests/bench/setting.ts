@@ -34,6 +34,17 @@ export function configuration(
   sinks: readonly SinkName[],
   { concurrent = 4, batch = '' } = {},
 ): string {
+  return `state: { dir: ./data, max_size: 20GiB }
+admin: { listen: "off" }
+sources:
+  platform: { type: cloudquery, url: "http://127.0.0.1:${from.ports.port}", api_key: "\${TOKEN}", start: 30d, rate_limit: { requests_per_second: 100, concurrent: ${concurrent} } }
+sinks:
+${sinksOf(to, sinks, batch)}
+`;
+}
+
+/** The section of these sinks. */
+export function sinksOf(to: Peer, sinks: readonly SinkName[], batch = ''): string {
   const http = `http://127.0.0.1:${to.ports.port}`;
   const all: Record<SinkName, string> = {
     hec: `hec: { type: splunk_hec, url: ${http}, token: "\${TOKEN}", format: cim${batch} }`,
@@ -46,13 +57,7 @@ export function configuration(
     kafka: `kafka: { type: kafka, brokers: ["127.0.0.1:${to.ports.kafkaPort}"], topic: audit, format: ocsf${batch} }`,
     syslog: `syslog: { type: syslog, address: "tcp://127.0.0.1:${to.ports.syslogPort}", format: cef, framing: octet_counting, max_message_bytes: 65536${batch} }`,
   };
-  return `state: { dir: ./data, max_size: 20GiB }
-admin: { listen: "off" }
-sources:
-  platform: { type: cloudquery, url: "http://127.0.0.1:${from.ports.port}", api_key: "\${TOKEN}", start: 30d, rate_limit: { requests_per_second: 100, concurrent: ${concurrent} } }
-sinks:
-${sinks.map((sink) => `  ${all[sink]}`).join('\n')}
-`;
+  return sinks.map((sink) => `  ${all[sink]}`).join('\n');
 }
 
 function bucket(http: string): string {

@@ -500,6 +500,19 @@ describe('items that cannot be read', () => {
 });
 
 describe('a full journal', () => {
+  it('is looked for before a poll and after what was read, not after each harvest that holds nothing', async () => {
+    let asked = 0;
+    const journal = sized(() => {
+      asked += 1;
+      return {};
+    });
+    const source = fakeSource(() => [harvest(newEvents(1, 3)), harvest([]), harvest([])]);
+    const { stop } = run(source, { journal });
+    await elapse(clock.sleep(SECOND));
+    stop.abort();
+    expect(asked).toBe(2);
+  });
+
   it('stops asking, also in the middle of a poll, and goes on when there is room', async () => {
     let usedBytes = 0;
     const source = fakeSource(

@@ -59,6 +59,7 @@ function start(
   sources: Record<string, Source>,
   sinks: Record<string, FakeSink>,
   changes: Partial<DaemonParts> = {},
+  ofSinks: Partial<SinkPart> = {},
 ): { daemon: Daemon; lines: Line[] } {
   const lines: Line[] = [];
   const sourceParts = new Map(
@@ -70,7 +71,7 @@ function start(
   const daemon = startDaemon({
     journal: stage.journal,
     sources: sourceParts,
-    sinks: new Map(Object.entries(sinks).map(([name, sink]) => [name, part(sink)])),
+    sinks: new Map(Object.entries(sinks).map(([name, sink]) => [name, { ...part(sink), ...ofSinks }])),
     canonicalize: (event) => {
       const { canonical } = makeItem(Number(event.seq), { id: event.id });
       return { ...canonical, seq: event.seq, source: event.source };
@@ -174,6 +175,60 @@ describe('stopping', () => {
     const end = await elapse(daemon.done);
     expect(clock.monotonic() - before).toBeLessThan(SECOND);
     expect(end).toEqual({ failures: [], undelivered: new Map([['bad', 30n]]), interrupted: true });
+  });
+});
+
+describe('a stop while another replica lives', () => {
+  /** Every lease is wanted by the other one from some moment on. */
+  function shared(want: AbortSignal): Journal {
+    const { journal } = stage;
+    return {
+      ...journal,
+      claim: async (duty, signal) => {
+        if (want.aborted) await clock.sleep(MINUTE, signal);
+        return { ...(await journal.claim(duty, signal)), wanted: want };
+      },
+      replicas: async () => [
+        {
+          name: 'other/1',
+          self: false,
+          startedAt: '',
+          seenAt: '',
+          alive: true,
+          version: '0',
+          fingerprint: '',
+          duties: [],
+        },
+      ],
+    };
+  }
+
+  it.each([
+    ['and takes the sink over', true],
+    ['and leaves the sink here', false],
+  ])('%s: lets go of what waits for another try, and waits for what is being sent', async (_, takesOver) => {
+    const want = new AbortController();
+    const busy = fakeSink(async (batch, signal) => {
+      await clock.sleep(SECOND, signal);
+      const first = batch.items[0]?.canonical.seq;
+      if (first === 1n) throw new ForwardError('transient', 'down');
+      if (first === 21n) await clock.sleep(2 * SECOND, signal);
+      return takeAll(batch, signal);
+    });
+    const { daemon, lines } = start(
+      { platform: source([harvest(newEvents(1, 30))]) },
+      { busy },
+      { journal: shared(want.signal) },
+      { concurrent: 4 },
+    );
+    await elapse(clock.sleep(SECOND / 2));
+    if (takesOver) want.abort(new ForwardError('lease_lost', 'another replica takes over'));
+    await elapse(clock.sleep(SECOND));
+    daemon.stop();
+    expect(await elapse(daemon.done)).toMatchObject({ failures: [], interrupted: true });
+    expect(busy.taken).toHaveLength(20);
+    expect(JSON.stringify(lines)).not.toContain('halted');
+    expect(daemon.status.sinks.get('busy')?.state).toBe('stopped');
   });
 });
 

@@ -17,6 +17,8 @@ interface Granted extends Lease {
   readonly take: AbortController;
   readonly want: AbortController;
   released: number;
+  /** As it was said when it was let go of. */
+  leaving: boolean;
 }
 
 let clock: ManualClock;
@@ -44,7 +46,11 @@ const journal = {
       take,
       want,
       released: 0,
-      release: async () => void (lease.released += 1),
+      leaving: false,
+      release: async (leaving = false) => {
+        lease.released += 1;
+        lease.leaving = leaving;
+      },
     };
     granted.push(lease);
     return lease;
@@ -121,6 +127,17 @@ describe('a duty', () => {
     await done;
     expect([rounds, told]).toEqual([3, 2]);
     expect(clock.sleeping()).toBe(0);
+  });
+
+  it.each([true, false])('says whether it leaves for good as it lets go: %s', async (leaves) => {
+    let rounds = 0;
+    await run(async () => {
+      rounds += 1;
+      if (rounds > 1) return;
+      granted[0]?.want.abort(LOST);
+      if (leaves) ending.abort(new Error('stopped'));
+    });
+    expect(granted[0]?.leaving).toBe(leaves);
   });
 
   it('is waited for while another replica does it, which is a state of its own', async () => {

@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { openJournal } from '../../src/checkpoint/postgres/index.ts';
-import { openContents as openPostgres } from '../../src/checkpoint/postgres/transfer.ts';
+import type { Row } from '../../src/checkpoint/columns.ts';
+import { openBlank, openContents as openPostgres } from '../../src/checkpoint/postgres/transfer.ts';
 import { openContents as openSqlite } from '../../src/checkpoint/sqlite/transfer.ts';
 import { openJournal as openSqliteJournal } from '../../src/checkpoint/sqlite/index.ts';
-import { TABLE_NAMES } from '../../src/checkpoint/transfer.ts';
+import { BATCH_BYTES, TABLE_NAMES } from '../../src/checkpoint/transfer.ts';
 import type { Contents } from '../../src/checkpoint/transfer.ts';
 import { wallClock } from '../../src/model/clock.ts';
 import { Secret } from '../../src/model/secret.ts';
@@ -96,6 +97,39 @@ sinks:
     const back = await copy(postgres('full_copy'), sqlite('full_back'));
     expect([back.code, back.code === 0 ? '' : back.stderr]).toEqual([0, '']);
     expect(await everything(openSqlite(join(folder.path, 'full_back'), wallClock))).toEqual(before);
+  });
+
+  it('reads large rows a few at a time, and all of them', async () => {
+    const sizes = [...Array<number>(30).fill(600_000), 9_000_000, ...Array<number>(250).fill(10)];
+    const letter = (size: number, index: number): Row => ({
+      id: BigInt(index + 1),
+      side: 'sink',
+      owner: 'splunk',
+      event_source: 'platform',
+      event_id: `event ${index}`,
+      seq: BigInt(index + 1),
+      created_at: null,
+      received_at: null,
+      bytes: Buffer.alloc(size, 'a'),
+      reason: 'refused',
+      attempts: 1n,
+      first_at: 'then',
+      last_at: 'then',
+      state: 'open',
+      discard_reason: null,
+      sent: Buffer.alloc(size > 10 ? 60_000 : 0, 'b'),
+    });
+    const blank = await openBlank(transfer('large'), 'a test');
+    for (const [index, size] of sizes.entries()) await blank.write('dead_letters', [letter(size, index)]);
+    const ids: bigint[] = [];
+    for await (const rows of blank.rows('dead_letters')) {
+      const bytes = (row: Row): number => Buffer.concat([row['bytes'], row['sent']] as Buffer[]).length;
+      // The last one may be of any size.
+      expect(rows.slice(0, -1).reduce((sum, row) => sum + bytes(row), 0)).toBeLessThan(BATCH_BYTES);
+      ids.push(...rows.map((row) => row['id'] as bigint));
+    }
+    await blank.close();
+    expect(ids).toEqual(sizes.map((_, index) => BigInt(index + 1)));
   });
 
   it('refuses a schema that holds a journal, and one that a replica works on', async () => {

@@ -23,12 +23,16 @@ import { available } from './receivers.ts';
 const OWN = process.env['AUDITFERRY_TEST_POSTGRES'];
 let schemas = 0;
 
-describe.runIf(OWN !== undefined || available('postgresql'))('PostgreSQL', () => {
+/** Debian's, and a newer one. */
+const SERVERS = ['postgresql', 'newer postgresql'] as const;
+const servers = OWN === undefined ? SERVERS.filter((name) => available(name)) : SERVERS.slice(0, 1);
+
+describe.runIf(servers.length > 0).each(servers.length > 0 ? servers : SERVERS)('%s', (which) => {
   let server: Postgresql | null = null;
   let url = OWN ?? '';
   beforeAll(async () => {
     if (OWN !== undefined) return;
-    server = await startPostgresql();
+    server = await startPostgresql([], [], which);
     url = server.url;
   });
   afterAll(() => server?.stop());
@@ -163,6 +167,51 @@ describe.runIf(OWN !== undefined || available('postgresql'))('PostgreSQL', () =>
       await one.close();
       await vi.waitFor(() => expect(counts()[1]).toBe(4), { timeout: 10_000 });
       await other.close();
+    });
+
+    it('hands hundreds over within a few leases', async () => {
+      const schema = fresh();
+      const held = new Map<Journal, number>();
+      const count = (journal: Journal, more: number): number => {
+        held.set(journal, (held.get(journal) ?? 0) + more);
+        return held.get(journal) ?? 0;
+      };
+      const serve = (journal: Journal): void => {
+        const again = async (duty: Duty): Promise<void> => {
+          const lease = await journal.claim(duty, never);
+          count(journal, 1);
+          await new Promise<void>((resolve) => lease.wanted.addEventListener('abort', () => resolve()));
+          count(journal, -1);
+          await lease.release();
+          await again(duty);
+        };
+        for (let index = 0; index < 120; index += 1) void again(`source:${index}`).catch(() => {}); // the journal is closed
+      };
+      const one = await replica(schema);
+      serve(one);
+      await vi.waitFor(() => expect(count(one, 0)).toBe(120), { timeout: 20_000 });
+      const other = await replica(schema);
+      serve(other);
+      await vi.waitFor(() => expect([count(one, 0), count(other, 0)]).toEqual([60, 60]), { timeout: 20_000 });
+      await Promise.all([one.close(), other.close()]);
+    });
+
+    it('one that is wanted elsewhere goes to anybody once its holder leaves', async () => {
+      const schema = fresh();
+      const one = await replica(schema);
+      const duties = ['sink:a', 'sink:b', 'sink:c'] as const;
+      const leases = await Promise.all(duties.map((duty) => one.claim(duty, never)));
+      const other = await replica(schema);
+      const taken: Duty[] = [];
+      for (const duty of duties) void other.claim(duty, never).then(() => taken.push(duty));
+      await vi.waitFor(() => expect(leases.some(({ wanted }) => wanted.aborted)).toBe(true), {
+        timeout: 5_000,
+      });
+      const sinceMs = performance.now();
+      await Promise.all(leases.map((lease) => lease.release(true)));
+      await vi.waitFor(() => expect(taken.toSorted()).toEqual(duties), { timeout: 5_000 });
+      expect(performance.now() - sinceMs).toBeLessThan(LEASE_MS);
+      await Promise.all([one.close(), other.close()]);
     });
 
     /** Every write of a duty, by who held it before. */

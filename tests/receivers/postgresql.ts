@@ -1,15 +1,14 @@
 import { spawnSync } from 'node:child_process';
-import { appendFileSync, chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import pg from 'pg';
-import { expect } from 'vitest';
 
 import type { Journal } from '../../src/checkpoint/journal.ts';
 import { ForwardError } from '../../src/model/errors.ts';
 import { accepts, freePorts, removeFolder, runFolder, startProgram } from './processes.ts';
 import type { Running } from './processes.ts';
-import { postgresFolder } from './receivers.ts';
+import { POSTGRESQL_FOLDER, postgresFolder, RECEIVERS_FOLDER } from './receivers.ts';
 
 export interface Postgresql {
   /** Of a role that may do anything, in the database `postgres`. */
@@ -32,13 +31,15 @@ export async function startPostgresql(
   settings: readonly string[] = [],
   /** Lines of pg_hba.conf that come first; everybody else is let in. */
   access: readonly string[] = [],
+  which: 'postgresql' | 'newer postgresql' = 'postgresql',
 ): Promise<Postgresql> {
   const folder = runFolder('postgresql');
   chmodSync(folder, 0o777); // the server's user makes its folder there
+  const programs = which === 'postgresql' ? (postgresFolder() ?? '') : copyOfNewer(folder);
   const data = join(folder, 'data');
   const { port } = await freePorts('port');
   const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
-  initialize(data);
+  initialize(data, programs);
   const hba = join(data, 'pg_hba.conf');
   writeFileSync(hba, `${access.join('\n')}\n${readFileSync(hba, 'utf8')}`);
   appendFileSync(
@@ -54,7 +55,7 @@ export async function startPostgresql(
   let running: Running | null = null;
   const start = async (): Promise<void> => {
     running = await startProgram({
-      ...asServer(['postgres', '-D', data]),
+      ...asServer(['postgres', '-D', data], join(programs, 'postgres')),
       folder,
       readyWithinMs: START_LIMIT_MS,
       ready: async () => (await accepts(port)) && (await sqlIn(url, 'SELECT 1')).length === 1,
@@ -62,7 +63,7 @@ export async function startPostgresql(
   };
   await start();
   const halt = async (how: 'fast' | 'immediate' = 'fast'): Promise<void> => {
-    spawnSync(...shell(['pg_ctl', '-D', data, '-m', how, '-w', 'stop']));
+    spawnSync(...shell(['pg_ctl', '-D', data, '-m', how, '-w', 'stop'], programs));
     await running?.stop();
   };
   return {
@@ -97,27 +98,24 @@ async function connectTo(url: string): Promise<pg.Client> {
   return client;
 }
 
-function initialize(data: string): void {
-  const made = spawnSync(
-    ...shell([
-      'initdb',
-      '-D',
-      data,
-      '-U',
-      'postgres',
-      '-A',
-      'trust',
-      '-E',
-      'UTF8',
-      '--locale=C',
-      '--no-sync',
-    ]),
-  );
+/** Where its own user can get at it, which need not be true of the folder that it was unpacked to. */
+function copyOfNewer(folder: string): string {
+  const programs = join(folder, 'programs');
+  cpSync(join(RECEIVERS_FOLDER, POSTGRESQL_FOLDER, 'native'), programs, {
+    recursive: true,
+    verbatimSymlinks: true,
+  });
+  return join(programs, 'bin');
+}
+
+function initialize(data: string, programs: string): void {
+  const words = ['initdb', '-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8'];
+  const made = spawnSync(...shell([...words, '--locale=C', '--no-sync'], programs));
   if (made.status !== 0) throw new Error(`initdb failed: ${String(made.stderr)}`);
 }
 
-function shell(words: readonly string[]): [string, string[]] {
-  const { command, args } = asServer(words);
+function shell(words: readonly string[], programs: string): [string, string[]] {
+  const { command, args } = asServer(words, join(programs, words[0] ?? ''));
   return [command, [...args]];
 }
 
@@ -140,6 +138,6 @@ export async function openingFault(opening: Promise<Journal>): Promise<ForwardEr
     (thrown: unknown) => thrown,
   );
   if (!(error instanceof ForwardError)) throw new Error(`no such error: ${String(error)}`);
-  expect(error.hint).toBeTruthy();
+  if (!error.hint) throw new Error(`no hint: ${error.message}`);
   return error;
 }

@@ -18,6 +18,7 @@ export type ReceiverName =
   | 'parquet readers'
   | 'kafka'
   | 'postgresql'
+  | 'newer postgresql'
   | 'pgbouncer';
 
 /** Versions of what .ci/receivers.sh unpacks; the names of its folders. */
@@ -26,6 +27,8 @@ export const OPENSEARCH_FOLDER = 'opensearch-2.19.1';
 export const SECURED_OPENSEARCH_FOLDER = `${OPENSEARCH_FOLDER}-security`;
 export const KAFKA_FOLDER = 'kafka-4.2.2';
 export const ELASTICSEARCH_FOLDER = 'elasticsearch-8.19.0';
+/** A second PostgreSQL, newer than Debian's. */
+export const POSTGRESQL_FOLDER = 'postgresql-18.4.0-beta.17';
 
 /** Where .ci/receivers.sh put what no package manager installs. */
 export const RECEIVERS_FOLDER = resolve(
@@ -119,6 +122,7 @@ const NEEDS: Readonly<Record<ReceiverName, readonly Need[]>> = {
   haproxy: [program('haproxy')],
   nginx: [program('nginx')],
   postgresql: [{ what: 'PostgreSQL', met: () => postgresFolder() !== undefined }, program('setpriv')],
+  'newer postgresql': [unpacked(`${POSTGRESQL_FOLDER}/complete`), program('setpriv')],
   pgbouncer: [program('pgbouncer')],
 };
 

@@ -1,6 +1,10 @@
+import { replicaSabotages } from './replicas/sabotages.ts';
 import { sabotages } from './sabotages.ts';
 
 const QUERY = /[?&]sabotage=([a-z-]+)/;
+/** What carries a sabotage on: the product, and the list of what a simulation takes of it. */
+const CARRIES = /\/src\/|\/product\.ts$/;
+const all = [...sabotages, ...replicaSabotages];
 
 interface Resolver {
   resolve(source: string, importer: string, options: object): Promise<{ readonly id: string } | null>;
@@ -18,11 +22,11 @@ export function sabotagePlugin() {
       const name = QUERY.exec(importer ?? '')?.[1];
       if (name === undefined || importer === undefined || !source.startsWith('.')) return null;
       const found = await this.resolve(source, importer.replace(/\?.*$/, ''), { ...options, skipSelf: true });
-      return found === null || !found.id.includes('/src/') ? found : `${found.id}?sabotage=${name}`;
+      return found === null || !CARRIES.test(found.id) ? found : `${found.id}?sabotage=${name}`;
     },
     transform(code: string, id: string) {
       const name = QUERY.exec(id)?.[1];
-      const edits = sabotages.find((sabotage) => sabotage.name === name)?.edits ?? [];
+      const edits = all.find((sabotage) => sabotage.name === name)?.edits ?? [];
       let changed = code;
       for (const { file, find, replace } of edits) {
         if (!id.replace(/\?.*$/, '').endsWith(file)) continue;

@@ -44,6 +44,8 @@ const MARGIN_SHARE = 1 / 5;
 const LOOK_MS = 500;
 /** While the database cannot be asked. */
 const AFTER_FAILURE_MS = 1_000;
+/** How much of what a replica has beyond its share it hands over at each renewal: few at a time, and hundreds within a few leases. */
+const HANDOVER_SHARE = 1 / 4;
 /** Replicas that were not seen for so many leases are forgotten. */
 const FORGET_LEASES = 240;
 
@@ -140,7 +142,7 @@ export function leaseKeeper({ store, member, leaseMs, clock, onWarn }: KeeperOpt
     let released = false;
     return {
       ...one.lease,
-      release: async () => {
+      release: async (leaving = false) => {
         if (released) return;
         released = true;
         one.users -= 1;
@@ -148,7 +150,7 @@ export function leaseKeeper({ store, member, leaseMs, clock, onWarn }: KeeperOpt
         if (one.users > 0 || held.get(one.lease.duty) !== one) return;
         held.delete(one.lease.duty);
         one.lose.abort(leaseLost(one.lease.duty));
-        await letGo([one], !one.want.signal.aborted);
+        await letGo([one], leaving || !one.want.signal.aborted);
       },
     };
   }
@@ -189,7 +191,7 @@ export function leaseKeeper({ store, member, leaseMs, clock, onWarn }: KeeperOpt
         lose(lease.duty, leaseLost(lease.duty));
   }
 
-  /** A replica that came anew gets its share: one duty at a time is handed over. */
+  /** A replica that came anew gets its share: some duties at a time are handed over. */
   async function announce(db: Db): Promise<void> {
     const fingerprint = member.fingerprint();
     await db.run(
@@ -214,15 +216,16 @@ export function leaseKeeper({ store, member, leaseMs, clock, onWarn }: KeeperOpt
   function handOver(): void {
     for (const kind of KINDS) {
       const ours = [...held.values()].filter(({ lease }) => kindOf(lease.duty) === kind);
-      const asked = ours.filter(({ want }) => want.signal.aborted).length;
-      if (ours.length - asked <= shareOf(kind)) continue;
-      const one = ours.findLast(({ want }) => !want.signal.aborted);
-      one?.want.abort(leaseLost(one.lease.duty));
+      const kept = ours.filter(({ want }) => !want.signal.aborted);
+      const excess = kept.length - shareOf(kind);
+      if (excess <= 0) continue;
+      for (const { want, lease } of kept.slice(-Math.ceil(excess * HANDOVER_SHARE)))
+        want.abort(leaseLost(lease.duty));
     }
   }
 
-  /** Grants waiting claims whose duty is free. One query serves all of them. */
-  async function lookForFree(): Promise<void> {
+  /** Grants waiting claims whose duty is free, until what is held has to be renewed. One query serves all of them. */
+  async function lookForFree(untilMs: number): Promise<void> {
     if (waiting.size === 0) return;
     const duties = [...new Set([...waiting].map(({ duty }) => duty))];
     const rows = await store.read((db) =>
@@ -237,6 +240,7 @@ export function leaseKeeper({ store, member, leaseMs, clock, onWarn }: KeeperOpt
     if (rows[0] !== undefined) alive = text(rows[0], 'alive').split(' ');
     const byDuty = new Map(rows.map((row) => [row['duty'], row]));
     for (const one of [...waiting]) {
+      if (clock.monotonic() >= untilMs) return;
       const row = byDuty.get(one.duty);
       const isFree = row === undefined || isTrue(row, 'free') || held.has(one.duty);
       const taken = isFree ? await tryTake(one.duty) : null;
@@ -255,7 +259,7 @@ export function leaseKeeper({ store, member, leaseMs, clock, onWarn }: KeeperOpt
           nextRenewalMs = clock.monotonic() + leaseMs * RENEW_SHARE;
           handOver();
         }
-        await lookForFree();
+        await lookForFree(nextRenewalMs);
       } catch (error) {
         for (const one of [...waiting]) if (waiting.delete(one)) one.failed(error);
         await pause(AFTER_FAILURE_MS);

@@ -5,6 +5,7 @@ import { ForwardError } from '../../model/errors.ts';
 import type { Secret } from '../../model/secret.ts';
 import { bytes, integer, text, type Row } from '../columns.ts';
 import {
+  BATCH_BYTES,
   COUNTED_TABLES,
   FILLED_TABLES,
   HAS_ROWS,
@@ -34,9 +35,9 @@ const STATEMENT_MS = 60_000;
 const LIMITS = { statementMs: STATEMENT_MS, lockMs: 10_000, idleMs: 30_000 };
 /** A replica that was not seen for so long is gone, whatever its lease. */
 const SEEN_WITHIN = `interval '2 minutes'`;
-/** Rows read in one go: of those that hold bytes, few. */
+/** Rows read in one go. Of those that hold much, as many as BATCH_BYTES allows, and these at the most. */
 const READ_ROWS = 5_000;
-const READ_LARGE_ROWS = 20;
+const READ_LARGE_ROWS = 200;
 
 /** Of each table: what orders its rows, and how its columns are called and kept here where that is not as text or as an integer. */
 const KEYS: Readonly<Record<TableName, readonly string[]>> = {
@@ -51,7 +52,11 @@ const KEYS: Readonly<Record<TableName, readonly string[]>> = {
   ids: ['source', 'second', 'id'],
   pages: ['first_seq'],
 };
-const LARGE: readonly TableName[] = ['pages', 'dead_letters'];
+/** Of tables whose rows may be large: how many bytes a row holds, which the server knows without reading them. */
+const ROW_BYTES: Partial<Readonly<Record<TableName, string>>> = {
+  pages: 'octet_length(entries)::int8 + octet_length(body)',
+  dead_letters: 'octet_length(bytes)::int8 + coalesce(octet_length(sent), 0)',
+};
 const INTEGERS = new Set(
   [
     ['first_seq', 'last_seq', 'oldest_ns', 'newest_ns', 'second', 'ns', 'seq', 'start_ns', 'end_ns'],
@@ -257,21 +262,26 @@ async function writeState(db: Db, { installationId, chain: ends, counters }: Jou
 async function* rowsOf(store: Store, table: TableName): AsyncGenerator<readonly Row[]> {
   const columns = columnsOf(table).join(', ');
   const key = KEYS[table];
-  const limit = LARGE.includes(table) ? READ_LARGE_ROWS : READ_ROWS;
+  const order = `ORDER BY ${key.join(', ')}`;
+  const size = ROW_BYTES[table];
   const own = table === 'meta' ? `key NOT IN (${OWN_KEYS.map((one) => `'${one}'`).join(', ')})` : 'TRUE';
   for (let after: Value[] | null = null; ;) {
     const places = key.map((_, index) => `$${index + 1}`).join(', ');
     const behind = after === null ? '' : `AND (${key.join(', ')}) > (${places})`;
     const rows: Row[] = await store.read((db) =>
       db.all(
-        `SELECT ${columns} FROM ${table} WHERE ${own} ${behind} ORDER BY ${key.join(', ')} LIMIT ${limit}`,
+        size === undefined
+          ? `SELECT ${columns} FROM ${table} WHERE ${own} ${behind} ${order} LIMIT ${READ_ROWS}`
+          : `SELECT ${columns} FROM (
+               SELECT ${columns}, sum(${size}) OVER (${order}) - (${size}) AS bytes_before FROM (
+                 SELECT ${columns} FROM ${table} WHERE ${own} ${behind} ${order} LIMIT ${READ_LARGE_ROWS}) AS next
+             ) AS summed WHERE bytes_before < ${BATCH_BYTES} ${order}`,
         ...(after ?? []),
       ),
     );
     const last = rows.at(-1);
     if (last === undefined) return;
     yield rows.map((row) => outward(table, row));
-    if (rows.length < limit) return;
     after = key.map((column) => valueOf(last, column));
   }
 }

@@ -4,7 +4,15 @@ import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import type { Clock } from '../../model/clock.ts';
 import { ForwardError } from '../../model/errors.ts';
 import { integer, text, type Row } from '../columns.ts';
-import { COUNTED_TABLES, HAS_ROWS, INSTALLATION_ID, OWN_KEYS, TRANSFERRED, UNFINISHED } from '../transfer.ts';
+import {
+  BATCH_BYTES,
+  COUNTED_TABLES,
+  HAS_ROWS,
+  INSTALLATION_ID,
+  OWN_KEYS,
+  TRANSFERRED,
+  UNFINISHED,
+} from '../transfer.ts';
 import type { Blank, Contents, JournalState, TableName } from '../transfer.ts';
 import { chainState } from '../walk.ts';
 import { chain } from './chain.ts';
@@ -19,9 +27,8 @@ import { createStore } from './store.ts';
 import type { Store } from './store.ts';
 import { sumOf } from './sums.ts';
 
-/** Rows, and bytes of them, that are handed over together. */
+/** Rows that are handed over together. */
 const BATCH_ROWS = 2_000;
-const BATCH_BYTES = 4 * 1024 * 1024;
 
 interface Opened {
   readonly db: DatabaseSync;

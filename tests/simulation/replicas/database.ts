@@ -4,8 +4,12 @@ import type { Client, ClientConfig, PoolClient, PoolConfig } from 'pg';
 import type { Life } from '../life.ts';
 import type { Moment } from './scenario.ts';
 
-/** What happens at the next end of a transaction that changes the journal. */
+/**
+ * What happens at the next end of a transaction that changes the journal, before the next one that may change it begins, or at the next renewal of
+ * leases.
+ */
 export interface Strike {
+  readonly at: 'commit' | 'write' | 'renewal';
   readonly moment: Moment;
   readonly how: () => void;
   /** The answer is lost with the connection. */
@@ -32,6 +36,10 @@ interface Line extends Link {
 const SILENCE_MS = 5_000;
 /** A transaction of a loop, and not a lease's, a reading or a glance. */
 const CHANGES = /UPDATE head|INTO cursors|INTO progress/;
+/** A write of a loop: those of leases may take less time. */
+const WRITES = /^BEGIN ISOLATION LEVEL READ COMMITTED;.* statement_timeout = 60000;/;
+/** A renewal of what is held. */
+const RENEWS = /^UPDATE claims SET expires_at = clock_timestamp\(\) \+ /;
 const never = new AbortController().signal;
 
 /**
@@ -75,7 +83,12 @@ function simulatedDatabase(driver: typeof Driver) {
       if (line.cut !== null) return broken(client);
       if (text.startsWith('BEGIN')) changes = false;
       changes ||= CHANGES.test(text);
-      const strike = text === 'COMMIT' && changes ? line.strike : null;
+      const moments = {
+        commit: text === 'COMMIT' && changes,
+        write: WRITES.test(text),
+        renewal: RENEWS.test(text),
+      };
+      const strike = line.strike !== null && moments[line.strike.at] ? line.strike : null;
       if (strike !== null) line.strike = null;
       if (strike?.moment === 'before') {
         strike.how();

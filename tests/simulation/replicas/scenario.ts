@@ -17,6 +17,11 @@ export type ReplicaPlan = { readonly atMs: number } & (
       readonly moment: Moment;
       readonly forMs: number;
     }
+  | {
+      readonly kind: 'freeze at write' | 'freeze at renewal';
+      readonly replica: number;
+      readonly forMs: number;
+    }
   | { readonly kind: 'database restart' }
 );
 
@@ -29,6 +34,8 @@ export const PLAN_KINDS = [
   'crash at commit',
   'lose commit',
   'freeze at commit',
+  'freeze at write',
+  'freeze at renewal',
   'database restart',
 ] as const;
 
@@ -43,13 +50,24 @@ export interface ReplicasScenario {
 }
 
 const SALT = 0x2e91;
-const LEASE_MS = 6 * SECOND;
+const DIRECTED_SEED = 1;
+export const LEASE_MS = 6 * SECOND;
 /** The latest row comes so late. */
 export const LATE_MS = 30 * SECOND;
 const FAULT_MS = 4 * MINUTE;
 const PLANS_MIN = 6;
 const PLANS_MORE = 4;
 const SKEW_MAX_MS = 20 * MINUTE;
+
+/** What a test plans itself, to show one thing soon. Everything else is as with some seed. */
+export function directed(
+  skewMs: readonly number[],
+  plans: readonly ReplicaPlan[],
+  faultMs: number,
+): ReplicasScenario {
+  const { around, ...usual } = replicasScenario(DIRECTED_SEED);
+  return { ...usual, around: { ...around, faultMs }, skewMs, plans };
+}
 
 /** Two or three replicas; every kind of plan has its turn among a few seeds. */
 export function replicasScenario(seed: number): ReplicasScenario {
@@ -97,6 +115,8 @@ function planOf(kind: ReplicaPlan['kind'], replicas: number, random: Random): Re
     case 'freeze':
     case 'cut off':
     case 'no answer':
+    case 'freeze at write':
+    case 'freeze at renewal':
       return { kind, atMs, replica, forMs };
     case 'crash at commit':
     case 'lose commit':

@@ -10,7 +10,7 @@ export interface Witness {
 }
 
 /**
- * Watches a journal's tables. A write of progress or of a cursor is to come from the life that holds the claim at that moment; a claim changes
+ * Watches a journal's tables. A write of progress or of a cursor is to come from the life that holds the claim when it is committed; a claim changes
  * hands only once it has run out by the database's clock; no cursor goes back. The names of lives are those of their connections.
  */
 export async function createWitness(url: string, schema: string, leaseMs: number): Promise<Witness> {
@@ -60,8 +60,8 @@ function triggers(schema: string, own: string, leaseMs: number): string {
       END IF;
       RETURN NULL;
     END $$;
-    CREATE TRIGGER written AFTER INSERT OR UPDATE OF seq ON ${schema}.cursors FOR EACH ROW EXECUTE FUNCTION ${own}.written();
-    CREATE TRIGGER written AFTER INSERT OR UPDATE ON ${schema}.progress FOR EACH ROW EXECUTE FUNCTION ${own}.written();
+    CREATE CONSTRAINT TRIGGER written AFTER INSERT OR UPDATE OF seq ON ${schema}.cursors DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ${own}.written();
+    CREATE CONSTRAINT TRIGGER written AFTER INSERT OR UPDATE ON ${schema}.progress DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ${own}.written();
 
     CREATE FUNCTION ${own}.taken() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
       IF NEW.holder <> OLD.holder AND OLD.expires_at > NEW.expires_at - interval '${leaseMs} milliseconds' THEN

@@ -294,7 +294,7 @@ async function run(
       agenda.add(performance.now() + forMs, () => now.life.thaw());
     };
     const strike = (how: () => void, breaks: boolean): void => {
-      if ('moment' in plan) now.link.strike = { moment: plan.moment, how, breaks };
+      if ('moment' in plan) now.link.strike = { at: 'commit', moment: plan.moment, how, breaks };
     };
     switch (plan.kind) {
       case 'crash':
@@ -314,6 +314,11 @@ async function run(
         return strike(() => {}, true);
       case 'freeze at commit':
         return strike(() => freeze(plan.forMs), false);
+      case 'freeze at write':
+      case 'freeze at renewal': {
+        const at = plan.kind === 'freeze at write' ? 'write' : 'renewal';
+        now.link.strike = { at, moment: 'before', how: () => freeze(plan.forMs), breaks: false };
+      }
     }
   }
 
@@ -335,7 +340,14 @@ async function run(
     for (const plan of scenario.plans) agenda.add(startMonotonic + plan.atMs, () => carryOut(plan));
     const faultEnd = startMonotonic + around.faultMs;
     agenda.add(faultEnd, heal);
-    await until(async () => isHealed, 'faults');
+    let nextComplaints = startMonotonic;
+    await until(async () => {
+      if (performance.now() >= nextComplaints) {
+        nextComplaints = performance.now() + LOOK_EVERY_MS;
+        await lookAtComplaints();
+      }
+      return isHealed;
+    }, 'faults');
     const { journal: guest } = await open(reading, 'guest');
     const lateEnd = faultEnd + LATE_MS;
     const deadline = lateEnd + DRAIN_LIMIT_MS;
