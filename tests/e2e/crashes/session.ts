@@ -108,8 +108,9 @@ ${receivers.sinks({ batch, rotate: '{ size: 16KiB, keep: 0 }' })}`,
   /** What has to be there before the process starts that is to be killed. Returns its command line. */
   async function prepare(at: Kill['at']): Promise<readonly string[]> {
     const kind = at.slice(0, at.indexOf(':'));
-    // Only what every sink is past can be pruned, and there are dead letters only of what was sent.
-    if (kind === 'pruning' || (kind === 'letters' && !caughtUp)) {
+    // Only what every sink is past can be pruned, and only what was sent is a dead letter or can be sent again.
+    const needsEvents = kind === 'letters' || kind === 'backfill' || kind === 'replay';
+    if (kind === 'pruning' || (needsEvents && !caughtUp)) {
       await run(['run', '-c', configure('1h', '{}'), '--once', '--patience', '10s'], { env });
       caughtUp = true;
     }
