@@ -71,8 +71,8 @@ function inAddresses(options: unknown): readonly KnownSecret[] {
   return Object.values(options).flatMap(inAddresses);
 }
 
-/** Without the cause, which a log may print as well. */
-function cleaned(error: unknown, hide: Hide): unknown {
+/** What was thrown, when it shows nothing; else the same without what it shows, and without the cause, which a log may print as well. */
+export function cleaned(error: unknown, hide: Hide): unknown {
   if (!(error instanceof Error)) return error;
   const shown = inspect(error, { depth: 9 });
   if (hide(shown) === shown && hide(error.message) === error.message) return error;

@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 
-import { makeFolder, run, start, startPlatform, until } from './program.ts';
+import { canMount, makeFolder, run, start, startPlatform, until } from './program.ts';
 import type { Folder, SimulatedPlatform } from './program.ts';
 import { readNdjsonIds, tally } from './receivers.ts';
 
@@ -171,15 +171,6 @@ describe('a journal that went back in time', () => {
     LIMIT_MS,
   );
 });
-
-/** Whether this user may mount a file system of its own. */
-function canMount(): boolean {
-  const place = makeFolder();
-  const made = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', place.path]).status === 0;
-  if (made) spawnSync('umount', [place.path]);
-  place.remove();
-  return made;
-}
 
 describe.runIf(canMount())('a disk that takes nothing', () => {
   const mount = (): string => join(folder.path, 'state');

@@ -50,7 +50,7 @@ sources:
     start: 3d # longer than the history, or its first seconds would be before the start
     poll_interval: 1s
     rate_limit: { requests_per_second: 50, concurrent: 2 }
-${opened.sinks}`,
+${opened.sinks()}`,
   );
   const received = (): number =>
     opened.elasticFront.requests.length + opened.splunkFront.requests.length + opened.syslog.connections();

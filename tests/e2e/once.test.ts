@@ -53,7 +53,7 @@ describe('run --once carries every event exactly once', () => {
     platform = await startPlatform([...HUNDRED_THOUSAND, '--order', 'shuffled_ties']);
     await platform.set({ rate: 0, burst: { every: 0 } });
     receivers = await openReceivers(folder);
-    const file = folder.write('auditferry.yaml', configuration(platform.url, receivers.sinks));
+    const file = folder.write('auditferry.yaml', configuration(platform.url, receivers.sinks()));
     const startMs = Math.floor(Date.now() / 1000) * 1000;
     const result = await run(['run', '-c', file, '--once', '--json'], { env: RECEIVER_ENVIRONMENT });
     expect(result.code, result.stderr.slice(-2000)).toBe(0);

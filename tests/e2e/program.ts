@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -116,4 +116,13 @@ export async function startPlatform(flags: readonly string[]): Promise<Simulated
       await running.ended;
     },
   };
+}
+
+/** Whether this user may mount a file system of its own. */
+export function canMount(): boolean {
+  const place = makeFolder();
+  const made = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', place.path]).status === 0;
+  if (made) spawnSync('umount', [place.path]);
+  place.remove();
+  return made;
 }

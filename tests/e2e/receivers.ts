@@ -20,8 +20,10 @@ export interface Receivers {
   readonly splunk: SplunkFake;
   readonly splunkFront: FaultFront;
   readonly syslog: FakeSyslog;
-  /** The `sinks:` section. */
-  readonly sinks: string;
+  /** The `sinks:` section; `batch` and `rotate` as the configuration takes them. */
+  sinks(options?: { readonly batch?: string; readonly rotate?: string }): string;
+  /** Whether a request or a message may still be on its way in. */
+  busy(): boolean;
   /** Ids as each receiver holds them, copies apart. */
   ids(): Readonly<Record<'file' | 'elastic' | 'splunk' | 'syslog', readonly string[]>>;
   close(): Promise<void>;
@@ -40,13 +42,14 @@ export async function openReceivers(folder: Folder): Promise<Receivers> {
     splunk,
     splunkFront,
     syslog,
-    sinks: `
+    sinks: ({ batch = '{}', rotate = '{}' } = {}) => `
 sinks:
-  file: { type: file, path: ./out/audit.ndjson, format: raw }
-  elastic: { type: elasticsearch, url: "${elasticFront.url.href}", format: ecs }
-  splunk: { type: splunk_hec, url: "${splunkFront.url.href}", token: "\${SPLUNK_TOKEN}", index: audit, format: cim }
-  syslog: { type: syslog, address: "tcp://127.0.0.1:${syslog.port}", format: raw, max_message_bytes: 65536 }
+  file: { type: file, path: ./out/audit.ndjson, format: raw, batch: ${batch}, rotate: ${rotate} }
+  elastic: { type: elasticsearch, url: "${elasticFront.url.href}", format: ecs, batch: ${batch} }
+  splunk: { type: splunk_hec, url: "${splunkFront.url.href}", token: "\${SPLUNK_TOKEN}", index: audit, format: cim, batch: ${batch} }
+  syslog: { type: syslog, address: "tcp://127.0.0.1:${syslog.port}", format: raw, max_message_bytes: 65536, batch: ${batch} }
 `,
+    busy: () => elasticFront.open() + splunkFront.open() + syslog.open() > 0,
     ids: () => ({
       file: readNdjsonIds(file),
       elastic: elastic.ids(),
@@ -61,17 +64,42 @@ sinks:
 
 export const RECEIVER_ENVIRONMENT = { SPLUNK_TOKEN, PLATFORM_KEY: 'demo-key' };
 
-/** Ids in a file sink's file and the ones it rotated, in no particular order. */
+/**
+ * Ids in a file sink's file and the ones it rotated, in no particular order, whatever moment its writer was killed at: a file that is
+ * there compressed as well counts once, and a line without an end not at all.
+ */
 export function readNdjsonIds(path: string): string[] {
   if (!existsSync(dirname(path))) return [];
-  return readdirSync(dirname(path))
-    .filter((name) => name.startsWith(basename(path)))
-    .map((name) => ({ name, bytes: readFileSync(join(dirname(path), name)) }))
-    .flatMap(({ name, bytes }) =>
-      (name.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString('utf8').split('\n'),
-    )
-    .filter((line) => line !== '')
-    .map((line) => (JSON.parse(line) as { id: string }).id);
+  return filesOf(path).flatMap(idsOfFile);
+}
+
+/** Those of the same files that end within a line: none, once the program has gone on after a crash. */
+export function tornFiles(path: string): string[] {
+  return filesOf(path).filter((file) => !/^$|\n$/.test(textOf(file).slice(-1)));
+}
+
+function filesOf(path: string): string[] {
+  const names = readdirSync(dirname(path)).filter((name) => name.startsWith(basename(path)));
+  return names
+    .filter((name) => !name.endsWith('.tmp') && !names.includes(`${name}.gz`))
+    .map((name) => join(dirname(path), name));
+}
+
+function textOf(file: string): string {
+  const bytes = readFileSync(file);
+  return (file.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString('utf8');
+}
+
+/** Compressed files do not change. */
+const compressedIds = new Map<string, readonly string[]>();
+
+function idsOfFile(path: string): readonly string[] {
+  const known = compressedIds.get(path);
+  if (known !== undefined) return known;
+  const lines = textOf(path).split('\n').slice(0, -1);
+  const ids = lines.map((line) => (JSON.parse(line) as { id: string }).id);
+  if (path.endsWith('.gz')) compressedIds.set(path, ids);
+  return ids;
 }
 
 function idOfMessage(message: Buffer): string {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 
 import { afterEach, beforeEach, expect, it } from 'vitest';
 
+import { readable as readableOf } from '../attack/readable.ts';
 import { makeFolder, run, start, startPlatform, until } from './program.ts';
 import type { Folder, SimulatedPlatform } from './program.ts';
 
@@ -28,23 +29,7 @@ const MARKS = {
 } as const;
 
 /** All that can be read of them, in whatever writing. */
-function readable(text: string): string[] {
-  const shown = text.replaceAll('[secret]', '').toLowerCase();
-  const letters = shown.replaceAll(/[^a-z0-9]/g, '');
-  return Object.entries(MARKS).flatMap(([place, mark]) => {
-    const runs = [...mark.slice(5)].map((_, at) => mark.slice(at, at + 6));
-    const hex = (run: string): string => Buffer.from(run).toString('hex');
-    const encoded = (run: string): string => Buffer.from(run).toString('base64').slice(0, 8);
-    const found = runs.find(
-      (run) =>
-        shown.includes(run.toLowerCase()) ||
-        letters.includes(hex(run)) ||
-        text.includes(encoded(run)) ||
-        shown.includes([...run].map((one) => `&#${one.charCodeAt(0)};`).join('')),
-    );
-    return found === undefined ? [] : [`${place}: ${found}`];
-  });
-}
+const readable = (text: string): string[] => readableOf(text, MARKS);
 
 /** How chatty receivers write the credentials of a request that they refuse: another way each time, since little of it is shown. */
 const WRITINGS: readonly ((text: string) => string)[] = [

@@ -73,6 +73,8 @@ export interface FaultFront {
   readonly hits: () => number;
   /** Everything that reached the good receiver. */
   readonly requests: readonly FakeRequest[];
+  /** Connections that are open. */
+  readonly open: () => number;
   readonly close: () => Promise<void>;
 }
 
@@ -168,6 +170,7 @@ export async function openFaultFront(
     },
     hits: () => hits,
     requests,
+    open: () => sockets.size,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

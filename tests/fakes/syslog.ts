@@ -22,6 +22,8 @@ export interface FakeSyslog {
   /** What a strict receiver would complain about. */
   readonly problems: readonly string[];
   connections(): number;
+  /** Those that are open. */
+  open(): number;
   /** How many connections met a behaviour other than good. */
   hits(): number;
   /** For the next `count` connections, without end by default. */
@@ -109,6 +111,7 @@ export async function openFakeSyslog(options: FakeSyslogOptions = {}): Promise<F
     messages,
     problems,
     connections: () => connections,
+    open: () => sockets.size,
     hits: () => hits,
     behave: (behaviour, count = Infinity) => {
       plan = { behaviour, left: count };

@@ -1,7 +1,9 @@
 import driver from 'pg';
 import type { Client, ClientConfig, Pool } from 'pg';
 
+import { cleaned } from '../../model/echoes.ts';
 import { describe, ForwardError } from '../../model/errors.ts';
+import { createHide } from '../../model/hide.ts';
 import type { Secret } from '../../model/secret.ts';
 import { readAddress, tlsOf } from './address.ts';
 import type { Address } from './address.ts';
@@ -19,6 +21,8 @@ type Env = Readonly<Record<string, string | undefined>>;
 export interface Database {
   /** Opens up to `size` connections as they are needed; a statement that has no answer after `answerMs` costs its connection. */
   pool(size: number, answerMs: number): Pool;
+  /** See `databaseFault`; what the server, or a pooler before it, quotes of the password is taken out. */
+  readonly fault: (error: unknown) => unknown;
   /** Whether the server would acknowledge a transaction before it is on disk. */
   readonly isAsynchronous: boolean;
 }
@@ -32,7 +36,8 @@ export async function connect(
 ): Promise<Database> {
   const address = readAddress(url.reveal(), env);
   const first = clientConfig(address, url, env);
-  const probe = await probed(first, address, where);
+  const fault = withoutPassword(url, env, where);
+  const probe = await probed(first, address, where, fault);
   try {
     const { rows } = await probe.client.query<Record<string, string>>(
       `SELECT current_setting('server_version_num') AS version, pg_is_in_recovery()::text AS standby,
@@ -48,6 +53,7 @@ export async function connect(
       );
     const config = { ...first, ssl: probe.ssl };
     return {
+      fault,
       isAsynchronous: found['synchronous'] === 'off',
       pool: (size, answerMs) => {
         const pool = new driver.Pool({
@@ -63,7 +69,7 @@ export async function connect(
       },
     };
   } catch (error) {
-    throw databaseFault(error, where);
+    throw fault(error);
   } finally {
     await probe.client.end().catch(() => {});
   }
@@ -93,11 +99,27 @@ function clientConfig(address: Address, url: Secret, env: Env): ClientConfig & {
   };
 }
 
+/** Only the password, in all its values of late: the rest of the address is named in messages. */
+function withoutPassword(url: Secret, env: Env, where: string): Database['fault'] {
+  const passwordOf = (text: string): string[] => {
+    try {
+      return [readAddress(text, env).password ?? []].flat();
+    } catch {
+      return []; // it was replaced by one that is no address, which is told where it is used
+    }
+  };
+  const hide = createHide([
+    { secret: { known: () => url.known().flatMap(passwordOf) }, username: undefined },
+  ]);
+  return (error) => cleaned(databaseFault(error, where), hide);
+}
+
 /** The first connection shows whether the server has TLS where that is left to it. */
 async function probed(
   config: ClientConfig,
   address: Address,
   where: string,
+  fault: Database['fault'],
 ): Promise<{ readonly client: Client; readonly ssl: ClientConfig['ssl'] }> {
   const ssl = tlsOf(address);
   for (const tried of address.tls === 'prefer' ? [ssl, false] : [ssl]) {
@@ -113,7 +135,7 @@ async function probed(
       return { client, ssl: tried };
     } catch (error) {
       await client.end().catch(() => {});
-      if (!hasNoTls(error)) throw databaseFault(error, where);
+      if (!hasNoTls(error)) throw fault(error);
       if (address.tls === 'prefer' && tried !== false) continue;
       throw new ForwardError(
         'denied',

@@ -93,6 +93,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
     lookEveryMs: options.lookEveryMs ?? LOOK_EVERY_MS,
     holder: member.holder,
     isAsynchronous: database.isAsynchronous,
+    fault: database.fault,
     isOpening: () => isOpening,
     onLost: (...lost: Parameters<Keeper['lose']>) => keeper?.lose(...lost),
   };

@@ -4,7 +4,7 @@ import type { Clock } from '../../model/clock.ts';
 import { ForwardError } from '../../model/errors.ts';
 import type { Row } from '../columns.ts';
 import type { Duty, Lease } from '../lease.ts';
-import { databaseFault, isConflict } from './faults.ts';
+import { isConflict } from './faults.ts';
 
 export type Value =
   string | bigint | number | Buffer | null | readonly (string | bigint | number | Buffer | null)[];
@@ -58,6 +58,8 @@ export interface StoreOptions {
   readonly lookEveryMs: number;
   /** The server would acknowledge a transaction before it is on disk, if nobody asked for more. */
   readonly isAsynchronous: boolean;
+  /** What the loops can react to, from anything that the driver throws. */
+  readonly fault: (error: unknown) => unknown;
   /** Who this process is in the table of claims. */
   readonly holder: string;
   /** While the journal is being opened, what cannot work is the configuration's fault. */
@@ -94,7 +96,7 @@ export function createStore(options: StoreOptions, isOpen: () => boolean): Store
         client.release(broken);
       }
     } catch (error) {
-      const fault = databaseFault(error, where);
+      const fault = options.fault(error);
       throw options.isOpening() ? fault : whileRunning(fault, error);
     }
   }

@@ -149,6 +149,7 @@ async function open({ url, schema, env, onWarn = () => {} }: TransferOptions): P
       limits: LIMITS,
       lookEveryMs: 0,
       isAsynchronous: database.isAsynchronous,
+      fault: database.fault,
       holder: randomUUID(),
       isOpening: () => true,
       onLost: () => {},

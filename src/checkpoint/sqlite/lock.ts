@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 
 import type { Clock } from '../../model/clock.ts';
 import { ForwardError, oneLine } from '../../model/errors.ts';
+import { directoryFault } from './directory.ts';
 import { isBusy } from './faults.ts';
 
 const LOCK_FILE = 'journal.lock';
@@ -42,7 +43,7 @@ export function takeLock(dir: string, clock: Clock): Lock {
     writeFileSync(holderPath, `process ${process.pid} on ${hostname()} since ${since}\n`, { mode: 0o600 });
   } catch (error) {
     db.close();
-    throw unusable(holderPath, error);
+    throw directoryFault(dir, error); // the lock was taken: it is the directory that takes no file, such as on a full disk
   }
   return {
     release: () => {

@@ -20,6 +20,7 @@ it('sends nothing more of a transaction that has failed', async () => {
       ...{ schema: 'auditferry', where: 'db', clock: wallClock, lookEveryMs: 0, holder: 'one' },
       limits: { statementMs: 1, lockMs: 1, idleMs: 1 },
       isAsynchronous: false,
+      fault: (error) => error,
       isOpening: () => false,
       onLost: () => {},
     },

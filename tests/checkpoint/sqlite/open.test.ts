@@ -1,6 +1,15 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, copyFileSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
@@ -42,6 +51,18 @@ describe('the lock', () => {
     child.stdout.on('data', (data) => (said += String(data)));
     await once(child, 'close');
     expect(said).toContain(`in use by process ${process.pid} on `);
+  });
+
+  it('says that the disk is full where not even its holder can be noted', async () => {
+    const state = freshDirectory();
+    await (await state.open()).close();
+    symlinkSync('/dev/full', join(state.dir, 'journal.holder'));
+    await expect(state.open()).rejects.toMatchObject({
+      kind: 'transient',
+      message: expect.stringContaining('disk is full') as string,
+    });
+    rmSync(join(state.dir, 'journal.holder'));
+    await state.open();
   });
 });
 
