@@ -39,6 +39,16 @@ describe('an envelope', () => {
     );
   });
 
+  it('takes the bytes of a document where they are at hand, and only JSON as it is', () => {
+    const json = makeItem(1, { body: '{"a":"\u20ac"}' });
+    const text = makeItem(2, { body: 'CEF:0|\u20ac "', kind: 'text' });
+    for (const item of [json, text]) {
+      const bytes = { ...item, utf8: Buffer.from(item.body) };
+      const envelope = createEnvelope(SETTINGS);
+      expect(envelopeText(envelope(bytes))).toBe(envelopeText(envelope(item)));
+    }
+  });
+
   it('leaves the index out where none is set, and takes the operator’s words', () => {
     const settings = { index: undefined, host: 'h "1"', source: 's', sourcetype: 't' };
     const parsed = JSON.parse(envelopeText(createEnvelope(settings)(makeItem(1)))) as Record<string, unknown>;
