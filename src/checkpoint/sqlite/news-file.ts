@@ -6,7 +6,7 @@ const NEWS_FILE = 'journal.news';
 /** How often to look whether another process wrote, where nothing tells. Milliseconds. */
 const LOOK_EVERY_MS = 1_000;
 /** The same where word arrives: for what was committed by a process that ended before it could leave word. Milliseconds. */
-const LOOK_AGAIN_MS = 15_000;
+const LOOK_AGAIN_MS = 10_000;
 
 /** How one process hears that another has written to the journal. */
 export interface News {

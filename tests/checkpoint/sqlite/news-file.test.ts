@@ -9,7 +9,7 @@ import { stateDirectories } from './state-directory.ts';
 const signal = new AbortController().signal;
 const freshDirectory = stateDirectories();
 const SECOND = 1_000;
-const RARELY = 15_000;
+const RARELY = 10_000;
 
 it('has a daemon hear of what a command wrote, although its clock stands still', async () => {
   const { dir } = freshDirectory();
