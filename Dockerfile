@@ -33,6 +33,8 @@ LABEL org.opencontainers.image.title="auditferry" \
   org.opencontainers.image.base.digest="sha256:abd67ffcfa541b485a3dff59865ab629aa048a6c613e639d36e7456b0b229241"
 # Every command beside the daemon finds the same configuration: docker exec NAME auditferry status
 ENV NODE_ENV=production AUDITFERRY_CONFIG=/etc/auditferry/auditferry.yaml
+# The C library gives freed memory back to the system, which it would keep after a catch-up: docs/performance.md.
+ENV GLIBC_TUNABLES=glibc.malloc.arena_max=1:glibc.malloc.trim_threshold=131072:glibc.malloc.mmap_threshold=131072
 WORKDIR /app
 COPY --from=build /usr/local/bin/node /usr/local/bin/node
 COPY --from=build /build/bin/ /usr/local/bin/

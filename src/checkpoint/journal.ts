@@ -285,7 +285,7 @@ export interface Journal extends Sharing<Journal> {
   waitForEvents(after: bigint, timeoutMs: number, signal: AbortSignal): Promise<void>;
   /**
    * The same, and also as soon as there is news: what a command may have left to be done, such as a job or dead letters to try
-   * again. Another process's is heard of within a second or so. Resolves with a number: given as `seen` the next time, no news
+   * again. Another process's is heard of within a second or so, or within ten where it ended before it could leave word. Resolves with a number: given as `seen` the next time, no news
    * that came meanwhile is missed. Begin with 0. `after` null: events do not matter.
    */
   waitForNews(seen: number, after: bigint | null, timeoutMs: number, signal: AbortSignal): Promise<number>;

@@ -15,7 +15,7 @@ export interface WaitersOptions {
   /** Another number after each commit of another process; null once nobody can tell. */
   readonly othersVersion: () => bigint | null | Promise<bigint | null>;
   /** How often it is looked whether another process wrote something, while somebody waits for that. Milliseconds. */
-  readonly lookEveryMs: number;
+  readonly lookEveryMs: () => number;
 }
 
 /**
@@ -56,14 +56,20 @@ export function waiters({ clock, hasMore, othersVersion, lookEveryMs, ...start }
     }
   }
 
-  async function look(signal: AbortSignal): Promise<void> {
+  /** Returns false once nobody can tell any more. */
+  function take(now: bigint | null): boolean {
+    if (now === null) return false;
+    if (now !== version) tell();
+    version = now;
+    return true;
+  }
+
+  async function keepLooking(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const asked = versionNow();
       const now = asked instanceof Promise ? await asked : asked; // without a turn where nobody has to be asked
-      if (now === null) return;
-      if (now !== version) tell();
-      version = now;
-      await clock.sleep(lookEveryMs, signal).catch(() => {}); // aborted: nobody listens any more
+      if (!take(now)) return;
+      await clock.sleep(lookEveryMs(), signal).catch(() => {}); // aborted: nobody listens any more
     }
   }
 
@@ -102,7 +108,7 @@ export function waiters({ clock, hasMore, othersVersion, lookEveryMs, ...start }
       listeners += 1;
       if (looking === null) {
         looking = new AbortController();
-        void look(looking.signal);
+        void keepLooking(looking.signal);
       }
       try {
         const isDue = (): boolean => news !== seen || (after !== null && hasMore(after));
@@ -118,6 +124,11 @@ export function waiters({ clock, hasMore, othersVersion, lookEveryMs, ...start }
     },
     appended: (): void => wakeWhere(({ after }) => after !== null && mayHaveMore(after)),
     tell,
+    /** Looks at once whether another process wrote, for a journal that answers at once. */
+    look: (): void => {
+      const now = versionNow();
+      if (!(now instanceof Promise)) take(now);
+    },
     wakeAll: (): void => wakeWhere(() => true),
   };
 }

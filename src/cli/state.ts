@@ -24,7 +24,8 @@ type TransferOptions = Required<Omit<OpenOptions, 'access' | 'configuration'>>;
 /** Opens the journal that a configuration names, in whatever it is kept. */
 export async function openState(config: Config, options: OpenOptions): Promise<Journal> {
   const { type, dir, url, schema, lease: leaseMs, max_size: maxBytes } = config.state;
-  if (type === 'sqlite' || url === undefined) return openJournal({ ...options, dir, maxBytes });
+  if (type === 'sqlite' || url === undefined)
+    return openJournal({ ...options, dir, maxBytes, heedsWord: true });
   const postgres = await import('../checkpoint/postgres/index.ts');
   const { configuration = () => config } = options;
   const fingerprint = (): string => sharedFingerprintOf(configuration());

@@ -26,7 +26,9 @@ export const cimFormat: FormatDefinition<Record<string, never>> = {
       // The event is set in as text, so that its own bytes reach the index.
       render: (event, origin) =>
         joinObjects(
-          jsonLine(cimFields(event, origin)),
+          jsonLine(leadingFields(event, origin)),
+          jsonLine(modelFields(event, origin)),
+          jsonLine(furtherFields(event)),
           constants(origin),
           `{"${origin.product.slug}":${event.originalText}}`,
         ),
@@ -51,7 +53,9 @@ function constantFields(origin: Origin): Fields {
   };
 }
 
-function cimFields(event: CanonicalEvent, origin: Origin): Fields {
+// Each part is written by itself: an object that is spread into another one has its keys looked up one by one.
+
+function leadingFields(event: CanonicalEvent, origin: Origin): Fields {
   const { classification: c } = event;
   return {
     // First, and of one length: the add-on finds the time of events in files here.
@@ -63,7 +67,12 @@ function cimFields(event: CanonicalEvent, origin: Origin): Fields {
     src_ip: event.ip,
     signature: event.title,
     signature_id: c.eventType === '' ? c.slug : c.eventType,
-    ...modelFields(event, origin),
+  };
+}
+
+function furtherFields(event: CanonicalEvent): Fields {
+  const { classification: c } = event;
+  return {
     reason: event.reason,
     api_key_id: event.apiKey?.id,
     api_key_name: event.apiKey?.name,
@@ -87,7 +96,7 @@ function modelFields(event: CanonicalEvent, origin: Origin): Fields {
   const action = isUnclassified(event.classification) ? undefined : actionOf(event);
   // A run changes nothing, and what nobody understood is in no model; both are found by the same fields.
   if (domain === 'run' || action === undefined)
-    return { ...subjectFields(event, null, action), ...actorFields(event) };
+    return Object.assign(subjectFields(undefined, event, null, action), actorFields(event));
   return changeFields(event, action);
 }
 
@@ -156,12 +165,9 @@ const AAA_DOMAINS = new Set([
 function changeFields(event: CanonicalEvent, action: string): Fields {
   const { domain, object } = event.classification;
   const account = accountOf(event);
-  return {
-    cim_model: 'Change',
-    ...subjectFields(event, account, object === 'team_member' ? 'modified' : action),
-    change_type: domain === 'audit' ? 'audit' : AAA_DOMAINS.has(domain) ? 'AAA' : 'configuration',
-    ...(account === null ? actorFields(event) : accountFields(event, account)),
-  };
+  const fields = subjectFields('Change', event, account, object === 'team_member' ? 'modified' : action);
+  fields['change_type'] = domain === 'audit' ? 'audit' : AAA_DOMAINS.has(domain) ? 'AAA' : 'configuration';
+  return Object.assign(fields, account === null ? actorFields(event) : accountFields(event, account));
 }
 
 /**
@@ -169,6 +175,7 @@ function changeFields(event: CanonicalEvent, action: string): Fields {
  * has no id by its name. An outcome that the event does not state is left out, and the model shows it as unknown.
  */
 function subjectFields(
+  model: 'Change' | undefined,
   event: CanonicalEvent,
   account: CanonicalUser | null,
   action: string | undefined,
@@ -178,6 +185,7 @@ function subjectFields(
   const id = unquoted(account === null ? event.entityId : (account.id ?? event.entityId));
   const subject = name ?? id ?? objectLabel(object);
   return {
+    cim_model: model,
     action,
     command: eventType === '' ? slug : eventType,
     status: event.outcome === 'unknown' ? undefined : event.outcome,

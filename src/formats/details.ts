@@ -195,10 +195,17 @@ function attributesOf(value: Json | undefined): string[] | undefined {
 }
 
 function differing(old: Item, now: Item): string[] {
-  const keys = [...new Set([...Object.keys(old), ...Object.keys(now)])];
-  return limited(
-    keys.filter((key) => old[key] !== now[key] && JSON.stringify(old[key]) !== JSON.stringify(now[key])),
-  );
+  const names: string[] = [];
+  for (const key of Object.keys(old)) if (isOther(old[key], now[key])) names.push(key);
+  for (const key of Object.keys(now)) if (!Object.hasOwn(old, key) && now[key] !== undefined) names.push(key);
+  return limited(names);
+}
+
+/** Only objects have to be written to be compared. */
+function isOther(before: Json | undefined, after: Json | undefined): boolean {
+  if (before === after) return false;
+  const both = typeof before === 'object' && typeof after === 'object';
+  return !both || JSON.stringify(before) !== JSON.stringify(after);
 }
 
 function limited(names: readonly string[]): string[] {

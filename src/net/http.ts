@@ -4,6 +4,7 @@ import { describe, ForwardError } from '../model/errors.ts';
 import { problemsOf } from '../model/option-problems.ts';
 import type { OptionProblem } from '../model/option-problems.ts';
 import { ACCEPT_ENCODING, ContentCodingError, decodeContent } from './content-coding.ts';
+import { gathering } from './gathering.ts';
 import { nameOf, readProxies } from './proxies.ts';
 import type { Proxies, Proxy } from './proxies.ts';
 import { reachHint } from './reach-hint.ts';
@@ -218,7 +219,7 @@ function dispatch(
   signal: AbortSignal,
 ): Promise<HttpResponse> {
   const answer = Promise.withResolvers<HttpResponse>();
-  const parts: Buffer[] = [];
+  const body = gathering();
   let [size, interim, status] = [0, 0, 0];
   let answered: HttpResponse['headers'] = {};
   let controller: Dispatcher.DispatchController | null = null;
@@ -250,10 +251,10 @@ function dispatch(
     },
     onResponseData: (_controller, part) => {
       size += part.length;
-      if (size <= request.maxResponseBytes) parts.push(part);
+      if (size <= request.maxResponseBytes) body.add(part);
       else end(tooLarge(request, `with more than ${request.maxResponseBytes} bytes`));
     },
-    onResponseEnd: () => answer.resolve({ status, headers: answered, body: Buffer.concat(parts, size) }),
+    onResponseEnd: () => answer.resolve({ status, headers: answered, body: body.whole() }),
     onResponseError: (_controller, error) => answer.reject(error),
   });
   return answer.promise;

@@ -17,8 +17,8 @@ import { workOff } from './jobs.ts';
 import { createOutlet } from './outlet.ts';
 import type { OriginOf } from './origin.ts';
 import { createPrepare } from './prepare.ts';
-import { createReadOnce } from './read-once.ts';
 import type { EventLimits, Where } from './prepare.ts';
+import { renderTogether } from './render-together.ts';
 import type { ReplaySink } from './replay.ts';
 import { createRetry } from './retry.ts';
 import type { PollSchedule } from './schedule.ts';
@@ -183,7 +183,7 @@ export function startDaemon(parts: DaemonParts): Daemon {
       ),
     );
   });
-  const canonicalize = parts.sinks.size > 1 ? createReadOnce(parts.canonicalize) : parts.canonicalize;
+  const together = renderTogether(parts.canonicalize, clock);
   /** The sinks that this process serves now. */
   const serving = new Map<string, ReplaySink>();
   const deliverers = [...parts.sinks].map(([name, part]) => {
@@ -214,17 +214,19 @@ export function startDaemon(parts: DaemonParts): Daemon {
     };
     const serve = async ({ journal, lease, signal, wanted }: OnDuty): Promise<void> => {
       const heartbeats = heartbeatsOf({ ...parts, journal }, name, part.format, sinkLog);
-      const prepare = createPrepare(canonicalize, part.format, part.where, parts.originOf, {
+      const own = createPrepare(together.canonicalize, part.format, part.where, parts.originOf, {
         limits: part.limits,
         clock,
         seal: heartbeats.seal,
         wholeEvents: part.sink.wholeEvents,
       });
-      serving.set(name, { sink: part.sink, outlet, prepare, heartbeats, batch: part.batch, lease });
+      const { prepare, leave } = together.join(own);
+      serving.set(name, { sink: part.sink, outlet, prepare: own, heartbeats, batch: part.batch, lease });
       try {
         const nothingNew = AbortSignal.any([halting.signal, wanted]);
         await deliver({ ...context, journal, prepare, heartbeats, halting: nothingNew }, signal);
       } finally {
+        leave();
         serving.delete(name);
       }
     };

@@ -4,6 +4,7 @@ import { asForwardError, ForwardError, oneLine } from '../model/errors.ts';
 import type { ErrorKind } from '../model/errors.ts';
 import type { Log } from '../model/log.ts';
 import { span } from '../model/trace.ts';
+import { bytesOf } from '../sinks/sink.ts';
 import type { Batch, Fate, Item, Receipt, Sink } from '../sinks/sink.ts';
 import { createGate } from './gate.ts';
 import type { Pass } from './gate.ts';
@@ -210,7 +211,7 @@ function sortFates(
       if (fate.outcome === 'duplicate') status.duplicates += 1;
       else {
         status.delivered += 1;
-        status.bytes += Buffer.byteLength(item.body);
+        status.bytes += bytesOf(item);
       }
     }
   });

@@ -6,9 +6,12 @@ import type { Clock } from '../model/clock.ts';
 import { describe } from '../model/errors.ts';
 import type { AuditEvent } from '../model/event.ts';
 import { globsOf } from '../model/glob.ts';
+import { textRoom } from '../model/text-room.ts';
 import { nsToMs } from '../model/time.ts';
 import { formatDuration } from '../model/units.ts';
+import { bytesOf } from '../sinks/sink.ts';
 import type { Item } from '../sinks/sink.ts';
+import { RenderedItem } from './rendered-item.ts';
 import { TOO_OLD } from './verdict.ts';
 
 /** Which events a sink takes; an empty list takes all. */
@@ -61,6 +64,7 @@ export function createPrepare(
   { limits = NO_LIMITS, clock = { now: () => 0 }, seal = null, wholeEvents = false }: SinkTerms = {},
 ): Prepare {
   const wanted = compileWhere(where);
+  const place = textRoom();
   return (event, options) => {
     try {
       const canonical = canonicalize(event);
@@ -73,14 +77,15 @@ export function createPrepare(
       // A body that is the event as it came (`raw` with `redact: false`) had nothing taken out, whatever the reading found.
       const whole = body === canonical.verbatim ? { ...canonical, redactions: 0, trimmed: 0 } : canonical;
       const kept = wholeEvents ? whole : new LightEvent(whole, () => canonicalize(event));
-      const item = { canonical: kept, origin, body, kind: format.kind };
-      const sent = seal === null ? item : { ...item, ...seal(body, canonical) };
-      const bytes = limits.maxBytes === Infinity ? 0 : Buffer.byteLength(sent.body);
+      const sealed: { readonly body: string; readonly digest?: string } =
+        seal === null ? { body } : seal(body, canonical);
+      const item = new RenderedItem(kept, origin, format.kind, place(sealed.body), sealed.digest);
+      const bytes = item.utf8.length;
       if (bytes > limits.maxBytes) {
         const reason = `the document takes ${bytes} bytes, max_event_bytes allows ${limits.maxBytes}`;
         return { kind: 'unrendered', reason };
       }
-      return { kind: 'item', item: sent };
+      return { kind: 'item', item };
     } catch (error) {
       return {
         kind: 'unrendered',
@@ -108,6 +113,6 @@ function compileWhere(where: Where): (event: CanonicalEvent) => boolean {
 const WEIGHT_FACTOR = 4;
 
 /** What an item takes of the bytes that a batch may hold. */
-export function sizeInBatch({ body, canonical }: Item): number {
-  return Math.max(Buffer.byteLength(body), (canonical.weight ?? 0) / WEIGHT_FACTOR);
+export function sizeInBatch(item: Item): number {
+  return Math.max(bytesOf(item), (item.canonical.weight ?? 0) / WEIGHT_FACTOR);
 }

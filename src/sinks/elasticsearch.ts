@@ -1,5 +1,6 @@
 import { ForwardError } from '../model/errors.ts';
 import { withDefaults } from '../model/options.ts';
+import { textRoom } from '../model/text-room.ts';
 import { openBulk } from './elastic/bulk.ts';
 import { offer, unoffered } from './elastic/bulk.ts';
 import type { BulkOutcome } from './elastic/bulk.ts';
@@ -60,7 +61,8 @@ function createElasticsearch(options: ElasticsearchOptions, context: SinkContext
     signal.throwIfAborted();
     if (batch.items.length === 0) return { fates: [] };
     const flavour = await preparation.ready(signal);
-    const documents = batch.items.map((item, place) => bulkDocument(item, place, target));
+    const write = textRoom();
+    const documents = batch.items.map((item, place) => bulkDocument(item, place, target, write));
     const present = await guard.present(batch, documents, signal);
     const absent = documents.filter((document) => !present.has(document));
     const outcome = await offer(bulk.forFlavour(flavour), absent, signal);

@@ -14,6 +14,7 @@ import { isTooLarge, openStore } from './s3/store.ts';
 import type { Store } from './s3/store.ts';
 import { sendInRuns } from './send-in-runs.ts';
 import { halves, SizeLimit } from './size-limit.ts';
+import { bytesOf } from './sink.ts';
 import type { Batch, Receipt, Sink, SinkContext, SinkDefinition } from './sink.ts';
 
 /**
@@ -169,5 +170,5 @@ async function checkStore(
 }
 
 function weigh({ item }: Placed): number {
-  return Buffer.byteLength(item.body) + 1;
+  return bytesOf(item) + 1;
 }

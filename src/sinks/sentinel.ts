@@ -16,6 +16,7 @@ import { ingestionUrl, sentinelSchema, tokenOptions, validateSentinel } from './
 import type { SentinelOptions } from './sentinel/options.ts';
 import { rowOf, VALUE_LIMIT_BYTES } from './sentinel/row.ts';
 import { halves, SizeLimit } from './size-limit.ts';
+import { bytesOf } from './sink.ts';
 import type { Batch, Item, Receipt, Sink, SinkContext, SinkDefinition } from './sink.ts';
 
 /**
@@ -73,7 +74,7 @@ class SentinelSink implements Sink {
   }
 
   asSent(item: Item): string | null {
-    return isCut(item) ? null : rowOf(item);
+    return bytesOf(item) > VALUE_LIMIT_BYTES ? null : rowOf(item);
   }
 
   /** Settles a run, or returns the parts that it has to be sent in. */
@@ -167,15 +168,12 @@ const HINTS: Readonly<Record<number, string>> = {
   404: 'check endpoint, rule_id (the immutable ID) and stream; an endpoint of the rule itself needs kind: Direct',
 };
 
-function isCut({ body }: Item): boolean {
-  return Buffer.byteLength(body) > VALUE_LIMIT_BYTES;
-}
-
 /** Rows of what can be sent at all. A longer event would silently be stored cut. */
 function rowsOf(items: readonly Item[], open: OpenFates): readonly Row[] {
   return items.flatMap((item, place) => {
-    if (isCut(item)) {
-      const reason = `the event takes ${Buffer.byteLength(item.body)} bytes, Azure Monitor cuts values over ${VALUE_LIMIT_BYTES}`;
+    const bytes = bytesOf(item);
+    if (bytes > VALUE_LIMIT_BYTES) {
+      const reason = `the event takes ${bytes} bytes, Azure Monitor cuts values over ${VALUE_LIMIT_BYTES}`;
       open.settle(place, { outcome: 'rejected', reason });
       return [];
     }

@@ -13,12 +13,19 @@ export interface Item {
   readonly origin: Origin;
   /** The rendered document: one line, no line break inside. */
   readonly body: string;
+  /** The UTF-8 of `body` where it is at hand: whoever needs bytes takes them here, and the text is made when it is asked for. */
+  readonly utf8?: Buffer;
   /** `json` when body is a JSON object, `text` otherwise. */
   readonly kind: 'json' | 'text';
   /** Of its seal, which a heartbeat tells; absent where no heartbeat is configured. */
   readonly digest?: string;
   /** Set where it is no audit event but a heartbeat: then the receiver must be able to tell it from one. */
   readonly heartbeat?: Heartbeat;
+}
+
+/** Bytes of an item's document in UTF-8. */
+export function bytesOf(item: Item): number {
+  return item.utf8?.length ?? Buffer.byteLength(item.body);
 }
 
 export interface Batch {

@@ -15,7 +15,7 @@ import { verdictOn } from './splunk/codes.ts';
 import { HecConnection } from './splunk/connection.ts';
 import { Endpoints } from './splunk/endpoints.ts';
 import type { Channel, Endpoint } from './splunk/endpoints.ts';
-import { createEnvelope } from './splunk/envelope.ts';
+import { createEnvelope, envelopeText } from './splunk/envelope.ts';
 import type { WriteEnvelope } from './splunk/envelope.ts';
 import { addressesOf, splunkSchema, validateSplunk } from './splunk/options.ts';
 import type { SplunkOptions } from './splunk/options.ts';
@@ -110,6 +110,8 @@ class SplunkHecSink implements Sink {
     const fault = failure ?? unacknowledged;
     if (fault === null) {
       endpoint.giveBack(channel);
+      // What was sent is another piece of memory then; what was sent as it is may still be on its way out of here.
+      if (this.#options.compress === 'gzip') envelopes.free();
       const where = placeOf(endpoint.event);
       return open.receipt(`${where} has not acknowledged it, or refuses one event after the other`);
     }
@@ -117,7 +119,7 @@ class SplunkHecSink implements Sink {
   }
 
   asSent(item: Item): string | null {
-    const envelope = this.#envelope(item);
+    const envelope = envelopeText(this.#envelope(item));
     return Buffer.byteLength(envelope) < this.#options.max_event_size ? envelope : null;
   }
 

@@ -3,7 +3,7 @@ import { statSync } from 'node:fs';
 
 import { measure, startPeer } from './measure.ts';
 import type { Peer } from './measure.ts';
-import { cpuTicks, pause, residentMb } from './processes.ts';
+import { cpuMs, pause, residentMb } from './processes.ts';
 import { configuration, HISTORY_MS, inFolder, MAIN } from './setting.ts';
 
 /** How long the daemon is left alone after its start, and watched afterwards. */
@@ -38,11 +38,11 @@ export async function largeJournal(
       const started = await platform.ask<{ firstRequestMs: number; requests: number; rows: number }>({});
       note(`${name}: start to first request`, [started.firstRequestMs - begunMs], 'ms');
       note(`${name}: rows read again after a start, all days counted`, [started.rows], '');
-      note(`${name}: processor time of a start, all days counted`, [cpuTicks(daemon.pid ?? 0) * 10], 'ms');
-      const before = cpuTicks(daemon.pid ?? 0);
+      note(`${name}: processor time of a start, all days counted`, [cpuMs(daemon.pid ?? 0)], 'ms');
+      const before = cpuMs(daemon.pid ?? 0);
       await pause(WATCH_MS);
       const watched = await platform.ask<{ requests: number; rows: number }>({});
-      note(`${name}: processor time in a minute of polls`, [(cpuTicks(daemon.pid ?? 0) - before) * 10], 'ms');
+      note(`${name}: processor time in a minute of polls`, [cpuMs(daemon.pid ?? 0) - before], 'ms');
       note(`${name}: requests in that minute`, [watched.requests], '');
       note(`${name}: memory`, [residentMb(daemon.pid ?? 0)], 'MB');
     } finally {

@@ -8,7 +8,7 @@ import type { CanonicalEvent, Format } from '../../src/formats/format.ts';
 import { leefFormat } from '../../src/formats/leef.ts';
 import { ocsfFormat } from '../../src/formats/ocsf.ts';
 import { rawFormat } from '../../src/formats/raw.ts';
-import { createEnvelope } from '../../src/sinks/splunk/envelope.ts';
+import { createEnvelope, envelopeText } from '../../src/sinks/splunk/envelope.ts';
 import { EXAMPLE_ORIGIN, OTLP } from './catalogue.ts';
 import { journaled } from './events.ts';
 import type { Document } from './validators.ts';
@@ -29,7 +29,7 @@ const HEC: Format = {
   name: 'splunk_hec',
   kind: 'json',
   render: (canonical, origin) =>
-    envelope({ canonical, origin, body: cim.render(canonical, origin), kind: 'json' }),
+    envelopeText(envelope({ canonical, origin, body: cim.render(canonical, origin), kind: 'json' })),
 };
 
 export const SAMPLE_FORMATS: readonly {

@@ -58,6 +58,20 @@ sinkContract({
 });
 
 describe('elasticsearch: the request', () => {
+  it('is the whole batch again at another try, although the memory of the first is given back', async () => {
+    await onBench({}, async ({ sink, fake, front }) => {
+      const made = makeItems(4, { padding: 400_000 });
+      const items = made.map((one) => ({ ...one, utf8: Buffer.from(one.body) }));
+      fake.trouble(idsOf(items).slice(2), THROTTLED, true);
+      expect(outcomes(await send(sink, items))).toEqual(['delivered', 'delivered', 'retry', 'retry']);
+      const left = items.slice(2);
+      expect(outcomes(await send(sink, left, 2))).toEqual(['delivered', 'delivered']);
+      expect(bulks(front)).toHaveLength(2);
+      for (const { canonical, body } of items)
+        expect(fake.source(canonical.id)?.replace(/^\{"@timestamp":"[^"]+",/, '{')).toBe(body);
+    });
+  });
+
   it('creates with the event id in the data stream, gzipped, and asks for what it needs to judge', async () => {
     await onBench({}, async ({ sink, fake, front }) => {
       const items = makeItems(3);

@@ -61,6 +61,15 @@ for (const [name, ack] of [
   });
 }
 
+it('sends a large batch again as it was, although the memory of its first request is given back', async () => {
+  const { sink, fake } = await openBench();
+  const items = makeItems(4, { padding: 400_000 }).map((one) => ({ ...one, utf8: Buffer.from(one.body) }));
+  for (const attempt of [1, 2])
+    expect(outcomes(await sink.send({ items, attempt }, signal()))).toEqual(items.map(() => 'delivered'));
+  const sent = items.map(({ body }) => body);
+  expect(fake.indexed.map(({ eventText }) => eventText)).toEqual([...sent, ...sent]);
+});
+
 describe('the prefix rule', () => {
   it.each([6, 12, 13, 15] as const)('settles what stands before the event named by code %i', async (code) => {
     const { sink, fake } = await openBench();

@@ -48,7 +48,7 @@ export function waiting(store: Store, first: Seen) {
       await lookNow();
       return seen.version - own;
     },
-    lookEveryMs: store.lookEveryMs,
+    lookEveryMs: () => store.lookEveryMs,
   });
   const methods: Pick<Journal, 'waitForEvents' | 'waitForNews' | 'tellNews'> = {
     waitForEvents: async (after, timeoutMs, signal) => {

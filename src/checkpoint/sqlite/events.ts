@@ -83,8 +83,9 @@ export function events(
     hasMore: (after) => store.read(() => following(after).events > 0n),
     version: othersVersion(),
     othersVersion,
-    lookEveryMs: store.lookEveryMs,
+    lookEveryMs: () => store.news.lookEveryMs(),
   });
+  store.news.onWord(waiting.look);
 
   /** Seqs have no holes but what was pruned in front, so that a lost page stops the journal instead of being passed over. */
   function readInOrder(after: bigint, maxEvents: number, maxBytes: number): readonly AuditEvent[] {

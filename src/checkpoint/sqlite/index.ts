@@ -25,6 +25,7 @@ import { ids } from './ids.ts';
 import { jobs } from './jobs.ts';
 import { takeLock } from './lock.ts';
 import { openDatabase } from './open.ts';
+import { byLooking, byWord } from './news-file.ts';
 import { pageReader } from './pages.ts';
 import { places } from './places.ts';
 import { segments } from './segments.ts';
@@ -46,6 +47,8 @@ export interface JournalOptions {
   readonly onWarn?: (message: string) => void;
   /** How often to look whether another process wrote; a second when absent. Milliseconds. */
   readonly lookEveryMs?: number;
+  /** Whether a writer hears of that at once, where the file system tells, and hardly has to look. */
+  readonly heedsWord?: boolean;
 }
 
 /**
@@ -66,7 +69,10 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
     checkIdentity(files, dir, installationId);
     if (access === 'writer' && files.expectedId === null) rememberIdentity(dir, installationId);
     if (access === 'writer') closeToOthers(files.journal, options.onWarn ?? (() => undefined));
-    const store = createStore(db, files.journal, clock, access, options.lookEveryMs);
+    const heedsWord = access === 'writer' && options.heedsWord === true;
+    const news = heedsWord ? byWord(dir, clock.now()) : byLooking(options.lookEveryMs);
+    releases.push(() => news.close());
+    const store = createStore(db, files.journal, clock, access, news);
     const note = access === 'writer' ? headNote(dir, clock) : null;
     const older = note?.warningFor(headOf(db)) ?? null;
     if (older !== null) options.onWarn?.(older);

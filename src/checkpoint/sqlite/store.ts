@@ -1,18 +1,20 @@
 import { statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 
 import type { Clock } from '../../model/clock.ts';
 import { describe, ForwardError } from '../../model/errors.ts';
 import { corrupt } from '../corrupt.ts';
 import { journalFault } from './faults.ts';
+import { byLooking, leaveWord } from './news-file.ts';
+import type { News } from './news-file.ts';
 
 /** What every subject file works on: the open database, its clock, and the only two ways to touch it. */
 export interface Store {
   readonly path: string;
   readonly clock: Clock;
   readonly access: 'writer' | 'guest';
-  /** How often to look whether another process wrote. Milliseconds. */
-  readonly lookEveryMs: number;
+  readonly news: News;
   /** Statements are prepared once, when a subject is set up. */
   prepare(sql: string): StatementSync;
   /** Runs `work` on one snapshot of the journal. */
@@ -29,15 +31,12 @@ export interface Store {
   close(): void;
 }
 
-/** The one thing that an idle process does: it costs less than a timer. */
-const LOOK_EVERY_MS = 1_000;
-
 export function createStore(
   db: DatabaseSync,
   path: string,
   clock: Clock,
   access: 'writer' | 'guest',
-  lookEveryMs = LOOK_EVERY_MS,
+  news: News = byLooking(),
 ): Store {
   const inode = statSync(path).ino;
   const transaction = <T>(begin: string, work: () => T): T => {
@@ -56,12 +55,14 @@ export function createStore(
     path,
     clock,
     access,
-    lookEveryMs,
+    news,
     prepare: (sql) => db.prepare(sql),
     read: (work) => transaction('BEGIN', work),
     write: (work) => {
       checkStillThere(path, inode);
-      return transaction('BEGIN IMMEDIATE', work);
+      const result = transaction('BEGIN IMMEDIATE', work);
+      if (access === 'guest') leaveWord(dirname(path), clock.now());
+      return result;
     },
     maintain: (sql) => {
       try {

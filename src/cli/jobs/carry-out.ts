@@ -36,7 +36,7 @@ type Told = (progress: JobEnd['progress'], elapsedMs: number) => void;
 const LOOK_EVERY_MS = 1_000;
 /** Without a daemon nobody waits for ever: what fails longer is left for the next run. */
 const PATIENCE_MS = 300_000;
-/** A daemon looks every second: one that does not begin in this time does other jobs first, or cannot. */
+/** A daemon hears of a job at once, or looks for one within ten seconds: one that does not begin in this time does other jobs first, or cannot. */
 const REMARK_AFTER_MS = 15_000;
 
 /**

@@ -1,12 +1,14 @@
 import { gzipped } from '../../net/gzip.ts';
 
 import { describe, ForwardError } from '../../model/errors.ts';
+import { free } from '../../model/free.ts';
+import { textRoom } from '../../model/text-room.ts';
 import { reactionTo, statusFailure, unreadableAnswer } from '../http-fates.ts';
 import type { Fate } from '../sink.ts';
 import { halves, runsWithin, SizeLimit } from '../size-limit.ts';
 import { errorOf } from './cluster.ts';
 import type { Cluster, ClusterAnswer } from './cluster.ts';
-import { bulkDocument } from './document.ts';
+import { bulkDocument, documentSource } from './document.ts';
 import type { BulkDocument } from './document.ts';
 import { ANSWER_FILTER, isRefusedThroughout, readItems, refusalOf, shortReason } from './fates.ts';
 import type { ItemVerdict } from './fates.ts';
@@ -217,11 +219,14 @@ async function settleConflicts(
   }
   const others = doubtful.flatMap(({ document }, place) => {
     const theirs = told[place];
-    return theirs !== undefined && isAnother(toldByText(document.source), theirs) ? [document] : [];
+    return theirs !== undefined && isAnother(toldByText(documentSource(document.item)), theirs)
+      ? [document]
+      : [];
   });
   const set = new Set(others);
   for (const { document } of conflicts) if (!set.has(document)) ledger.duplicate(document);
-  return others.map(({ item, place }) => bulkDocument(item, place, bulk.target, true));
+  const write = textRoom();
+  return others.map(({ item, place }) => bulkDocument(item, place, bulk.target, write, true));
 }
 
 async function post(
@@ -231,12 +236,13 @@ async function post(
   signal: AbortSignal,
 ): Promise<ClusterAnswer> {
   const query = new URLSearchParams([...parameters, ['filter_path', ANSWER_FILTER]]);
-  const plain = Buffer.from(documents.map((document) => document.lines).join(''));
+  const plain = Buffer.concat(documents.map(({ lines }) => lines));
   const headers = {
     'content-type': 'application/x-ndjson',
     ...(bulk.gzip ? { 'content-encoding': 'gzip' } : {}),
   };
   const body = bulk.gzip ? await gzipped(plain) : plain;
+  if (bulk.gzip) free(plain);
   return bulk.cluster.ask(
     {
       method: 'POST',
@@ -257,10 +263,13 @@ function afterTooLarge(bulk: Bulk, request: Request, ledger: Ledger): readonly R
   const [only, ...others] = request.documents;
   if (only === undefined) return [];
   if (others.length === 0) {
-    ledger.reject(only, `status 413: the document alone is too large for the receiver (${only.bytes} bytes)`);
+    ledger.reject(
+      only,
+      `status 413: the document alone is too large for the receiver (${bytesOf(only)} bytes)`,
+    );
     return [];
   }
-  bulk.limit.refused(request.documents.reduce((sum, document) => sum + document.bytes, 0));
+  bulk.limit.refused(request.documents.reduce((sum, document) => sum + bytesOf(document), 0));
   return split(bulk, request.documents, request.halved);
 }
 
@@ -309,8 +318,8 @@ function unreadableRequest(answer: ClusterAnswer): ForwardError {
   });
 }
 
-function bytesOf(document: BulkDocument): number {
-  return document.bytes;
+function bytesOf({ lines }: BulkDocument): number {
+  return lines.length;
 }
 
 /** The words for documents that a failure left unoffered. */

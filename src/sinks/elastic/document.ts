@@ -1,6 +1,7 @@
 import { createHash, hash } from 'node:crypto';
 
 import { lightJson } from '../../model/light-json.ts';
+import type { Part } from '../../model/text-room.ts';
 import { formatTime } from '../../model/time.ts';
 import type { Item } from '../sink.ts';
 import { indexOf } from './target.ts';
@@ -15,23 +16,44 @@ export interface BulkDocument {
   readonly item: Item;
   /** Whether the `_id` names the event's Platform, time and type as well: then it is nobody else's. */
   readonly wide: boolean;
-  readonly source: string;
-  readonly lines: string;
-  /** Bytes of both lines with their line feeds, uncompressed. */
-  readonly bytes: number;
+  /** Both lines with their line feeds, UTF-8. */
+  readonly lines: Buffer;
 }
 
 const ID_LIMIT_BYTES = 512;
 
-/** `wide`: under an id of its own, where another event's document stands under the event's id. */
-export function bulkDocument(item: Item, place: number, target: Target, wide = false): BulkDocument {
+/** `write` keeps the lines. `wide`: under an id of its own, where another event's document stands under the event's id. */
+export function bulkDocument(
+  item: Item,
+  place: number,
+  target: Target,
+  write: (...parts: readonly Part[]) => Buffer,
+  wide = false,
+): BulkDocument {
   const id = documentId(wide ? wideId(item) : item.canonical.id);
   const index = indexOf(target, item.canonical.createdNs);
   const action = { create: index === null ? { _id: id } : { _index: index, _id: id } };
-  const source = documentSource(item);
-  const lines = `${JSON.stringify(action)}\n${source}\n`;
-  return { place, id, item, wide, source, lines, bytes: Buffer.byteLength(lines) };
+  const lines = write(`${JSON.stringify(action)}\n`, ready(item) ?? documentSource(item), '\n');
+  return { place, id, item, wide, lines };
 }
+
+const TIMESTAMP = '{"@timestamp":';
+
+/** The bytes of a document to which nothing has to be done, as most are; null where it takes a look at the text. */
+function ready({ kind, utf8 }: Item): Buffer | null {
+  if (kind !== 'json' || utf8 === undefined || utf8.at(-1) !== CLOSE_OBJECT) return null;
+  const isReady =
+    utf8.toString('latin1', 0, TIMESTAMP.length) === TIMESTAMP &&
+    !utf8.includes(LINE_FEED) &&
+    !utf8.includes(CARRIAGE_RETURN) &&
+    !utf8.includes('\\ud') &&
+    !utf8.includes('\\uD');
+  return isReady ? utf8 : null;
+}
+
+const LINE_FEED = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
+const CLOSE_OBJECT = 0x7d;
 
 /** Digits of the hash in a wide id. */
 const WIDE_DIGITS = 32;
@@ -69,7 +91,7 @@ export function documentSource(item: Item): string {
 }
 
 function hasTimestamp(line: string): boolean {
-  if (line.startsWith('{"@timestamp":')) return true;
+  if (line.startsWith(TIMESTAMP)) return true;
   if (!line.includes('"@timestamp"')) return false;
   try {
     return Object.hasOwn(JSON.parse(lightJson(line)) as object, '@timestamp');
@@ -85,7 +107,7 @@ const ESCAPE =
 /** Elasticsearch refuses a document with half of a surrogate pair: such a half becomes U+FFFD, written or escaped. */
 function replaceLoneSurrogates(json: string): string {
   const text = json.toWellFormed();
-  if (!/\\u[dD][89a-fA-F]/.test(text)) return text;
+  if (!text.includes('\\u') || !/\\u[dD][89a-fA-F]/.test(text)) return text;
   return text.replace(ESCAPE, (escape: string, lone: string | undefined) =>
     lone === undefined ? escape : '\\ufffd',
   );

@@ -3,6 +3,7 @@ import type { Clock } from '../../model/clock.ts';
 import { reactionTo, statusFailure } from '../http-fates.ts';
 import type { Batch } from '../sink.ts';
 import type { Cluster } from './cluster.ts';
+import { documentSource } from './document.ts';
 import type { BulkDocument } from './document.ts';
 import { askPresent, refresh } from './present.ts';
 import type { Present } from './present.ts';
@@ -69,10 +70,10 @@ function isOld(batch: Batch, document: BulkDocument, options: GuardOptions): boo
 }
 
 /** A document of another event under the same id does not count. */
-function isThere({ id, source }: BulkDocument, { copies, told }: Present): boolean {
+function isThere({ id, item }: BulkDocument, { copies, told }: Present): boolean {
   const theirs = told.get(id) ?? [];
   if (theirs.length === 0) return copies.has(id);
-  const ours = toldByText(source);
+  const ours = toldByText(documentSource(item));
   return theirs.some((each) => !isAnother(ours, each));
 }
 

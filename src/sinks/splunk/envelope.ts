@@ -1,5 +1,6 @@
 import { perOrigin } from '../../formats/format.ts';
 import type { CanonicalEvent, Origin } from '../../formats/format.ts';
+import type { Part } from '../../model/text-room.ts';
 import { NS_PER_MS } from '../../model/time.ts';
 import type { Item } from '../sink.ts';
 
@@ -11,8 +12,14 @@ export interface EnvelopeSettings {
   readonly sourcetype: string;
 }
 
-/** Writes an item as one object of a HEC request: JSON text on one line. */
-export type WriteEnvelope = (item: Item) => string;
+/** One object of a HEC request, JSON text on one line, in its parts: the document may be bytes that are at hand. */
+export type Envelope = readonly [before: string, document: Part, after: string];
+
+export type WriteEnvelope = (item: Item) => Envelope;
+
+export function envelopeText(envelope: Envelope): string {
+  return envelope.map(String).join('');
+}
 
 /**
  * Every object carries all its metadata, because some receivers keep the last seen value for the next object; and nothing but the
@@ -29,14 +36,23 @@ export function createEnvelope(settings: EnvelopeSettings): WriteEnvelope {
   }));
   const sourcetype = JSON.stringify(settings.sourcetype);
   const index = settings.index === undefined ? '' : `,"index":${JSON.stringify(settings.index)}`;
-  return ({ canonical, origin, body, kind, heartbeat }) => {
+  return (item) => {
+    const { canonical, origin, heartbeat } = item;
     const { metadata, fields } = constants(origin);
-    const event = kind === 'json' ? body : JSON.stringify(body.toWellFormed());
     const own = eventFields(canonical, origin);
     const all = `{${fields}${fields === '' ? '' : ','}${own}}`;
     const type = heartbeat === undefined ? sourcetype : HEARTBEAT_SOURCETYPE;
-    return `{"time":${epochSeconds(canonical.createdNs)},${metadata},"sourcetype":${type}${index},"event":${event},"fields":${all}}`.toWellFormed();
+    return [
+      `{"time":${epochSeconds(canonical.createdNs)},${metadata},"sourcetype":${type}${index},"event":`,
+      documentOf(item),
+      `,"fields":${all}}`,
+    ];
   };
+}
+
+function documentOf(item: Item): Part {
+  if (item.kind === 'json') return item.utf8 ?? item.body.toWellFormed();
+  return JSON.stringify(item.body.toWellFormed());
 }
 
 /** Searches for audit events name their own source type, and so never meet a heartbeat. */

@@ -1,4 +1,7 @@
+import { free } from '../../model/free.ts';
+import { bytesIn, fits, writeParts } from '../../model/text-room.ts';
 import type { OpenFates } from '../open-fates.ts';
+import { bytesOf } from '../sink.ts';
 import type { Item } from '../sink.ts';
 import type { WriteEnvelope } from './envelope.ts';
 
@@ -15,6 +18,8 @@ export interface Packed {
   readonly placed: readonly Placed[];
   /** What a request with a run of them carries; a run is what stands behind each other here. */
   readonly bodyOf: (run: readonly Placed[]) => Buffer;
+  /** Gives their memory back, once nobody reads a body any more. */
+  readonly free: () => void;
 }
 
 /** Room for an envelope around each body; where it is not enough the room is doubled. Bytes. */
@@ -25,15 +30,13 @@ const AROUND = 512;
  * of garbage. An event over the limit is refused here, before compression.
  */
 export function packed(items: readonly Item[], write: WriteEnvelope, limit: number, open: OpenFates): Packed {
-  let room = Buffer.allocUnsafeSlow(items.reduce((sum, { body }) => sum + body.length + AROUND, 0));
+  let room = Buffer.allocUnsafeSlow(items.reduce((sum, item) => sum + bytesOf(item) + AROUND, 0));
   let at = 0;
   const placed: Placed[] = [];
   items.forEach((item, place) => {
-    const text = write(item);
-    const most = at + MOST_BYTES * text.length + 1;
-    // Only where the room might not do are the bytes counted before they are written.
-    if (most > room.length) room = roomFor(at + Buffer.byteLength(text) + 1, room, at);
-    const bytes = room.write(text, at) + 1;
+    const envelope = write(item);
+    if (!fits(envelope, room.length - at - 1)) room = roomFor(at + bytesIn(envelope) + 1, room, at);
+    const bytes = writeParts(envelope, room, at) - at + 1;
     if (bytes > limit) {
       const reason = `the event takes ${bytes} bytes, max_event_size allows ${limit}`;
       open.settle(place, { outcome: 'rejected', reason });
@@ -51,12 +54,11 @@ export function packed(items: readonly Item[], write: WriteEnvelope, limit: numb
         ? Buffer.alloc(0)
         : room.subarray(first.start, last.start + last.bytes - 1);
     },
+    free: () => free(room),
   };
 }
 
 const LINE_BREAK = 0x0a;
-/** A UTF-16 unit takes up to so many bytes in UTF-8. */
-const MOST_BYTES = 3;
 
 /** The same room where it has so many bytes, else a larger one that begins with what is used of it. */
 function roomFor(bytes: number, room: Buffer<ArrayBuffer>, used: number): Buffer<ArrayBuffer> {

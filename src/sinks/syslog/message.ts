@@ -26,6 +26,7 @@ export type Rendered =
   | { readonly refused: string };
 
 const BOM = '\ufeff';
+const CONTROL = /[\u0000-\u0008\u000a-\u001f\u007f]/;
 
 /** The whole message of one event, without framing. `sequence` is the sequenceId, 1 to 2147483647. */
 export function renderMessage(item: Item, options: MessageOptions, sequence: number): Rendered {
@@ -69,8 +70,10 @@ function elements(eventId: string, options: MessageOptions, sequence: number): r
  */
 export function safeBody(body: string, kind: Item['kind'], ascii: boolean): string {
   if (kind === 'text') {
-    return body
-      .toWellFormed()
+    const text = body.toWellFormed();
+    // Most texts hold nothing of it all, which one look tells.
+    if (!CONTROL.test(text)) return text;
+    return text
       .replace(/\r/g, '\\r')
       .replace(/\n/g, '\\n')
       .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/g, ' ');

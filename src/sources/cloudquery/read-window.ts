@@ -225,7 +225,10 @@ const UNITS = [1n, 1_000n, 1_000_000n];
 
 /** The unit of a time's last digit that is not zero, in steps of a thousand: finer than that the server may be cutting. */
 function digitsOf(time: bigint): bigint {
-  return UNITS.findLast((unit) => time % (unit * 1000n) !== 0n && time % unit === 0n) ?? NS_PER_SECOND;
+  const ns = Number(time % NS_PER_SECOND);
+  if (ns === 0) return NS_PER_SECOND;
+  if (ns % 1_000_000 === 0) return 1_000_000n;
+  return ns % 1_000 === 0 ? 1_000n : 1n;
 }
 
 /** Remembers, of all times that were read, the last with the most digits. */

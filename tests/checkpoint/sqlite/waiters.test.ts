@@ -23,7 +23,7 @@ it('hears of another process although the disk failed in between, and a failure 
       }
       return version;
     },
-    lookEveryMs: LOOK_MS,
+    lookEveryMs: () => LOOK_MS,
   });
   failures = 3;
   const began = Date.now();
@@ -43,7 +43,7 @@ it('wakes who waits for events where it cannot look, and never fails whoever app
     },
     version: 1n,
     othersVersion: () => 1n,
-    lookEveryMs: LOOK_MS,
+    lookEveryMs: () => LOOK_MS,
   });
   const began = Date.now();
   const more = waiting.wait(1n, 60 * LOOK_MS, quiet);

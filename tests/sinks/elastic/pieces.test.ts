@@ -13,6 +13,8 @@ import {
   ownership,
   planName,
 } from '../../../src/sinks/elastic/templates.ts';
+import { textRoom } from '../../../src/model/text-room.ts';
+import type { Item } from '../../../src/sinks/sink.ts';
 import { BODY_MARK, HOSTILE_STRINGS, makeItem } from '../../contract/items.ts';
 
 /** UTF-16 units of any kind, half surrogates among them. */
@@ -82,14 +84,27 @@ describe('the document of an item', () => {
     );
   });
 
+  it.each([
+    ['with its time in front', '{"@timestamp":"x","n":12345678901234567890}'],
+    ['with its time elsewhere', '{"a":1,"@timestamp":"x"}'],
+    ['without its time', '{"a":"\u20ac"}'],
+    ['with a line break', '{"@timestamp":"x",\n"a":1}'],
+    ['with half a character, escaped', '{"@timestamp":"x","a":"\\uD800"}'],
+    ['that is none', '"@timestamp"'],
+  ])('is the same from bytes as from text: a document %s', (_, body) => {
+    const item = makeItem(1, { body });
+    const linesOf = (one: Item): string =>
+      bulkDocument(one, 0, readTarget(undefined, undefined), textRoom()).lines.toString();
+    expect(linesOf({ ...item, utf8: Buffer.from(body) })).toBe(linesOf(item));
+  });
+
   it('is always two lines of well-formed JSON, whatever the id holds', () => {
     const texts = fc.oneof(anyText, fc.constantFrom(...HOSTILE_STRINGS));
     fc.assert(
       fc.property(texts, texts, (id, text) => {
         const item = makeItem(1, { id, body: JSON.stringify({ text }) });
-        const [action, source, ...rest] = bulkDocument(item, 0, readTarget(undefined, undefined)).lines.split(
-          '\n',
-        );
+        const { lines } = bulkDocument(item, 0, readTarget(undefined, undefined), textRoom());
+        const [action, source, ...rest] = lines.toString().split('\n');
         expect(rest).toEqual(['']);
         expect(JSON.parse(action ?? '')).toEqual({ create: { _id: documentId(id) } });
         expect(JSON.parse(source ?? '')).toMatchObject({ text: text.toWellFormed() });

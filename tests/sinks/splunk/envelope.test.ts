@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { cimFormat } from '../../../src/formats/cim.ts';
 import {
   createEnvelope,
+  envelopeText,
   epochSeconds,
   eventFields,
   originFields,
@@ -30,7 +31,7 @@ describe('an envelope', () => {
   it('carries the metadata, the document as it is, and the id as an indexed field', () => {
     const body = '{"n":9007199254740993,"e":1e400,"s":"\\ud83d\\ude00"}';
     const item = makeItem(7, { id: 'id-7', body, createdAt: '2026-01-02T03:04:05.123456Z' });
-    expect(createEnvelope(SETTINGS)(item)).toBe(
+    expect(envelopeText(createEnvelope(SETTINGS)(item))).toBe(
       '{"time":1767323045.123,"host":"acme.mycloudquery.com","source":"cloudquery:audit-logs:v2",' +
         `"sourcetype":"cloudquery:platform:audit","index":"audit","event":${body},` +
         '"fields":{"cloudquery_instance":"acme.mycloudquery.com","event_id":"id-7",' +
@@ -38,15 +39,25 @@ describe('an envelope', () => {
     );
   });
 
+  it('takes the bytes of a document where they are at hand, and only JSON as it is', () => {
+    const json = makeItem(1, { body: '{"a":"\u20ac"}' });
+    const text = makeItem(2, { body: 'CEF:0|\u20ac "', kind: 'text' });
+    for (const item of [json, text]) {
+      const bytes = { ...item, utf8: Buffer.from(item.body) };
+      const envelope = createEnvelope(SETTINGS);
+      expect(envelopeText(envelope(bytes))).toBe(envelopeText(envelope(item)));
+    }
+  });
+
   it('leaves the index out where none is set, and takes the operator’s words', () => {
     const settings = { index: undefined, host: 'h "1"', source: 's', sourcetype: 't' };
-    const parsed = JSON.parse(createEnvelope(settings)(makeItem(1))) as Record<string, unknown>;
+    const parsed = JSON.parse(envelopeText(createEnvelope(settings)(makeItem(1)))) as Record<string, unknown>;
     expect(Object.keys(parsed)).toEqual(['time', 'host', 'source', 'sourcetype', 'event', 'fields']);
     expect(parsed).toMatchObject({ host: 'h "1"', source: 's', sourcetype: 't' });
   });
 
   it('replaces half a surrogate pair in a document, which UTF-8 cannot carry', () => {
-    const line = createEnvelope(SETTINGS)(makeItem(1, { body: '{"text":"\ud800"}' }));
+    const line = envelopeText(createEnvelope(SETTINGS)(makeItem(1, { body: '{"text":"\ud800"}' })));
     expect(line).toContain('"event":{"text":"\ufffd"}');
   });
 
@@ -54,7 +65,7 @@ describe('an envelope', () => {
     const hostile = fc.oneof(fc.constantFrom(...HOSTILE_STRINGS), fc.string({ unit: 'binary' }));
     const property = fc.property(hostile, hostile, hostile, (text, id, label) => {
       const item = makeItem(1, { id, body: text, kind: 'text', labels: { [label]: text } });
-      const line = createEnvelope(SETTINGS)(item);
+      const line = envelopeText(createEnvelope(SETTINGS)(item));
       expect(line.isWellFormed()).toBe(true);
       expect(line).not.toMatch(/[\n\r]/);
       const [object, ...rest] = readConcatenated(line);
