@@ -90,7 +90,11 @@ function linesOf(text: string): readonly Line[] {
 const KEY = /^[ ]*(?:- +)*["']?[\w.-]+["']?[ ]*:/;
 
 /** What is wrong with the lines rather than with a character; null where the parser says it better. */
-function explainLine({ code, message }: YAMLError, lines: readonly Line[], errorAt: number): Problem | null {
+function explainLine(
+  { code, message, pos }: YAMLError,
+  lines: readonly Line[],
+  errorAt: number,
+): Problem | null {
   // The parser may mean the blank lines and comments before it.
   const number = lines.findIndex((line, index) => index >= errorAt - 1 && isText(line)) + 1;
   const here = lines[number - 1];
@@ -102,8 +106,12 @@ function explainLine({ code, message }: YAMLError, lines: readonly Line[], error
     if (opening !== undefined && /[{[][^}\]]*$/.test(opening.text))
       return problem(opening, `a bracket of line ${open + 1} is not closed where line ${errorAt} begins`);
   }
-  if (code === 'MISSING_CHAR' && /quote/.test(message)) {
-    const quote = lines.slice(0, errorAt).findIndex(({ text: its }) => OPEN_QUOTE.test(withoutQuoted(its)));
+  const [, mark] = /^Missing closing (["'])quote/.exec(message) ?? [];
+  if (mark !== undefined) {
+    // The text runs up to the error: the last such mark before it opens it, whatever quotes stand above.
+    const quote = lines.findLastIndex(({ at, text: its }) =>
+      hasQuote(its.slice(0, Math.max(pos[0] - at, 0)), mark),
+    );
     const opening = lines[quote];
     if (opening !== undefined)
       return problem(
@@ -142,11 +150,9 @@ function explainLine({ code, message }: YAMLError, lines: readonly Line[], error
   return spaceMissing(here, problem) ?? colonMissing;
 }
 
-/** At the start of a value, after its colon, comma, bracket or dash. */
-const OPEN_QUOTE = /(?:^|[\s:,[{-])["'][^"']*$/;
-
-function withoutQuoted(text: string): string {
-  return text.replaceAll(/"(?:[^"\\]|\\.)*"|'(?:[^']|'')*'/g, '').replace(/(?:^|\s)#.*$/, '');
+/** A quotation mark that is not written as part of the text. */
+function hasQuote(text: string, mark: string): boolean {
+  return text.replaceAll(mark === '"' ? /\\./g : "''", '').includes(mark);
 }
 
 function spaceMissing(here: Line, problem: (line: Line, text: string) => Problem): Problem | null {

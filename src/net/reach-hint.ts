@@ -2,7 +2,7 @@ const NO_NAME = 'check the host name, and DNS on this machine';
 const NO_ROUTE = 'check the address, the network, and firewalls in between';
 
 const HINTS: ReadonlyMap<string, string> = new Map([
-  ['ECONNREFUSED', 'check that the receiver is running, and the port'],
+  ['ECONNREFUSED', 'check the port, and that the server there is running'],
   ['ENOTFOUND', NO_NAME],
   ['EAI_AGAIN', NO_NAME],
   ['EHOSTUNREACH', NO_ROUTE],

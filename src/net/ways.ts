@@ -40,6 +40,7 @@ export function openWays(tls: TlsFiles, proxies: Proxies, connections: number): 
       connections,
       pipelining: 1,
       keepAliveTimeout: 10_000,
+      allowH2: false, // or all requests wait while the first connection finds out which protocol it is
       connect: (target, done) => {
         connectInTime(opening, target, closing.signal).then(
           (socket) => done(null, socket),

@@ -138,6 +138,10 @@ export function startDaemon(parts: DaemonParts): Daemon {
           log.error({ name, error: describe(error) }, text);
           return endsProgram(error) ? abort() : undefined;
         }
+        if (signal.aborted) {
+          if (thrown !== signal.reason) log.warn({ loop: name, error: describe(error) }, 'failed at its end');
+          return enterState(its, 'stopped', clock.now());
+        }
         if (clock.monotonic() - beganMs >= HOLD.capMs) retry.succeeded();
         await retry.failed(error, signal).catch(() => {}); // it rejects only when the signal aborts
         if (signal.aborted) return enterState(its, 'stopped', clock.now());

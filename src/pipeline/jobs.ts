@@ -7,7 +7,7 @@ import type { BackfillContext, BackfillParams } from './backfill.ts';
 import { readWindow, readWindows, unreadable } from './job-json.ts';
 import { countPruned, readReplayProgress, replay, writeReplayProgress } from './replay.ts';
 import type { ReplayParams } from './replay.ts';
-import { createRetry } from './retry.ts';
+import { createRetry, endsLoop } from './retry.ts';
 import { enterFault, enterState } from './status.ts';
 import type { LoopStatus } from './status.ts';
 
@@ -50,7 +50,8 @@ export async function workOff(
   };
   const retry = createRetry({
     ...looking,
-    patienceMs: context.patienceMs === null ? null : 0, // a job has been patient before
+    patienceMs: null,
+    ends: (error) => context.patienceMs !== null || endsLoop(error), // a job has been patient before
     shown: showing(context),
   });
   const others = createRetry({ ...looking, patienceMs: context.patienceMs });

@@ -47,9 +47,9 @@ export async function keepUp(parts: UpkeepParts, signal: AbortSignal): Promise<v
     shown: (error, waitMs) => enterFault(status, error, clock.now(), waitMs),
   });
   let prunedMs = -Infinity;
+  enterState(status, 'working', clock.now());
   while (!signal.aborted) {
     try {
-      if (status.state !== 'idle') enterState(status, 'working', clock.now());
       const { usedBytes, limitBytes } = await journal.size();
       if (usedBytes >= limitBytes) await makeRoom(parts, limitBytes);
       else if (clock.monotonic() - prunedMs >= UPKEEP_EVERY_MS) {

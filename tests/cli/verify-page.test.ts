@@ -59,4 +59,20 @@ describe('the report', () => {
       'ok    source platform: 43,126 events on the Platform, 43,078 known to the journal, 48 too young to judge',
     );
   });
+
+  it('lists the reasons where the first sentence is too long to hold them', () => {
+    const reasons = ['a', 'b', 'c', 'd'].map(
+      (name) => `sink ${name}: 1 event waiting, held (${name.repeat(590)})`,
+    );
+    const result = {
+      range: { startNs: 0n, endNs: 1n },
+      sources: [],
+      sinks: [],
+      chain: { intact: true, checked: 0, head: '' },
+      verdict: 'undelivered',
+      summary: `undelivered: ${reasons.join('; ')}.`,
+      reasons,
+    } as unknown as VerifyResult;
+    expect(verifyText(result, { write: () => true }).join('\n')).toContain('d'.repeat(590));
+  });
 });

@@ -294,6 +294,16 @@ describe('YAML that is none', () => {
       'sinks:\n  a: it\'s\n  b: "x" # not "this\n  c: "raw\n  d: y\n',
       'name.yaml:4:3: the quote that opens on line 4 is not closed; expected one at its end',
     ],
+    [
+      'one below quotes that run over several lines, or are text',
+      'sinks:\n  a: "first\n    second"\n  b: |\n    say "hello\n  c: "raw \\"\n  d: y\n',
+      'name.yaml:6:3: the quote that opens on line 6 is not closed; expected one at its end',
+    ],
+    [
+      'one above a line with quotes',
+      "sinks:\n  c: 'it''s raw\n  d: 'y'\n",
+      'name.yaml:2:3: the quote that opens on line 2 is not closed; expected one at its end',
+    ],
     ['no colon', 'sinks:\n  a\n  b: y\n', 'name.yaml:2:3: line 2 has no colon; expected "key: value"'],
     [
       'a variable in braces without quotes',

@@ -234,7 +234,7 @@ describe('signals', () => {
     await until('the first events', () => running.stderr().includes('read new events'));
     configure({ more: 'nonsense: 1' });
     running.child.kill('SIGHUP');
-    await until('the refusal', () => running.stderr().includes('the old one goes on'));
+    await until('the refusal', () => running.stderr().includes('the old one stays in force'));
     configure({ sinks: 'second: { type: file, path: ./out/second.ndjson }' });
     running.child.kill('SIGHUP');
     await until('the new configuration', () =>

@@ -1,4 +1,4 @@
-import { createServer as createTcpServer } from 'node:net';
+import { connect as connectTcp, createServer as createTcpServer } from 'node:net';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import type { RequestListener } from 'node:http';
@@ -219,6 +219,23 @@ describe('TLS', () => {
         hint: expect.stringContaining('fingerprint') as string,
       });
     expect(requests).toBe(0);
+  });
+
+  it('keeps no request waiting for a connection of another one', async () => {
+    const working = new URL(await secure(tls));
+    let connections = 0;
+    const stuckFirst = await listen(
+      createTcpServer((socket) => {
+        connections += 1;
+        if (connections === 1) return; // no handshake ever
+        socket.pipe(connectTcp(Number(working.port), '127.0.0.1')).pipe(socket);
+      }),
+    );
+    const http = open({ tls: { ca_file: ca() } });
+    const url = `https://127.0.0.1:${stuckFirst}/path`;
+    const stuck = failure(exchange(url, { timeoutMs: 1500 }, http));
+    expect(await exchange(url, { timeoutMs: 1000 }, http)).toMatchObject({ status: 200 });
+    expect((await stuck).message).toContain('was given no connection');
   });
 
   it('shows a client certificate, and is denied without one', async () => {

@@ -339,6 +339,26 @@ describe('what nobody foresaw', () => {
     expect(lines.filter(({ level }) => level === 'error')).toEqual([]);
   });
 
+  it('is said also where the loop ends by then', async () => {
+    const fake = fakeSink();
+    let isLate = false;
+    const ahead = (): number => {
+      if (isLate) throw new RangeError('no such channel');
+      return 0;
+    };
+    const { daemon, lines } = start(
+      { platform: source([harvest(newEvents(1, 5))]) },
+      { late: { ...fake, ahead } },
+    );
+    await elapse(clock.sleep(MINUTE));
+    isLate = true;
+    daemon.halt();
+    await elapse(daemon.done);
+    const said = lines.filter(({ fields }) => JSON.stringify(fields).includes('no such channel'));
+    expect(said.map(({ text }) => text)).toEqual(['failed at its end']);
+    expect(daemon.status.sinks.get('late')).toMatchObject({ state: 'stopped' });
+  });
+
   it('in one source holds it alone, and it goes on when that is over', async () => {
     let broken = true;
     const flaky: Source = {

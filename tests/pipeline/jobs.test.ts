@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { ForwardError } from '../../src/model/errors.ts';
 import type { Json } from '../../src/model/event.ts';
 import { workOff } from '../../src/pipeline/jobs.ts';
+import { listLog } from './pieces.ts';
+import type { Line } from './pieces.ts';
 import { installations, memorySink, never } from './proving.ts';
 import type { Installation } from './proving.ts';
 
@@ -146,9 +148,13 @@ describe('jobs', () => {
     const its = await install();
     its.platform.set({ role_ok: false });
     await its.journal.addJob('backfill', params(its));
-    await expect(workOff(its.jobs(new Map(), 1000), untilNone, never)).rejects.toMatchObject({
-      kind: 'denied',
-    });
+    const lines: Line[] = [];
+    const context = { ...its.jobs(new Map(), 1000), log: listLog(lines) };
+    await expect(workOff(context, untilNone, never)).rejects.toMatchObject({ kind: 'denied' });
+    // Nothing is promised that this run will not do.
+    expect(lines.flatMap(({ fields }) => fields['next'] ?? [])).not.toContain(
+      'the jobs are looked at again in 1s',
+    );
     expect(await states(its)).toEqual([['backfill', 'running']]);
   });
 });

@@ -111,6 +111,22 @@ it('keeps the ids of what a backfill brought for a whole horizon after it came, 
   expect(await again()).toBe(5);
 });
 
+it('says what holds it through the next try', async () => {
+  const states: string[] = [];
+  const status = loopStatus(clock.now());
+  const size = async (): Promise<never> => {
+    states.push(status.state);
+    throw new TypeError('odd');
+  };
+  const stop = new AbortController();
+  const parts = { journal: { ...stage.journal, size }, sinks: [], retentionMs: DAY, horizonMs: DAY };
+  const done = keepUp({ ...parts, clock, log: listLog([]), status }, stop.signal);
+  await elapse(clock.sleep(MINUTE));
+  stop.abort(new Error('enough'));
+  await elapse(done);
+  expect(states.slice(0, 3)).toEqual(['working', 'held', 'held']);
+});
+
 it('survives a busy journal and what nobody foresaw, not a broken one', async () => {
   const faults = [new ForwardError('transient', 'busy'), new TypeError('odd')];
   let left: Error[] = [...faults];

@@ -110,8 +110,8 @@ export const sabotages: readonly Sabotage[] = [
     edits: [
       {
         file: DELIVER,
-        find: 'flight.rejected = [...unrendered, ...toRejected(refusals, sent)];',
-        replace: 'flight.rejected = toRejected(refusals.slice(refusals.length), sent);',
+        find: 'flight.rejected = [...unrendered, ...rejectionsOf(refusals, sent)];',
+        replace: 'flight.rejected = rejectionsOf(refusals.slice(refusals.length), sent);',
       },
     ],
     caughtBy: ['settled'],
@@ -457,9 +457,9 @@ export const sabotages: readonly Sabotage[] = [
     edits: [
       {
         file: CLIENT,
-        find: 'limited(() => once(url, true, signal)),',
+        find: 'limited(() => once(url, true, signal), signal);',
         replace:
-          'limited(() => once(url, true, signal).catch((error: unknown) => { if ((error as { ambiguous?: boolean }).ambiguous !== true) throw error; return { status: 200, headers: { \'content-type\': \'application/json\' }, body: Buffer.from(\'{"items":[],"metadata":{"page_size":1000}}\') }; })),',
+          'limited(() => once(url, true, signal).catch((error: unknown) => { if ((error as { ambiguous?: boolean }).ambiguous !== true) throw error; return { status: 200, headers: { \'content-type\': \'application/json\' }, body: Buffer.from(\'{"items":[],"metadata":{"page_size":1000}}\') }; }), signal);',
       },
     ],
     caughtBy: ['coverage', 'no loss', 'progress'],

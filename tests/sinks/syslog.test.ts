@@ -201,7 +201,7 @@ describe.concurrent('syslog over TCP', () => {
     const error = await failureOf(send(open({ address: `tcp://127.0.0.1:${fake.port}` }), makeItems(1)));
     expect(error).toMatchObject({ kind: 'transient', ambiguous: false });
     expect(error.message).toContain(`tcp://127.0.0.1:${fake.port} cannot be reached`);
-    expect(error.hint).toBe('check that the receiver is running, and the port');
+    expect(error.hint).toBe('check the port, and that the server there is running');
   });
 
   it('speaks of certificates only where the receiver may have seen one', async () => {

@@ -3,6 +3,8 @@ import { resolve } from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
+import { replicaSabotages } from '../simulation/replicas/sabotages.ts';
+import { sabotages } from '../simulation/sabotages.ts';
 import { readSources } from './sources.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -224,6 +226,14 @@ describe('the repository', () => {
     const pages = readdirSync(`${ROOT}/docs/sinks`);
     const registered = partsOf('sinks').map((part) => `${part.replaceAll('-', '_')}.md`);
     for (const page of registered) expect(pages.map((name) => name.replaceAll('-', '_'))).toContain(page);
+  });
+
+  it('holds each line that a sabotage of the simulation changes, once', () => {
+    const edits = [...sabotages, ...replicaSabotages].flatMap((one) => one.edits);
+    const lost = edits.filter(
+      ({ file, find }) => readFileSync(`${ROOT}${file}`, 'utf8').split(find).length !== 2,
+    );
+    expect(lost).toEqual([]);
   });
 
   it('has a lock file without any host', () => {

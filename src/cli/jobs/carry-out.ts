@@ -54,7 +54,9 @@ export async function carryOut(
   if (holder === null) {
     const reached = await openReached(config, kind, asObject(params), terminal);
     return withProgress(terminal, 'starting', (tell, beside) =>
-      carryOutHere(reached, beside, kind, params, (progress, elapsedMs) => tell(show(progress, elapsedMs))),
+      carryOutHere(config, reached, beside, kind, params, (progress, elapsedMs) =>
+        tell(show(progress, elapsedMs)),
+      ),
     );
   }
   const journal = await openGuestJournal(config, terminal);
@@ -109,7 +111,9 @@ async function follow(journal: Journal, id: bigint, terminal: Terminal, told: To
   }
 }
 
+/** `whole` is what other replicas compare with theirs: more than the job reaches. */
 async function carryOutHere(
+  whole: Config,
   config: Config,
   terminal: Terminal,
   kind: string,
@@ -117,7 +121,12 @@ async function carryOutHere(
   told: Told,
 ): Promise<JobEnd> {
   const { clock, signal } = terminal;
-  const journal = await openState(config, { clock, env: terminal.env, access: 'writer' });
+  const journal = await openState(config, {
+    clock,
+    env: terminal.env,
+    access: 'writer',
+    configuration: () => whole,
+  });
   try {
     return await withParts(config, terminal, async (parts) => {
       const id = await sameJob(journal, kind, params);

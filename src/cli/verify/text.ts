@@ -13,6 +13,8 @@ import type { Mark } from '../report.ts';
 import { hang } from '../table.ts';
 import type { Output } from '../terminal.ts';
 
+/** Characters of the first sentence. */
+const SUMMARY_MOST = 2_000;
 /** Names printed of each kind; all of them are in --json and --report. */
 const SHOWN_NAMES = 20;
 
@@ -134,9 +136,11 @@ function sinkLines(proof: SinkProof, line: Line): string[] {
 function verdict(result: VerifyResult, line: Line): string[] {
   const pending = pendingIn(result);
   const young = pending === 0 ? '' : ` ${count(pending, 'event')} too young to judge.`;
-  const reasons = result.reasons.length > TOLD ? result.reasons : []; // the summary has told fewer
+  // A summary that is whole has told few of them.
+  const isCut = result.reasons.length > TOLD || result.summary.length > SUMMARY_MOST;
+  const reasons = isCut ? result.reasons : [];
   return [
-    line(MARKS[result.verdict], `${shown(result.summary, 2_000)}${young}`),
+    line(MARKS[result.verdict], `${shown(result.summary, SUMMARY_MOST)}${young}`),
     ...reasons.map((reason) => `      ${shown(reason, 800)}`),
   ];
 }
