@@ -48,9 +48,7 @@ export async function openPage(
   const own = type === 'syslog' ? briskClock : clock;
   const context = { name, warn: () => undefined, clock: own, forwarderVersion: '1.2.3' };
   const sink = withoutEchoes(await loadSink(type)).create(configured.options, context);
-  const format = formats
-    .find((one) => one.name === configured.format)
-    ?.create(configured.formatOptions);
+  const format = formats.find((one) => one.name === configured.format)?.create(configured.formatOptions);
   if (format === undefined) throw new Error(`no format ${configured.format}`);
   const prepare = createPrepare(canonicalize, format, where, () => EXAMPLE_ORIGIN, { limits, clock });
   const unsent = new Map<string, string>();
