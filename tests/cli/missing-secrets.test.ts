@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 import { check } from '../../src/cli/check/command.ts';
 import { listLetters } from '../../src/cli/dead-letters/reports.ts';
@@ -10,16 +10,10 @@ import { health } from '../../src/cli/health.ts';
 import { backfillCommand } from '../../src/cli/jobs/backfill.ts';
 import { replayCommand } from '../../src/cli/jobs/replay.ts';
 import { preview } from '../../src/cli/preview/command.ts';
-import * as state from '../../src/cli/state.ts';
 import { status } from '../../src/cli/status/command.ts';
 import { tail } from '../../src/cli/tail/command.ts';
-import { sharedFingerprintOf } from '../../src/cli/verify/fingerprint.ts';
-import { loadConfig } from '../../src/config/load.ts';
-import { loadParts } from '../../src/config/parts.ts';
 import type { FakeTerminal } from './room.ts';
 import { carryEverything, impatient, startRun, stoppedRooms } from './carried.ts';
-
-vi.mock('../../src/cli/state.ts', { spy: true });
 
 const rooms = stoppedRooms();
 
@@ -73,18 +67,6 @@ describe('a job', () => {
     } finally {
       await run.end();
     }
-  });
-
-  it('that the command does looks to replicas like one with the whole configuration', async () => {
-    const { config } = await carryEverything(rooms());
-    const terminal = impatient();
-    expect(await replayCommand({ config, sink: 'archive', ...range }, terminal)).toBe(0);
-    const [reached, options] = vi.mocked(state.openState).mock.lastCall ?? [];
-    expect([...(reached?.sinks.keys() ?? [])]).toEqual(['archive']);
-    const whole = await loadConfig(config, terminal.env, loadParts);
-    expect(options?.configuration?.()).toSatisfy(
-      (shown) => sharedFingerprintOf(shown as typeof whole) === sharedFingerprintOf(whole),
-    );
   });
 
   it('that the command does needs those of what it reaches, and no others', async () => {
