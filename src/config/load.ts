@@ -21,7 +21,7 @@ import type { Tree, TreeNode } from './tree.ts';
 import { sinkTypesIn, usedParts } from './used-parts.ts';
 import { compileSchema } from './validate.ts';
 import type { Surroundings, Validate } from './validate.ts';
-import { evaluateAll, find, isUnder, pathOf, segmentsOf, settle, toData } from './values.ts';
+import { evaluateAll, find, isUnder, pathOf, segmentsOf, plainData, toData } from './values.ts';
 import type { Evaluated, ScalarNode } from './values.ts';
 
 const FILE_LIMIT_BYTES = 2 ** 20;
@@ -119,7 +119,7 @@ function readConfig(
     errors.filter(({ keyword }) => !UNKNOWN_KEY.has(keyword)),
     root,
   );
-  const settled = settle(data);
+  const settled = plainData(data);
   const found = [
     ...explainErrors(errors, root),
     ...partProblems(settled, parts, root, spoilt),

@@ -120,11 +120,11 @@ function emptyValue(segments: readonly string[]): unknown {
 }
 
 /** Validated data with ordinary prototypes and without the keys that had no value; secrets are carried over as they are. */
-export function settle(data: unknown): unknown {
-  if (Array.isArray(data)) return data.map(settle);
+export function plainData(data: unknown): unknown {
+  if (Array.isArray(data)) return data.map(plainData);
   if (typeof data !== 'object' || data === null) return data;
   const prototype: unknown = Object.getPrototypeOf(data);
   if (prototype !== null && prototype !== Object.prototype) return data;
   const kept = Object.entries(data).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(kept.map(([key, value]) => [key, settle(value)]));
+  return Object.fromEntries(kept.map(([key, value]) => [key, plainData(value)]));
 }

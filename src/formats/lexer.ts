@@ -18,7 +18,7 @@ import {
   VERB_SPELLINGS,
 } from './data/lexicon.ts';
 import type { Outcome } from './format.ts';
-import { settle, type FoundVerb } from './settle.ts';
+import { verbThatHappened, type FoundVerb } from './happened.ts';
 import { UNKNOWN } from './vocabulary.ts';
 
 /** A noun found among the words: where it stands, how many words it has. */
@@ -81,7 +81,7 @@ const OWNERS_OF = new Map(
 export function read(words: readonly string[]): Reading {
   const { tokens, phrases } = mergePhrases(words.filter((word) => !STOP_WORDS.has(word)));
   const nouns = findObjects(tokens);
-  const settled = settle(findVerbs(tokens, phrases, nouns), nouns);
+  const settled = verbThatHappened(findVerbs(tokens, phrases, nouns), nouns);
   const { verb } = settled;
   const agent = tokens.findIndex((token, at) => at > 0 && AGENT_PREPOSITIONS.has(token));
   const objects = nouns.filter(({ at }) => at !== verb?.at && (agent === -1 || at < agent));

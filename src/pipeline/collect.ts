@@ -138,7 +138,7 @@ async function pollOnce(
     count(status, harvest, result, clock.now());
     progress.committed(result.appended);
     await noteRevisions(context, result);
-    await standing.settle(source.state().standing ?? []);
+    await standing.keep(source.state().standing ?? []);
     standing.say(harvest.findings);
     if (result.shared > 0)
       log.warn(
@@ -159,7 +159,7 @@ async function pollOnce(
     // A poll that finds nothing asks once: there may be hundreds of sources.
     if (harvest.events.length + harvest.malformed.length > 0) await waitForSpace(context, signal);
   }
-  await standing.settle(source.state().standing ?? []);
+  await standing.keep(source.state().standing ?? []);
   status.polls += 1;
   status.lastPollMs = clock.now();
   progress.finished();

@@ -19,18 +19,20 @@ export function createMassGuard(): MassGuard {
   let row = 0;
   return {
     judge(fates) {
-      const counts = new Map<string, number>();
+      const kinds = new Map<string, { readonly first: string; count: number }>();
       for (const fate of fates) {
         if (fate.outcome === 'delivered' || fate.outcome === 'duplicate') row = 0;
         if (fate.outcome !== 'rejected') continue;
         const kind = kindOf(fate.reason);
-        counts.set(kind, (counts.get(kind) ?? 0) + 1);
+        const alike = kinds.get(kind) ?? { first: fate.reason, count: 0 };
+        alike.count += 1;
+        kinds.set(kind, alike);
         row = kind === reason ? row + 1 : 1;
         reason = kind;
         if (row > ROW_LIMIT) return fate.reason;
       }
       if (fates.length < SHARE_BATCH_MIN) return null;
-      for (const [kind, count] of counts) if (count * 2 > fates.length) return kind;
+      for (const { first, count } of kinds.values()) if (count * 2 > fates.length) return first;
       return null;
     },
   };

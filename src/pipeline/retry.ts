@@ -25,7 +25,7 @@ export interface RetryOptions {
 
 /**
  * How every loop meets its failures: kinds decide (model/errors.ts), and this is where they are said, shown, counted and waited for. Only the
- * quick repeats of a single request are the HTTP client's own.
+ * quick repeats of a single request to the Platform are its client's own, and a Splunk indexer that is down rests while another one takes over.
  */
 export interface Retry {
   /** Meets a failure and waits. Throws what no waiting can fix, what outlasts patience, and the signal's reason once it aborts. */

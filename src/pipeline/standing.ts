@@ -7,7 +7,7 @@ import { everyFinding } from './open-findings.ts';
 /** Findings that hold only for a while: recorded when they begin, acknowledged by themselves when they end. */
 export interface Standing {
   /** `findings`: all that hold now. */
-  settle(findings: readonly Finding[]): Promise<void>;
+  keep(findings: readonly Finding[]): Promise<void>;
   /** Says findings of other kinds in the log, each once: the same row or window may give one with every poll. */
   say(findings: readonly Finding[]): void;
 }
@@ -34,7 +34,7 @@ export function createStanding(source: string, journal: Journal, log: Log): Stan
         log.warn({ finding: finding.kind }, finding.summary);
       }
     },
-    async settle(findings) {
+    async keep(findings) {
       recorded ??= new Set((await lookUp()).map(keyOf));
       const now = new Map(findings.map((finding) => [keyOf(finding), finding]));
       const begun = [...now].filter(([key]) => recorded?.has(key) === false).map(([, finding]) => finding);

@@ -35,6 +35,8 @@ it('holds when more than half of a batch is refused for one reason, and not at h
   expect(createMassGuard().judge(alternating)).toBeNull();
   const most = Array.from({ length: 20 }, (_, index) => (index % 3 === 0 ? ok : no()));
   expect(createMassGuard().judge(most)).toContain('bad index');
+  const quoting = Array.from({ length: 10 }, (_, index) => (index % 3 === 0 ? ok : no('no field "user"')));
+  expect(createMassGuard().judge(quoting)).toBe('no field "user"'); // the receiver's own words
   expect(createMassGuard().judge([ok, no(), no(), no()])).toBeNull(); // too small to tell
 });
 

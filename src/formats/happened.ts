@@ -8,7 +8,7 @@ export interface FoundVerb {
   readonly score: number;
 }
 
-export interface Settled {
+export interface Happened {
   readonly verb: FoundVerb | null;
   readonly undone: boolean;
   /** Where the words stand that make up the verb. */
@@ -26,7 +26,10 @@ const OPERATIONS = new Set(['read', 'export', 'share', 'execute']);
  * Of all verbs the one that happened. `export completed` is an export, `export started` too; but `deletion requested`, `undo delete` and
  * `cancel deletion` delete nothing.
  */
-export function settle(verbs: readonly FoundVerb[], objects: readonly { readonly at: number }[]): Settled {
+export function verbThatHappened(
+  verbs: readonly FoundVerb[],
+  objects: readonly { readonly at: number }[],
+): Happened {
   const main = clearest(verbs);
   if (main === null) return { verb: null, undone: false, told: new Set() };
   const others = verbs.filter((verb) => verb !== main && !objects.some(({ at }) => at === verb.at));
