@@ -3,7 +3,7 @@ import type { FaultClass } from './scenario.ts';
 /** A breakage of the product, made while it is loaded, and the checkers that must notice. */
 export interface Sabotage {
   readonly name: string;
-  /** What it amounts to, for the table in docs/simulation.md. */
+  /** What it amounts to. */
   readonly what: string;
   readonly edits: readonly { readonly file: string; readonly find: string; readonly replace: string }[];
   readonly caughtBy: readonly string[];
