@@ -79,7 +79,7 @@ export function together(landed: readonly Landed[]): Landed {
   };
 }
 
-/** A sink that takes a part of the events leaves holes: so many runs, and the segment is closed early. Keeps a heartbeat under 4 KB. */
+/** A sink that takes a part of the events leaves holes: so many runs, and the segment is closed early. Keeps a heartbeat under 6 KB. */
 const RUNS_LIMIT = 200;
 /** An event that is named with its digest takes the room of so many runs. */
 const RUNS_PER_UNANSWERED = 2;
