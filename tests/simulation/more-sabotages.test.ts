@@ -1,0 +1,3 @@
+import { catchSabotages } from './many-sabotages.ts';
+
+catchSabotages(1);
