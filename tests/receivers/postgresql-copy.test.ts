@@ -30,7 +30,7 @@ describe.runIf(available('postgresql'))('journal copy between SQLite and Postgre
   beforeAll(async () => {
     folder = makeFolder();
     server = await startPostgresql();
-    platform = await startPlatform(['--history', '1h', '--rate', '20', '--api-key', KEY]);
+    platform = await startPlatform(['--history', '1h', '--rate', '90', '--api-key', KEY]);
   });
   afterAll(async () => {
     await platform.stop();
