@@ -73,6 +73,7 @@ describe.runIf(available('buildah', 'podman', 'runc', 'dpkg', 'root'))('the imag
     });
     expect(config.Env.map((line) => line.split('=')[0]).sort()).toEqual([
       'AUDITFERRY_CONFIG',
+      'GLIBC_TUNABLES',
       'NODE_ENV',
       'PATH',
     ]);

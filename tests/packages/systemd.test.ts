@@ -10,8 +10,9 @@ import { freePorts } from '../receivers/processes.ts';
 import { load } from './embedded-config.ts';
 import { available } from './tools.ts';
 
-const MAIN = resolve(import.meta.dirname, '../../dist/cli/main.js');
-const UNIT = resolve(import.meta.dirname, '../../deploy/systemd/auditferry.service');
+const ROOT = resolve(import.meta.dirname, '../..');
+const MAIN = join(ROOT, 'dist/cli/main.js');
+const UNIT = join(ROOT, 'deploy/systemd/auditferry.service');
 const text = readFileSync(UNIT, 'utf8');
 
 /** Values of a directive, in order. */
@@ -62,8 +63,10 @@ describe.runIf(available('systemd-analyze'))('the unit', () => {
 const NOBODY = 61_234;
 
 /** What the unit takes away, as far as it can be taken away without systemd: rights, the file system but for the state, other processes. */
-function confined(state: string): string {
+function confined(state: string, program: string): string {
   return [
+    // A checkout in /tmp is out of reach once that is the program's own.
+    `mount --bind ${ROOT} ${program}`,
     `mount --bind ${state} ${state}`,
     'mount -o remount,bind,ro /',
     'mount -t tmpfs tmpfs /tmp',
@@ -81,8 +84,9 @@ describe.runIf(process.getuid?.() === 0 && available('systemd-analyze'))('the pr
     const folder = mkdtempSync('/var/tmp/auditferry-unit-');
     try {
       chmodSync(folder, 0o755);
-      const state = join(folder, 'state');
+      const [state, installed] = [join(folder, 'state'), join(folder, 'program')];
       mkdirSync(state);
+      mkdirSync(installed);
       chownSync(state, NOBODY, NOBODY);
       const config = join(folder, 'auditferry.yaml');
       writeFileSync(
@@ -96,11 +100,12 @@ sinks: { archive: { type: file, path: ${state}/audit.ndjson } }
       );
       const program = all('ExecStart')[0]?.split(' ') ?? [];
       expect(program.slice(0, 2)).toEqual(['/usr/bin/auditferry', 'run']);
-      const words = [process.execPath, MAIN, 'run', '--once', '--json', '-c', config];
+      const [node, main] = [process.execPath, MAIN].map((path) => path.replace(ROOT, installed));
+      const words = [...all('Environment'), node, main, 'run', '--once', '--json', '-c', config].map(String);
       const flags = ['--mount', '--pid', '--fork', '--mount-proc', '--propagation', 'private'];
       const { stdout, stderr } = spawnSync(
         'unshare',
-        [...flags, 'bash', '-c', confined(state), 'unit', ...words],
+        [...flags, 'bash', '-c', confined(state, installed), 'unit', ...words],
         {
           encoding: 'utf8',
         },
