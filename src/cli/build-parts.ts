@@ -62,7 +62,7 @@ export async function buildParts(
     canonicalize: canonicalizeOf(config, known),
     originOf: createOriginOf(builtSources, {
       forwarderVersion: version,
-      labels: normalize.labels ?? {},
+      labels: normalize.labels,
       ...(normalize.instance === undefined ? {} : { instance: normalize.instance }),
     }),
     async close() {

@@ -160,7 +160,7 @@ function nextSteps(answers: InitAnswers, output: string, terminal: Terminal): st
     ),
     ...missingOf(answers, terminal).map((name) => `  export ${name}=…`),
   ];
-  // In a checkout there is no command of that name yet.
+  // In a checkout the command is not installed.
   const program = terminal.env['npm_lifecycle_event'] === 'start' ? 'npm start --' : 'auditferry';
   const file = /^[\w./-]+$/.test(output) ? output : `'${oneLine(output).replaceAll("'", `'\\''`)}'`;
   return [

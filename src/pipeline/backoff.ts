@@ -16,6 +16,11 @@ export const HOLD: Backoff = { baseMs: 5_000, capMs: 300_000, floorShare: 0.5 };
 /** Jitter over a Retry-After goes upwards only: coming back early is what was asked not to happen. */
 const RETRY_AFTER_JITTER = 0.2;
 
+/** The same wait each time. */
+export function steady(ms: number): Backoff {
+  return { baseMs: ms, capMs: ms, floorShare: 1 };
+}
+
 /** The wait before the next try, milliseconds. `failures` counts from 1; `floorMs` is the receiver's Retry-After. */
 export function waitMs(
   backoff: Backoff,

@@ -17,7 +17,7 @@ import { untilNextPollMs } from './schedule.ts';
 import type { PollSchedule } from './schedule.ts';
 import { createStanding } from './standing.ts';
 import type { Standing } from './standing.ts';
-import { countRetry, enterFault, enterState, turned } from './status.ts';
+import { countRetry, enterState, faultsIn, turned } from './status.ts';
 import type { SourceStatus } from './status.ts';
 
 export interface CollectContext {
@@ -47,6 +47,7 @@ const NEXT_TRY_MIN_MS = 1_000;
  */
 export async function collect(context: CollectContext, signal: AbortSignal): Promise<void> {
   const { clock, source, status } = context;
+  const showFault = faultsIn(status, clock);
   const retry = createRetry({
     clock,
     log: context.log,
@@ -55,7 +56,7 @@ export async function collect(context: CollectContext, signal: AbortSignal): Pro
     ends: (error) => endsLoop(error) || error instanceof OutOfPatience,
     shown: (error, waitMs) => {
       countRetry(status, error);
-      enterFault(status, error, clock.now(), waitMs);
+      showFault(error, waitMs);
     },
     renewed: () => source.refreshSecrets?.() === true,
   });

@@ -22,7 +22,7 @@ import { renderTogether } from './render-together.ts';
 import type { ReplaySink } from './replay.ts';
 import { createRetry } from './retry.ts';
 import type { PollSchedule } from './schedule.ts';
-import { createStatus, enterFault, enterState, sinkStatus, sourceStatus } from './status.ts';
+import { createStatus, enterState, faultsIn, sinkStatus, sourceStatus } from './status.ts';
 import type { LoopStatus, Status } from './status.ts';
 import { createRest, lookAround } from './rest.ts';
 import { keepUp } from './upkeep.ts';
@@ -124,7 +124,7 @@ export function startDaemon(parts: DaemonParts): Daemon {
       backoff: HOLD,
       next: () => 'the loop begins again',
       ends: () => false,
-      shown: (error, waitMs) => enterFault(its, error, clock.now(), waitMs),
+      shown: faultsIn(its, clock),
     });
     for (;;) {
       const beganMs = clock.monotonic();

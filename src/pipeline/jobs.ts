@@ -4,11 +4,13 @@ import type { Json } from '../model/event.ts';
 import { isObject } from '../model/json.ts';
 import { backfill, readBackfillProgress, writeBackfillProgress } from './backfill.ts';
 import type { BackfillContext, BackfillParams } from './backfill.ts';
+import { steady } from './backoff.ts';
 import { readWindow, readWindows, unreadable } from './job-json.ts';
 import { countPruned, readReplayProgress, replay, writeReplayProgress } from './replay.ts';
 import type { ReplayParams } from './replay.ts';
 import { createRetry, endsLoop } from './retry.ts';
-import { enterFault, enterState } from './status.ts';
+import type { RetryOptions } from './retry.ts';
+import { enterState, faultsIn } from './status.ts';
 import type { LoopStatus } from './status.ts';
 
 /** What jobs work on. One context serves all of them, one job at a time. */
@@ -45,14 +47,14 @@ export async function workOff(
   const looking = {
     clock,
     log,
-    backoff: { baseMs: AGAIN_MS, capMs: AGAIN_MS, floorShare: 1 },
+    backoff: steady(AGAIN_MS),
     next: () => 'the jobs are looked at again',
   };
   const retry = createRetry({
     ...looking,
     patienceMs: null,
     ends: (error) => context.patienceMs !== null || endsLoop(error), // a job has been patient before
-    shown: showing(context),
+    ...showing(context),
   });
   const others = createRetry({ ...looking, patienceMs: context.patienceMs });
   let news = 0;
@@ -151,7 +153,7 @@ export async function runJob(context: JobContext, job: Job, signal: AbortSignal)
     patienceMs: context.patienceMs,
     next: () => 'the job is tried again',
     ends: ({ kind }) => kind === 'corrupt',
-    shown: showing(context),
+    ...showing(context),
   });
   let progress = job.progress;
   const save = async (next: Json): Promise<void> => {
@@ -184,10 +186,8 @@ export async function runJob(context: JobContext, job: Job, signal: AbortSignal)
 }
 
 /** Shows what the work waits for. */
-function showing({ status, clock }: JobContext): (error: ForwardError, waitMs: number) => void {
-  return (error, waitMs) => {
-    if (status !== undefined) enterFault(status, error, clock.now(), waitMs);
-  };
+function showing({ status, clock }: JobContext): Pick<RetryOptions, 'shown'> {
+  return status === undefined ? {} : { shown: faultsIn(status, clock) };
 }
 
 async function step(

@@ -1,3 +1,4 @@
+import type { Clock } from '../model/clock.ts';
 import type { ForwardError } from '../model/errors.ts';
 import type { DeliveryClass } from '../sinks/sink.ts';
 
@@ -274,7 +275,14 @@ export function countRetry({ retries }: LoopStatus, { kind }: ForwardError): voi
   retries[kind === 'denied' ? 'denied' : 'transient'] += 1;
 }
 
-export function enterFault(status: LoopStatus, error: ForwardError, nowMs: number, waitMs: number): void {
-  const { state, why } = faultState(error, nowMs, waitMs);
-  enterState(status, state, nowMs, why);
+/** Shows each failure of a loop, and when the next try is due. */
+export function faultsIn(
+  status: LoopStatus,
+  clock: Pick<Clock, 'now'>,
+): (error: ForwardError, waitMs: number) => void {
+  return (error, waitMs) => {
+    const nowMs = clock.now();
+    const { state, why } = faultState(error, nowMs, waitMs);
+    enterState(status, state, nowMs, why);
+  };
 }

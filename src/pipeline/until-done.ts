@@ -1,7 +1,7 @@
 import type { Clock } from '../model/clock.ts';
 import type { Log } from '../model/log.ts';
 import { retrying } from './retry.ts';
-import { enterFault } from './status.ts';
+import { faultsIn } from './status.ts';
 import type { LoopStatus } from './status.ts';
 
 interface Asking {
@@ -21,7 +21,7 @@ export function untilDone<T>(asking: Asking, work: () => Promise<T>, signal: Abo
       log,
       patienceMs,
       next: () => 'the journal is asked again',
-      shown: (error, waitMs) => enterFault(status, error, clock.now(), waitMs),
+      shown: faultsIn(status, clock),
     },
     work,
     signal,

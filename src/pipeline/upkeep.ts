@@ -2,8 +2,9 @@ import type { Journal, Spared } from '../checkpoint/journal.ts';
 import type { Clock } from '../model/clock.ts';
 import type { Log } from '../model/log.ts';
 import { msToNs } from '../model/time.ts';
+import { steady } from './backoff.ts';
 import { createRetry } from './retry.ts';
-import { enterFault, enterState } from './status.ts';
+import { enterState, faultsIn } from './status.ts';
 import type { LoopStatus } from './status.ts';
 
 export interface UpkeepParts {
@@ -42,9 +43,9 @@ export async function keepUp(parts: UpkeepParts, signal: AbortSignal): Promise<v
     clock,
     log,
     patienceMs: null,
-    backoff: { baseMs: LOOK_EVERY_MS, capMs: LOOK_EVERY_MS, floorShare: 1 },
+    backoff: steady(LOOK_EVERY_MS),
     next: () => 'the journal is looked after again',
-    shown: (error, waitMs) => enterFault(status, error, clock.now(), waitMs),
+    shown: faultsIn(status, clock),
   });
   let prunedMs = -Infinity;
   enterState(status, 'working', clock.now());

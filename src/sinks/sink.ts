@@ -13,7 +13,7 @@ export interface Item {
   readonly origin: Origin;
   /** The rendered document: one line, no line break inside. */
   readonly body: string;
-  /** The UTF-8 of `body` where it is at hand: whoever needs bytes takes them here, and the text is made when it is asked for. */
+  /** The UTF-8 of `body`, where it has been made. Use it where bytes are needed: `body` makes the text anew at each access. */
   readonly utf8?: Buffer;
   /** `json` when body is a JSON object, `text` otherwise. */
   readonly kind: 'json' | 'text';

@@ -170,7 +170,7 @@ function parsed(text: string, name: string): JsonObject {
 }
 
 /** As far as it is known without asking anybody. */
-function originsOf(config: Config, { instance, labels = {} }: NormalizeOptions): OriginOf {
+function originsOf(config: Config, { instance, labels }: NormalizeOptions): OriginOf {
   const sources = [...config.sources.values()].map(({ name, options }) => {
     const { url } = options as { readonly url?: unknown };
     const host = URL.parse(String(url))?.hostname ?? name;
