@@ -15,6 +15,8 @@ import { openProxySocket, openTunnel } from './tunnel.ts';
 /** For name lookup, TCP, the proxy's answer and TLS together. */
 const CONNECT_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_MS = 60_000;
+/** An idle connection is kept for the next poll, which comes after 15 s, or for less where the peer says so. */
+const IDLE_CONNECTION_MS = 20_000;
 
 /** The connections of one client. */
 export interface Ways {
@@ -39,7 +41,7 @@ export function openWays(tls: TlsFiles, proxies: Proxies, connections: number): 
     const agent = openAgent({
       connections,
       pipelining: 1,
-      keepAliveTimeout: 10_000,
+      keepAliveTimeout: IDLE_CONNECTION_MS,
       allowH2: false, // or all requests wait while the first connection finds out which protocol it is
       connect: (target, done) => {
         connectInTime(opening, target, closing.signal).then(

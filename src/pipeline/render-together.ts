@@ -4,8 +4,11 @@ import type { AuditEvent } from '../model/event.ts';
 import { sizeInBatch } from './prepare.ts';
 import type { Prepare, Prepared } from './prepare.ts';
 
-/** What is rendered ahead for one sink: twice a batch of the usual size. Bytes. */
-const AHEAD_BYTES = 2 * 1024 * 1024;
+/**
+ * What is rendered ahead for all sinks together, shared evenly. Where it does not hold a batch of the first sink for each of the others, they
+ * fall behind at once, and every event is read again for each. Bytes.
+ */
+const AHEAD_BYTES = 16 * 1024 * 1024;
 /** About what each takes beside its document: an event that a sink does not want has none. Bytes. */
 const BESIDE_BYTES = 512;
 /** What a sink has not come for by then it renders itself: an event may have become too old for it meanwhile. Milliseconds. */
@@ -68,8 +71,9 @@ export function renderTogether(canonicalize: Canonicalize, clock: Pick<Clock, 'm
     place.bytes = 0;
     place.last = renderFor(place, event);
     place.next = event.seq + 1n;
+    const room = AHEAD_BYTES / places.size;
     for (const other of places) {
-      if (other.next !== event.seq || other.bytes >= AHEAD_BYTES) continue;
+      if (other.next !== event.seq || other.bytes >= room) continue;
       const ahead = renderFor(other, event);
       other.ahead.push(ahead);
       other.bytes += ahead.bytes;

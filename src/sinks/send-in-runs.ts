@@ -5,7 +5,7 @@ import type { SizeLimit } from './size-limit.ts';
 
 interface RunLimits<T> {
   readonly open: OpenFates;
-  readonly limit: SizeLimit;
+  readonly limit: Pick<SizeLimit, 'bytes'>;
   /** Bytes that one of them adds to a request. */
   readonly weigh: (one: T) => number;
 }

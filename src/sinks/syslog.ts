@@ -2,8 +2,10 @@ import type { CheckItem } from '../model/check.ts';
 import { withDefaults } from '../model/options.ts';
 import { openTlsFiles } from '../net/tls-files.ts';
 import type { TlsFiles } from '../net/tls-files.ts';
+import { OpenFates } from './open-fates.ts';
 import { withinRate } from './request-limit.ts';
-import type { Batch, Fate, Item, Receipt, Sink, SinkContext, SinkDefinition } from './sink.ts';
+import { sendInRuns } from './send-in-runs.ts';
+import type { Batch, Item, Sink, SinkContext, SinkDefinition } from './sink.ts';
 import { parseAddress } from './syslog/address.ts';
 import type { Address } from './syslog/address.ts';
 import { createIsolation } from './syslog/isolate.ts';
@@ -27,7 +29,7 @@ export const syslogSink: SinkDefinition<GivenSyslogOptions> = {
   type: 'syslog',
   schema: syslogSchema,
   defaultFormat: 'raw',
-  defaultBatch: { maxEvents: 1000, maxBytes: 1024 * 1024, maxWaitMs: 5_000 },
+  defaultBatch: { maxEvents: 5000, maxBytes: 4 * 1024 * 1024, maxWaitMs: 5_000 },
   validate: validateSyslog,
   create: (given, context) => createSyslogSink(withDefaults(syslogSchema, given), context),
 };
@@ -43,6 +45,7 @@ function createSyslogSink(options: SyslogOptions, context: SinkContext): Sink {
   const nextSequence = counter();
   const sendOnce: SendPieces = (messages, signal) =>
     withinRate(context, () => transport.send(messages, signal), signal);
+  const limit = { bytes: () => transport.roomBytes?.() ?? Infinity };
   let certificates = tls?.current();
   context.renews?.(() => {
     const before = certificates;
@@ -53,10 +56,16 @@ function createSyslogSink(options: SyslogOptions, context: SinkContext): Sink {
     delivery: transport.delivery,
     send: async (batch, signal) => {
       signal.throwIfAborted();
-      const prepared = prepare(batch, messages, nextSequence);
-      const pieces = prepared.filter((one) => 'message' in one);
-      const fates = pieces.length === 0 ? [] : await deliver(pieces, sendOnce, signal);
-      return receipt(prepared, pieces, fates, messages);
+      const open = new OpenFates(batch.items.length);
+      const pieces = prepare(batch, messages, nextSequence, open);
+      const sendRun = async (run: readonly Placed[]): Promise<readonly []> => {
+        const fates = await deliver(run, sendOnce, signal);
+        run.forEach(({ place }, index) => open.settle(place, fates[index] ?? NO_FATE));
+        return [];
+      };
+      const failure = await sendInRuns(pieces, { open, limit, weigh }, sendRun, signal);
+      const receipt = failure === null ? open.receipt(NO_FATE.reason) : open.interrupted(failure);
+      return { ...receipt, ...noticeOf(pieces, messages) };
     },
     // Its number among the messages of this process says nothing.
     asSent: (item) => messageText(item, { ...messages, structuredData: unnumbered(messages) }),
@@ -147,13 +156,29 @@ function counter(): () => number {
 
 // --- a batch ---
 
-type Prepared = (Piece & { readonly trimmed: boolean }) | { readonly refused: string };
+interface Placed extends Piece {
+  /** The item's index in the batch. */
+  readonly place: number;
+  readonly trimmed: boolean;
+}
 
-function prepare(batch: Batch, options: MessageOptions, next: () => number): readonly Prepared[] {
-  return batch.items.map((item) => {
+const NO_FATE = { outcome: 'retry', reason: 'the transport gave no fate' } as const;
+const weigh = ({ message }: Piece): number => message.length;
+
+/** The messages of a batch; what is too large for one is refused. */
+function prepare(
+  batch: Batch,
+  options: MessageOptions,
+  next: () => number,
+  open: OpenFates,
+): readonly Placed[] {
+  const pieces: Placed[] = [];
+  batch.items.forEach((item, place) => {
     const rendered = renderMessage(item, options, next());
-    return 'refused' in rendered ? rendered : { id: item.canonical.id, ...rendered };
+    if ('refused' in rendered) open.settle(place, { outcome: 'rejected', reason: rendered.refused });
+    else pieces.push({ place, id: item.canonical.id, ...rendered });
   });
+  return pieces;
 }
 
 function messageText(item: Item, options: MessageOptions): string | null {
@@ -165,21 +190,12 @@ function unnumbered({ structuredData: data }: MessageOptions): MessageOptions['s
   return data === undefined ? undefined : { ...data, sequence: false };
 }
 
-function receipt(
-  prepared: readonly Prepared[],
-  pieces: readonly Prepared[],
-  answered: readonly Fate[],
-  options: MessageOptions,
-): Receipt {
-  const byPiece = new Map(pieces.map((piece, index) => [piece, answered[index]]));
-  const fates = prepared.map((one): Fate => {
-    if ('refused' in one) return { outcome: 'rejected', reason: one.refused };
-    return byPiece.get(one) ?? { outcome: 'retry', reason: 'the transport gave no fate' };
-  });
-  const trimmed = prepared.filter((one) => 'trimmed' in one && one.trimmed).length;
-  if (trimmed === 0) return { fates };
-  const notice = `${trimmed} events were larger than max_message_bytes (${options.maxMessageBytes}) and went without their bulky fields`;
-  return { fates, notice };
+function noticeOf(pieces: readonly Placed[], { maxMessageBytes }: MessageOptions): { notice?: string } {
+  const trimmed = pieces.filter((piece) => piece.trimmed).length;
+  if (trimmed === 0) return {};
+  return {
+    notice: `${trimmed} events were larger than max_message_bytes (${maxMessageBytes}) and went without their bulky fields`,
+  };
 }
 
 // --- check ---

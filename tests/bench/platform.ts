@@ -86,6 +86,7 @@ function firstAtLeast(time: number, platform: number): number {
   return low;
 }
 
+server.keepAliveTimeout = 75_000; // as a proxy in front of a Platform usually has it
 process.on('message', () => {
   process.send?.({ ...counts });
   Object.assign(counts, { requests: 0, rows: 0, firstRequestMs: 0 });

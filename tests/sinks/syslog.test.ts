@@ -6,6 +6,7 @@ import { join } from 'node:path';
 
 import { afterAll, describe, expect, it, vi } from 'vitest';
 
+import type { Clock } from '../../src/model/clock.ts';
 import { ForwardError } from '../../src/model/errors.ts';
 import type { Item, Receipt, Sink, SinkContext } from '../../src/sinks/sink.ts';
 import { withoutEchoes } from '../../src/sinks/echoes.ts';
@@ -15,7 +16,7 @@ import { testClock } from '../contract/clock.ts';
 import { deliverLoop } from '../contract/deliver-loop.ts';
 import { makeItem, makeItems } from '../contract/items.ts';
 import { until } from '../contract/sink.ts';
-import { briskClock } from '../fakes/brisk-clock.ts';
+import { briskClock, lenientClock } from '../fakes/brisk-clock.ts';
 import { makeCertificate } from '../fakes/certificates.ts';
 import { openFakeSyslog, parse5424 } from '../fakes/syslog.ts';
 import type { FakeSyslog, FakeSyslogOptions } from '../fakes/syslog.ts';
@@ -59,11 +60,11 @@ async function receiver(options: FakeSyslogOptions = {}): Promise<FakeSyslog> {
   return fake;
 }
 
-function open(options: GivenSyslogOptions, warnings: string[] = []): Sink {
+function open(options: GivenSyslogOptions, warnings: string[] = [], clock: Clock = briskClock): Sink {
   const context: SinkContext = {
     name: 'soc',
     warn: (line) => void warnings.push(line),
-    clock: briskClock,
+    clock,
     forwarderVersion: '0.0.0-test',
   };
   const sink = syslogSink.create(options, context);
@@ -99,6 +100,39 @@ describe.concurrent('syslog over TCP', () => {
     expect(fake.messages).toHaveLength(5);
     expect(fake.connections()).toBe(2);
     expect(fake.problems).toEqual([]);
+  });
+
+  it('lets a connection carry more while the receiver closes at once, and little again when it does not', async () => {
+    const fake = await receiver();
+    const address = `tcp://127.0.0.1:${fake.port}`;
+    const sink = open({ address, max_message_bytes: 1_000_000 }, [], lenientClock);
+    const items = makeItems(15, { padding: 500_000 }); // two in a megabyte
+    const connectionsOf = async (): Promise<number> => {
+      const before = fake.connections();
+      expect((await send(sink, items)).fates).toEqual(items.map(() => ({ outcome: 'delivered' })));
+      return fake.connections() - before;
+    };
+    const grown = [8, 4, 2, 1];
+    for (const connections of grown) expect(await connectionsOf()).toBe(connections);
+    fake.behave('reset', 1);
+    await failureOf(send(sink, items));
+    expect(await connectionsOf()).toBe(8);
+  });
+
+  it('keeps what earlier connections of a batch delivered when a later one fails', async () => {
+    const fake = await receiver();
+    const sink = open({ address: `tcp://127.0.0.1:${fake.port}`, max_message_bytes: 1_000_000 });
+    const items = makeItems(5, { padding: 600_000 });
+    fake.choke([items[3]?.canonical.id ?? '']);
+    const { fates } = await send(sink, items);
+    expect(fates.map(({ outcome }) => outcome)).toEqual([
+      'delivered',
+      'delivered',
+      'delivered',
+      'retry',
+      'retry',
+    ]);
+    expect(fake.messages.map(idOf)).toEqual(items.slice(0, 3).map(({ canonical }) => canonical.id));
   });
 
   it.each([0, 30, 150])(
@@ -216,13 +250,13 @@ describe.concurrent('syslog over TCP', () => {
 
   it('gives up on a receiver that takes no bytes', async () => {
     const fake = await receiver();
+    const address = `tcp://127.0.0.1:${fake.port}`;
+    const sink = open({ address, timeout: 5000, max_message_bytes: 1_000_000 }, [], lenientClock);
+    const items = makeItems(15, { padding: 500_000 });
+    // It is quick, so a connection comes to carry more than the kernel keeps for it.
+    for (let batch = 1; batch <= 4; batch += 1) await send(sink, items);
     fake.behave('hang');
-    const sink = open({
-      address: `tcp://127.0.0.1:${fake.port}`,
-      timeout: 100,
-      max_message_bytes: 1_000_000,
-    });
-    const error = await failureOf(send(sink, makeItems(20, { padding: 900_000 })));
+    const error = await failureOf(send(sink, items));
     expect(error).toMatchObject({ kind: 'transient', ambiguous: true });
     expect(error.message).toContain('took no bytes');
   });

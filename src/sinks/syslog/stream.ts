@@ -40,6 +40,13 @@ const BELIEVE_TIMES = 2;
 /** What is listened next time, so that a little more time taken is not doubted again. */
 const LEARN_TIMES = 3;
 const LISTEN_MOST_MS = 10_000;
+/**
+ * What one connection carries. Each costs a wait, but a slow receiver closes the later the more it has to read, and what is
+ * doubted is sent again: so it grows while the receiver closes at once, and is small again when it does not. Bytes.
+ */
+const ROOM = { least: 1024 * 1024, most: 8 * 1024 * 1024 } as const;
+/** Below the first it may take twice as much, above the second it has too much to read: both well before a close is doubted. */
+const ROOM_CLOSE_MS = { quick: 100, slow: 400 } as const;
 /** A receiver that dislikes our certificate says so, or closes, no later than this after the handshake. */
 const REFUSAL_MS = 1_000;
 /** haproxy tries a stopped backend for three seconds before it gives a connection up. */
@@ -57,9 +64,11 @@ export function createStreamTransport(options: TransportOptions): Transport {
     seenWellMs: -Infinity,
     witnessedMs: -Infinity,
     listenMs: 0,
+    roomBytes: ROOM.least,
   };
   return {
     delivery: 'sent',
+    roomBytes: () => state.roomBytes,
     send: (messages, signal) => sendBatch(messages, options, state, signal),
     check: (signal) => checkStream(options, signal),
     close: async () => {},
@@ -76,6 +85,8 @@ interface StreamState {
   witnessedMs: number;
   /** A receiver that is slow to close is listened to for longer: how long. */
   listenMs: number;
+  /** What the next connection may carry. */
+  roomBytes: number;
 }
 
 export function targetOf(options: TransportOptions): SocketTarget {
@@ -103,12 +114,14 @@ async function sendBatch(
       const livedMs = clock.monotonic() - openedMs;
       if (closeMs > AT_ONCE_MS) await callWitness(livedMs, options, state, signal);
     }
+    state.roomBytes = roomAfter(bytes.length, closeMs, state.roomBytes);
     // Only what was listened to for long proves the receiver, or one short listening would lean on another.
     if (listenMs >= LISTEN_FIRST.leastMs) state.provenMs = clock.monotonic();
     state.seenWellMs = clock.monotonic();
     return messages.map(() => ({ outcome: 'delivered' }));
   } catch (error) {
     state.provenMs = -Infinity;
+    state.roomBytes = ROOM.least;
     socket.destroy();
     // Whether it left because of what it read, or leaves every connection, shows on one that nothing is written to. And
     // a reset can overtake the alert that explains it, which is readable there.
@@ -122,6 +135,11 @@ async function sendBatch(
   } finally {
     socket.destroy();
   }
+}
+
+function roomAfter(sentBytes: number, closeMs: number | null, room: number): number {
+  if (closeMs === null || closeMs > ROOM_CLOSE_MS.slow) return ROOM.least;
+  return closeMs <= ROOM_CLOSE_MS.quick && sentBytes >= room / 2 ? Math.min(room * 2, ROOM.most) : room;
 }
 
 /** Throws when the peer closed so late that it may have done so without us. */

@@ -13,6 +13,8 @@ export interface Transport {
    * was known, another ForwardError when it could not be reached or refuses us. Rejects promptly when `signal` aborts.
    */
   send(messages: readonly Buffer[], signal: AbortSignal): Promise<readonly Fate[]>;
+  /** How many bytes of messages the next `send` should carry at most; a lone message may be larger. Absent: all there are. */
+  roomBytes?(): number;
   /** Looks at what `send` will need; sends no message. */
   check(signal: AbortSignal): Promise<readonly CheckItem[]>;
   close(): Promise<void>;
