@@ -22,13 +22,19 @@ interface Change {
 /**
  * Findings for ids that came again with other bytes. The Platform joins the user into the event when it is read, so a change
  * below `user` alone is expected, and one sign-in brings all events of that user again: it is one finding for each set of
- * fields, with the same words each time, so that it stays acknowledged. Any other field should never change.
+ * fields, with the same words each time, so that it stays acknowledged. Any other field should never change. Without the bytes that were
+ * held nobody can tell the two apart.
  */
 export function describeRevisions(revisions: readonly Revision[]): Finding[] {
   const ofUsers = new Map<string, Change[]>();
   const altered = new Map<string, Change[]>();
+  const unheld: Change[] = [];
   for (const revision of revisions) {
-    const fields = revision.held === null ? null : changedFields(revision.held, revision.seen);
+    if (revision.held === null) {
+      unheld.push({ revision, fields: null });
+      continue;
+    }
+    const fields = changedFields(revision.held, revision.seen);
     const groups = fields !== null && isUserOnly(fields) ? ofUsers : altered;
     const named = fields === null ? UNKNOWN_FIELDS : fields.slice(0, FIELDS_LIMIT).join(', ');
     const what = groups.has(named) || groups.size < CHANGES_LIMIT ? named : OTHER_FIELDS;
@@ -43,10 +49,11 @@ export function describeRevisions(revisions: readonly Revision[]): Finding[] {
         ? [manyAltered(what, changes)]
         : changes.map((change) => oneAltered(what, change)),
     ),
+    ...(unheld.length === 0 ? [] : [unheldFinding(unheld)]),
   ];
 }
 
-const UNKNOWN_FIELDS = 'which fields is unknown: the held bytes are pruned, or cannot be compared';
+const UNKNOWN_FIELDS = 'which fields is unknown: the held bytes cannot be compared';
 const OTHER_FIELDS = 'other fields';
 
 function isUserOnly(fields: readonly string[]): boolean {
@@ -58,6 +65,17 @@ function userFinding(what: string, changes: readonly Change[]): Finding {
     kind: 'user_changed',
     subject: what,
     summary: `events came again with another user part (${what}): the Platform joins the user when it is read; the first bytes stay`,
+    detail: summed(changes),
+  };
+}
+
+/** Only the hash of these is held, and a sign-in of their user changes it as well as a forgery would. */
+function unheldFinding(changes: readonly Change[]): Finding {
+  return {
+    kind: 'changed_after_pruning',
+    subject: 'pruned',
+    summary:
+      'events came again with other bytes after theirs had left the journal: most likely with another user part, which the Platform joins when it is read; state.retention keeps the bytes for longer',
     detail: summed(changes),
   };
 }

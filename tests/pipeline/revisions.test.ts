@@ -89,8 +89,14 @@ describe('an event that came again with other bytes', () => {
     });
   });
 
-  it('is an alarm without fields when our bytes are pruned', () => {
-    expect(one(null, '{}')).toMatchObject({ kind: 'altered_event', detail: { fields: null } });
+  it('is noted, once for all, when our bytes are pruned: a sign-in would look the same', () => {
+    const findings = describeRevisions([
+      ...Array.from({ length: 30 }, (_, id) => revision(null, '{}', String(id))),
+      revision('{"type":"x"}', '{"type":"y"}'),
+    ]);
+    expect(findings.map(({ kind }) => kind)).toEqual(['altered_event', 'changed_after_pruning']);
+    expect(findings[1]).toMatchObject({ detail: { events: 30, fields: null } });
+    expect(describeRevisions([revision(null, '[]', 'other')])[0]?.summary).toBe(findings[1]?.summary);
   });
 
   it('cannot stop the program by its depth', () => {
