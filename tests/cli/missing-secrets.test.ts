@@ -9,6 +9,7 @@ import { listFindings } from '../../src/cli/findings.ts';
 import { health } from '../../src/cli/health.ts';
 import { backfillCommand } from '../../src/cli/jobs/backfill.ts';
 import { replayCommand } from '../../src/cli/jobs/replay.ts';
+import { repairCommand } from '../../src/cli/journal/repair.ts';
 import { preview } from '../../src/cli/preview/command.ts';
 import { status } from '../../src/cli/status/command.ts';
 import { tail } from '../../src/cli/tail/command.ts';
@@ -45,6 +46,7 @@ describe('a command that contacts no receiver', () => {
     ['findings', (config, terminal) => listFindings({ config }, terminal), 0],
     ['event-types', (config, terminal) => eventTypes({ config }, terminal), 0],
     ['dead-letters list', (config, terminal) => listLetters({ config }, terminal), 0],
+    ['journal repair', (config, terminal) => repairCommand({ config }, terminal), 0],
   ])('%s does not ask for the secrets of sinks', async (_name, run, code) => {
     const config = await withoutSecrets();
     expect(await run(config, impatient())).toBe(code);

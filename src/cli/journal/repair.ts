@@ -1,5 +1,6 @@
 import { repairJournal } from '../../checkpoint/sqlite/repair/repair.ts';
 import type { Repaired } from '../../checkpoint/sqlite/repair/repair.ts';
+import { STATE_ONLY } from '../../config/load.ts';
 import { ForwardError } from '../../model/errors.ts';
 import type { Window } from '../../model/event.ts';
 import { formatTime } from '../../model/time.ts';
@@ -16,7 +17,7 @@ const NAMED = 20;
 
 /** `auditferry journal repair`: a whole journal from what is whole of a damaged one; the rest is read again. */
 export async function repairCommand(options: ReportOptions, terminal: Terminal): Promise<number> {
-  const config = await openConfig(options.config, terminal);
+  const config = await openConfig(options.config, terminal, STATE_ONLY);
   const { type, dir } = config.state;
   if (type !== 'sqlite')
     throw new ForwardError('config', 'journal repair is for a journal in SQLite', {
