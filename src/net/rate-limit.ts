@@ -12,30 +12,59 @@ export interface Rate {
   readonly concurrent?: number;
 }
 
+/** How often a request that waits for its turn looks at the clock. Milliseconds. */
+const LOOK_MS = 1_000;
+
 /**
  * Lets so many requests a second begin. An abort ends the wait for a turn at once, and nothing is sent when the turn comes;
  * a request that has begun ends by itself.
  */
-export function createLimit({ requestsPerSecond, concurrent }: Rate, clock: Pick<Clock, 'now'>): Limit {
+export function createLimit(
+  { requestsPerSecond, concurrent }: Rate,
+  clock: Pick<Clock, 'now' | 'sleep'>,
+): Limit {
   const fresh = (): Bottleneck =>
     new Bottleneck({ minTime: Math.ceil(1000 / requestsPerSecond), maxConcurrent: concurrent ?? null });
   let bottleneck = fresh();
-  let limitedMs = clock.now();
+  let seenMs = clock.now();
+
+  /** Bottleneck waits by the wall clock: where that is set back by an hour, an old one would hold for an hour whatever waits in it. */
+  function look(): void {
+    const nowMs = clock.now();
+    if (nowMs < seenMs) {
+      void bottleneck.stop({ dropWaitingJobs: true });
+      bottleneck = fresh();
+    }
+    seenMs = nowMs;
+  }
+
+  async function lookUntil(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      await clock.sleep(LOOK_MS, signal);
+      look();
+    }
+  }
+
   return async (work, signal) => {
-    // Bottleneck waits by the wall clock: where that is set back by an hour, an old one would hold requests for an hour.
-    if (clock.now() < limitedMs) bottleneck = fresh();
-    limitedMs = clock.now();
-    let begun = false;
-    const turn = bottleneck.schedule(() => {
-      signal.throwIfAborted();
-      begun = true;
-      return work();
-    });
-    try {
-      return await untilAborted(turn, signal);
-    } catch (error) {
-      if (begun) return await turn;
-      throw error;
+    for (;;) {
+      look();
+      let begun = false;
+      const waiting = new AbortController();
+      const turn = bottleneck.schedule(() => {
+        waiting.abort();
+        signal.throwIfAborted();
+        begun = true;
+        return work();
+      });
+      lookUntil(waiting.signal).catch(() => {}); // it ends by being aborted
+      try {
+        return await untilAborted(turn, signal);
+      } catch (error) {
+        if (begun) return await turn;
+        if (!(error instanceof Bottleneck.BottleneckError)) throw error; // dropped: it queues anew
+      } finally {
+        waiting.abort();
+      }
     }
   };
 }

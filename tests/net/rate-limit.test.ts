@@ -53,3 +53,27 @@ it('does not stand still when the clock is set back', async () => {
   await elapse(limit(async () => {}, quiet));
   expect(clock.monotonic() - startMs).toBeLessThan(5000);
 });
+
+it('does not leave a request waiting that was queued before the clock was set back', async () => {
+  const limit = createLimit({ requestsPerSecond: 1, concurrent: 1 }, clock);
+  const slow = limit(() => clock.sleep(3000), quiet);
+  const queued = limit(async () => clock.monotonic(), quiet);
+  await elapse(clock.sleep(1500));
+  vi.setSystemTime(Date.now() - 3_600_000);
+  const startMs = clock.monotonic();
+  await elapse(slow);
+  expect((await elapse(queued)) - startMs).toBeLessThan(5000);
+});
+
+it('keeps no timer once everything was asked, or given up', async () => {
+  const limit = createLimit({ requestsPerSecond: 1, concurrent: 1 }, clock);
+  const stop = new AbortController();
+  const slow = limit(() => clock.sleep(500), quiet);
+  const waiting = limit(async () => {}, stop.signal);
+  await elapse(clock.sleep(100));
+  stop.abort(new Error('enough'));
+  await expect(waiting).rejects.toThrow('enough');
+  await elapse(slow);
+  await elapse(clock.sleep(2000));
+  expect(vi.getTimerCount()).toBe(0);
+});
