@@ -58,7 +58,7 @@ export async function collect(context: CollectContext, signal: AbortSignal): Pro
       countRetry(status, error);
       showFault(error, waitMs);
     },
-    renewed: () => source.refreshSecrets?.() === true,
+    replaced: () => source.credentialReplaced?.() === true,
   });
   const guard = createReadingGuard(context.name, context.journal);
   const standing = createStanding(context.name, context.journal, context.log);

@@ -103,7 +103,7 @@ export function createOutlet(options: OutletOptions): Outlet {
     const wait = pass.failed((failures) => retry.meet(error, failures));
     laneWaits(status, lane, error, clock.now(), wait);
     if (error.kind !== 'denied') return;
-    const isOver = (): boolean => !gate.failing() || sink.refreshSecrets?.() === true;
+    const isOver = (): boolean => !gate.failing() || sink.credentialReplaced?.() === true;
     if (await hold(wait, isOver, clock, waiting)) gate.reopen();
   }
 

@@ -19,8 +19,8 @@ export interface RetryOptions {
   readonly backoff?: Backoff;
   /** Told each failure and the wait that follows, to count and show it. */
   readonly shown?: (error: ForwardError, waitMs: number) => void;
-  /** Whether a hold is over before its wait is: its secret was replaced. */
-  readonly renewed?: () => boolean;
+  /** Whether the credential was replaced: then a hold ends before its wait does. */
+  readonly replaced?: () => boolean;
 }
 
 /**
@@ -40,7 +40,7 @@ export interface Retry {
 }
 
 export function createRetry(options: RetryOptions): Retry {
-  const { clock, log, patienceMs, next, ends = endsLoop, renewed } = options;
+  const { clock, log, patienceMs, next, ends = endsLoop, replaced } = options;
   const faults = createFaultLog(log, clock, next);
   let failures = 0;
 
@@ -65,7 +65,7 @@ export function createRetry(options: RetryOptions): Retry {
       if (ends(error)) throw thrown;
       failures += 1;
       const wait = meet(error, failures);
-      if (error.kind === 'denied' && renewed !== undefined) await hold(wait, renewed, clock, signal);
+      if (error.kind === 'denied' && replaced !== undefined) await hold(wait, replaced, clock, signal);
       else await clock.sleep(wait, signal);
     },
     succeeded() {

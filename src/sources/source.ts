@@ -137,8 +137,8 @@ export interface Source {
   state(): SourceState;
   /** What is known of the installation: the same object until something new is. */
   origin(): SourceOrigin;
-  /** Whether it was given another credential since it used one last: then a hold may end. Secrets of its options are seen to in echoes.ts. */
-  refreshSecrets?(): boolean;
+  /** Whether a credential was replaced since it was used last: then a hold may end. `credential-guard.ts` looks at the secrets of the options. */
+  credentialReplaced?(): boolean;
   close(): Promise<void>;
 }
 

@@ -21,7 +21,7 @@ type EventMethods = Pick<
   | 'prunedUndelivered'
   | 'begin'
   | 'read'
-  | 'settle'
+  | 'moveCursor'
   | 'newest'
   | 'firstAfter'
   | 'readWindow'
@@ -180,7 +180,7 @@ export function events(store: Store, pages: PageReader): EventMethods {
     },
     read: (after, limit) =>
       store.read((db) => readInOrder(db, int64(after), Math.max(1, limit.maxEvents), limit.maxBytes)),
-    settle: async (sink, upTo, rejected, segment) => {
+    moveCursor: async (sink, upTo, rejected, segment) => {
       store.onDuty('move a cursor', `sink:${sink}`);
       const moved = await store.write(async (db) => {
         const cursor = await moveCursor(db, sink, upTo, rejected);

@@ -26,7 +26,7 @@ type EventMethods = Pick<
   | 'prunedUndelivered'
   | 'begin'
   | 'read'
-  | 'settle'
+  | 'moveCursor'
   | 'waitForEvents'
   | 'waitForNews'
   | 'tellNews'
@@ -209,7 +209,7 @@ export function events(
     },
     read: async (after, limit) =>
       store.read(() => readInOrder(int64(after), Math.max(1, limit.maxEvents), limit.maxBytes)),
-    settle: async (sink, upTo, rejected, segment) => {
+    moveCursor: async (sink, upTo, rejected, segment) => {
       store.writerOnly('move a cursor');
       store.write(() => {
         moveCursor(sink, upTo, rejected);

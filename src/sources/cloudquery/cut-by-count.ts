@@ -1,7 +1,7 @@
 import { widthOf } from './care.ts';
 import type { Expected, OpenWindow } from './care.ts';
 import type { Client } from './client.ts';
-import { cutEvenly } from './windows.ts';
+import { cutEvenly } from './split-window.ts';
 
 /** A window of which nothing is known is counted first where it is wider than this: most narrower ones fit in one answer. */
 const WIDE_NS = 6n * 3_600_000_000_000n;

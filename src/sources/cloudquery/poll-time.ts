@@ -25,7 +25,7 @@ const PER_PAGE = 1000;
 const REMIND_MS = 3_600_000;
 
 /** The time by which one poll reads. */
-export interface Settled {
+export interface Decided {
   /** Milliseconds since 1970. */
   readonly nowMs: number;
   /** The few events found past it, which no window covers yet. */
@@ -34,8 +34,8 @@ export interface Settled {
 
 export interface PollTime {
   /** Hears the Platform's clock until its readings agree, and weighs it against ours. Throws `transient` where neither can be right. */
-  settle(signal: AbortSignal): Promise<Settled>;
-  /** What the last `settle` found wrong with the clocks; null while they agree, or too few answers were heard. */
+  decide(signal: AbortSignal): Promise<Decided>;
+  /** What the last `decide` found wrong with the clocks; null while they agree, or too few answers were heard. */
   doubt(): ClockDoubt | null;
 }
 
@@ -62,7 +62,7 @@ export function createPollTime(
     for (let asked = 0; asked < ASK_LIMIT; asked += 1) {
       const time = serverClock.read();
       // Without a Date so far: a Platform that gives none is asked once, and one whose first answer was lost must be heard.
-      if (time === null ? answered : isSettled(time)) return;
+      if (time === null ? answered : isCertain(time)) return;
       const endNs = msToNs(Math.max(clock.now(), 0));
       await client.page({ startNs: endNs - NS_PER_SECOND, endNs }, 1, 1, signal);
       answered = true;
@@ -70,7 +70,7 @@ export function createPollTime(
   }
 
   return {
-    async settle(signal) {
+    async decide(signal) {
       await hear(signal);
       const server = serverClock.read();
       const oursMs = clock.now();
@@ -94,7 +94,7 @@ export function createPollTime(
 }
 
 /** Nothing to ask again: the newest answer agrees with the others, and either with our clock or often enough. */
-function isSettled(time: ServerTime): boolean {
+function isCertain(time: ServerTime): boolean {
   return time.current && (Math.abs(time.skewMs) <= APART_MS || time.votes >= QUORUM);
 }
 

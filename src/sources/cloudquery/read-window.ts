@@ -8,7 +8,7 @@ import type { Client } from './client.ts';
 import { cutByCount } from './cut-by-count.ts';
 import { assertFiltered, isOutside } from './outside.ts';
 import type { Page, ReadItem } from './wire.ts';
-import { isIndivisible, splitWindow } from './windows.ts';
+import { isIndivisible, splitWindow } from './split-window.ts';
 
 /** What reading one window came to. A window that was split gives no items: its parts do. */
 export interface WindowRead {
@@ -46,7 +46,7 @@ export interface Precision {
 const ON_THEIR_WAY = 10;
 /** Passes over an instant that does not fit in one answer, before the window is marked suspect. */
 const PASSES_LIMIT = 40;
-/** Passes in a row without a new id that settle an instant where the server's count is met, and where there is none. */
+/** Passes in a row without a new id that end the reading of an instant where the server's count is met, and where there is none. */
 const QUIET_WITH_COUNT = 1;
 const QUIET_WITHOUT_COUNT = 10;
 /** The page size moves by this share of itself between passes, in turn through so many sizes. */

@@ -1,7 +1,7 @@
 import type { Finding, Json, Window } from '../../model/event.ts';
 import { floorTo, formatTime, msToNs, NS_PER_SECOND } from '../../model/time.ts';
 import { since } from './look-again.ts';
-import { requireNs, unreadable } from './windows.ts';
+import { requireNs, unreadable } from './progress.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;

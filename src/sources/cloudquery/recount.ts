@@ -7,11 +7,11 @@ import { isAside, widthOf, without } from './care.ts';
 import type { OpenWindow } from './care.ts';
 import type { Client } from './client.ts';
 import type { Precision, WindowRead } from './read-window.ts';
-import { readWindows } from './read-windows.ts';
+import { readOpen } from './read-open-windows.ts';
 import { keyOf } from './reconcile.ts';
 import { compareLength, withCredibleCounts } from './totals.ts';
 import type { Totals } from './totals.ts';
-import { isIndivisible, splitWindow } from './windows.ts';
+import { isIndivisible, splitWindow } from './split-window.ts';
 
 /** What counting one closed window again brought. */
 export interface Recount {
@@ -132,7 +132,7 @@ async function readAgain(
 }> {
   const reads: WindowRead[] = [];
   const coverage: Coverage[] = [];
-  for await (const { window: part, read } of readWindows(client, [window], precision, 1, signal)) {
+  for await (const { window: part, read } of readOpen(client, [window], precision, 1, signal)) {
     reads.push(read);
     if (read.outcome.kind === 'done') {
       coverage.push({ ...part, status: read.outcome.status, serverCount: read.outcome.serverCount });

@@ -16,7 +16,7 @@ import { mayAskForLess, quick } from './client.ts';
 import type { Client } from './client.ts';
 import { readWindow } from './read-window.ts';
 import type { Precision, WindowRead } from './read-window.ts';
-import { sortWindows } from './windows.ts';
+import { sortWindows } from './progress.ts';
 
 /** What was read, and what is still open once this step is committed. */
 export interface Step {
@@ -49,7 +49,7 @@ interface Attempt {
  * what fails is set aside: it stays open. Any other failure gives up the rest and is thrown: what was not yielded is still
  * open.
  */
-export async function* readWindows(
+export async function* readOpen(
   client: Client,
   initial: readonly OpenWindow[],
   precision: Precision,
@@ -125,8 +125,8 @@ export async function* readWindows(
           ...parts,
           ...(rest === null ? [] : [rest]),
         ]);
-        const settled = window.care !== undefined && window.care.failures > 0 && rest === null;
-        if (adapting !== null && settled && parts.length === 0) open = allDue(open, adapting.clock.now());
+        const recovered = window.care !== undefined && window.care.failures > 0 && rest === null;
+        if (adapting !== null && recovered && parts.length === 0) open = allDue(open, adapting.clock.now());
         yield { window: part, read, open };
         continue;
       }
