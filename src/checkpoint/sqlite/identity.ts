@@ -6,7 +6,7 @@ import type { Places } from './places.ts';
 import { sumOf } from './sums.ts';
 import type { Store } from './store.ts';
 
-/** Reads the list of known ids; inside a transaction. */
+/** Reads the table `ids`, inside a transaction. */
 export function knownIds(store: Store): Pick<IdTable, 'find' | 'hasShared'> {
   const findId = store.prepare(
     'SELECT second, ns, body_hash, seq, type_hash FROM ids WHERE source = ? AND second = ? AND id = ?',
@@ -22,8 +22,8 @@ export function knownIds(store: Store): Pick<IdTable, 'find' | 'hasShared'> {
 }
 
 /**
- * The list of known ids for one who appends. Where an id may be is in memory, so that nothing is asked for a new one. So is whether any id
- * is shared: nobody else appends, and a mark that was taken back with its transaction only has more looked for.
+ * The table `ids` for the process that appends. Memory tells where an id may be (places.ts), so a new id costs no query. It also tells
+ * whether any id is shared: no other process appends, and if a transaction with that mark rolls back, it only costs further queries.
  */
 export function idTable(store: Store, places: Places): IdTable {
   const known = knownIds(store);
