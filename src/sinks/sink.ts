@@ -17,9 +17,9 @@ export interface Item {
   readonly utf8?: Buffer;
   /** `json` when body is a JSON object, `text` otherwise. */
   readonly kind: 'json' | 'text';
-  /** Of its seal, which a heartbeat tells; absent where no heartbeat is configured. */
+  /** Of its seal, which a heartbeat tells; absent without heartbeats. */
   readonly digest?: string;
-  /** Set where it is no audit event but a heartbeat: then the receiver must be able to tell it from one. */
+  /** Set if this is a heartbeat and no audit event: the receiver must be able to tell the two apart. */
   readonly heartbeat?: Heartbeat;
 }
 
@@ -38,9 +38,9 @@ export interface Batch {
 /** What became of one item. */
 export type Fate =
   | { readonly outcome: 'delivered' }
-  /** The receiver already had it. Settled, and counted apart. */
+  /** The receiver already had it. Settled, but counted separately. */
   | { readonly outcome: 'duplicate' }
-  /** Not taken, or nobody can tell: the deliver loop sends it again. */
+  /** Not taken, or unknown: the deliver loop sends it again. */
   | { readonly outcome: 'retry'; readonly reason: string }
   /** The receiver will never take it: dead letter, with the receiver's own words. */
   | { readonly outcome: 'rejected'; readonly reason: string };
@@ -48,7 +48,7 @@ export type Fate =
 export interface Receipt {
   /** One fate per item, in the batch's order. */
   readonly fates: readonly Fate[];
-  /** The receiver asked us not to come back earlier. Milliseconds. */
+  /** The receiver asks for no further request before this. Milliseconds. */
   readonly retryAfterMs?: number;
   /** The receiver is near its limit: the loop sends less at a time for a while. */
   readonly slowDown?: boolean;
@@ -104,7 +104,7 @@ export interface Sink {
   close(): Promise<void>;
 }
 
-/** What every sink is handed beside its own options. */
+/** What every sink gets besides its own options. */
 export interface SinkContext {
   /** The name in the configuration: the identity of its cursor. */
   readonly name: string;
@@ -132,7 +132,7 @@ export interface KnownLimits {
   readonly maxBytes?: number;
 }
 
-/** How a sink type enters the program: one of these per file, one line in registry.ts. */
+/** A sink type, listed in registry.ts. */
 export interface SinkDefinition<Options = unknown> {
   readonly type: string;
   readonly schema: PartSchema;
@@ -144,7 +144,7 @@ export interface SinkDefinition<Options = unknown> {
     readonly maxBytes: number;
     readonly maxWaitMs: number;
   };
-  /** What the schema cannot say, looked at before anything starts. */
+  /** Checks what the schema cannot express, before anything starts. */
   validate?(options: Options): readonly OptionProblem[];
   /** Used where the operator sets neither max_event_age nor max_event_bytes; null where nothing is known of the receiver. */
   knownLimits?(options: Options): KnownLimits | null;
