@@ -4,9 +4,8 @@ import { formatSize } from '../model/units.ts';
 import { COUNTED_APART } from '../pipeline/open-findings.ts';
 import { counted, events, number } from '../pipeline/verdict.ts';
 import { STANDING_KINDS } from '../sources/source.ts';
+import { SEVERITIES } from './document-shape.ts';
 import type { AttentionItem, SinkDocument, SourceDocument, StatusDocument } from './document-shape.ts';
-
-const SEVERITIES = ['critical', 'warning', 'notice'] as const;
 
 type Seen = Omit<StatusDocument, 'attention'>;
 

@@ -1,6 +1,6 @@
 import type { StoredCoverage } from '../checkpoint/journal.ts';
 import type { CoverageStatus, Window } from '../model/event.ts';
-import { formatTime } from '../model/time.ts';
+import { formatTime, max, min } from '../model/time.ts';
 import type { SourceState } from '../sources/source.ts';
 
 /** `pending`: after the frontier, and not read yet. */
@@ -84,12 +84,4 @@ function interval(span: Span): Interval {
     server_count: span.serverCount,
     read_at: span.readAt,
   };
-}
-
-function max(a: bigint, b: bigint): bigint {
-  return a > b ? a : b;
-}
-
-function min(a: bigint, b: bigint): bigint {
-  return a < b ? a : b;
 }

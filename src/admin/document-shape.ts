@@ -141,10 +141,12 @@ export interface FindingDocument {
   readonly seen: number;
 }
 
+/** Worst first. `critical`: something does not flow, or an event may be lost. `warning`: somebody has to decide. `notice`: good to know. */
+export const SEVERITIES = ['critical', 'warning', 'notice'] as const;
+
 /** One thing that a person should look at. One cause is one item, whatever follows from it. */
 export interface AttentionItem {
-  /** `critical`: something does not flow, or an event may be lost. `warning`: somebody has to decide. `notice`: good to know. */
-  readonly severity: 'critical' | 'warning' | 'notice';
+  readonly severity: (typeof SEVERITIES)[number];
   /** A word or two for the kind of trouble: `held`, `dead letters`, the kind of a finding. */
   readonly label: string;
   /** Names of sources and sinks; `journal` or `daemon`. */

@@ -65,7 +65,8 @@ export async function lookBack(options: AdminOptions, sought: Sought, limits: Li
   let next = limits.before === null || limits.before > headSeq ? headSeq : limits.before - 1n;
   let step = Math.min(limits.limit, STEP_EVENTS);
   while (next >= oldestSeq && next > 0n) {
-    const first = max(next - BigInt(step) + 1n, oldestSeq);
+    const back = next - BigInt(step) + 1n;
+    const first = back > oldestSeq ? back : oldestSeq;
     const range = await readRange(options, first, next);
     const [oldest] = range;
     if (oldest === undefined) next = 0n; // pruned meanwhile
@@ -171,8 +172,4 @@ function says(document: string, part: string): boolean {
     .toLowerCase()
     .replaceAll(/\\(["\\/])/g, '$1')
     .includes(part);
-}
-
-function max(a: bigint, b: bigint): bigint {
-  return a > b ? a : b;
 }

@@ -4,7 +4,7 @@ import type { Sharing } from './lease.ts';
 
 export type { Duty, Lease, Replica } from './lease.ts';
 
-/** Kind of the finding that says: events left the journal before this sink had them. Its owner is the sink. */
+/** Kind of the finding that events were pruned before a sink had them. Its owner is the sink. */
 export const PRUNED_BEFORE_DELIVERY = 'pruned_before_delivery';
 
 /** What `append` made of a harvest. */
@@ -18,7 +18,7 @@ export interface Appended {
   readonly malformed: number;
   /** Events that came again with other bytes; the first bytes stay. */
   readonly revised: readonly Revision[];
-  /** How many of the new events state an id that is another event's of their source, and were given one of their own. */
+  /** New events that state the id of another event of their source, and were given an id made from them. */
   readonly shared: number;
 }
 
@@ -33,11 +33,11 @@ export interface Revision {
   readonly seen: string;
 }
 
-/** An event as far as it can be looked at in bounded memory. */
+/** An event for display, in bounded memory. */
 export interface Glimpse extends Omit<AuditEvent, 'original'> {
-  /** Size of what it says. */
+  /** Size of the original. */
   readonly bytes: number;
-  /** Null where it is too large to be looked at. */
+  /** Null if it is too large. */
   readonly original: string | null;
 }
 
@@ -51,7 +51,7 @@ export interface DeadLetter {
   readonly event: AuditEvent | null;
   /** The very bytes. */
   readonly bytes: Buffer;
-  /** What the receiver refused, as it was last sent; null where nothing was: of a source, and where the sink did not send it. */
+  /** What was sent last and refused; null for a source's item, and for an event that was not sent. */
   readonly sent: SentText | null;
   readonly reason: string;
   readonly attempts: number;
@@ -62,17 +62,17 @@ export interface DeadLetter {
   readonly discardReason: string | null;
 }
 
-/** An event as it stood in a request, at most SENT_KEPT_BYTES of it. */
+/** The document of an event as it was sent, at most SENT_KEPT_BYTES of it. */
 export interface SentText {
   readonly text: string;
   /** Whether there was more. */
   readonly cut: boolean;
 }
 
-/** A dead letter as far as it can be looked at in bounded memory. */
+/** A dead letter for display, in bounded memory. */
 export interface DeadLetterGlimpse extends Omit<DeadLetter, 'event' | 'bytes'> {
   readonly event: Omit<AuditEvent, 'original'> | null;
-  /** Of its bytes, the first. */
+  /** The first of its bytes. */
   readonly content: Buffer;
   /** Size of all its bytes. */
   readonly size: number;
@@ -82,7 +82,7 @@ export interface RejectedEvent {
   readonly event: AuditEvent;
   readonly reason: string;
   readonly attempts: number;
-  /** As it stood in the request that was refused; null or absent where it was not sent. */
+  /** The document in the request that was refused; null or absent if it was not sent. */
   readonly sent?: string | null;
 }
 
@@ -107,14 +107,14 @@ export interface StoredFinding extends Finding {
   readonly acknowledgement: string | null;
 }
 
-/** Which findings are meant; what is left out does not matter. */
+/** Selects findings. A member that is absent does not restrict them. */
 export interface FindingFilter {
   readonly unacknowledgedOnly: boolean;
   /** Names of sources and sinks. */
   readonly owners?: readonly string[];
   readonly kinds?: readonly string[];
   readonly exceptKinds?: readonly string[];
-  /** About any time in this range; a finding that names no time may be about any. */
+  /** Findings about a time in this range, and those that name no time. */
   readonly about?: Window;
   readonly ids?: readonly bigint[];
 }
@@ -140,7 +140,7 @@ export interface EventTypeCount {
   readonly lastNs: bigint;
 }
 
-/** Work that a command left for whoever holds the journal: `backfill`, `replay`. `state` moves queued → running → done or failed. */
+/** Work that a command leaves for the daemon: `backfill`, `replay`. `state` goes from queued to running, then done, failed or cancelled. */
 export interface Job {
   readonly id: bigint;
   readonly kind: string;
@@ -160,7 +160,7 @@ export interface JournalSize {
   readonly headSeq: bigint;
 }
 
-/** How many events the journal holds after a cursor: the one definition of "is there more". What was pruned is not there to come. */
+/** How many events the journal holds after a cursor. Pruned events do not count. Everything that asks "is there more?" asks this. */
 export function eventsAfter(
   { headSeq, events }: Pick<JournalSize, 'headSeq' | 'events'>,
   cursor: bigint,
@@ -168,7 +168,7 @@ export function eventsAfter(
   return Math.max(Math.min(Number(headSeq - cursor), events), 0);
 }
 
-/** What a start makes of what the next heartbeat tells. */
+/** What to keep as a sink's segment when its loop starts, from the segment kept so far. Null: as it is. */
 export type Passed = (beginning: Beginning, segment: Json | null) => Json | null;
 
 /** Where a sink begins when its loop starts. */
@@ -186,35 +186,38 @@ export interface PrunedEvents {
   readonly fromSeq: bigint;
   readonly toSeq: bigint;
   readonly events: number;
-  /** From the first to the last of their created_at; null when the journal does not know it any more. */
+  /** From the first to the last created_at; null if the journal no longer knows. */
   readonly window: Window | null;
 }
 
-/** What a pruning leaves as long as there is room. Times are RFC 3339. */
+/** What pruning keeps while there is room. Times are RFC 3339. */
 export interface Spared {
-  /** Events that a sink has not settled which was named to `prune` (to the hour), or at work, since then: it may come back. */
+  /**
+   * Keep what a sink has not settled yet if it was active since this time: it moved its cursor, or `prune` named it (noted to the hour).
+   * A sink that was removed from the configuration may come back.
+   */
   readonly sinksSeenSince: string;
-  /** Ids of events received since then, however old the events are: what a backfill brought may be read once more. */
+  /** Keep the ids of events received since this time, however old the events are: a backfill may be repeated. */
   readonly idsReceivedSince: string;
 }
 
-/** An id of a window, with what the journal remembers of it also after its event was pruned. */
+/** A known id. The journal remembers all of this even after the event was pruned. */
 export interface KnownId {
   readonly id: string;
-  /** Appended as an event; false when the source's filters left it out. */
+  /** False if the source's filters left the event out. */
   readonly kept: boolean;
   readonly createdNs: bigint;
-  /** Null when it was left out. */
+  /** Null if it was left out. */
   readonly seq: bigint | null;
   /** SHA-256 in hex of the bytes first seen. */
   readonly hash: string;
 }
 
-/** One event that the walk along the chain found lost or changed. */
+/** An event that the check of the chain found lost or changed. */
 export interface ChainFault {
   readonly kind: 'lost' | 'changed';
   readonly seq: bigint;
-  /** Null when nothing in the journal tells any more which event it was. */
+  /** Null if the journal no longer tells which event it was. */
   readonly source: string | null;
   readonly id: string | null;
   readonly reason: string;
@@ -229,43 +232,43 @@ export interface ChainReport {
   readonly brokenAt: { readonly seq: bigint; readonly id: string; readonly reason: string } | null;
   /** Events between oldest and head that are not there although nothing pruned them. */
   readonly missing: readonly bigint[];
-  /** Every place where the chain does not hold, in order, each event by name; at most 10,000. */
+  /** Every event at which the chain does not hold, in order; at most 10,000. */
   readonly faults: readonly ChainFault[];
-  /** What else of the journal fails its checks, in words, one for each place; at most 100. */
+  /** What else fails its checks, one sentence for each place; at most 100. */
   readonly damage: readonly string[];
 }
 
 /**
- * The durable log of events between the two loops, and the one place that progress is kept.
+ * The durable log of events between the two loops, and the one place that keeps progress.
  *
- * Every method that writes is one transaction: after a crash either all or nothing of it is there, and once it resolves
- * it is on disk. An event is known by its source, its id, its time and its type for as long as the audit horizon reaches back. All methods are safe to call at once.
+ * Every method that writes is one transaction: after a crash all or nothing of it is there, and once it resolves it is on disk. An event
+ * is known by source, id, time and type, for as long as the audit horizon. Methods may be called concurrently.
  * Errors: `transient` when the disk is full or busy (nothing was changed), `corrupt` when the content fails its checks.
- * Several processes may share a journal: each duty has one holder, and every write of a duty checks its lease in its own transaction.
- * A journal in one process's hands grants every lease at once.
+ * Several processes may share a journal: each duty has one holder, and every write checks the lease of its duty in the same transaction.
+ * A journal that belongs to one process grants every lease at once.
  */
 export interface Journal extends Sharing<Journal> {
   /** The source's last committed progress; null before the first. */
   progress(source: string): Promise<Json | null>;
   held(source: string): HeldEvents;
   /**
-   * Commits a harvest: new events, malformed items as dead letters, coverage, findings, progress. A new event whose id is
-   * another event's is kept under an id of its own, made from it; within a source that is a finding. `beside` names the
-   * sources that go to the same receivers: an id that one of them has appended is another event's, too.
+   * Commits a harvest: new events, malformed items as dead letters, coverage, findings, progress. A new event that states another
+   * event's id is kept under an id made from its content; if both are of one source, that is a finding. `beside` names the sources
+   * that go to the same receivers: an id that one of them has appended counts as another event's, too.
    */
   append(source: string, harvest: Harvest, beside?: readonly string[]): Promise<Appended>;
 
   /** The last settled seq of a sink; 0 for one never seen, so that a new sink receives what the journal still holds. */
   cursor(sink: string): Promise<bigint>;
   /**
-   * By sink, how many events were pruned before it had them: its unacknowledged findings `pruned_before_delivery`, and what
-   * its loop will pass when it begins next. Also of sinks that are not configured any more.
+   * By sink, how many events were pruned before it had them: from its unacknowledged findings `pruned_before_delivery`, and what its
+   * cursor will skip when its loop begins next. Includes sinks that are no longer configured.
    */
   prunedUndelivered(): Promise<ReadonlyMap<string, number>>;
   /**
-   * Where the loop of a sink starts. A cursor behind the oldest event kept passes what was pruned in the same transaction
-   * that records the finding `pruned_before_delivery`; a sink never seen before gets its cursor there, and no finding. What `passed`
-   * makes of the segment that is kept is kept from then on, in that transaction too; null: it stays.
+   * Where the loop of a sink starts. If its cursor is behind the oldest event kept, one transaction moves it past what was pruned and
+   * records the finding `pruned_before_delivery`. A new sink starts at the oldest event, without a finding. What `passed` returns is
+   * kept as the sink's segment in the same transaction; null leaves the segment as it is.
    */
   begin(sink: string, passed?: Passed): Promise<Beginning>;
   /** Events in order with seq > after: at most `maxEvents`, and no more bytes of originals than `maxBytes` (but at least one). */
@@ -275,29 +278,29 @@ export interface Journal extends Sharing<Journal> {
   ): Promise<readonly AuditEvent[]>;
   /**
    * Moves a sink's cursor forward and records what it refused. A cursor never moves back: a smaller `upTo` is an error.
-   * Passing what was pruned records the finding, as in `begin`. With `segment`, that is kept from then on.
+   * Moving past what was pruned records the finding, as in `begin`. `segment` replaces the sink's segment.
    */
-  settle(sink: string, upTo: bigint, rejected: readonly RejectedEvent[], segment?: Json): Promise<void>;
-  /** What was kept last for this sink, here or with `settle` or `settleRetried`: what its next heartbeat tells. Null before the first. */
+  moveCursor(sink: string, upTo: bigint, rejected: readonly RejectedEvent[], segment?: Json): Promise<void>;
+  /** The segment that was kept last for this sink: what its next heartbeat tells. Null before the first. */
   segment(sink: string): Promise<Json | null>;
   keepSegment(sink: string, segment: Json): Promise<void>;
   /** Resolves as soon as `read(after)` would find an event, or after `timeoutMs`; rejects when `signal` aborts. */
   waitForEvents(after: bigint, timeoutMs: number, signal: AbortSignal): Promise<void>;
   /**
-   * The same, and also as soon as there is news: what a command may have left to be done, such as a job or dead letters to try
-   * again. Another process's is heard of within a second or so, or within ten where it ended before it could leave word. Resolves with a number: given as `seen` the next time, no news
-   * that came meanwhile is missed. Begin with 0. `after` null: events do not matter.
+   * The same, and also as soon as there is news: work that a command left, such as a job or dead letters to retry. News of another process
+   * arrives within about a second, or ten if that process ended too early to tell. Resolves with a number to pass as `seen` next time, so
+   * that no news is missed between two calls; begin with 0. With `after` null only news counts.
    */
   waitForNews(seen: number, after: bigint | null, timeoutMs: number, signal: AbortSignal): Promise<number>;
-  /** Makes whoever waits for news look around. */
+  /** Wakes every `waitForNews`. */
   tellNews(): Promise<void>;
-  /** Newest first. With `originalBytes`, what an event says is left out where it is larger. */
+  /** Newest first. Originals larger than `originalBytes` are left out. */
   newest(limit: number, originalBytes?: number): Promise<readonly Glimpse[]>;
-  /** The first event after a place, without what it says; null where there is none. */
+  /** The first event after a seq, without its original; null if there is none. */
   firstAfter(after: bigint): Promise<Glimpse | null>;
   /**
-   * Events of a source by created_at (both inclusive), in seq order after `after`: for verify and replay. Fewer than `maxEvents` also where
-   * they are large; none only where there are none.
+   * Events of a source (null: of all) by created_at, both ends inclusive, in seq order after `after`: for verify and replay. Large events
+   * make the answer shorter than `maxEvents`; it is empty only if there are none.
    */
   readWindow(
     source: string | null,
@@ -305,12 +308,12 @@ export interface Journal extends Sharing<Journal> {
     after: bigint,
     maxEvents: number,
   ): Promise<readonly AuditEvent[]>;
-  /** How many of the known ids in a window are of events that were left out, and of events that were pruned. */
+  /** How many of the known ids in a window belong to events that the filters left out, and to events that were pruned. */
   absentInWindow(
     source: string,
     window: Window,
   ): Promise<{ readonly leftOut: number; readonly pruned: number }>;
-  /** All known ids in a window (wanted or filtered), in an order of the journal's own, from behind `after`; null: from the start. */
+  /** Known ids in a window, filtered ones included, in an order that the journal chooses, after `after`; null: from the start. */
   idsInWindow(
     source: string,
     window: Window,
@@ -320,37 +323,37 @@ export interface Journal extends Sharing<Journal> {
 
   /** Records what a sink refused while old events were sent to it again. Its cursor stays where it is. */
   addDeadLetters(sink: string, rejected: readonly RejectedEvent[]): Promise<void>;
-  /** In the order of their ids. Fewer than the limit also where they are large; none only where there are none. */
+  /** In the order of their ids. Large ones make the answer shorter than the limit; it is empty only if there are none. */
   deadLetters(filter: DeadLetterFilter): Promise<readonly DeadLetter[]>;
-  /** The same without what they hold and what was sent, but for the first `contentBytes` of each. */
+  /** The same with only the first `contentBytes` of what each holds, and of what was sent. */
   glanceAtDeadLetters(filter: DeadLetterFilter, contentBytes: number): Promise<readonly DeadLetterGlimpse[]>;
-  /** Open and retrying ones, per owner; with `side` only those of sources, or of sinks, with `reason` those whose reason begins so. */
+  /** Open and retrying ones, per owner. `side`: only of sources, or only of sinks. `reason`: only those whose reason begins with it. */
   deadLetterCounts(side?: DeadLetter['side'], reason?: string): Promise<ReadonlyMap<string, number>>;
   /** Marks open dead letters of sinks for another try by their deliver loop. Returns how many. */
   retryDeadLetters(filter: DeadLetterFilter): Promise<number>;
   /**
-   * Settles a try: delivered ones are gone; refused ones are open again with the new reason and one more attempt. `kept` is what
-   * `segment` gives from then on.
+   * Records the retry of dead letters: delivered ones are removed, refused ones are open again with the new reason and one more attempt.
+   * `kept` replaces the sink's segment.
    */
-  settleRetried(
+  recordRetried(
     delivered: readonly bigint[],
     refused: readonly { readonly id: bigint; readonly reason: string; readonly sent?: string | null }[],
     kept?: { readonly sink: string; readonly segment: Json },
   ): Promise<void>;
-  /** Keeps the row and its bytes as evidence, out of the counts. Returns how many. */
+  /** Keeps rows and bytes as evidence, but no longer counts them. Returns how many. */
   discardDeadLetters(filter: DeadLetterFilter, reason: string): Promise<number>;
 
   coverage(source: string, window: Window): Promise<readonly StoredCoverage[]>;
   /** `owner`: the name of a source or a sink. */
   addFindings(owner: string, findings: readonly Finding[]): Promise<void>;
-  /** Newest first; with `after`, in the order of their ids, only greater ones: for paging. */
+  /** Newest first. With `after`, for paging: those with a greater id, in the order of ids. */
   findings(
     filter: FindingFilter & { readonly after?: bigint; readonly limit: number },
   ): Promise<readonly StoredFinding[]>;
-  /** How many there are, however many. */
+  /** Counts all, by owner and kind. */
   findingCounts(filter: FindingFilter): Promise<readonly FindingCount[]>;
   acknowledge(ids: readonly bigint[], note: string): Promise<number>;
-  /** Forgets acknowledged findings that were seen last before a time (RFC 3339). Returns how many. */
+  /** Removes acknowledged findings that were last seen before a time (RFC 3339). Returns how many. */
   pruneFindings(lastSeenBefore: string): Promise<number>;
   eventTypes(): Promise<readonly EventTypeCount[]>;
 
@@ -360,8 +363,8 @@ export interface Journal extends Sharing<Journal> {
 
   size(): Promise<JournalSize>;
   /**
-   * Removes events that are older than `beforeReceived` (RFC 3339) and settled by every sink named, and ids with a
-   * created_at before `idsBeforeNs` whose event went. Returns how many events went.
+   * Removes events that were received before `beforeReceived` (RFC 3339) and settled by every sink named, and ids with a created_at
+   * before `idsBeforeNs` whose event is gone. Returns how many events were removed.
    */
   prune(
     sinks: readonly string[],
@@ -369,9 +372,9 @@ export interface Journal extends Sharing<Journal> {
     idsBeforeNs: bigint,
     spared?: Spared,
   ): Promise<number>;
-  /** Also checks what the chain does not cover, as far as this process can. `onChecked` is told how many more events were checked. */
+  /** Also checks what the chain does not cover, as far as this process can. `onChecked` gets how many events were checked since its last call. */
   verifyChain(signal: AbortSignal, onChecked?: (events: number) => void): Promise<ChainReport>;
-  /** The newest event's seq, and its hash in hex, on which all before it depend. */
+  /** The newest event's seq and its hash in hex, which depends on every event before it. */
   head(): Promise<{ readonly seq: bigint; readonly hash: string }>;
   /** Random, made with the journal: names this installation. */
   readonly installationId: string;
@@ -380,7 +383,7 @@ export interface Journal extends Sharing<Journal> {
 
 const PAGE_LETTERS = 1_000;
 
-/** The dead letters that a filter means, in the order of their ids, in pages, without what they hold. */
+/** The dead letters that a filter selects, in pages, in the order of their ids, without what they hold. */
 export async function* letterPages(
   journal: Pick<Journal, 'glanceAtDeadLetters'>,
   filter: Omit<DeadLetterFilter, 'after' | 'limit'>,

@@ -4,15 +4,15 @@ export type Duty = `source:${string}` | `sink:${string}` | `job:${string}` | 'up
 /** The right of this process to a duty, until it is released or lost. */
 export interface Lease {
   readonly duty: Duty;
-  /** Grows with each new holder: a write that carries an older one changes nothing. */
+  /** Grows with each new holder. A write with an older epoch changes nothing. */
   readonly epoch: bigint;
-  /** Aborts with a `lease_lost` error once another replica may hold the duty: whatever is under way ends at once. */
+  /** Aborts with a `lease_lost` error once another replica may hold the duty: stop at once. */
   readonly lost: AbortSignal;
-  /** Aborts when another replica should take over: finish what is under way, begin nothing new, and release. */
+  /** Aborts when another replica should take over: finish what was begun, begin nothing new, then release. */
   readonly wanted: AbortSignal;
   /**
-   * Lets another replica have it at once. After `wanted` one comes first that has less than its share, or this process would have it again;
-   * one that is `leaving` lets anybody have it. Never throws: a lease that cannot be released runs out.
+   * Gives the duty back at once. After `wanted`, a replica with less than its share has precedence, so that this process does not take the
+   * duty again; `leaving`: any replica may have it. Never throws: a lease that cannot be released expires.
    */
   release(leaving?: boolean): Promise<void>;
 }
@@ -28,26 +28,26 @@ export interface Replica {
   /** False once it was not seen for the length of a lease. */
   readonly alive: boolean;
   readonly version: string;
-  /** SHA-256 in hex of its effective configuration: replicas that differ in it do not do the same. */
+  /** SHA-256 in hex of its effective configuration: all replicas should have the same. */
   readonly fingerprint: string;
-  /** What it holds. */
+  /** The duties that it holds. */
   readonly duties: readonly Duty[];
 }
 
-/** How several processes share a journal. One in one process's hands grants every lease at once. */
+/** How several processes share a journal. A journal that belongs to one process grants every lease at once. */
 export interface Sharing<Journal> {
   /**
-   * Waits until this process holds the duty. `waiting` is told whenever somebody else holds it: who, as far as that is known.
+   * Waits until this process holds the duty. `waiting` is called with the holder while another process has it, or null if it is unknown.
    * Rejects when `signal` aborts.
    */
   claim(duty: Duty, signal: AbortSignal, waiting?: (holder: string | null) => void): Promise<Lease>;
-  /** The same for what can wait for another time: null when somebody else holds it. */
+  /** The same without waiting: null if another process holds it. */
   tryClaim(duty: Duty): Promise<Lease | null>;
   /**
-   * The journal as the holder of these leases uses it: each of its writes checks them first, in the same transaction, and throws
-   * `lease_lost` where one has another holder by now.
+   * The journal for the holder of these leases. Each write checks them in the same transaction, and throws `lease_lost` if another
+   * process holds one of them now.
    */
   under(...leases: readonly Lease[]): Journal;
-  /** Those that share the journal; none where it cannot be shared. */
+  /** All processes that share the journal; none if it cannot be shared. */
   replicas(): Promise<readonly Replica[]>;
 }

@@ -9,7 +9,7 @@ export type DeadLetterMethods = Pick<
   | 'glanceAtDeadLetters'
   | 'deadLetterCounts'
   | 'retryDeadLetters'
-  | 'settleRetried'
+  | 'recordRetried'
   | 'discardDeadLetters'
 >;
 

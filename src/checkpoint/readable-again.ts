@@ -4,16 +4,16 @@ import type { NewEvent } from '../model/event.ts';
 import { parseObject } from '../model/json.ts';
 import { sha256 } from './hash.ts';
 
-/** Open letters of a source that are compared with what it reads, the oldest. */
+/** How many open dead letters of a source are compared with what it reads: the oldest. */
 export const COMPARED_LIMIT = 5000;
 
-/** What an event that the Platform shows in another form by now has in common with the item that could not be read. */
+/** What tells that an event is an item that could not be read before, although its bytes are others now: its id, or else its values. */
 export interface Trait {
   readonly of: 'id' | 'values';
   readonly is: string;
 }
 
-/** Of letters, each the hash of its bytes with its trait, those that `events` read. */
+/** Returns whether a dead letter, named by the hash of its bytes, is among `events`. `its`: the trait of each letter, by that hash. */
 export function readNow(
   its: ReadonlyMap<string, Trait | null>,
   events: readonly NewEvent[],
@@ -28,7 +28,7 @@ export function readNow(
   };
 }
 
-/** Null for what is no object: it can only come back as it is. */
+/** Null for what is no JSON object: only the same bytes tell it again. */
 export function traitOf(item: string): Trait | null {
   const parsed = parseObject(item);
   if (parsed === null) return null;

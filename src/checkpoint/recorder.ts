@@ -12,7 +12,7 @@ import type { Draft } from './pages.ts';
 import type { SharedId, TypeTally } from './tally.ts';
 import { countEvent } from './tally.ts';
 
-/** What the list of known ids tells of one event. */
+/** What the journal remembers of an event in the table `ids`. */
 export interface KnownEvent {
   /** The id that the journal keeps it under. */
   readonly id: string;
@@ -22,7 +22,7 @@ export interface KnownEvent {
   readonly seq: bigint | null;
 }
 
-/** A row of the list of known ids, beside its key: source, second and id. */
+/** A row of the table `ids`, without its key (source, second, id). */
 export interface IdRow {
   /** Lies in the second of the key. */
   readonly createdNs: bigint;
@@ -32,14 +32,14 @@ export interface IdRow {
   readonly seq: bigint | null;
 }
 
-/** The list of known ids, inside a transaction. */
+/** The table `ids`, inside a transaction. */
 export interface IdTable {
   find(source: string, second: bigint, id: string): IdRow | undefined;
-  /** Every second at which the id is, of any source, and perhaps others. */
+  /** The seconds at which any source has this id; there may be wrong ones among them. */
   secondsOf(id: string): readonly bigint[];
   insert(source: string, second: bigint, id: string, row: IdRow): void;
   remove(source: string, second: bigint, id: string): void;
-  /** Whether any event was ever given an id of its own: before that nobody has to look for one. */
+  /** Whether any event was ever given an id made from it. Before that there is none to look for. */
   hasShared(): boolean;
   noteShared(): void;
 }
@@ -56,17 +56,17 @@ export interface Tally {
   appended: number;
   repeated: number;
   filtered: number;
-  /** Known ones whose time is shown in another time zone now. */
+  /** Known events that are shown with the time of another time zone now. */
   moved: number;
   readonly revised: Omit<Revision, 'held'>[];
-  /** Of those, where the bytes held are. */
+  /** The seqs of the revised events, which find the bytes held; null where none are. */
   readonly heldAt: (bigint | null)[];
-  /** Events kept under an id of their own because the one they state is another event's of their source. */
+  /** Events kept under an id made from them, because the id they state is another event's of their source. */
   readonly shared: SharedId[];
   readonly types: Map<string, TypeTally>;
 }
 
-/** Of a new event: the id to keep it under, and whose its own id is where it is another event's. */
+/** The id under which a new event is kept. `taken`: the id that it states is another event's, of its source (`here`) or of one beside it. */
 interface NewId {
   readonly id: string;
   readonly taken: 'here' | 'beside' | null;
@@ -85,13 +85,13 @@ export function newTally(): Tally {
   };
 }
 
-/** Bytes of the hash that stands for an event type in the list of known ids. */
+/** Bytes of the hash of an event type in the table `ids`. */
 const TYPE_HASH_BYTES = 8;
 
 /**
- * Which event is which, by source, id, time and type. The id alone would do if every Platform kept its ids apart, and most do: so the
- * first event with an id has it, and only another one gets an id made from what it says, where it is found again whatever became of
- * the first. Two times of one event lie in one second, and an id made for an event depends on it: so all that is looked for is there.
+ * Finds an event by source, id, time and type. The id alone would do if a Platform never used one twice, and most do not. So the first
+ * event with an id keeps it, and any further one gets an id made from its content, by which it is found again even when the first is
+ * gone. Both forms of an event's time lie in one second, and a made id depends on that second: it is the only one to search.
  */
 export function findKnown(
   ids: Pick<IdTable, 'find' | 'hasShared'>,
@@ -113,14 +113,14 @@ export function findKnown(
   return null;
 }
 
-/** Decides what becomes of each event of a harvest: new, repeated, revised, or left out by the filters. `close` writes a full page. */
+/** Decides for each event of a harvest whether it is new, repeated, revised, or left out by the filters. `close` writes a full page. */
 export function recorder(
   ids: IdTable,
   close: (tip: Tip) => void,
 ): (event: NewEvent, tip: Tip, tally: Tally) => void {
   /**
-   * The id for an event to be appended that is not known, or `known` as one that the filters left out. `beside` names the sources that
-   * go to the same receivers.
+   * The id under which an event is appended. It is made from the event if the stated id is another event's, of this source or of one
+   * `beside` it that goes to the same receivers. `known`: the event's row if the filters left it out before.
    */
   function newId(event: EventIdentity, known: KnownEvent | null, { source, beside }: Tip): NewId {
     if (known !== null && known.id !== event.id) return { id: known.id, taken: null };
@@ -156,7 +156,7 @@ export function recorder(
     });
   }
 
-  /** The same event where it lies by the time of another time zone, all else being the same. */
+  /** The same event, if it was kept with the time of another time zone and is otherwise equal. */
   function movedFrom(source: string, event: NewEvent): KnownEvent | null {
     const { id, createdNs, eventType } = event;
     for (const second of ids.secondsOf(id)) {
@@ -218,12 +218,12 @@ export function recorder(
   };
 }
 
-/** What the journal has is the same text with the time of another zone. */
+/** Whether the journal holds the same text with the time of another zone. */
 function isMovedBefore({ original, createdNs }: NewEvent, { bodyHash }: KnownEvent): boolean {
   return isOnlyMoved(original, createdNs, (text) => bodyHash.equals(sha256(text)));
 }
 
-/** What stands for an event type in the list of known ids. There are some hundreds of types, and many events of each. */
+/** The hash of an event type in the table `ids`. It is remembered: there are some hundreds of types, and many events of each. */
 export function typeHashOf(eventType: string): Buffer {
   const known = typeHashes.get(eventType);
   if (known !== undefined) return known;

@@ -3,8 +3,8 @@ import type { Journal } from './journal.ts';
 import type { ChainState } from './walk.ts';
 
 /**
- * What a journal consists of beside the ends of its chain, in the order in which it is copied, and the columns of each table as every
- * journal gives and takes them: ids of events are text, subjects of findings are SHA-256 in hex, large integers are bigint.
+ * The tables of a journal, in the order in which they are copied, with the columns that every kind of journal reads and writes: ids of
+ * events as text, subjects of findings as SHA-256 in hex, large integers as bigint. SQLite sums the values of a row in this order.
  */
 export const TRANSFERRED = {
   meta: ['key', 'value'],
@@ -30,27 +30,45 @@ export const TRANSFERRED = {
 
 export type TableName = keyof typeof TRANSFERRED;
 
+/** What names and orders the rows of each table. */
+export const KEYS: Readonly<Record<TableName, readonly string[]>> = {
+  meta: ['key'],
+  coverage: ['source', 'start_ns'],
+  progress: ['source'],
+  cursors: ['sink'],
+  event_types: ['source', 'event_type'],
+  jobs: ['id'],
+  findings: ['id'],
+  dead_letters: ['id'],
+  ids: ['source', 'second', 'id'],
+  pages: ['first_seq'],
+};
+
 export const TABLE_NAMES = Object.keys(TRANSFERRED) as TableName[];
 
 /** Tables that are empty until something is recorded. `meta` never is, and the head of the chain tells of `pages`. */
 export const FILLED_TABLES = TABLE_NAMES.filter((name) => name !== 'meta' && name !== 'pages');
 
-/** SQL condition: something was recorded beside the pages. */
+/** SQL condition: a table other than `pages` has rows. */
 export const HAS_ROWS = FILLED_TABLES.map((name) => `EXISTS (SELECT 1 FROM ${name})`).join(' OR ');
 
 /** Tables whose rows get their ids from a counter. */
 export const COUNTED_TABLES = ['dead_letters', 'findings', 'jobs'] as const;
 
-/** Bytes of the rows that are handed over together; one more row may follow, however large. */
+/** Bytes of the rows in one batch of a copy; the last row may go over it. */
 export const BATCH_BYTES = 4 * 1024 * 1024;
 
-/** What stands in `meta` and belongs to one place: it is not copied as it is. */
+/** Keys in `meta` that are copied. The first was set once an event was given an id of its own; the last has a sink's name behind it. */
+export const SHARED_MARK = 'shared_ids';
+export const RECEIPTS = 'pruned_by_day';
+export const SEGMENT = 'segment:';
+/** Keys in `meta` that belong to one place, and are not copied. */
 export const INSTALLATION_ID = 'installation_id';
-/** Stands in `meta` from the first moment of a copy until it was checked: nothing else may use the journal meanwhile. */
+/** Set from the first moment of a copy until it was checked: nothing else may use the journal meanwhile. */
 export const UNFINISHED = 'unfinished_copy';
 export const OWN_KEYS: readonly string[] = [INSTALLATION_ID, UNFINISHED, 'schema_version'];
 
-/** What is not in a table of its own. */
+/** What a copy takes along beside the tables. */
 export interface JournalState {
   readonly installationId: string;
   readonly chain: ChainState;
@@ -58,14 +76,14 @@ export interface JournalState {
   readonly counters: Readonly<Record<(typeof COUNTED_TABLES)[number], bigint>>;
 }
 
-/** A journal from which everything is read, or into which it was written. */
+/** A journal that is copied, or a finished copy that is compared with it. */
 export interface Contents {
   /** For messages, without a password. */
   readonly place: string;
   state(): Promise<JournalState>;
-  /** All rows of a table, some at a time, in bounded memory. */
+  /** All rows of a table, in batches of bounded size. */
   rows(table: TableName): AsyncIterable<readonly Row[]>;
-  /** A row as this journal can hold it: one takes no zero character in a text. */
+  /** A row as this journal can hold it: PostgreSQL's text takes no zero character. */
   fit(row: Row): Row;
   readonly verifyChain: Journal['verifyChain'];
   /** Who works on it now, in words; null when nobody does. */
@@ -73,7 +91,7 @@ export interface Contents {
   close(): Promise<void>;
 }
 
-/** A journal that nobody can use until it is finished. */
+/** The copy while it is written: nothing else can use it until `finish`. */
 export interface Blank extends Contents {
   /** All rows or none. */
   write(table: TableName, rows: readonly Row[]): Promise<void>;

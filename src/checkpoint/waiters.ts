@@ -8,19 +8,19 @@ interface Waiter {
 
 export interface WaitersOptions {
   readonly clock: Clock;
-  /** True when a read after that seq finds something. */
+  /** Whether there are events after that seq. */
   readonly hasMore: (after: bigint) => boolean;
-  /** What `othersVersion` says at the start. */
+  /** What `othersVersion` returned at the start. */
   readonly version: bigint | null;
-  /** Another number after each commit of another process; null once nobody can tell. */
+  /** A number that changes with each commit of another process; null once that is unknown. */
   readonly othersVersion: () => bigint | null | Promise<bigint | null>;
-  /** How often it is looked whether another process wrote something, while somebody waits for that. Milliseconds. */
+  /** How often to look whether another process wrote something, while a caller waits for that. Milliseconds. */
   readonly lookEveryMs: () => number;
 }
 
 /**
- * Those who wait for events, and those who wait for news: something that a command left, of this process or of another one.
- * All share one timer. News have a number, so that none is missed by who was not waiting when it came.
+ * The callers that wait for events, and those that wait for news: work that a command left, of this process or another. All share one
+ * timer. News is numbered, so that a caller that was not waiting when it came does not miss it.
  */
 export function waiters({ clock, hasMore, othersVersion, lookEveryMs, ...start }: WaitersOptions) {
   const waiting = new Set<Waiter>();
@@ -37,7 +37,7 @@ export function waiters({ clock, hasMore, othersVersion, lookEveryMs, ...start }
     wakeWhere(() => true);
   };
 
-  /** What was appended is committed, and no fault in looking may say otherwise: who is woken meets it. */
+  /** An error here must not look like a failed append, which is committed: the waiter is woken, and its next call meets the error. */
   function mayHaveMore(after: bigint): boolean {
     try {
       return hasMore(after);
@@ -46,7 +46,7 @@ export function waiters({ clock, hasMore, othersVersion, lookEveryMs, ...start }
     }
   }
 
-  /** A disk that fails for a moment is met by whoever asks the journal for something: nobody would hear of it here. */
+  /** A disk error is ignored here: the next call of the journal meets it, and its caller reports it. */
   function versionNow(): bigint | null | Promise<bigint | null> {
     try {
       const now = othersVersion();
@@ -56,7 +56,7 @@ export function waiters({ clock, hasMore, othersVersion, lookEveryMs, ...start }
     }
   }
 
-  /** Returns false once nobody can tell any more. */
+  /** Wakes everybody if another process wrote. Returns false once that is unknown. */
   function take(now: bigint | null): boolean {
     if (now === null) return false;
     if (now !== version) tell();

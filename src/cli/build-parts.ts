@@ -7,9 +7,9 @@ import type { SinkPart, SourcePart } from '../pipeline/daemon.ts';
 import { createOriginOf } from '../pipeline/origin.ts';
 import type { OriginOf } from '../pipeline/origin.ts';
 import { createLimit } from '../net/rate-limit.ts';
-import { withoutEchoes as sinkWithoutEchoes } from '../sinks/echoes.ts';
+import { guardSink } from '../sinks/credential-guard.ts';
 import { loadSink } from '../sinks/registry.ts';
-import { withoutEchoes as sourceWithoutEchoes } from '../sources/echoes.ts';
+import { guardSource } from '../sources/credential-guard.ts';
 import { sources } from '../sources/registry.ts';
 import type { SourceDefinition } from '../sources/source.ts';
 import { version } from './version.ts';
@@ -31,7 +31,7 @@ export async function buildParts(
   const normalize = config.normalize;
   const builtSources = new Map<string, SourcePart>();
   for (const { name, type, schedule, options } of config.sources.values()) {
-    const definition = sourceWithoutEchoes(find(known, (entry) => entry.type === type));
+    const definition = guardSource(find(known, (entry) => entry.type === type));
     const warn = (text: string): void => log.warn({ source: name }, text);
     const source = definition.create(options, {
       name,
@@ -44,7 +44,7 @@ export async function buildParts(
   const builtSinks = new Map<string, SinkPart>();
   for (const sinkConfig of config.sinks.values()) {
     const { name, type, rateLimit, concurrent } = sinkConfig;
-    const definition = sinkWithoutEchoes(await loadSink(type));
+    const definition = guardSink(await loadSink(type));
     const warn = (text: string): void => log.warn({ sink: name }, text);
     const sink = definition.create(sinkConfig.options, {
       name,

@@ -59,8 +59,8 @@ export function relieving(journal: Journal, limitBytes = process.constrainedMemo
       relieve();
       return appended;
     },
-    settle: async (...settled) => {
-      await inner.settle(...settled);
+    moveCursor: async (...settled) => {
+      await inner.moveCursor(...settled);
       relieve();
     },
     under: (...leases) => relieved(inner.under(...leases)),

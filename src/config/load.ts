@@ -119,24 +119,20 @@ function readConfig(
     errors.filter(({ keyword }) => !UNKNOWN_KEY.has(keyword)),
     root,
   );
-  const settled = plainData(data);
+  const plain = plainData(data);
   const found = [
     ...explainErrors(errors, root),
-    ...partProblems(settled, parts, root, spoilt),
-    ...heartbeatProblems(settled, root),
-    ...stateProblems(settled, root),
+    ...partProblems(plain, parts, root, spoilt),
+    ...heartbeatProblems(plain, root),
+    ...stateProblems(plain, root),
   ];
   const missing = evaluated.problems.filter(({ path: place }) => !isUnder(place, unreached));
   const problems = [...missing, ...found.filter(isJudged)];
   if (problems.length > 0) throw problemError(file, problems, tree);
 
-  const unwise = [
-    ...literalSecrets(settled, root),
-    ...cautions(settled, root),
-    ...sharedNames(settled, root),
-  ];
+  const unwise = [...literalSecrets(plain, root), ...cautions(plain, root), ...sharedNames(plain, root)];
   const warnings = problemLines(file, unwise, locate);
-  return buildConfig(settled, { file: path, folder, warnings }, parts.sinks);
+  return buildConfig(plain, { file: path, folder, warnings }, parts.sinks);
 }
 
 /** Compiling takes a good part of a second with every part; a reload mostly brings the same ones. */

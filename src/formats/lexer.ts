@@ -81,8 +81,8 @@ const OWNERS_OF = new Map(
 export function read(words: readonly string[]): Reading {
   const { tokens, phrases } = mergePhrases(words.filter((word) => !STOP_WORDS.has(word)));
   const nouns = findObjects(tokens);
-  const settled = verbThatHappened(findVerbs(tokens, phrases, nouns), nouns);
-  const { verb } = settled;
+  const happened = verbThatHappened(findVerbs(tokens, phrases, nouns), nouns);
+  const { verb } = happened;
   const agent = tokens.findIndex((token, at) => at > 0 && AGENT_PREPOSITIONS.has(token));
   const objects = nouns.filter(({ at }) => at !== verb?.at && (agent === -1 || at < agent));
   const { head, doer } = headOf(tokens, objects, verb);
@@ -94,9 +94,9 @@ export function read(words: readonly string[]): Reading {
     tokens,
     objects,
     verb,
-    undone: settled.undone || tokens.some((token) => BEFOREHAND.has(token)),
+    undone: happened.undone || tokens.some((token) => BEFOREHAND.has(token)),
     head: whole,
-    strangers: part === undefined ? strangersIn(tokens, rest, settled.told) : [],
+    strangers: part === undefined ? strangersIn(tokens, rest, happened.told) : [],
     doer,
     outcomeHint: hintOf(tokens, verb, whole),
     moved: tokens.some((token) => MOTION_PREPOSITIONS.has(token)),

@@ -4,7 +4,7 @@ import { escapeBreaking } from './escape.ts';
 
 /**
  * How each format's line carries the id of its event, and how the id is read from the line again. Both directions stand here, because they
- * must agree: whoever asks a receiver for an event has only its id, and two events must never look alike.
+ * must agree: a search of a receiver for an event has only its id, and two events must never look alike.
  */
 
 /** What neither CEF nor LEEF can carry, or would trim; a quotation mark in front would pass for the quoted form. */

@@ -1,5 +1,5 @@
 /**
- * Settles with `work`, or rejects with the signal's reason as soon as it aborts: for waiting in a line that knows no
+ * Ends as `work` does, or rejects with the signal's reason as soon as it aborts: for waiting in a line that knows no
  * signal. The work itself goes on; it must look at the signal when its turn comes.
  */
 export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {

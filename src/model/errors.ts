@@ -20,7 +20,7 @@ export interface ForwardErrorOptions {
   readonly retryAfterMs?: number | undefined;
   /** True when the receiver may have taken the data although we cannot tell: resending may repeat it. */
   readonly ambiguous?: boolean;
-  /** True when this process cannot get over it: a run that ends by itself gives up without waiting. */
+  /** True if it lasts as long as this process: a run with a limited patience gives up at once. */
   readonly lasting?: boolean;
   /** What a person can do about it, as a sentence part: "create a key with …". */
   readonly hint?: string | undefined;
@@ -45,7 +45,7 @@ export class ForwardError extends Error {
   }
 }
 
-/** A fault that nobody foresaw: of the environment, such as a file that vanished, or of ours. */
+/** An unexpected fault: of the environment, such as a file that vanished, or a bug. */
 export class UnexpectedError extends ForwardError {
   constructor(cause: unknown) {
     super('denied', `unexpected error: ${describe(cause)}`, {
@@ -57,14 +57,14 @@ export class UnexpectedError extends ForwardError {
 }
 
 /**
- * Anything thrown, as the loops react to it. What was not foreseen is held, as what is denied: only the loop that met it
- * waits, shows itself unhealthy, and tries again.
+ * Anything thrown, as an error that the loops react to. An unexpected one counts as denied: only the loop that met it holds,
+ * shows itself unhealthy, and tries again.
  */
 export function asForwardError(error: unknown): ForwardError {
   return error instanceof ForwardError ? error : new UnexpectedError(error);
 }
 
-/** True for what no waiting can fix: the journal cannot be trusted, or cannot be used as configured. */
+/** True if no wait can fix it: the journal cannot be trusted, or not be used as configured. */
 export function endsProgram(error: ForwardError): boolean {
   return error.kind === 'corrupt' || error.kind === 'config';
 }
@@ -79,7 +79,7 @@ export function describe(error: unknown): string {
   return oneLine(textOf(error), 600);
 }
 
-/** A connection tried over several addresses fails with a list of errors and no words of its own. */
+/** A connection tried at several addresses fails with a list of errors and no message of its own. */
 function textOf(error: unknown): string {
   if (error instanceof AggregateError && error.message === '')
     return error.errors.map(textOf).join('; ') || error.name;
@@ -87,8 +87,8 @@ function textOf(error: unknown): string {
 }
 
 /**
- * Untrusted text made safe to show: one line, no control characters, at most `limit` characters. Marks that turn the reading direction, so
- * that a line reads otherwise than it is, stand as their escapes.
+ * Untrusted text made safe to show: one line, no control characters, at most `limit` characters. Marks that change the reading direction,
+ * which could make a line read differently, become escapes.
  */
 export function oneLine(text: string, limit = 300): string {
   const flat = text

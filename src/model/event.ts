@@ -57,7 +57,7 @@ export interface Window {
  * What is known about a window.
  * - read      every page of it was read, and the count met where the server gave one
  * - verified  read, and a later count by the server agreed
- * - suspect   could not be read to agreement: shown until a later read settles it
+ * - suspect   could not be read to agreement: shown until a later read agrees
  */
 export type CoverageStatus = 'read' | 'verified' | 'suspect';
 

@@ -63,8 +63,8 @@ export class Secret implements Credential {
     return this.#current().value;
   }
 
-  /** Whether there is a value that nobody has tried since `get` gave another one: then a hold may end. */
-  renewed(): boolean {
+  /** Whether the value to use now is another one than `get` gave last: then a hold may end. */
+  replaced(): boolean {
     return this.#given !== 0 && this.#current().version !== this.#given;
   }
 

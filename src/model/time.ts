@@ -123,6 +123,14 @@ function fourDigits(value: number): string {
   return value > 999 ? String(value) : String(value).padStart(4, '0');
 }
 
+export function min(a: bigint, b: bigint): bigint {
+  return a < b ? a : b;
+}
+
+export function max(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
+}
+
 /** The largest multiple of `unit` that is not above `value`. */
 export function floorTo(value: bigint, unit: bigint): bigint {
   return floorDiv(value, unit) * unit;

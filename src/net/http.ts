@@ -39,12 +39,12 @@ export interface HttpResponse {
  * One HTTP exchange at a time, for everything that speaks HTTP: TLS options, proxies from the usual environment
  * variables, a deadline, a size limit, no redirects, a body without its content coding. Any status resolves; only what
  * left us without a whole answer throws: `transient` (with `ambiguous` true once the request may have been taken), or
- * `denied` for certificates and for a proxy that wants credentials. Settles by its deadline and at an abort, always.
+ * `denied` for certificates and for a proxy that wants credentials. Always ends by its deadline, and at an abort.
  */
 export interface HttpClient {
   exchange(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse>;
-  /** Looks at the certificate files. Returns whether others are in use than when this was asked last. */
-  refreshTls?(): boolean;
+  /** Reads the certificate files again. Returns whether a certificate was replaced since the last call. */
+  certificateReplaced?(): boolean;
   close(): Promise<void>;
 }
 
@@ -67,7 +67,7 @@ export function openHttpClient(options: HttpClientOptions = {}): HttpClient {
   const route: Route = { ways, proxies, forwarded: new Set() };
   return {
     exchange: (request, signal) => exchange(route, request, signal),
-    refreshTls: () => {
+    certificateReplaced: () => {
       const before = certificates;
       certificates = tls.current();
       return certificates !== before;

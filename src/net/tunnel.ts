@@ -66,7 +66,7 @@ function readStatus(socket: Socket, proxy: Proxy, signal: AbortSignal): Promise<
     head += bytes.toString('latin1');
     const end = head.indexOf('\r\n\r\n');
     const status = /^HTTP\/1\.[01] (\d{3})[ \r]/.exec(head)?.[1];
-    if (end < 0 ? head.length <= HEAD_LIMIT : status !== undefined && settled(head, end, status)) {
+    if (end < 0 ? head.length <= HEAD_LIMIT : status !== undefined && endsAnswer(head, end, status)) {
       if (end >= 0) resolve(Number(status));
       return;
     }
@@ -85,8 +85,8 @@ function readStatus(socket: Socket, proxy: Proxy, signal: AbortSignal): Promise<
   });
 }
 
-/** Behind the head of a success the target's own bytes begin, and it does not speak first. */
-function settled(head: string, end: number, status: string): boolean {
+/** Whether nothing follows the head of a success: the target's bytes come next, and it waits for the client to speak first. */
+function endsAnswer(head: string, end: number, status: string): boolean {
   return !status.startsWith('2') || head.length === end + 4;
 }
 

@@ -15,8 +15,8 @@ import { describeRevisions } from './revisions.ts';
 import { createRetry, endsLoop } from './retry.ts';
 import { untilNextPollMs } from './schedule.ts';
 import type { PollSchedule } from './schedule.ts';
-import { createStanding } from './standing.ts';
-import type { Standing } from './standing.ts';
+import { createStanding } from './standing-findings.ts';
+import type { Standing } from './standing-findings.ts';
 import { countRetry, enterState, faultsIn, turned } from './status.ts';
 import type { SourceStatus } from './status.ts';
 
@@ -58,7 +58,7 @@ export async function collect(context: CollectContext, signal: AbortSignal): Pro
       countRetry(status, error);
       showFault(error, waitMs);
     },
-    renewed: () => source.refreshSecrets?.() === true,
+    replaced: () => source.credentialReplaced?.() === true,
   });
   const guard = createReadingGuard(context.name, context.journal);
   const standing = createStanding(context.name, context.journal, context.log);

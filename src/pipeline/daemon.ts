@@ -13,6 +13,7 @@ import { onDuty } from './duty.ts';
 import type { OnDuty } from './duty.ts';
 import { heartbeatsOf } from './heartbeat.ts';
 import type { HeartbeatConfig } from './heartbeat.ts';
+import { watchIdle } from './idle.ts';
 import { workOff } from './jobs.ts';
 import { createOutlet } from './outlet.ts';
 import type { OriginOf } from './origin.ts';
@@ -24,7 +25,6 @@ import { createRetry } from './retry.ts';
 import type { PollSchedule } from './schedule.ts';
 import { createStatus, enterState, faultsIn, sinkStatus, sourceStatus } from './status.ts';
 import type { LoopStatus, Status } from './status.ts';
-import { createRest, lookAround } from './rest.ts';
 import { keepUp } from './upkeep.ts';
 import type { UpkeepParts } from './upkeep.ts';
 
@@ -262,7 +262,6 @@ export function startDaemon(parts: DaemonParts): Daemon {
   const moved = (): number =>
     [...status.sources.values()].reduce((sum, { appended }) => sum + appended, 0) +
     [...status.sinks.values()].reduce((sum, { delivered }) => sum + delivered, 0);
-  const look = createRest(moved, parts.giveMemoryBack ?? (() => {}));
   const upkeepEnd = new AbortController();
   const upkeepSignal = AbortSignal.any([running.signal, upkeepEnd.signal]);
   const upkeepParts = { ...upkeepOf(parts), status: status.own.upkeep };
@@ -275,12 +274,12 @@ export function startDaemon(parts: DaemonParts): Daemon {
         keepUp({ ...upkeepParts, journal: on.journal }, AbortSignal.any([signal, wanted])),
     ),
   );
-  const resting = lookAround(look, clock, upkeepSignal);
+  const watching = watchIdle(moved, parts.giveMemoryBack ?? (() => {}), clock, upkeepSignal);
 
   const done = (async (): Promise<DaemonEnd> => {
     await Promise.all([collected, ...deliverers]);
     upkeepEnd.abort(new Error('ended'));
-    await Promise.all([upkeep, resting]);
+    await Promise.all([upkeep, watching]);
     over.abort(new Error('ended'));
     const undelivered = await countUndelivered(parts, failures);
     const isBehind = [...undelivered.values()].some((count) => count > 0n);

@@ -293,7 +293,7 @@ async function commit(
   const { journal, name, heartbeats } = context;
   tellRejected(context.log, rejected);
   const ask: Ask = (work) => untilDone(context, work, signal);
-  const write = (segment?: Json) => ask(() => journal.settle(name, upTo, rejected, segment));
+  const write = (segment?: Json) => ask(() => journal.moveCursor(name, upTo, rejected, segment));
   await heartbeats.record(() => together(told.map((tell) => tell())), write, ask);
 }
 
@@ -347,7 +347,7 @@ async function takeOffLetters(
     const ask: Ask = (work) => untilDone(context, work, signal);
     const write = (segment?: Json) =>
       ask(() =>
-        journal.settleRetried(
+        journal.recordRetried(
           delivered,
           refused,
           segment === undefined ? undefined : { sink: name, segment },

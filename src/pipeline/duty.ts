@@ -11,29 +11,29 @@ interface DutyContext {
   readonly clock: Clock;
   readonly log: Log;
   readonly status: LoopStatus;
-  /** Null: wait for the duty for ever. Otherwise a replica that keeps it for longer is a failure. Milliseconds. */
+  /** Null: waits for the duty for ever. Otherwise a longer wait for another replica is a failure. Milliseconds. */
   readonly patienceMs: number | null;
-  /** Aborts when there is no point any more in waiting for the duty; a loop that has it goes on. */
+  /** Aborts when waiting for the duty has no point any more; a loop that has it goes on. */
   readonly ending: AbortSignal;
 }
 
-/** What the loop that does a duty works with. */
+/** What a loop gets with its duty. */
 export interface OnDuty {
-  /** Each write of it checks the lease. */
+  /** Every write checks the lease. */
   readonly journal: Journal;
   readonly lease: Lease;
-  /** Aborts when the loop has to end at once: stopped, or the duty is another replica's by now. */
+  /** Aborts when the loop has to end at once: it was stopped, or lost the lease. */
   readonly signal: AbortSignal;
-  /** Aborts when the loop should begin nothing new, since another replica takes over. */
+  /** Aborts when another replica should take over: begin nothing new. */
   readonly wanted: AbortSignal;
 }
 
-/** How long a loop may take to finish what is under way when another replica takes over. Milliseconds. */
+/** How long a loop may take to finish what it began when another replica should take over. Milliseconds. */
 const HANDOVER_MS = 5_000;
 
 /**
- * Does what one replica at a time may do: waits for the lease, runs the loop under it, and waits again when it went to another
- * replica. The one reaction to `lease_lost`. Returns when the loop ends by itself or by `signal`; throws what the loop throws.
+ * Runs a loop that only one replica may run at a time: waits for the lease, runs the loop under it, and waits again after the lease was lost
+ * or handed over. This is the only reaction to `lease_lost`. Returns when the loop ends by itself or by `signal`; throws what the loop throws.
  */
 export async function onDuty(
   context: DutyContext,
@@ -48,8 +48,8 @@ export async function onDuty(
     const { lost, wanted } = lease;
     const done = new AbortController();
     const overdue = wantedFor(HANDOVER_MS, wanted, clock, done.signal);
-    // A loop that waits for events looks around, and sees that it is over.
-    const wake = (): void => void journal.tellNews().catch(() => {}); // it looks by itself after a while
+    // Wakes a loop that waits for events, so that it sees `wanted`.
+    const wake = (): void => void journal.tellNews().catch(() => {}); // it wakes by itself after a while
     wanted.addEventListener('abort', wake, { once: true, signal: done.signal });
     const its = {
       journal: journal.under(lease),
@@ -76,7 +76,7 @@ export async function onDuty(
   }
 }
 
-/** Null when the end came first. */
+/** Null if `ending` came first. */
 async function claim(context: DutyContext, duty: Duty): Promise<Lease | null> {
   const { journal, clock, status, patienceMs, ending } = context;
   const sinceMs = clock.monotonic();
@@ -106,13 +106,13 @@ async function claim(context: DutyContext, duty: Duty): Promise<Lease | null> {
   }
 }
 
-/** Aborts once a lease was wanted for so long. */
+/** Aborts a while after the lease is wanted. */
 function wantedFor(ms: number, wanted: AbortSignal, clock: Clock, done: AbortSignal): AbortSignal {
   const overdue = new AbortController();
   const wait = (): void =>
     void clock.sleep(ms, done).then(
       () => overdue.abort(new ForwardError('lease_lost', 'another replica takes over')),
-      () => {}, // it was let go of in time
+      () => {}, // it was released in time
     );
   wanted.addEventListener('abort', wait, { once: true, signal: done });
   return overdue.signal;

@@ -6,7 +6,7 @@ import { formatDuration } from '../model/units.ts';
 
 const REMIND_AFTER_MS = 300_000;
 
-/** Says the same failure once, then at most every five minutes how often, then one line when it is over. */
+/** Logs a failure once, then every five minutes at most while it lasts, and one line when it is over. */
 export interface FaultLog {
   failed(error: ForwardError, nextTryMs: number): void;
   recovered(): void;
@@ -49,7 +49,7 @@ export function createFaultLog(log: Log, clock: Clock, whatNext: (kind: ErrorKin
   };
 }
 
-/** Where a fault that nobody foresaw came from: without it a report of one helps nobody. */
+/** Where an unexpected error came from: a report without it helps nobody. */
 function stackOf(cause: unknown): string | undefined {
   return cause instanceof Error ? cause.stack : undefined;
 }

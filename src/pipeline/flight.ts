@@ -6,23 +6,23 @@ import type { Landed } from './segment.ts';
 import { enterState } from './status.ts';
 import type { SinkStatus } from './status.ts';
 
-/** A span of the journal, or dead letters that are retried, on its way through one lane. */
+/** What one lane sends: a span of the journal, retried dead letters, or heartbeats. */
 export interface Flight {
   readonly kind: 'events' | 'letters' | 'heartbeats';
-  /** Where the cursor may be once this and all before it have landed. */
+  /** Where the cursor may move once this and all flights before it have landed. */
   readonly upTo: bigint;
   done: boolean;
-  /** It waited for another try when the halt came: it is not settled. */
+  /** A halt ended its wait for another try: it is not settled. */
   left: boolean;
   rejected: readonly RejectedEvent[];
-  /** What a heartbeat will tell of it. */
+  /** What a heartbeat will report of it. */
   told: (() => Landed) | null;
-  /** How many tries there had been when the oldest flight beside it began. */
+  /** `triesOf` when the oldest of the flights that overlap with it began. */
   readonly since: number;
   readonly landed: Promise<void>;
 }
 
-/** What it needs of the loop that fills lanes. */
+/** What a flight needs of the deliver loop. */
 interface Lanes {
   readonly name: string;
   readonly clock: Clock;
@@ -30,7 +30,7 @@ interface Lanes {
   readonly outlet: Pick<Outlet, 'isHalt'>;
 }
 
-/** While it stays the same nothing was sent a second time, and so nothing overtook anything. */
+/** Retries of the sink so far. While the number stays the same, nothing was sent twice, so nothing overtook anything. */
 export function triesOf({ status: { retries } }: Pick<Lanes, 'status'>): number {
   return retries.transient + retries.denied;
 }
@@ -54,7 +54,7 @@ export function launch(
     told: null,
     since,
     landed: span('batch', { sink: context.name, events }, async () => {
-      await Promise.resolve(); // `flight` is there before anything lands
+      await Promise.resolve(); // `flight` must exist before anything lands
       try {
         await land(flight);
         flight.done = true;
@@ -64,6 +64,6 @@ export function launch(
       }
     }),
   };
-  flight.landed.catch(() => {}); // the loop looks at it when its turn comes; until then it must not count as unhandled
+  flight.landed.catch(() => {}); // the loop awaits it later; until then it must not count as unhandled
   return flight;
 }

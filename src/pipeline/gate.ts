@@ -1,33 +1,33 @@
 import type { Clock } from '../model/clock.ts';
 
 /**
- * One gate per receiver, passed before each try by all lanes: while the receiver fails, a single lane tries, and none before
- * the moment the receiver or the backoff named.
+ * One gate per receiver, which every lane passes before each try. While the receiver fails, one lane tries at a time, and none before the
+ * wait is over that the receiver or the backoff asks for.
  */
 export interface Gate {
-  /** Resolves when a try may be made. Its end must be told to the pass. */
+  /** Resolves when a try may be made. How it ends must be reported to the pass. */
   enter(signal: AbortSignal): Promise<Pass>;
-  /** Lets the next try through at once: a secret was replaced. */
+  /** Ends the wait: a credential was replaced. */
   reopen(): void;
-  /** Whether the last try that counts has failed. */
+  /** Whether the receiver fails at the moment. */
   failing(): boolean;
 }
 
 /** One try. Exactly one of its methods is called, once. */
 export interface Pass {
   succeeded(): void;
-  /** `wait` is told how many failures in a row there are, and answers for how long nobody tries. Returns that wait. Milliseconds. */
+  /** `wait` gets the number of failures in a row, and returns for how long no lane tries. Returns that wait. Milliseconds. */
   failed(wait: (failures: number) => number): number;
   /** The try was given up without an answer. */
   left(): void;
 }
 
-/** A waiting lane looks again at least this often, so that `reopen` and an abort are noticed soon. */
+/** A waiting lane looks again at least this often, so that it notices `reopen` soon. */
 const LOOK_AGAIN_MS = 500;
 
 export function createGate(clock: Clock): Gate {
   let failures = 0;
-  /** Changes with each failure that counts, and with each success. */
+  /** Grows with each failure that counts, and with each success. */
   let epoch = 0;
   let notBeforeMs = 0;
   /** The one try that is under way while the receiver fails. */
@@ -46,7 +46,7 @@ export function createGate(clock: Clock): Gate {
       },
       failed(wait) {
         end();
-        // Tries that were under way together when the receiver began to fail are one failure, not several in a row.
+        // Concurrent tries that fail when the receiver begins to fail are one failure, not several in a row.
         if (failures === 0 || begun === epoch) {
           failures += 1;
           epoch += 1;

@@ -42,31 +42,31 @@ export interface HeartbeatContext extends HeartbeatConfig {
   readonly log: Log;
 }
 
-/** The heartbeats of one sink, as its deliver loop sends them. Every method that writes asks the loop to do it: a full disk is its affair. */
+/** The heartbeats of one sink, as its deliver loop sends them. Whatever asks the journal goes through the loop's `ask`, which repeats it. */
 export interface Heartbeats {
-  /** What every event carries that they tell of. Null: they tell of none. */
+  /** The seal that every event carries. Null: no heartbeats are configured. */
   readonly seal: Seal | null;
-  /** What was passed since the last heartbeat and is no event of a segment: for the transaction that passes it. */
+  /** Adds what the cursor moved over without this sink sending it sealed: for the transaction in which a loop begins. */
   readonly passed: Passed;
   begin(beginning: Beginning, ask: Ask): Promise<void>;
-  /** Tells what has landed, and writes it in one transaction with the cursor, or whatever else `write` does. A job may do so before the loop begins. */
+  /** Adds what landed to the segment, which `write` keeps in the same transaction as the cursor, for example. A job may do so before `begin`. */
   record(landed: () => Landed, write: (segment?: Json) => Promise<void>, ask: Ask): Promise<void>;
   /**
-   * Closes the segment when the interval is over and the last heartbeat is out; before, when it is late with something, and, `ending`, when there
-   * is anything to tell.
+   * Closes the segment, which makes a heartbeat of it, once the interval is over and no heartbeat is unsent. A late segment (`isLate`) does
+   * not wait for the interval, nor, with `ending`, does one that has anything to tell.
    */
   close(ending: boolean, ask: Ask): Promise<void>;
-  /** What has to be sent now; nothing while some of it is on its way. The same again until `sent`. */
+  /** The heartbeats to be sent now; none while some are in flight. */
   takeOff(limit: { readonly maxEvents: number; readonly maxBytes: number }): readonly Item[];
-  /** Those that the receiver refused stay, and are due again after an interval. */
+  /** Reports back what `takeOff` gave. Refused heartbeats are due again after an interval. */
   sent(items: readonly Item[], refused: readonly Item[], ask: Ask): Promise<void>;
-  /** How many are closed, not out yet, and to be sent now. */
+  /** How many heartbeats are to be sent now. */
   unsent(): number;
   /** How long until the next one is due. */
   waitMs(): number;
 }
 
-/** Of a sink that gets none: nothing is worked out, nothing is kept. */
+/** Without a `heartbeat:` section: nothing is computed, nothing is kept. */
 export const NO_HEARTBEATS: Heartbeats = {
   seal: null,
   passed: () => null,
@@ -79,24 +79,24 @@ export const NO_HEARTBEATS: Heartbeats = {
   waitMs: () => Infinity,
 };
 
-/** Repeats what is asked of the journal for as long as it fails. */
+/** Repeats a call of the journal until it succeeds. */
 export type Ask = <T>(work: () => Promise<T>) => Promise<T>;
 
-/** As the journal keeps it for the sink. */
+/** What the journal keeps for the sink. */
 type Kept = {
   /** Of the next heartbeat. */
   readonly number: number;
   readonly previous: string | null;
   readonly segment: Segment;
-  /** Closed, and not known to be delivered: sent again, byte for byte, after a crash. */
+  /** Not known to be delivered: after a crash they are sent again, byte for byte. */
   readonly pending: readonly Heartbeat[];
   readonly closedAt: string | null;
 };
 
-/** A receiver that takes events and refuses heartbeats must not fill the journal: the oldest are let go, and the next one shows it. */
+/** A receiver that takes events but refuses heartbeats must not fill the journal: the oldest are dropped, and the next one's number shows it. */
 const PENDING_LIMIT = 30;
 
-/** Those of a sink, as the configuration wants them. */
+/** The heartbeats of a sink, as the configuration asks for. */
 export function heartbeatsOf(
   parts: {
     readonly heartbeat?: HeartbeatConfig | null;
@@ -116,7 +116,7 @@ export function heartbeatsOf(
   return createHeartbeats({ ...heartbeat, sink, journal, format, origin, sources, clock, log });
 }
 
-/** At the next start the cursor is past them, and nothing else tells why nothing was sent. */
+/** Adds events that were sent without a seal, and events that were pruned: once the cursor is past them, only this tells why no heartbeat has them. */
 const passed: Passed = ({ seq, isNew, pruned }, stored) => {
   const kept = readKept(stored);
   const cursor = Number(seq);
@@ -136,11 +136,11 @@ export function createHeartbeats(context: HeartbeatContext): Heartbeats {
   let dueMs = 0;
   let onTheWay = false;
   let isRead = false;
-  /** After a refusal: not before this. */
+  /** After a refusal, no heartbeat is sent before this. */
   let againMs = 0;
   let turn: Promise<unknown> = Promise.resolve();
 
-  /** One change after the other: each is built upon what the one before has written. */
+  /** Makes changes one after the other: each builds on what the one before wrote. */
   const change = (next: () => Promise<Kept>, write: (segment: Json) => Promise<void>): Promise<void> => {
     const result = turn.then(async () => {
       const fresh = await next();
@@ -151,7 +151,7 @@ export function createHeartbeats(context: HeartbeatContext): Heartbeats {
     return result;
   };
 
-  /** What was read from the journal before the segments are closed: signing waits for nobody. */
+  /** Makes heartbeats of full segments. The journal is read first, so that nothing interrupts the numbering and signing. */
   const closed = async (full: readonly Segment[], open: Segment, ask: Ask): Promise<Kept> => {
     if (full.length === 0) return { ...kept, segment: open };
     const standing = await ask(() => standingOf(context, open.lastSeq));
@@ -187,7 +187,7 @@ export function createHeartbeats(context: HeartbeatContext): Heartbeats {
     ordered: rest.ordered,
   });
 
-  /** A key that cannot be used must not keep a heartbeat back, let alone events: it goes unsigned, and whoever verifies is told. */
+  /** An unusable key must not hold up heartbeats, let alone events: the heartbeat goes unsigned, which `verify` reports. */
   const signed = (heartbeat: Heartbeat): Heartbeat => {
     if (context.signingKey === null) return heartbeat;
     try {
@@ -210,7 +210,7 @@ export function createHeartbeats(context: HeartbeatContext): Heartbeats {
     passed,
 
     async begin({ seq }, ask) {
-      await turn; // of a loop that ended before
+      await turn; // a loop that ended may still be writing
       const found = readKept(await ask(() => journal.segment(sink)));
       isRead = true;
       const cursor = Number(seq);
@@ -301,7 +301,7 @@ export function signHeartbeat(heartbeat: Heartbeat, pem: string): Heartbeat {
   return { ...named, signature: sign(null, Buffer.from(signedText(named)), key).toString('base64') };
 }
 
-/** Digits that tell one key from another. */
+/** Digits in the name of a key. */
 const KEY_DIGITS = 16;
 
 function keyName(spki: Buffer): string {
@@ -311,7 +311,7 @@ function keyName(spki: Buffer): string {
 function readKept(json: Json | null): Kept | null {
   if (!isObject(json ?? undefined) || !isObject((json as { segment?: Json }).segment)) return null;
   const kept = json as unknown as Kept;
-  // An earlier version kept less of a segment.
+  // An earlier version kept fewer members.
   return { ...kept, segment: { ...openSegment(0), ...kept.segment } };
 }
 
@@ -319,7 +319,7 @@ function readKept(json: Json | null): Kept | null {
 export interface HeartbeatFigures {
   /** When the newest one was closed, RFC 3339; null before the first. */
   readonly closedAt: string | null;
-  /** Closed, and not known to be at the receiver. */
+  /** Heartbeats not known to be delivered. */
   readonly unanswered: number;
 }
 
@@ -329,7 +329,7 @@ export function heartbeatFigures(segment: Json | null): HeartbeatFigures {
   return { closedAt: kept?.closedAt ?? null, unanswered: kept?.pending.length ?? 0 };
 }
 
-/** How far each source has read, and up to where everything was counted again with the same result. */
+/** How far each source has read, and how far a second count of everything agreed. */
 export function sourcesRead(
   journal: Journal,
   sources: ReadonlyMap<string, { readonly source: Pick<Source, 'state'>; readonly auditHorizonMs: number }>,

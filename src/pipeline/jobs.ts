@@ -21,16 +21,16 @@ export interface JobContext extends BackfillContext {
   readonly onProgress?: (progress: Json) => void;
   /** Shows what the work waits for. */
   readonly status?: LoopStatus;
-  /** Whether a sink that is not among `sinks` is another replica's to serve, or not served yet: its jobs are done where it is served. */
+  /** Whether a sink that is not among `sinks` is served by another replica, or will be: its jobs are done there. */
   readonly isElsewhere?: (sink: string) => boolean;
 }
 
-/** A daemon without jobs looks for them this often even if nobody tells it of one. */
+/** A daemon without jobs looks for new ones this often, even without news of one. */
 const IDLE_MS = 30_000;
 const AGAIN_MS = 1_000;
 /** While another replica does a job, which may end in the middle of it, this often. */
 const OTHERS_MS = 5_000;
-/** So often in a row a job may meet what nobody foresaw: one that always does must not keep the others waiting for ever. */
+/** Unexpected errors in a row after which a job fails: one that always meets them must not keep the others waiting. */
 const UNEXPECTED_LIMIT = 5;
 
 /**

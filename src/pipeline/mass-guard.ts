@@ -1,13 +1,13 @@
 import type { Fate } from '../sinks/sink.ts';
 
-/** More refusals in a row for one reason than this, with nothing accepted between, have a common cause. */
+/** More refusals in a row than this for one reason, with nothing accepted between them, have a common cause. */
 const ROW_LIMIT = 5;
-/** A smaller batch says nothing about a share. */
+/** In a smaller batch, the share of refusals says nothing. */
 const SHARE_BATCH_MIN = 10;
 
 /**
- * Tells a poisonous event from a receiver that refuses everything for one reason, which is a fault of the configuration:
- * then nothing becomes a dead letter and the sink holds.
+ * Tells single events that a receiver refuses from a receiver that refuses everything for one reason. That is a fault of the
+ * configuration: the sink holds, and nothing becomes a dead letter.
  */
 export interface MassGuard {
   /** The reason, when these fates look like a fault of the configuration; null when the refusals may stand. */
@@ -38,7 +38,7 @@ export function createMassGuard(): MassGuard {
   };
 }
 
-/** Reasons quote positions, ids and sizes: without digits and quoted parts the same fault reads the same. */
+/** The reason without digits and quoted parts, which may be positions, ids and sizes: equal for equal faults. */
 function kindOf(reason: string): string {
   return reason.replace(/"[^"]*"|'[^']*'|\[[^[\]]*\]/g, '…').replace(/[0-9a-f]{8}-[0-9a-f-]{27}|\d+/gi, '#');
 }

@@ -5,8 +5,8 @@ import type { SourceOrigin } from '../sources/source.ts';
 export type OriginOf = (source: string) => Origin;
 
 /**
- * Puts together what a source knows of its installation and what the configuration says of every event. The answer is the same object
- * for as long as the source knows nothing new, because formats keep what they made of an origin.
+ * Combines what a source knows of its installation with the labels and constants of the configuration. It returns the same object until the
+ * source knows something new, because formats cache what they make of an origin.
  */
 export function createOriginOf(
   sources: ReadonlyMap<string, { readonly source: { origin(): SourceOrigin } }>,
@@ -27,14 +27,14 @@ export function createOriginOf(
   };
 }
 
-/** A source that has left was of the kind of those that are there. */
+/** The product of a source that left the configuration: that of the others. */
 function productOf(sources: ReadonlyMap<string, { readonly source: { origin(): SourceOrigin } }>): Product {
   const [first] = sources.values();
   if (first === undefined) throw new Error('an event without any source');
   return first.source.origin().product;
 }
 
-/** The Platform's version and the operator's labels may hold any text; one half of a character would spoil every event. */
+/** The Platform's version and the operator's labels may hold any text: half a surrogate pair would spoil every event. */
 function wellFormed(origin: Origin): Origin {
   const { platformVersion, tenantId } = origin;
   const labels = Object.entries(origin.labels).map(([name, value]) => [name, value.toWellFormed()] as const);

@@ -18,9 +18,9 @@ export interface Refusal {
   readonly item: Item;
   readonly reason: string;
   readonly attempts: number;
-  /** As it stood in the request; null where it was too large to be sent. */
+  /** The document as it was sent; null if it was too large to be sent. */
   readonly sent: string | null;
-  /** No answer came to an earlier try: the receiver may have it all the same. */
+  /** An earlier try got no answer: the receiver may have the event nevertheless. */
   readonly unanswered: boolean;
 }
 
@@ -29,28 +29,28 @@ export interface OutletOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly status: SinkStatus;
-  /** Null: try for ever. Otherwise a failure that lasts longer is thrown. Milliseconds. */
+  /** Null: retries for ever. Otherwise a failure that lasts longer is thrown. Milliseconds. */
   readonly patienceMs: number | null;
   /** What to do when a receiver refuses nearly everything for one reason. */
   readonly onMassRejection: 'hold' | 'dead_letter';
-  /** Once it aborts, nothing is tried again: a send that is under way ends, and a wait between two ends at once. Absent: never. */
+  /** Once it aborts, nothing is sent again: a send may finish, and a wait between two sends ends at once. Absent: never. */
   readonly halting?: AbortSignal;
 }
 
-/** Sends items until every one of them is settled, whatever it takes. All retries and holds of a sink happen here. */
+/** Sends items until every one of them is settled. All retries and holds of a sink happen here. */
 export interface Outlet {
   /** Resolves once every item is delivered or refused. Rejects only when `signal` or `halting` aborts or patience ends. */
   settle(
     items: readonly Item[],
     signal: AbortSignal,
     options?: {
-      /** Refusals stand, however many: for events that were refused before, which say nothing about the configuration. */
+      /** Refusals are accepted, however many: those of events that were refused before say nothing about the configuration. */
       readonly refusedBefore: boolean;
     },
   ): Promise<readonly Refusal[]>;
   /** True for the error with which `settle` rejects because `halting` aborted. */
   isHalt(error: unknown): boolean;
-  /** The receiver asked for less at a time: halves what a batch may hold; recovers by itself. In (0, 1]. */
+  /** The share of its limits that a batch may use, in (0, 1]. Halved when the receiver asks for less at a time; it recovers by itself. */
   share(): number;
 }
 
@@ -83,7 +83,7 @@ export function createOutlet(options: OutletOptions): Outlet {
     }
   }
 
-  /** Refusals of nearly everything for one reason are turned into a hold, before any of them becomes a dead letter. */
+  /** Turns refusals of nearly everything for one reason into a hold, before any of them becomes a dead letter. */
   function judged({ fates }: Receipt): {
     readonly fates: readonly Fate[];
     readonly hold: ForwardError | null;
@@ -91,19 +91,19 @@ export function createOutlet(options: OutletOptions): Outlet {
     const reason = guard.judge(fates);
     if (reason === null || options.onMassRejection === 'dead_letter') return { fates, hold: null };
     const hold = massRejection(reason);
-    // What was taken of the batch stays taken.
+    // What was delivered of the batch stays delivered.
     const again = fates.map((fate): Fate =>
       fate.outcome === 'rejected' ? { outcome: 'retry', reason: hold.message } : fate,
     );
     return { fates: again, hold };
   }
 
-  /** All lanes wait at the gate. A hold ends when its secret was replaced, or when another lane gets through. */
+  /** All lanes wait at the gate. A hold ends when a credential was replaced, or when another lane succeeds. */
   async function failed(pass: Pass, error: ForwardError, lane: object, waiting: AbortSignal): Promise<void> {
     const wait = pass.failed((failures) => retry.meet(error, failures));
     laneWaits(status, lane, error, clock.now(), wait);
     if (error.kind !== 'denied') return;
-    const isOver = (): boolean => !gate.failing() || sink.refreshSecrets?.() === true;
+    const isOver = (): boolean => !gate.failing() || sink.credentialReplaced?.() === true;
     if (await hold(wait, isOver, clock, waiting)) gate.reopen();
   }
 
@@ -191,7 +191,7 @@ interface Left {
   readonly reason: string;
 }
 
-/** Counts what is settled, collects what is refused, returns what has to go again. */
+/** Counts delivered items, collects refused ones, and returns those to be sent again. */
 function sortFates(
   items: readonly Item[],
   fates: readonly Fate[],
@@ -218,7 +218,7 @@ function sortFates(
   return left;
 }
 
-/** What reading made of an event is counted once the receiver has it, not at each try. */
+/** Counts how an event was read, once the receiver has it, and not at each try. */
 function countReading({ canonical }: Item, status: SinkStatus): void {
   if (isUnclassified(canonical.classification)) status.unclassified += 1;
   status.redactedValues += canonical.redactions;

@@ -1,16 +1,16 @@
 import type { Clock } from '../model/clock.ts';
 import { formatDuration } from '../model/units.ts';
 
-/** Work that takes longer is spoken of this often. */
+/** Long work is reported this often. */
 const SAY_EVERY_MS = 3_000;
-/** What is said to take longer than this stands still for now: nobody knows how long it takes. */
+/** An estimate above this means that work stands still for now: none is given. */
 const LONGEST_LEFT_S = 7 * 86_400;
 
 /** How fast a long piece of work goes, and how long it will still take. */
 export interface Pace {
-  /** Whether it is time to say something again. `events`: done since the beginning. */
+  /** Whether it is time to report again. `events`: done since the beginning. */
   isDue(events: number): boolean;
-  /** As fields of a log line. `share`: done of all that there was to do; null where nobody knows. */
+  /** Fields of a log line. `share`: the part of the work that is done; null if unknown. */
   say(events: number, share: number | null): { per_second: number; left?: string };
 }
 

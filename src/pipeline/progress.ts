@@ -3,9 +3,9 @@ import type { Source } from '../sources/source.ts';
 import { enterState } from './status.ts';
 import type { SourceStatus } from './status.ts';
 
-/** Tells whether reading moves: what readiness is measured from. A poll that comes round without moving is no progress. */
+/** Tracks whether reading makes progress, which readiness is measured by. A poll that reads nothing further is none. */
 export interface Progress {
-  /** Before each poll: one that follows a failure goes on saying what failed until something is read. */
+  /** Before each poll. After a failure, the state keeps showing it until something is read. */
   begin(): void;
   /** After each harvest that was committed. */
   committed(appended: number): void;
@@ -36,7 +36,7 @@ export function createProgress(status: SourceStatus, source: Pick<Source, 'state
     finished() {
       const { frontierNs, openWindows, troubles } = source.state();
       if (openWindows > 0 || troubles.length > 0) return;
-      // A Platform whose clock stands still is polled over and over up to the same moment: nothing new can come of that.
+      // A Platform whose clock stands still is polled up to the same moment every time, which is no progress.
       if (frontierNs !== null && status.caughtUp?.upToNs === frontierNs) return;
       status.caughtUp = { atMs: clock.monotonic(), upToNs: frontierNs };
       moved();

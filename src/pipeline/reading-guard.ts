@@ -8,26 +8,26 @@ import type { Fate } from '../sinks/sink.ts';
 import type { Harvest, Reader } from '../sources/source.ts';
 import { createMassGuard } from './mass-guard.ts';
 
-/** Items set aside before that are looked up, so that reading them once more proves nothing. */
+/** How many items that were set aside before are looked up: reading those once more proves nothing. */
 const LETTERS_LIMIT = 10_000;
 const LETTERS_PER_LOOK = 500;
 
 /**
- * The guard of the sinks for what is read: when nearly every new item cannot be read for one reason, the API has changed or
- * something stands between. Then nothing is set aside and nothing is marked as read: the source holds, or only the window stays open where
- * other items can be read.
+ * The mass guard for what is read: when nearly every new item cannot be read for one reason, the API has changed, or something between
+ * changes the answers. Then nothing becomes a dead letter or counts as read: the source holds, or, if items elsewhere can be read, only this
+ * window stays open.
  */
 export interface ReadingGuard extends Pick<Reader, 'doubt'> {
-  /** Throws `denied` where `doubt` would return it: for a range that is read alone. */
+  /** The same for a range that is read alone: throws what `doubt` would return. */
   assertReadable(harvest: Pick<Harvest, 'events' | 'malformed'>): Promise<void>;
 }
 
 export function createReadingGuard(source: string, journal: Journal): ReadingGuard {
   let guard = createMassGuard();
   const held = journal.held(source);
-  /** Items that count no more. Null until it was looked up what earlier runs set aside. */
+  /** Items that were judged before, and do not count again. Null until those of earlier runs were looked up. */
   let judged: Set<string> | null = null;
-  /** Whether an item was unreadable since the last one that was not: only then does it matter which events are new. */
+  /** Whether a row of unreadable items goes on: only then does it matter which events are new. */
   let inARow = false;
   const doubt: ReadingGuard['doubt'] = async ({ events, malformed }, elsewhere) => {
     if (malformed.length === 0 && !inARow) return null;
@@ -42,7 +42,7 @@ export function createReadingGuard(source: string, journal: Journal): ReadingGua
     const reason = guard.judge(fatesOf([...fresh.values()], read));
     if (reason !== null) {
       if (!(await elsewhere())) throw massRejection(reason);
-      // What can be read elsewhere ends the row.
+      // Readable items elsewhere end the row.
       guard = createMassGuard();
       inARow = false;
       return massRejection(reason);
@@ -61,8 +61,8 @@ export function createReadingGuard(source: string, journal: Journal): ReadingGua
 }
 
 /**
- * In turn, as long as there are both: which item came after which is not known any more. What was read comes first, since it ends whatever
- * was unreadable before it: one item that stays unreadable must not keep a hold going for ever.
+ * Alternates readable and unreadable items, whose real order is not known any more. A readable one comes first, since it ends a row of
+ * unreadable ones: one item that stays unreadable must not keep a hold going for ever.
  */
 function fatesOf(malformed: readonly MalformedItem[], read: number): Fate[] {
   const rejected = malformed.map(({ reason }): Fate => ({ outcome: 'rejected', reason }));

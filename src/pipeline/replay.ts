@@ -215,7 +215,7 @@ async function sendPage(
   if (taken.length + unanswered.length > 0) {
     const settled = taken.map(({ letter }) => letter);
     const write = (segment?: Json): Promise<void> =>
-      journal.settleRetried(settled, [], segment === undefined ? undefined : { sink: params.sink, segment });
+      journal.recordRetried(settled, [], segment === undefined ? undefined : { sink: params.sink, segment });
     await heartbeats.record(
       () => again(taken, unanswered),
       write,

@@ -9,38 +9,38 @@ import { createFaultLog } from './fault-log.ts';
 export interface RetryOptions {
   readonly clock: Clock;
   readonly log: Log;
-  /** Null: tried for ever. Otherwise a failure that lasts longer is thrown; 0 throws each. Milliseconds. */
+  /** Null: retries for ever. Otherwise a failure that lasts longer is thrown; with 0, every failure. Milliseconds. */
   readonly patienceMs: number | null;
-  /** What comes after the wait, for the log: "the poll is repeated". */
+  /** What happens after the wait, for the log: "the poll is repeated". */
   readonly next: (kind: ErrorKind) => string;
-  /** What no waiting can fix is thrown as it came. Absent: what ends the program, and a lost lease. */
+  /** Which errors are thrown at once, since no wait can fix them. Absent: those that end the program, and a lost lease. */
   readonly ends?: (error: ForwardError) => boolean;
-  /** Absent: by the kind of the failure. */
+  /** Absent: chosen by the kind of the error. */
   readonly backoff?: Backoff;
-  /** Told each failure and the wait that follows, to count and show it. */
+  /** Called with each failure and the wait that follows, to count and show it. */
   readonly shown?: (error: ForwardError, waitMs: number) => void;
-  /** Whether a hold is over before its wait is: its secret was replaced. */
-  readonly renewed?: () => boolean;
+  /** Whether the credential was replaced: then a hold ends before its wait does. */
+  readonly replaced?: () => boolean;
 }
 
 /**
- * How every loop meets its failures: kinds decide (model/errors.ts), and this is where they are said, shown, counted and waited for. Only the
- * quick repeats of a single request to the Platform are its client's own, and a Splunk indexer that is down rests while another one takes over.
+ * How every loop handles failures: by the kind of the error (model/errors.ts), each is logged, shown, counted and waited for here. The only
+ * other retries are the quick ones of a single request to the Platform, in its client, and the pause of a Splunk indexer that is down.
  */
 export interface Retry {
-  /** Meets a failure and waits. Throws what no waiting can fix, what outlasts patience, and the signal's reason once it aborts. */
+  /** Handles a failure and waits. Throws errors that no wait can fix or that outlast the patience, and the signal's reason once it aborts. */
   failed(thrown: unknown, signal: AbortSignal): Promise<void>;
-  /** The same where others wait too (gate.ts): returns the wait instead. `failures`: how many in a row. Milliseconds. */
+  /** The same without waiting, for lanes that wait together (gate.ts): returns the wait. `failures`: in a row. Milliseconds. */
   meet(error: ForwardError, failures: number): number;
   succeeded(): void;
-  /** How many in a row. */
+  /** Failures in a row. */
   failures(): number;
   /** Milliseconds since the first in a row; 0 when there is none. */
   failingForMs(): number;
 }
 
 export function createRetry(options: RetryOptions): Retry {
-  const { clock, log, patienceMs, next, ends = endsLoop, renewed } = options;
+  const { clock, log, patienceMs, next, ends = endsLoop, replaced } = options;
   const faults = createFaultLog(log, clock, next);
   let failures = 0;
 
@@ -65,7 +65,7 @@ export function createRetry(options: RetryOptions): Retry {
       if (ends(error)) throw thrown;
       failures += 1;
       const wait = meet(error, failures);
-      if (error.kind === 'denied' && renewed !== undefined) await hold(wait, renewed, clock, signal);
+      if (error.kind === 'denied' && replaced !== undefined) await hold(wait, replaced, clock, signal);
       else await clock.sleep(wait, signal);
     },
     succeeded() {
@@ -77,7 +77,7 @@ export function createRetry(options: RetryOptions): Retry {
   };
 }
 
-/** Repeats work until it succeeds; rejects as `Retry.failed` does. */
+/** Repeats `work` until it succeeds; throws as `Retry.failed` does. */
 export async function retrying<T>(
   options: RetryOptions,
   work: () => Promise<T>,
@@ -95,17 +95,17 @@ export async function retrying<T>(
   }
 }
 
-/** What a loop hands on: to the end of the program, or to who claims its duty again (duty.ts). */
+/** Errors that end a loop: those that end the program, and a lost lease, after which duty.ts claims the duty again. */
 export function endsLoop(error: ForwardError): boolean {
   return endsProgram(error) || isLeaseLost(error);
 }
 
-/** While a hold lasts, how often to look whether it is over. */
+/** How often a hold looks whether it is over. */
 const LOOK_MS = 2_000;
 
 /**
- * Waits; looks now and then whether the hold is over, and returns whether it ended before the wait. Never at once: what holds again must not
- * become a hot loop.
+ * Waits, and returns true if `isOver` ended the wait early. It asks after a first pause only: a hold that is over and begins again at once
+ * must not become a hot loop.
  */
 export async function hold(
   ms: number,

@@ -4,21 +4,21 @@ import type { Item } from '../sinks/sink.ts';
 import type { Refusal } from './outlet.ts';
 
 /**
- * What a sink was sent and has confirmed since its last heartbeat. Kept in the journal, and written in the transaction that moves the
- * cursor: after a crash both are where they were, what was on its way is sent again, and is counted once.
+ * What a sink has confirmed since its last heartbeat. The journal writes it in the transaction that moves the cursor: after a crash both
+ * are as they were, so an event in flight is sent again but counted once.
  */
 export type Segment = {
   readonly firstSeq: number;
-  /** Up to where the cursor came. */
+  /** The cursor's position. */
   readonly lastSeq: number;
-  /** Which events, in the order in which they were settled. */
+  /** The events confirmed, in that order. */
   readonly runs: readonly Run[];
   readonly events: number;
   /** SHA-256 in hex, chained over the digests of these events. */
   readonly digest: string;
   readonly filtered: number;
   readonly deadLetters: number;
-  /** Not settled as taken, and perhaps there: they were sent, and no answer came. */
+  /** Sent without an answer, and then not delivered: the receiver may have them. */
   readonly unanswered: readonly Sent[];
   /** Left the journal before the sink had them. */
   readonly pruned: readonly Run[];
@@ -28,20 +28,20 @@ export type Segment = {
   readonly ordered: boolean;
 };
 
-/** From the first to the last of some seqs without a hole. */
+/** Consecutive seqs, both ends included. */
 export type Run = readonly [first: number, last: number];
 
-/** An event as it was sent: by its seal. */
+/** An event as it was sent. `digest`: of its seal. */
 export type Sent = { readonly seq: number; readonly digest: string };
 
 /** A segment while it is extended. */
 type Growing = { -readonly [Key in keyof Segment]: Segment[Key] };
 
-/** What became of a part of the journal, or of dead letters that were tried again. */
+/** What became of a span of the journal, or of dead letters that were tried again. */
 export interface Landed {
-  /** Where the cursor comes to. */
+  /** Where the cursor moves to. */
   readonly upTo: number;
-  /** What the receiver has, in the order of the journal. */
+  /** What the receiver confirmed, in the order of the journal. */
   readonly taken: readonly Sent[];
   readonly filtered: number;
   readonly deadLetters: number;
@@ -50,7 +50,7 @@ export interface Landed {
   readonly ordered: boolean;
 }
 
-/** What the receiver has of a batch. */
+/** The events of a batch that the receiver confirmed. */
 export function takenOf(items: readonly Item[], refusals: readonly Refusal[]): readonly Sent[] {
   const refused = new Set(refusals.map(({ item }) => item));
   return items.filter((item) => !refused.has(item)).map(sentOf);
@@ -60,12 +60,12 @@ export function sentOf({ canonical, digest = '' }: Item): Sent {
   return { seq: Number(canonical.seq), digest };
 }
 
-/** Dead letters that were taken at last: the cursor is past them. */
+/** Dead letters that were delivered after all: the cursor is past them already. */
 export function again(taken: readonly Sent[], unanswered: readonly Sent[]): Landed {
   return { upTo: 0, taken, filtered: 0, deadLetters: 0, unanswered, pruned: [], ordered: false };
 }
 
-/** What landed one after the other, as one. */
+/** Sums up what landed one after the other. */
 export function together(landed: readonly Landed[]): Landed {
   const sum = (figure: (one: Landed) => number): number => landed.reduce((all, one) => all + figure(one), 0);
   return {
@@ -79,9 +79,9 @@ export function together(landed: readonly Landed[]): Landed {
   };
 }
 
-/** A sink that takes a part of the events leaves holes: so many runs, and the segment is closed early. Keeps a heartbeat under 6 KB. */
+/** A sink that skips events has many runs. At this number the segment is closed early, which keeps a heartbeat under 6 KB. */
 const RUNS_LIMIT = 200;
-/** An event that is named with its digest takes the room of so many runs. */
+/** An unanswered event, which is named with its digest, takes the room of so many runs. */
 const RUNS_PER_UNANSWERED = 2;
 
 export function openSegment(after: number): Segment {
@@ -100,7 +100,7 @@ export function openSegment(after: number): Segment {
   };
 }
 
-/** Whether it tells of events that an earlier heartbeat covers and does not name. Until it is out they look as if somebody had added them. */
+/** Whether it holds events of a span that an earlier heartbeat covered without them. Until it is sent, they look like forged additions. */
 export function isLate({ firstSeq, runs, unanswered }: Segment): boolean {
   return runs.some(([seq]) => seq < firstSeq) || unanswered.some(({ seq }) => seq < firstSeq);
 }
@@ -111,8 +111,8 @@ export function chained(before: string, digest: string): string {
 }
 
 /**
- * The segment with what has landed, and those before it that became full on the way. What is told of a part of the journal as a whole (left
- * out, refused) goes with its end.
+ * Adds what landed to a segment. Returns the segments that became full on the way, and the open one. Counts that belong to the whole
+ * of `landed` (filtered, dead letters) go into the open one, which holds its end.
  */
 export function extend(
   segment: Segment,

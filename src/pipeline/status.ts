@@ -6,19 +6,19 @@ import type { DeliveryClass } from '../sinks/sink.ts';
  * What a loop is doing:
  *
  *   starting           nothing yet
- *   standby            another replica does it; this one takes over when that ends
+ *   standby            another replica does this work; this one takes over when that ends
  *   working            each round begins here
  *   idle               all is done; the next round begins at an event or at its time
  *   retrying           something failed, and is tried again soon
- *   held               something is denied: it is tried slowly, and the loop is unhealthy, until somebody fixes it
+ *   held               something is denied: it is retried slowly, and the loop is unhealthy, until somebody fixes it
  *   waiting_for_space  the journal is full
- *   stopped            it ended, and begins again where that was by a fault or a lost lease
+ *   stopped            it ended; after a fault or a lost lease it begins again
  *
  * NEXT has the transitions. Every loop comes to rest by way of `working`; a failure may come at any time, and so may the end.
  */
 export type LoopState = RestState | WaitState | 'starting';
 type RestState = 'idle' | 'working' | 'stopped';
-/** These wait for something to get better, and say why. */
+/** States of waiting, each with its reason. */
 type WaitState = 'standby' | 'retrying' | 'held' | 'waiting_for_space';
 
 const ANY_TIME: readonly LoopState[] = ['standby', 'working', 'retrying', 'held', 'stopped'];
@@ -53,11 +53,11 @@ export interface LoopStatus {
   /** When the state began, and when the next try is due. Milliseconds since 1970. */
   sinceMs: number;
   nextTryMs: number | null;
-  /** Last time the loop went round, whatever came of it: what the watchdog looks at. */
+  /** When the loop last went round, with or without success: what the watchdog looks at. */
   turnedMs: number;
   /**
-   * Last time something was read or settled, or there was nothing to do: what readiness looks at. On the monotonic clock,
-   * so that a wall clock that is set back hides nothing. Null until the loop begins.
+   * When something was last read or settled, or there was nothing to do: what readiness looks at. On the monotonic clock, so that
+   * a wall clock that is set back hides nothing. Null until the loop begins.
    */
   progressedMs: number | null;
   /** Lanes that wait, each with its state: the worst of them is the loop's. */
@@ -74,15 +74,15 @@ export interface SourceStatus extends LoopStatus {
   repeated: number;
   filtered: number;
   malformed: number;
-  /** New events that a count of closed windows brought to light. */
+  /** New events that a count of closed windows found. */
   reconciled: number;
-  /** Ids that came again with other bytes. */
+  /** Events that came again with other bytes. */
   revised: number;
   findings: number;
   lastPollMs: number | null;
   /** The last poll that left nothing open: when it ended, on the monotonic clock, and up to where everything was read. */
   caughtUp: { readonly atMs: number; readonly upToNs: bigint | null } | null;
-  /** created_at to first seen, of the newest events, milliseconds. */
+  /** From created_at to when it was first seen, of the newest events. Milliseconds. */
   visibilityLagMs: number | null;
 }
 
@@ -97,7 +97,7 @@ export interface SinkStatus extends LoopStatus {
   bytes: number;
   /** Sent again although the receiver may have had it. */
   possibleRepeats: number;
-  /** What reading made of the events that the receiver has: types nobody understands, secrets replaced, parts of the embedded user left out. */
+  /** Of the events delivered: how many have an unclassified type, and how many secrets and parts of the embedded user were taken out. */
   unclassified: number;
   redactedValues: number;
   trimmedUserParts: number;
@@ -107,9 +107,9 @@ export interface SinkStatus extends LoopStatus {
   notice: string | null;
 }
 
-/** What the two loops say of themselves, for health, metrics, the status page and `status`: they write, others read. */
+/** What the loops report for health, metrics, the status page and `status`. Only the loops write it. */
 export interface Status {
-  /** When the process took up its work: a reload does not change it. */
+  /** When the process began its work; a reload does not change it. */
   startedMs: number;
   readonly sources: Map<string, SourceStatus>;
   readonly sinks: Map<string, SinkStatus>;
@@ -179,7 +179,7 @@ export function sinkStatus(name: string, delivery: DeliveryClass, nowMs: number)
   };
 }
 
-/** A reload begins a new status in the same process: its counters go on where those of the loops of the same names ended. */
+/** After a reload, the counters of a new status go on from those of the loops with the same names. */
 export function goOnFrom(earlier: Status, status: Status): void {
   status.startedMs = earlier.startedMs;
   for (const [name, source] of status.sources) add(source, earlier.sources.get(name), SOURCE_COUNTERS);
@@ -201,7 +201,7 @@ function add<Counter extends string>(
   status.retries.denied += earlier.retries.denied;
 }
 
-/** How much a state asks for attention: the greatest is the one to show. */
+/** How urgent a state is: of several lanes the most urgent is shown. */
 const WEIGHTS: Readonly<Record<LoopState, number>> = {
   stopped: 3,
   held: 2,
@@ -213,7 +213,7 @@ const WEIGHTS: Readonly<Record<LoopState, number>> = {
   working: 0,
 };
 
-/** Moves a loop into a state. A lane that waits stays shown. Throws where the machine has no such transition: a fault of the loop. */
+/** Moves a loop into a state. A lane that waits is shown nevertheless. Throws if there is no such transition, which is a bug of the loop. */
 export function enterState(status: LoopStatus, state: RestState, nowMs: number): void;
 export function enterState(status: LoopStatus, state: WaitState, nowMs: number, why: Why): void;
 export function enterState(
@@ -235,7 +235,7 @@ export function enterState(
   status.nextTryMs = worst.why?.nextTryMs ?? null;
 }
 
-/** The same for one of several lanes: that another one works says nothing about this one. */
+/** The same for one lane of several, which waits while others may work. */
 export function laneWaits(
   status: LoopStatus,
   lane: object,
@@ -270,7 +270,7 @@ function faultState(
   };
 }
 
-/** What was sent or asked for in vain, and goes again. */
+/** Counts a failed try that is repeated. */
 export function countRetry({ retries }: LoopStatus, { kind }: ForwardError): void {
   retries[kind === 'denied' ? 'denied' : 'transient'] += 1;
 }

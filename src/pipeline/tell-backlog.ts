@@ -15,10 +15,10 @@ interface Telling {
   readonly patienceMs: number | null;
 }
 
-/** Fewer events are delivered before anybody asks how long it takes. */
+/** A smaller backlog is delivered too soon to be worth a line. */
 const BACKLOG_EVENTS = 1_000;
 
-/** A line now and then while a sink works off a backlog, until it is `over`. */
+/** Logs progress now and then while a sink works off a backlog, until it is `over`. */
 export function backlogTeller(context: Telling): { tell(signal: AbortSignal): Promise<void>; over(): void } {
   const { journal, clock, log, status } = context;
   let work: { readonly pace: Pace; readonly from: bigint } | null = null;

@@ -2,7 +2,7 @@ import type { Beginning } from '../checkpoint/journal.ts';
 import type { Log } from '../model/log.ts';
 import { formatTime } from '../model/time.ts';
 
-/** Says what a sink will never have, because the journal let it go first. */
+/** Logs which events a sink will not get, because they left the journal first. */
 export function tellPruned(name: string, log: Log, { isNew, pruned }: Beginning): void {
   if (pruned === null) return;
   if (isNew) {

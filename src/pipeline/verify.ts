@@ -60,7 +60,7 @@ export async function verify(
   const sources: SourceProof[] = [];
   let known = 0;
   for (const [name, { source, schedule, auditHorizonMs }] of context.sources) {
-    const settlingMs = source.state().overlapMs + pollEveryMs(schedule, clock) + GRACE_MS;
+    const youngMs = source.state().overlapMs + pollEveryMs(schedule, clock) + GRACE_MS;
     const held = await journal.held(name).count(range);
     known += held;
     const its = {
@@ -68,7 +68,7 @@ export async function verify(
       name,
       source,
       advance: steps(context, `source ${name}`, held),
-      youngNs: msToNs(startedMs - settlingMs),
+      youngNs: msToNs(startedMs - youngMs),
       horizonNs: msToNs(startedMs - auditHorizonMs),
       explained: await acknowledgedGone(journal, name, range),
     };

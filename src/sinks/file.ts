@@ -15,7 +15,7 @@ import { placeOfFile } from './file/place.ts';
 import { rotateAway, rotatedFiles, tidyRotated } from './file/rotation.ts';
 import type { RotationOptions } from './file/rotation.ts';
 import { IdSearch } from './file/search.ts';
-import { oneAtATime } from './in-turn.ts';
+import { oneAtATime } from './one-at-a-time.ts';
 import { withinRate } from './request-limit.ts';
 import type { Batch, Receipt, Sink, SinkContext, SinkDefinition } from './sink.ts';
 

@@ -1,12 +1,12 @@
 import { describe, ForwardError } from '../model/errors.ts';
 import type { Fate, Receipt } from './sink.ts';
 
-/** Rejections one after the other, with the same reason, after which the fault is taken to be ours and not the events'. */
+/** After so many rejections in a row for one reason, the fault is taken to be the configuration's and not the events'. */
 const SAME_REJECTIONS_LIMIT = 5;
 
 /**
- * The fates of a batch while they become known, for a sink that needs several requests for one batch. What is settled
- * stays settled when a later request fails: the rest is handed back for another try.
+ * Collects the fates of a batch that takes several requests. What is settled stays settled when a later request fails; the
+ * rest is returned for another try.
  */
 export class OpenFates {
   readonly #fates: (Fate | undefined)[];
@@ -24,20 +24,20 @@ export class OpenFates {
     this.#fates[place] = fate;
   }
 
-  /** The receiver took something: rejections around it were about the events. */
+  /** The receiver took something, so the rejections before it were about the events: the row ends. */
   progress(): void {
     this.#rejectedInARow = 0;
     this.#lastKind = null;
   }
 
-  /** A refusal by the receiver; `kind` tells which ones are alike, where reasons hold figures. */
+  /** A refusal by the receiver. `kind`: equal for equal faults, if the reason holds figures. */
   reject(place: number, reason: string, kind = reason): void {
     this.settle(place, { outcome: 'rejected', reason });
     this.#rejectedInARow = kind === this.#lastKind ? this.#rejectedInARow + 1 : 1;
     this.#lastKind = kind;
   }
 
-  /** True once isolating goes nowhere: the loop's guard has to decide, and the rest must not be thrown after it. */
+  /** True after too many rejections in a row: then stop sending, so that the loop's mass guard decides about the rest. */
   get hopeless(): boolean {
     return this.#rejectedInARow >= SAME_REJECTIONS_LIMIT;
   }
@@ -46,14 +46,14 @@ export class OpenFates {
     this.#slowDown = true;
   }
 
-  /** Ends the batch after a failure: throws it when nothing is settled, else the rest is to be sent again. */
+  /** The receipt of a batch that a failure ended: what is not settled is sent again. Throws the failure if nothing is settled. */
   interrupted(error: unknown): Receipt {
     if (!(error instanceof ForwardError) || this.#fates.every((fate) => fate === undefined)) throw error;
     this.#retryAfterMs = error.retryAfterMs;
     return this.receipt(describe(error));
   }
 
-  /** `openReason` is the reason of whatever is not settled. */
+  /** `openReason`: why the rest is not settled. */
   receipt(openReason: string): Receipt {
     const fates = this.#fates.map((fate): Fate => fate ?? { outcome: 'retry', reason: openReason });
     return {

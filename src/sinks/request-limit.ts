@@ -14,7 +14,7 @@ export function withinRate<T>(
 /** A client whose every exchange counts: parts of a batch, questions and acknowledgements as well. */
 export function openLimitedClient(options: HttpClientOptions, context: SinkContext): HttpClient {
   const client = openHttpClient({ ...options, warn: (message) => context.warn(message) });
-  context.renews?.(() => client.refreshTls?.() === true);
+  context.watchCredential?.(() => client.certificateReplaced?.() === true);
   return {
     exchange: (request, signal) => withinRate(context, () => client.exchange(request, signal), signal),
     close: () => client.close(),

@@ -6,14 +6,14 @@ import type { SizeLimit } from './size-limit.ts';
 interface RunLimits<T> {
   readonly open: OpenFates;
   readonly limit: Pick<SizeLimit, 'bytes'>;
-  /** Bytes that one of them adds to a request. */
+  /** Bytes that one item adds to a request. */
   readonly weigh: (one: T) => number;
 }
 
 /**
- * The way of every sink that posts batches: in runs that the receiver's limit lets through, each by `sendRun`, which settles it or
- * returns the parts that it has to be sent in. Events leave in the journal's order. Returns the failure that ended it early, or null;
- * what is open then is for the loop to send again. A fault of ours and an abort are thrown.
+ * Sends a batch in runs that are within the receiver's size limit. `sendRun` settles a run, or returns the parts to send it in. Events are
+ * sent in the journal's order. Returns the ForwardError that ended it early, or null; the loop then sends what is still open again. Throws
+ * on an abort, and any other error.
  */
 export async function sendInRuns<T>(
   all: readonly T[],
@@ -21,7 +21,7 @@ export async function sendInRuns<T>(
   sendRun: (run: readonly T[]) => Promise<readonly (readonly T[])[]>,
   signal: AbortSignal,
 ): Promise<ForwardError | null> {
-  // A stack with the first run on top: whatever is cut goes back in order.
+  // A stack with the first run on top: the parts of a run go back in order.
   const runs: (readonly T[])[] = all.length === 0 ? [] : [all];
   try {
     for (let run = runs.pop(); run !== undefined && !open.hopeless; run = runs.pop()) {

@@ -17,9 +17,9 @@ export interface Item {
   readonly utf8?: Buffer;
   /** `json` when body is a JSON object, `text` otherwise. */
   readonly kind: 'json' | 'text';
-  /** Of its seal, which a heartbeat tells; absent where no heartbeat is configured. */
+  /** Of its seal, which a heartbeat tells; absent without heartbeats. */
   readonly digest?: string;
-  /** Set where it is no audit event but a heartbeat: then the receiver must be able to tell it from one. */
+  /** Set if this is a heartbeat and no audit event: the receiver must be able to tell the two apart. */
   readonly heartbeat?: Heartbeat;
 }
 
@@ -38,9 +38,9 @@ export interface Batch {
 /** What became of one item. */
 export type Fate =
   | { readonly outcome: 'delivered' }
-  /** The receiver already had it. Settled, and counted apart. */
+  /** The receiver already had it. Settled, but counted separately. */
   | { readonly outcome: 'duplicate' }
-  /** Not taken, or nobody can tell: the deliver loop sends it again. */
+  /** Not taken, or unknown: the deliver loop sends it again. */
   | { readonly outcome: 'retry'; readonly reason: string }
   /** The receiver will never take it: dead letter, with the receiver's own words. */
   | { readonly outcome: 'rejected'; readonly reason: string };
@@ -48,7 +48,7 @@ export type Fate =
 export interface Receipt {
   /** One fate per item, in the batch's order. */
   readonly fates: readonly Fate[];
-  /** The receiver asked us not to come back earlier. Milliseconds. */
+  /** The receiver asks for no further request before this. Milliseconds. */
   readonly retryAfterMs?: number;
   /** The receiver is near its limit: the loop sends less at a time for a while. */
   readonly slowDown?: boolean;
@@ -62,7 +62,7 @@ export interface Receipt {
  */
 export type DeliveryClass = 'confirmed' | 'sent';
 
-/** Most ids in one question to a sink that does not say otherwise. */
+/** Most ids in one call of `holds`, unless the sink sets `idsAtOnce`. */
 export const IDS_AT_ONCE = 1000;
 
 /**
@@ -77,37 +77,34 @@ export const IDS_AT_ONCE = 1000;
  */
 export interface Sink {
   readonly delivery: DeliveryClass;
-  /** Whether it looks at more of each event than a `LightEvent` holds: without it the rest is read again when asked for. */
+  /** Whether it needs more of each event than a `LightEvent` holds. If not, the rest is parsed again when something asks for it. */
   readonly wholeEvents?: boolean;
   send(batch: Batch, signal: AbortSignal): Promise<Receipt>;
   /**
-   * How many batches more than `concurrent` may be on their way at the moment: sent, and waiting for the receiver's word. For a sink that
-   * sends no more than `concurrent` at a time even so, in the order of the calls. Absent: none.
+   * How many batches beyond `concurrent` may be in flight now: sent, with the receiver's answer still to come. Even so the sink sends at
+   * most `concurrent` batches at a time, in the order of the calls. Absent: none.
    */
   ahead?(): number;
   /** The most that `ahead` ever says; absent: none. */
   readonly aheadAtMost?: number;
-  /** An item as it stands in a request, without what frames all of them; null where it is too large to stand in one. Absent: its body. */
+  /** An item as a request carries it, without the frame around all of them; null if it is too large to be sent. Absent: its body. */
   asSent?(item: Item): string | null;
   /** Looks at everything that `send` will need, for real: reachable, TLS, credentials, index, sizes. Sends no event. */
   check(signal: AbortSignal): Promise<CheckReport>;
   /**
    * Asks the receiver which of these event ids it holds, with how many copies. Absent where the protocol cannot be asked.
-   * At most `idsAtOnce` ids a call. All of them were created within `within`, for a receiver that must know where to look.
+   * At most `idsAtOnce` ids a call. All of them were created in the window `within`, for a receiver that is searched by time.
    */
   holds?(ids: readonly string[], signal: AbortSignal, within?: Window): Promise<ReadonlyMap<string, number>>;
-  /** Most ids in one question; absent: `IDS_AT_ONCE`. More where every question reads everything that was written. */
+  /** Most ids in one call of `holds`; absent: `IDS_AT_ONCE`. Set higher where each call reads everything that was written. */
   readonly idsAtOnce?: number;
-  /**
-   * Whether there is another credential since it used one last: then a hold may end. Where sinks are built (echoes.ts) each is given it;
-   * none has one of its own.
-   */
-  refreshSecrets?(): boolean;
+  /** Whether a credential was replaced since the sink used it last: then a hold may end. `credential-guard.ts` adds this to every sink. */
+  credentialReplaced?(): boolean;
   /** Lets go of connections and files. Safe to call twice and without `send`. */
   close(): Promise<void>;
 }
 
-/** What every sink is handed beside its own options. */
+/** What every sink gets besides its own options. */
 export interface SinkContext {
   /** The name in the configuration: the identity of its cursor. */
   readonly name: string;
@@ -115,17 +112,17 @@ export interface SinkContext {
   warn(message: string): void;
   readonly clock: Clock;
   readonly forwarderVersion: string;
-  /** Credentials that the sink is given in exchange for its own, such as tokens: whatever it tells is cleaned of them too. */
+  /** For credentials that the sink obtains, such as tokens: `known` lists those that must not show in what it tells. */
   conceal?(known: () => readonly string[]): void;
-  /** Credentials beside the secrets of its options, such as certificate files: whether others are at hand than when it was asked last. */
-  renews?(changed: () => boolean): void;
+  /** For credentials that are no secrets of its options, such as certificate files: `isReplaced` says whether one is new since the last call. */
+  watchCredential?(isReplaced: () => boolean): void;
   /** Batches that may be sent at a time; above 1 their order is not kept. Absent: 1. */
   readonly concurrent?: number;
-  /** Each request to the receiver passes it, not each batch (`request-limit.ts`). Absent: no limit. */
+  /** The rate of requests to the receiver, which may be several for a batch (`request-limit.ts`). Absent: no limit. */
   readonly limit?: Limit;
 }
 
-/** What a receiver takes with a success and then drops, cuts or misdates. */
+/** Limits beyond which a receiver answers with success and then drops an event, cuts it or changes its time. */
 export interface KnownLimits {
   /** Its name, for people. */
   readonly receiver: string;
@@ -135,7 +132,7 @@ export interface KnownLimits {
   readonly maxBytes?: number;
 }
 
-/** How a sink type enters the program: one of these per file, one line in registry.ts. */
+/** A sink type, listed in registry.ts. */
 export interface SinkDefinition<Options = unknown> {
   readonly type: string;
   readonly schema: PartSchema;
@@ -147,11 +144,11 @@ export interface SinkDefinition<Options = unknown> {
     readonly maxBytes: number;
     readonly maxWaitMs: number;
   };
-  /** What the schema cannot say, looked at before anything starts. */
+  /** Checks what the schema cannot express, before anything starts. */
   validate?(options: Options): readonly OptionProblem[];
-  /** Hold where the operator sets neither max_event_age nor max_event_bytes; null where nothing is known of the receiver. */
+  /** Used where the operator sets neither max_event_age nor max_event_bytes; null where nothing is known of the receiver. */
   knownLimits?(options: Options): KnownLimits | null;
-  /** What only one sink may have, in words that are the same for the same thing, and the key that names it. */
+  /** A thing that only one sink may use, such as a file: always in the same words, and the key in the configuration that names it. */
   claims?(options: Options): { readonly path: string; readonly thing: string };
   /** Options arrive validated, durations in milliseconds, sizes in bytes, secrets as Secret, paths absolute. */
   create(options: Options, context: SinkContext): Sink;

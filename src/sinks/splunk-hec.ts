@@ -3,7 +3,7 @@ import { ForwardError } from '../model/errors.ts';
 import type { HttpClient } from '../net/http.ts';
 import { untilAborted } from '../model/abort.ts';
 import { placeOf } from './http-fates.ts';
-import { oneAtATime } from './in-turn.ts';
+import { oneAtATime } from './one-at-a-time.ts';
 import { OpenFates } from './open-fates.ts';
 import { openLimitedClient } from './request-limit.ts';
 import { sendInRuns } from './send-in-runs.ts';

@@ -47,7 +47,7 @@ function createSyslogSink(options: SyslogOptions, context: SinkContext): Sink {
     withinRate(context, () => transport.send(messages, signal), signal);
   const limit = { bytes: () => transport.roomBytes?.() ?? Infinity };
   let certificates = tls?.current();
-  context.renews?.(() => {
+  context.watchCredential?.(() => {
     const before = certificates;
     certificates = tls?.current();
     return certificates !== before;

@@ -11,7 +11,7 @@ import { parseConfig } from '../../src/config/load.ts';
 import { loadParts } from '../../src/config/parts.ts';
 import { describe as describeError, ForwardError } from '../../src/model/errors.ts';
 import { sinkTypes } from '../../src/sinks/registry.ts';
-import { withoutEchoes } from '../../src/sinks/echoes.ts';
+import { guardSink } from '../../src/sinks/credential-guard.ts';
 import type { Sink } from '../../src/sinks/sink.ts';
 import { testClock } from '../contract/clock.ts';
 import { makeItems } from '../contract/items.ts';
@@ -146,7 +146,7 @@ function optionsOf(type: string, { yaml, override }: Subject): object {
 }
 
 async function openSink(type: string, subject: Subject): Promise<Sink> {
-  const definition = withoutEchoes((await sinkTypes.get(type)?.()) as never);
+  const definition = guardSink((await sinkTypes.get(type)?.()) as never);
   const context = { name: 'x', warn: () => undefined, clock: testClock(), forwarderVersion: '0' };
   return definition.create(optionsOf(type, subject), context);
 }

@@ -51,7 +51,7 @@ async function hostileRoom(): Promise<{ readonly here: Room; readonly config: st
     })),
   });
   const held = await journal.read(0n, MANY);
-  await journal.settle(
+  await journal.moveCursor(
     'archive',
     held.at(-1)?.seq ?? 0n,
     held.map((event, index) => ({ event, reason: HOSTILE_STRINGS[index] ?? '', attempts: 1 })),

@@ -7,7 +7,7 @@ import { effectiveConfig } from '../../src/cli/verify/fingerprint.ts';
 import type { Config } from '../../src/config/config.ts';
 import { FileError } from '../../src/config/problems.ts';
 import { parseConfig } from '../../src/config/load.ts';
-import { echoesOf } from '../../src/model/echoes.ts';
+import { guardOf } from '../../src/model/credential-guard.ts';
 import { configured, everyPlace, parts } from './places.ts';
 import { readable as readableOf } from './readable.ts';
 
@@ -88,7 +88,7 @@ describe('a secret in any place of the configuration', () => {
         return; // it has a form of its own, and the end-to-end test has one of those
       }
       const { options } = (place.section === 'sinks' ? config.sinks : config.sources).get('x') ?? {};
-      const { hide } = echoesOf(options, [], () => undefined);
+      const { hide } = guardOf(options, [], () => undefined);
       for (const [writing, write] of Object.entries(WRITINGS))
         expect([writing, readable(hide(`refused: ${write(MARK)}, sorry`))]).toEqual([writing, undefined]);
     },

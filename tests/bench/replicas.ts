@@ -144,7 +144,7 @@ async function fill(
   const { headSeq } = await journal.size();
   for (const sink of SINKS) {
     await journal.begin(sink);
-    await journal.settle(sink, headSeq, []);
+    await journal.moveCursor(sink, headSeq, []);
   }
   await journal.close();
   if (begun >= events) return;

@@ -24,7 +24,7 @@ export async function fill(journal: Journal): Promise<void> {
     ['platform'],
   );
   const events = await journal.read(0n, { maxEvents: 7, maxBytes: 1e6 });
-  await journal.settle(
+  await journal.moveCursor(
     'splunk',
     7n,
     events
@@ -33,7 +33,7 @@ export async function fill(journal: Journal): Promise<void> {
   );
   const letters = await journal.deadLetters({ owner: 'splunk', limit: 9 });
   await journal.discardDeadLetters({ ids: letters.slice(0, 1).map(({ id }) => id), limit: 1 }, 'seen');
-  await journal.settleRetried(
+  await journal.recordRetried(
     letters.slice(-1).map(({ id }) => id),
     [],
   );
@@ -46,8 +46,8 @@ export async function fill(journal: Journal): Promise<void> {
   await journal.acknowledge([finding?.id ?? 0n], 'known');
   const job = await journal.addJob('backfill', { source: 'platform', sink: null, windows: [] });
   await journal.updateJob(job, 'done', { events: 3 });
-  await journal.settle('splunk', 300n, []);
-  await journal.settle('elastic', 150n, []);
+  await journal.moveCursor('splunk', 300n, []);
+  await journal.moveCursor('elastic', 150n, []);
   await journal.prune(['splunk', 'elastic'], '2027-01-01T00:00:00Z', 0n);
 }
 

@@ -41,7 +41,7 @@ describe('dead-letters beside a running daemon', () => {
     const events = await journal.read(0n, { maxEvents: 9, maxBytes: 2 ** 20 });
     const reasons = ["field [a]: value 'x\u001b[2J'", 'too large: 70123 bytes', "field [a]: value 'y'"];
     const rejected = events.map((event, index) => ({ event, reason: reasons[index] ?? '', attempts: 1 }));
-    await journal.settle('archive', 3n, rejected);
+    await journal.moveCursor('archive', 3n, rejected);
     const terminal = fakeTerminal();
     await listLetters({ config }, terminal);
     const [first, reason, types] = terminal.printed.out.split('\n');

@@ -9,7 +9,7 @@ const journal = {
     did.push(`append ${source}`);
     return { appended: 1 };
   },
-  settle: async (sink: string) => void did.push(`settle ${sink}`),
+  moveCursor: async (sink: string) => void did.push(`moveCursor ${sink}`),
   size: async () => ({ events: 7 }),
 } as unknown as Journal;
 
@@ -22,7 +22,7 @@ test('memory is looked after only where a container has little', () => {
 test('a journal whose process is short of memory does what it did', async () => {
   const relieved = relieving(journal, 1);
   await expect(relieved.append('platform', {} as never)).resolves.toEqual({ appended: 1 });
-  await relieved.settle('splunk', 1n, []);
+  await relieved.moveCursor('splunk', 1n, []);
   await expect(relieved.size()).resolves.toEqual({ events: 7 });
-  expect(did).toEqual(['append platform', 'settle splunk']);
+  expect(did).toEqual(['append platform', 'moveCursor splunk']);
 });

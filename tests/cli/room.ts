@@ -155,5 +155,5 @@ export async function appendRefused(
       attempts: 2,
       sent: `<134>${event.id}`,
     }));
-  await journal.settle('archive', events.at(-1)?.seq ?? 0n, rejected);
+  await journal.moveCursor('archive', events.at(-1)?.seq ?? 0n, rejected);
 }

@@ -215,7 +215,7 @@ describe('status', () => {
     await appendRefused(journal, 3, []);
     const [first] = await journal.read(0n, { maxEvents: 1, maxBytes: 2 ** 20 });
     if (first === undefined) throw new Error('there is no event');
-    await journal.settle('archive', 3n, [{ event: first, reason: 'too old: by a day', attempts: 1 }]);
+    await journal.moveCursor('archive', 3n, [{ event: first, reason: 'too old: by a day', attempts: 1 }]);
     await journal.close();
     const terminal = fakeTerminal({ columns: 80 });
     await status({ config }, terminal);

@@ -82,7 +82,7 @@ describe('tail', () => {
     const config = here.config(sink);
     const journal = await here.writer();
     await append(journal, [event(1, { event_details: { password: 'hunter2' } })]);
-    await journal.settle('soc', 1n, []);
+    await journal.moveCursor('soc', 1n, []);
     const terminal = fakeTerminal();
     await tail({ ...ALL, config, format: 'raw' }, terminal);
     expect(terminal.printed.out).toContain('"password":"[redacted]"');
@@ -117,10 +117,12 @@ describe('tail', () => {
     const interrupted = new AbortController();
     const terminal = fakeTerminal({ signal: interrupted.signal });
     const ended = tail({ ...ALL, config, follow: true, sink: 'soc' }, terminal);
-    await journal.settle('soc', 1n, []);
+    await journal.moveCursor('soc', 1n, []);
     expect((await lines(terminal, 1))[0]).toContain('ann@acme.example');
     const refused = await journal.read(1n, { maxEvents: 1, maxBytes: 2 ** 20 });
-    await journal.settle('soc', 4n, [{ event: refused[0] as never, reason: 'mapping failed', attempts: 1 }]);
+    await journal.moveCursor('soc', 4n, [
+      { event: refused[0] as never, reason: 'mapping failed', attempts: 1 },
+    ]);
     const printed = await lines(terminal, 3);
     expect(printed[1]).toMatch(/sync_deleted .* refused: mapping failed$/);
     expect(printed[2]).toContain('user_login');

@@ -104,7 +104,7 @@ describe('verify', () => {
   it.each([
     [
       'waiting',
-      (journal: Journal) => journal.settle('late', 60n, []),
+      (journal: Journal) => journal.moveCursor('late', 60n, []),
       { waiting: 60, dead_letters: 0 },
       '60 events waiting',
     ],
@@ -113,7 +113,7 @@ describe('verify', () => {
       async (journal: Journal) => {
         const all = await journal.read(0n, { maxEvents: 999, maxBytes: 1e9 });
         const rejected = all.slice(0, 17).map((event) => ({ event, reason: 'mapping', attempts: 1 }));
-        await journal.settle('late', all.at(-1)?.seq ?? 0n, rejected);
+        await journal.moveCursor('late', all.at(-1)?.seq ?? 0n, rejected);
       },
       { waiting: 0, dead_letters: 17 },
       '17 dead letters',
@@ -125,7 +125,7 @@ describe('verify', () => {
         const rejected = all
           .slice(0, 5)
           .map((event) => ({ event, reason: 'too old: by a day', attempts: 1 }));
-        await journal.settle('late', all.at(-1)?.seq ?? 0n, rejected);
+        await journal.moveCursor('late', all.at(-1)?.seq ?? 0n, rejected);
       },
       { waiting: 0, dead_letters: 0, too_old: 5 },
       '5 events too old for the receiver',

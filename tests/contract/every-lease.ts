@@ -16,11 +16,11 @@ export function everyLease(journal: Journal): Journal {
     ...journal,
     append: async (source, ...rest) => (await holding(`source:${source}`)).append(source, ...rest),
     begin: async (sink, ...rest) => (await holding(`sink:${sink}`)).begin(sink, ...rest),
-    settle: async (sink, ...rest) => (await holding(`sink:${sink}`)).settle(sink, ...rest),
+    moveCursor: async (sink, ...rest) => (await holding(`sink:${sink}`)).moveCursor(sink, ...rest),
     keepSegment: async (sink, segment) => (await holding(`sink:${sink}`)).keepSegment(sink, segment),
     addDeadLetters: async (sink, rejected) => (await holding(`sink:${sink}`)).addDeadLetters(sink, rejected),
-    settleRetried: async (delivered, refused, kept) =>
-      (await holding(`sink:${kept?.sink ?? 'splunk'}`)).settleRetried(delivered, refused, kept),
+    recordRetried: async (delivered, refused, kept) =>
+      (await holding(`sink:${kept?.sink ?? 'splunk'}`)).recordRetried(delivered, refused, kept),
     prune: async (...args) => (await holding('upkeep')).prune(...args),
     pruneFindings: async (before) => (await holding('upkeep')).pruneFindings(before),
   };

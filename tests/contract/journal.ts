@@ -325,7 +325,7 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
       it('are counted where their events were left out or pruned', async () => {
         await journal.append('platform', harvest([...newEvents(1, 9), newEvent(10, { wanted: false })]));
         await journal.append('another', harvest([newEvent(11), newEvent(12, { wanted: false })]));
-        await journal.settle('splunk', 4n, []);
+        await journal.moveCursor('splunk', 4n, []);
         expect(await journal.absentInWindow('platform', EVERYTHING)).toEqual({ leftOut: 1, pruned: 0 });
         await journal.prune(['splunk'], '2027-01-01T00:00:00Z', 0n);
         const { oldestSeq } = await journal.size();
@@ -384,7 +384,7 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
 
       it('are found again after the first one was pruned and forgotten', async () => {
         await journal.append('platform', harvest(all));
-        await journal.settle('splunk', 3n, []);
+        await journal.moveCursor('splunk', 3n, []);
         await journal.prune(['splunk'], '2027-01-01T00:00:00Z', later.createdNs);
         const [, kept] = await journal.held('platform').known([first, later]);
         expect(kept).toMatch(/#/);
@@ -453,10 +453,10 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
       it('start at 0, move forward only, and survive a restart', async () => {
         await journal.append('platform', harvest(newEvents(1, 5)));
         expect(await journal.cursor('splunk')).toBe(0n);
-        await journal.settle('splunk', 3n, []);
-        await journal.settle('splunk', 3n, []);
-        await expect(journal.settle('splunk', 2n, [])).rejects.toThrow(/cannot move back/);
-        await expect(journal.settle('splunk', 6n, [])).rejects.toThrow(/no such event/);
+        await journal.moveCursor('splunk', 3n, []);
+        await journal.moveCursor('splunk', 3n, []);
+        await expect(journal.moveCursor('splunk', 2n, [])).rejects.toThrow(/cannot move back/);
+        await expect(journal.moveCursor('splunk', 6n, [])).rejects.toThrow(/no such event/);
         await reopen();
         expect(await journal.cursor('splunk')).toBe(3n);
         expect(await journal.cursor('elastic')).toBe(0n);
@@ -466,13 +466,13 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
       it('keep what a heartbeat will tell, in the same step and over a restart', async () => {
         await journal.append('platform', harvest(newEvents(1, 5)));
         expect(await journal.segment('splunk')).toBeNull();
-        await journal.settle('splunk', 3n, [], { events: 3 });
-        await expect(journal.settle('splunk', 9n, [], { events: 9 })).rejects.toThrow(/no such event/);
+        await journal.moveCursor('splunk', 3n, [], { events: 3 });
+        await expect(journal.moveCursor('splunk', 9n, [], { events: 9 })).rejects.toThrow(/no such event/);
         await reopen();
         expect(await journal.segment('splunk')).toEqual({ events: 3 });
-        await journal.settle('splunk', 4n, []);
+        await journal.moveCursor('splunk', 4n, []);
         expect(await journal.segment('splunk')).toEqual({ events: 3 });
-        await journal.settleRetried([], [], { sink: 'splunk', segment: { events: 4 } });
+        await journal.recordRetried([], [], { sink: 'splunk', segment: { events: 4 } });
         expect(await journal.segment('splunk')).toEqual({ events: 4 });
         await journal.keepSegment('splunk', { events: 0 });
         expect(await journal.segment('splunk')).toEqual({ events: 0 });
@@ -495,7 +495,7 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
       it('of a new sink begin with what the journal holds, which is no finding', async () => {
         expect(await journal.begin('first')).toEqual(begun(0n, true, null));
         await journal.append('platform', harvest(newEvents(1, 5)));
-        await journal.settle('first', 5n, []);
+        await journal.moveCursor('first', 5n, []);
         expect(await journal.prune(['first'], FUTURE, 0n)).toBe(5);
         const pruned = {
           fromSeq: 1n,
@@ -512,8 +512,8 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
       it('pass what was pruned while a sink was away only with a finding, one for each gap', async () => {
         await journal.append('platform', harvest(newEvents(1, 10)));
         await journal.begin('never sent');
-        await journal.settle('away', 4n, []);
-        await journal.settle('splunk', 10n, []);
+        await journal.moveCursor('away', 4n, []);
+        await journal.moveCursor('splunk', 10n, []);
         await journal.prune(['splunk'], FUTURE, 0n);
         await reopen();
         const waiting = new Map([
@@ -528,9 +528,9 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
         });
         expect(await journal.begin('away')).toEqual(begun(10n, false, null));
         await journal.append('platform', harvest(newEvents(11, 13)));
-        await journal.settle('splunk', 13n, []);
+        await journal.moveCursor('splunk', 13n, []);
         await journal.prune(['splunk'], FUTURE, newEvent(50).createdNs);
-        await journal.settle('away', 13n, []); // also a loop that never begins
+        await journal.moveCursor('away', 13n, []); // also a loop that never begins
         await journal.begin('never sent');
         await reopen();
         const findings = await journal.findings({ unacknowledgedOnly: true, limit: 9 });
@@ -571,7 +571,7 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
         await journal.append('platform', harvest([1, 2, 3].map(large)));
         const events = await journal.read(0n, FULL_READ);
         const rejected = events.map((event) => ({ event, reason: 'no', attempts: 1 }));
-        await journal.settle('splunk', 3n, rejected);
+        await journal.moveCursor('splunk', 3n, rejected);
         const window = async (after: bigint) => journal.readWindow(null, seconds(0, 9), after, 100);
         const letters = async (after: bigint) => journal.deadLetters({ owner: 'splunk', after, limit: 100 });
         expect((await window(0n)).map(({ seq }) => seq)).toEqual([1n, 2n]);
@@ -592,7 +592,7 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
         expect(await journal.newest(1, 5000)).toEqual([{ ...place, bytes: 5000, original }]);
         expect(await journal.firstAfter(1n)).toEqual({ ...place, bytes: 5000, original: null });
         expect(await journal.firstAfter(2n)).toBeNull();
-        await journal.settle('splunk', 2n, [{ event, reason: 'no', attempts: 1 }]);
+        await journal.moveCursor('splunk', 2n, [{ event, reason: 'no', attempts: 1 }]);
         const [letter] = await journal.glanceAtDeadLetters({ owner: 'splunk', limit: 9 }, 3);
         expect(letter).toMatchObject({ event: told, content: Buffer.from('xxx'), size: 5000, reason: 'no' });
         expect(letter?.event).not.toHaveProperty('original');
@@ -705,7 +705,7 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
         await journal.append('platform', harvest(newEvents(from, to)));
         const read = await journal.read(await journal.cursor('splunk'), FULL_READ);
         const upTo = read.at(-1)?.seq ?? 0n;
-        await journal.settle(
+        await journal.moveCursor(
           'splunk',
           upTo,
           read.map((event) => ({ event, reason, attempts: 2 })),
@@ -736,7 +736,7 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
         const [one, two, three] = await journal.read(0n, FULL_READ);
         if (one === undefined || two === undefined || three === undefined) throw new Error('no events');
         const long = `${'x'.repeat(64 * 1024 - 1)}ü and more`;
-        await journal.settle('splunk', 3n, [
+        await journal.moveCursor('splunk', 3n, [
           { event: one, reason: 'no', attempts: 1, sent: '{"event":"äß"}' },
           { event: two, reason: 'no', attempts: 1, sent: long },
           { event: three, reason: 'too old: by a day', attempts: 1 },
@@ -758,7 +758,7 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
         await journal.retryDeadLetters(every());
         const [first, second] = await journal.deadLetters(every());
         if (first === undefined || second === undefined) throw new Error('letters are gone');
-        await journal.settleRetried(
+        await journal.recordRetried(
           [],
           [
             { id: first.id, reason: 'still no', sent: 'again' },
@@ -766,13 +766,15 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
           ],
         );
         expect((await sent()).slice(0, 2)).toEqual([{ text: 'again', cut: false }, null]);
-        await journal.settle('splunk', 3n, [{ event: three, reason: 'no', attempts: 1, sent: 'at last' }]);
+        await journal.moveCursor('splunk', 3n, [
+          { event: three, reason: 'no', attempts: 1, sent: 'at last' },
+        ]);
         expect((await sent())[2]).toEqual({ text: 'at last', cut: false });
       });
 
       it('are added beside the cursor, which stays', async () => {
         await journal.append('platform', harvest(newEvents(1, 3)));
-        await journal.settle('splunk', 3n, []);
+        await journal.moveCursor('splunk', 3n, []);
         const [event] = await journal.read(0n, FULL_READ);
         if (event === undefined) throw new Error('nothing to refuse');
         await journal.addDeadLetters('splunk', [{ event, reason: 'too old', attempts: 2 }]);
@@ -787,8 +789,8 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
         const [event] = await journal.read(0n, FULL_READ);
         if (event === undefined) throw new Error('the event is gone');
         opened.clock.advance(1000);
-        await journal.settle('splunk', 1n, [{ event, reason: 'again', attempts: 1 }]);
-        await journal.settle('elastic', 1n, [{ event, reason: 'mine', attempts: 1 }]);
+        await journal.moveCursor('splunk', 1n, [{ event, reason: 'again', attempts: 1 }]);
+        await journal.moveCursor('elastic', 1n, [{ event, reason: 'mine', attempts: 1 }]);
         expect(await journal.deadLetters(every({ owner: 'splunk' }))).toMatchObject([
           {
             reason: 'again',
@@ -931,7 +933,7 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
         await reopen();
         const retrying = await journal.deadLetters(every({ states: ['retrying'] }));
         expect(retrying.map(({ id }) => id)).toEqual([first.id, second.id]);
-        await journal.settleRetried([first.id], [{ id: second.id, reason: 'still no' }]);
+        await journal.recordRetried([first.id], [{ id: second.id, reason: 'still no' }]);
         expect(await journal.deadLetters(every())).toMatchObject([
           { id: second.id, state: 'open', reason: 'still no', attempts: 3 },
           { id: third.id, state: 'open' },
@@ -959,7 +961,7 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
         expect(await journal.retryDeadLetters(every())).toBe(0);
         const [event] = await journal.read(0n, FULL_READ);
         if (event === undefined) throw new Error('the event is gone');
-        await journal.settle('splunk', 1n, [{ event, reason: 'again', attempts: 1 }]);
+        await journal.moveCursor('splunk', 1n, [{ event, reason: 'again', attempts: 1 }]);
         expect(await journal.deadLetters(every())).toMatchObject([{ state: 'open', discardReason: null }]);
       });
 
@@ -1186,8 +1188,8 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
         await journal.append('platform', harvest(newEvents(1, 4)));
         opened.clock.advance(10_000);
         await journal.append('platform', harvest(newEvents(5, 8)));
-        await journal.settle('splunk', 6n, []);
-        await journal.settle('elastic', 3n, []);
+        await journal.moveCursor('splunk', 6n, []);
+        await journal.moveCursor('elastic', 3n, []);
         const late = '2027-01-01T00:00:00Z';
         expect(await journal.prune(['splunk', 'elastic', 'new'], late, 0n)).toBe(0);
         expect(await journal.prune(['splunk', 'elastic'], '2026-03-01T12:00:00Z', 0n)).toBe(0);
@@ -1219,8 +1221,8 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
           idsReceivedSince: '2000-01-01',
         });
         await journal.append('platform', harvest(newEvents(1, 9)));
-        await journal.settle('removed', 4n, []);
-        await journal.settle('splunk', 9n, []);
+        await journal.moveCursor('removed', 4n, []);
+        await journal.moveCursor('splunk', 9n, []);
         const late = '2027-01-01T00:00:00Z';
         expect(await journal.prune(['splunk'], late, 0n, sparing('2026-03-01T12:00:00Z'))).toBe(4);
         opened.clock.advance(7_200_000);
@@ -1252,11 +1254,11 @@ export function journalContract(name: string, open: () => Promise<OpenedJournal>
 
       it('forgets old ids, but none whose event is still there', async () => {
         await journal.append('platform', harvest([...newEvents(1, 4), newEvent(5, { wanted: false })]));
-        await journal.settle('splunk', 2n, []);
+        await journal.moveCursor('splunk', 2n, []);
         await journal.prune(['splunk'], '2027-01-01T00:00:00Z', newEvent(6).createdNs);
         const left = await journal.idsInWindow('platform', EVERYTHING, null, 10);
         expect(left.map(({ id }) => id)).toEqual([newEvent(3).id, newEvent(4).id]);
-        await journal.settle('splunk', 4n, []);
+        await journal.moveCursor('splunk', 4n, []);
         await journal.prune(['splunk'], '2027-01-01T00:00:00Z', newEvent(4).createdNs);
         expect(await journal.held('platform').known([newEvent(3), newEvent(4)])).toEqual([
           null,

@@ -48,7 +48,7 @@ test('nothing but a refusal leads back to the old value', async () => {
   await secret.get();
   write('new');
   for (let tries = 0; tries < 5; tries += 1) {
-    expect(secret.renewed()).toBe(tries === 0);
+    expect(secret.replaced()).toBe(tries === 0);
     expect((await secret.get()).value).toBe('new');
   }
 });
@@ -62,9 +62,9 @@ test('a new value that is refused gives way to the old one, and to the new one a
   expect(secret.refused(1)).toBe(true);
   expect(await secret.get()).toEqual({ value: 'new', version: 2 });
   expect(secret.refused(2)).toBe(false); // both are refused: hold, and no hot loop
-  expect(secret.renewed()).toBe(false);
+  expect(secret.replaced()).toBe(false);
   write('third');
-  expect(secret.renewed()).toBe(true);
+  expect(secret.replaced()).toBe(true);
   expect((await secret.get()).value).toBe('third');
 });
 

@@ -77,7 +77,7 @@ it('ends with the new key where both are refused, and asks no more than once mor
   expect(shown).toEqual(['new:401', 'old:401', 'new:401']);
   expect(await ask(key)).toBe(401);
   expect(shown.slice(3)).toEqual(['new:401']);
-  expect(key.renewed()).toBe(false);
+  expect(key.replaced()).toBe(false);
 });
 
 it('keeps what belongs together: two that were replaced at once go back at once', async () => {

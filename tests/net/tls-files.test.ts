@@ -38,11 +38,11 @@ describe('certificate files', () => {
     const http = open({ tls: files, connections: 1 });
     const name = async () => (await exchange(url, {}, http)).body.toString();
     expect(await name()).toBe('client');
-    expect(http.refreshTls?.()).toBe(false);
+    expect(http.certificateReplaced?.()).toBe(false);
     writeFileSync(files.cert_file, renewed.cert);
     writeFileSync(files.key_file, renewed.key);
-    expect(http.refreshTls?.()).toBe(true);
-    expect(http.refreshTls?.()).toBe(false);
+    expect(http.certificateReplaced?.()).toBe(true);
+    expect(http.certificateReplaced?.()).toBe(false);
     expect(await name()).toBe('renewed');
   });
 

@@ -20,7 +20,7 @@ const stage = stageJournal();
 interface FakeSource extends Source {
   /** When each poll began, and from which progress. */
   readonly polls: { atMs: number; progress: Json | null }[];
-  secretChanged: boolean;
+  secretReplaced: boolean;
   pending: number;
   /** Replaces what it says of itself. */
   said: Partial<SourceState>;
@@ -32,7 +32,7 @@ interface FakeSource extends Source {
 function fakeSource(...polls: readonly (() => Iterable<Harvest>)[]): FakeSource {
   const source: FakeSource = {
     polls: [],
-    secretChanged: false,
+    secretReplaced: false,
     pending: 0,
     said: {},
     troubles: [],
@@ -61,7 +61,7 @@ function fakeSource(...polls: readonly (() => Iterable<Harvest>)[]): FakeSource 
       ...source.said,
     }),
     origin: () => ({ product: CLOUDQUERY, instance: 'x', apiVersion: 'v2' }),
-    refreshSecrets: () => source.secretChanged,
+    credentialReplaced: () => source.secretReplaced,
     close: async () => {},
   };
   return source;
@@ -279,7 +279,7 @@ describe('a failure', () => {
     expect(probes).toBeLessThan(30);
     expect(status).toMatchObject({ state: 'held', hint: 'replace the key' });
     expect(status.heldMs).toBeGreaterThan(50 * MINUTE);
-    source.secretChanged = true;
+    source.secretReplaced = true;
     await elapse(clock.sleep(3 * SECOND));
     expect(source.polls.length).toBeGreaterThan(probes);
     stop.abort(new Error('enough'));
@@ -299,7 +299,7 @@ describe('a failure', () => {
   it('that passes says nothing about the key, and does not ask for another one', async () => {
     const source = fakeSource(failing(new ForwardError('transient', '503')));
     let asked = 0;
-    source.refreshSecrets = () => (asked += 1) > 0;
+    source.credentialReplaced = () => (asked += 1) > 0;
     const { stop, done } = run(source);
     await elapse(clock.sleep(5 * MINUTE));
     expect(asked).toBe(0);

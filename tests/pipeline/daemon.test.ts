@@ -38,7 +38,7 @@ function source(...polls: readonly (readonly Harvest[])[]): Source {
       troubles: [],
     }),
     origin: () => ({ product: CLOUDQUERY, instance: 'acme.example', apiVersion: 'v2' }),
-    refreshSecrets: () => false,
+    credentialReplaced: () => false,
     close: async () => {},
   };
 }
@@ -390,7 +390,7 @@ describe('what nobody foresaw', () => {
       if (broken) throw new ForwardError('denied', 'bad token');
       return takeAll(batch, signal);
     });
-    loose.refreshSecrets = () => {
+    loose.credentialReplaced = () => {
       if (broken) throw new TypeError('not even this');
       return false;
     };

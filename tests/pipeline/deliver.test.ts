@@ -203,7 +203,7 @@ describe('a sink whose events were pruned', () => {
   /** 30 events that another sink has, and nothing left of them. */
   async function allPruned(): Promise<void> {
     await append(1, 30);
-    await stage.journal.settle('other', 30n, []);
+    await stage.journal.moveCursor('other', 30n, []);
     await stage.journal.prune(['other'], FUTURE, 0n);
   }
 
@@ -232,7 +232,7 @@ describe('a sink whose events were pruned', () => {
     await append(1, 10);
     await elapse(run(fakeSink()).done);
     await append(11, 30);
-    await stage.journal.settle('other', 30n, []);
+    await stage.journal.moveCursor('other', 30n, []);
     await stage.journal.prune(['other'], FUTURE, 0n);
     await append(31, 33);
     const sink = fakeSink();
@@ -446,7 +446,7 @@ describe('dead letters that an operator retries', () => {
   async function letters(count: number, after = 0): Promise<void> {
     await append(after + 1, after + count);
     const events = await stage.journal.read(BigInt(after), { maxEvents: 1000, maxBytes: 1e9 });
-    await stage.journal.settle(
+    await stage.journal.moveCursor(
       'splunk',
       BigInt(after + count),
       events.map((event) => ({ event, reason: 'no', attempts: 1 })),
@@ -533,7 +533,7 @@ describe('dead letters that an operator retries', () => {
 });
 
 describe('a journal that fails for a while', () => {
-  const methods = ['begin', 'read', 'waitForNews', 'size', 'deadLetters', 'settle'] as const;
+  const methods = ['begin', 'read', 'waitForNews', 'size', 'deadLetters', 'moveCursor'] as const;
   const faults = [
     ['it is busy', new ForwardError('transient', 'the journal is busy'), 'failing'],
     ['nobody foresaw it', new TypeError('too many open files'), 'held'],
@@ -570,10 +570,10 @@ describe('a full disk at the commit', () => {
     let failures = 3;
     const journal: Journal = {
       ...stage.journal,
-      settle: async (...args) => {
+      moveCursor: async (...args) => {
         failures -= 1;
         if (failures >= 0) throw new ForwardError('transient', 'the disk is full');
-        return stage.journal.settle(...args);
+        return stage.journal.moveCursor(...args);
       },
     };
     const sink = fakeSink();
@@ -590,7 +590,7 @@ describe('a full disk at the commit', () => {
     await append(1, 10);
     const journal: Journal = {
       ...stage.journal,
-      settle: () => Promise.reject(new ForwardError('corrupt', 'broken')),
+      moveCursor: () => Promise.reject(new ForwardError('corrupt', 'broken')),
     };
     await expect(elapse(run(fakeSink(), { journal }).done)).rejects.toMatchObject({ kind: 'corrupt' });
   });

@@ -264,8 +264,8 @@ describe('a heartbeat', () => {
     const one = run(far, {
       journal: {
         ...stage.journal,
-        settle: async (...args) => {
-          if (args[1] <= 10n) return stage.journal.settle(...args);
+        moveCursor: async (...args) => {
+          if (args[1] <= 10n) return stage.journal.moveCursor(...args);
           kill(); // the batch of the last two is at the receiver
           throw new Error('the process is gone');
         },
@@ -373,9 +373,9 @@ describe('a heartbeat', () => {
     const far = receiver();
     await run(far).finish();
     await append(4, 6);
-    await stage.journal.settle('splunk', 6n, []); // heartbeats were off
+    await stage.journal.moveCursor('splunk', 6n, []); // heartbeats were off
     await append(7, 9);
-    await stage.journal.settle('other', 9n, []);
+    await stage.journal.moveCursor('other', 9n, []);
     await stage.journal.prune(['other'], '2027-01-01T00:00:00Z', 0n);
     const brief = run(receiver(async () => ({ fates: [] })));
     await pass(10);
@@ -403,11 +403,11 @@ describe('what may be there although it is a dead letter', () => {
   async function crashWithThree(far: Receiver): Promise<void> {
     await append(1, 3);
     let kill = (): void => {};
-    const settle = async (): Promise<never> => {
+    const moveCursor = async (): Promise<never> => {
       kill();
       throw new Error('the process is gone');
     };
-    const one = run(far, { journal: { ...stage.journal, settle } });
+    const one = run(far, { journal: { ...stage.journal, moveCursor } });
     kill = () => one.kill();
     await elapse(one.done);
     expect(far.bodies).toHaveLength(3);
@@ -496,12 +496,12 @@ describe('what may be there although it is a dead letter', () => {
     await run(far).finish();
     far.answer = takeAll;
     let kill = (): void => {};
-    const settleRetried = async (): Promise<never> => {
+    const recordRetried = async (): Promise<never> => {
       kill();
       throw new Error('the process is gone');
     };
     await stage.journal.retryDeadLetters({ states: ['open'], limit: 10 });
-    const one = run(far, { journal: { ...stage.journal, settleRetried } });
+    const one = run(far, { journal: { ...stage.journal, recordRetried } });
     kill = () => one.kill();
     await elapse(one.done);
     far.answer = refuseEvents;

@@ -193,7 +193,7 @@ describe('a failure', () => {
     const settling = outlet.settle(makeItems(1), quiet);
     await elapse(clock.sleep(30 * MINUTE));
     good = true;
-    sink.secretChanged = true;
+    sink.secretReplaced = true;
     const before = clock.monotonic();
     await elapse(settling);
     expect(clock.monotonic() - before).toBeLessThanOrEqual(3 * SECOND);
@@ -206,8 +206,8 @@ describe('a failure', () => {
       if (tries <= 2) throw new ForwardError('denied', 'bad token', { retryAfterMs: 30 * MINUTE });
       return takeAll(batch, signal);
     });
-    const renewals = [false, false, false, true]; // it is told to the lane that asks first, and once
-    sink.refreshSecrets = () => renewals.shift() ?? false;
+    const answers = [false, false, false, true]; // only the lane that asks first is told, and once
+    sink.credentialReplaced = () => answers.shift() ?? false;
     await elapse(Promise.all([outlet.settle(makeItems(1), quiet), outlet.settle(makeItems(1), quiet)]));
     expect(clock.monotonic()).toBeLessThan(10 * SECOND);
   });

@@ -91,8 +91,8 @@ export interface FakeSink extends Sink {
   readonly batches: Batch[];
   /** Ids taken, in order. */
   readonly taken: string[];
-  /** What `refreshSecrets` says. */
-  secretChanged: boolean;
+  /** What `credentialReplaced` says. */
+  secretReplaced: boolean;
   refreshes: number;
 }
 
@@ -106,7 +106,7 @@ export function fakeSink(answer: Answer = takeAll): FakeSink {
     delivery: 'confirmed',
     batches: [],
     taken: [],
-    secretChanged: false,
+    secretReplaced: false,
     refreshes: 0,
     async send(batch, signal) {
       signal.throwIfAborted();
@@ -118,9 +118,9 @@ export function fakeSink(answer: Answer = takeAll): FakeSink {
       return receipt;
     },
     check: async () => ({ items: [] }),
-    refreshSecrets: () => {
+    credentialReplaced: () => {
       sink.refreshes += 1;
-      return sink.secretChanged;
+      return sink.secretReplaced;
     },
     close: async () => {},
   };

@@ -66,7 +66,7 @@ export function memorySink(askable = true): MemorySink {
       return { fates };
     },
     check: async () => ({ items: [] }),
-    refreshSecrets: () => false,
+    credentialReplaced: () => false,
     close: async () => {},
   };
   const holds = async (ids: readonly string[]): Promise<ReadonlyMap<string, number>> =>
@@ -226,6 +226,6 @@ async function deliverAll({ journal }: Installation, name: string, to: ReplaySin
       const event = events.find(({ seq }) => seq === item.canonical.seq);
       return event === undefined ? [] : [{ event, reason, attempts }];
     });
-    await journal.settle(name, last.seq, rejected);
+    await journal.moveCursor(name, last.seq, rejected);
   }
 }

@@ -61,7 +61,7 @@ describe('what did not fit a batch', () => {
     const { reading, read } = ahead();
     const events = await elapse(reading.read(0n, false, quiet));
     reading.keep(4n, events.slice(4));
-    await stage.journal.settle('other', 20n, []);
+    await stage.journal.moveCursor('other', 20n, []);
     await stage.journal.prune(['other'], '2027-01-01T00:00:00Z', 0n);
     await append(21, 22);
     expect(await read(4n)).toEqual([5, 6, 7, 8, 9, 10]);

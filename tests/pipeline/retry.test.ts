@@ -134,7 +134,7 @@ describe('how a failure is met', () => {
   });
 
   it('ends a hold soon after its secret was replaced, and never at once', async () => {
-    const { clock, retry } = met({ renewed: () => true });
+    const { clock, retry } = met({ replaced: () => true });
     const beganMs = clock.monotonic();
     await retry.failed(refused, never);
     expect(clock.monotonic() - beganMs).toBe(2000);

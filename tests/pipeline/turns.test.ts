@@ -88,7 +88,7 @@ it('a collect loop whose source is never finished and has nothing', () =>
         yield* [];
       },
       state: () => ({ openWindows: 1, pendingReconcile: 0 }),
-      refreshSecrets: () => false,
+      credentialReplaced: () => false,
     } as unknown as Source;
     const status = sourceStatus('platform', clock.now());
     const schedule = { everyMs: 1000 };

@@ -52,7 +52,7 @@ function fullAbove(events: number): Journal {
 
 it('lets go of what every sink has once its retention is over, and of nothing else', async () => {
   await stage.journal.append('platform', harvest(newEvents(1, 10)));
-  await stage.journal.settle('splunk', 6n, []);
+  await stage.journal.moveCursor('splunk', 6n, []);
   await keepUpFor(9 * MINUTE, stage.journal, 5 * MINUTE);
   expect(await stage.journal.size()).toMatchObject({ events: 10 });
   await keepUpFor(11 * MINUTE, stage.journal, 5 * MINUTE);
@@ -63,7 +63,7 @@ it('cuts the retention short while the journal is full: polling must not stop fo
   await stage.journal.append('platform', harvest(newEvents(1, 10)));
   await elapse(clock.sleep(60 * MINUTE));
   await stage.journal.append('platform', harvest(newEvents(11, 20)));
-  await stage.journal.settle('splunk', 20n, []);
+  await stage.journal.moveCursor('splunk', 20n, []);
   const lines = await keepUpFor(6000, fullAbove(20), 7 * DAY);
   expect(await stage.journal.size()).toMatchObject({ events: 10, oldestSeq: 11n }); // no more than it takes
   expect(lines.map(({ level, fields }) => [level, fields['events']])).toEqual([['warn', 10]]);
@@ -71,7 +71,7 @@ it('cuts the retention short while the journal is full: polling must not stop fo
 
 it('never lets go of what a sink has not', async () => {
   await stage.journal.append('platform', harvest(newEvents(1, 20)));
-  await stage.journal.settle('splunk', 3n, []);
+  await stage.journal.moveCursor('splunk', 3n, []);
   await keepUpFor(30 * MINUTE, fullAbove(10), 7 * DAY);
   expect(await stage.journal.size()).toMatchObject({ events: 17, oldestSeq: 4n });
 });
@@ -79,15 +79,15 @@ it('never lets go of what a sink has not', async () => {
 it('keeps what a removed sink has not got for seven days after its removal, but not for a full journal', async () => {
   const both = ['splunk', 'removed'];
   await stage.journal.append('platform', harvest(newEvents(1, 10)));
-  await stage.journal.settle('removed', 4n, []);
-  await stage.journal.settle('splunk', 10n, []);
+  await stage.journal.moveCursor('removed', 4n, []);
+  await stage.journal.moveCursor('splunk', 10n, []);
   await keepUpFor(5 * MINUTE, stage.journal, MINUTE, both);
   await pass(6 * DAY);
   expect(await stage.journal.size()).toMatchObject({ events: 6, oldestSeq: 5n });
   await pass(DAY);
   expect(await stage.journal.size()).toMatchObject({ events: 0 });
   await stage.journal.append('platform', harvest(newEvents(11, 20)));
-  await stage.journal.settle('splunk', 20n, []);
+  await stage.journal.moveCursor('splunk', 20n, []);
   await keepUpFor(5 * MINUTE, stage.journal, MINUTE, both);
   await keepUpFor(6000, fullAbove(5), MINUTE);
   expect(await stage.journal.size()).toMatchObject({ events: 0 });
@@ -98,13 +98,13 @@ it('keeps the ids of what a backfill brought for a whole horizon after it came, 
   const past = harvest(newEvents(1, 5).map((event) => ({ ...event, createdNs: 1_000_000_000n })));
   const again = async (): Promise<number> => (await stage.journal.append('platform', past)).appended;
   expect(await again()).toBe(5);
-  await stage.journal.settle('splunk', 5n, []);
+  await stage.journal.moveCursor('splunk', 5n, []);
   await pass(29 * DAY);
   expect(await stage.journal.size()).toMatchObject({ events: 0 });
   expect(await again()).toBe(0);
   await pass(2 * DAY);
   expect(await again()).toBe(5);
-  await stage.journal.settle('splunk', 10n, []);
+  await stage.journal.moveCursor('splunk', 10n, []);
   await pass(DAY);
   expect(await again()).toBe(0);
   await keepUpFor(6000, fullAbove(0), MINUTE);

@@ -426,7 +426,7 @@ describe('journal against a receiver', () => {
     const all = its.sink(memory);
     await its.deliver('all', all);
     const { headSeq } = await its.journal.size();
-    await its.journal.settle('some', headSeq - 5n, []);
+    await its.journal.moveCursor('some', headSeq - 5n, []);
     const sinks = new Map([
       ['all', all],
       ['some', to],
@@ -470,7 +470,7 @@ describe('journal against a receiver', () => {
     const memory = memorySink();
     const to = its.sink(memory);
     const { headSeq } = await its.journal.size();
-    await its.journal.settle('memory', headSeq - 3n, []);
+    await its.journal.moveCursor('memory', headSeq - 3n, []);
     for (const event of await its.journal.read(0n, { maxEvents: 5000, maxBytes: 1e9 }))
       memory.copies.set(event.id, 1);
     const context = its.verifying(new Map([['memory', to]]));
@@ -539,14 +539,14 @@ describe('journal against a receiver', () => {
       ['mute', its.sink(mute)],
     ]);
     await its.deliver('memory', its.sink(memory));
-    await its.journal.settle('mute', 100n, []);
+    await its.journal.moveCursor('mute', 100n, []);
     await its.journal.prune(['memory'], new Date(its.clock.now() + HOUR).toISOString(), 0n);
     const { headSeq } = await its.journal.size();
     const gone = Number(headSeq) - 100;
     const proved = () => verify(its.verifying(sinks), its.range(), never);
     const text = `undelivered: sink mute: ${gone} events pruned before delivery. The journal has everything.`;
     expect((await proved()).summary).toBe(text);
-    await its.journal.settle('mute', headSeq, []); // which leaves the finding
+    await its.journal.moveCursor('mute', headSeq, []); // which leaves the finding
     expect((await proved()).summary).toBe(text);
     const [finding] = await its.journal.findings({ unacknowledgedOnly: true, limit: 9 });
     await its.journal.acknowledge([finding?.id ?? 0n], 'known');

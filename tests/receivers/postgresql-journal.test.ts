@@ -228,9 +228,9 @@ describe.runIf(servers.length > 0).each(servers.length > 0 ? servers : SERVERS)(
         (journal) => journal.addFindings('platform', [{ kind: 'gap', summary: 'zombie' }]),
       ],
       ['begin', 'sink:splunk', (journal) => journal.begin('splunk')],
-      ['settle', 'sink:splunk', (journal) => journal.settle('splunk', 3n, [], { zombie: true })],
+      ['moveCursor', 'sink:splunk', (journal) => journal.moveCursor('splunk', 3n, [], { zombie: true })],
       ['keepSegment', 'sink:splunk', (journal) => journal.keepSegment('splunk', { zombie: true })],
-      ['settleRetried', 'sink:splunk', (journal) => journal.settleRetried([1n], [])],
+      ['recordRetried', 'sink:splunk', (journal) => journal.recordRetried([1n], [])],
       ['addDeadLetters', 'sink:splunk', (journal) => journal.addDeadLetters('splunk', [])],
       ['prune', 'upkeep', (journal) => journal.prune([], '2030-01-01T00:00:00Z', 0n)],
       ['pruneFindings', 'upkeep', (journal) => journal.pruneFindings('2030-01-01T00:00:00Z')],
@@ -242,7 +242,7 @@ describe.runIf(servers.length > 0).each(servers.length > 0 ? servers : SERVERS)(
       const one = await replica(schema);
       const all = everyLease(one);
       await all.append('platform', harvest(newEvents(1, 5)));
-      await all.settle('splunk', 2n, [], { events: 2 });
+      await all.moveCursor('splunk', 2n, [], { events: 2 });
       await all.addJob('replay', null);
       const zombie = await one.claim(duty, never);
       const other = await replica(schema);
@@ -270,7 +270,7 @@ describe.runIf(servers.length > 0).each(servers.length > 0 ? servers : SERVERS)(
       for (const [, , write] of writes.filter(([name]) => !['findings', 'updateJob'].includes(name)))
         await expect(write(journal)).rejects.toMatchObject({ kind: 'config' });
       const lease = await journal.claim('sink:other', never);
-      await expect(journal.under(lease).settle('splunk', 0n, [])).rejects.toThrow(
+      await expect(journal.under(lease).moveCursor('splunk', 0n, [])).rejects.toThrow(
         /only the holder of sink:splunk/,
       );
       await journal.close();

@@ -7,7 +7,7 @@ import { formats } from '../../src/formats/registry.ts';
 import type { Clock } from '../../src/model/clock.ts';
 import type { AuditEvent } from '../../src/model/event.ts';
 import { createPrepare } from '../../src/pipeline/prepare.ts';
-import { withoutEchoes } from '../../src/sinks/echoes.ts';
+import { guardSink } from '../../src/sinks/credential-guard.ts';
 import { loadSink } from '../../src/sinks/registry.ts';
 import type { Item, Sink } from '../../src/sinks/sink.ts';
 import { briskClock } from '../fakes/brisk-clock.ts';
@@ -47,7 +47,7 @@ export async function openPage(
   // A syslog sink listens before it closes its side, so that its clock has to pass.
   const own = type === 'syslog' ? briskClock : clock;
   const context = { name, warn: () => undefined, clock: own, forwarderVersion: '1.2.3' };
-  const sink = withoutEchoes(await loadSink(type)).create(configured.options, context);
+  const sink = guardSink(await loadSink(type)).create(configured.options, context);
   const format = formats.find((one) => one.name === configured.format)?.create(configured.formatOptions);
   if (format === undefined) throw new Error(`no format ${configured.format}`);
   const prepare = createPrepare(canonicalize, format, where, () => EXAMPLE_ORIGIN, { limits, clock });

@@ -39,8 +39,8 @@ export interface Disk {
 const WRITES = new Set([
   'append',
   'begin',
-  'settle',
-  'settleRetried',
+  'moveCursor',
+  'recordRetried',
   'keepSegment',
   'addFindings',
   'retryDeadLetters',
@@ -139,19 +139,19 @@ export function fenceJournal(
         );
         return beginning;
       }),
-    settle: (sink, upTo, rejected, segment) =>
-      guarded('settle', async () => {
+    moveCursor: (sink, upTo, rejected, segment) =>
+      guarded('moveCursor', async () => {
         watch.settling(sink, upTo, rejected);
-        await inner.settle(sink, upTo, rejected, segment);
+        await inner.moveCursor(sink, upTo, rejected, segment);
         watch.settled(sink, upTo, rejected);
       }),
-    settleRetried: (delivered, refused, kept) =>
-      guarded('settleRetried', async () => {
+    recordRetried: (delivered, refused, kept) =>
+      guarded('recordRetried', async () => {
         const letters =
           delivered.length === 0
             ? []
             : await calls.apart(() => journal.deadLetters({ ids: delivered, limit: LETTERS_LIMIT }));
-        await inner.settleRetried(delivered, refused, kept);
+        await inner.recordRetried(delivered, refused, kept);
         watch.retried(letters, refused.length);
       }),
     prune: (sinks, before, idsBefore) =>

@@ -32,7 +32,7 @@ export function observe(world: World, checkers: readonly Checker[], status: () =
   disk.refused = (method) => {
     trace.add(`disk full: ${method}`);
     if (method === 'append') states.seen('disk full at append');
-    if (method === 'settle') states.seen('disk full at settle');
+    if (method === 'moveCursor') states.seen('disk full at the cursor');
   };
 
   return {
@@ -48,9 +48,9 @@ export function observe(world: World, checkers: readonly Checker[], status: () =
       for (const checker of checkers) checker.logged?.(line);
     },
     noteSecret(name, secret) {
-      const renewed = secret.renewed.bind(secret);
-      secret.renewed = () => {
-        const changed = renewed();
+      const replaced = secret.replaced.bind(secret);
+      secret.replaced = () => {
+        const changed = replaced();
         const isSource = name === 'platform';
         const loop = isSource ? status()?.sources.get(name) : status()?.sinks.get(name);
         if (changed && loop?.state === 'held') {
@@ -140,7 +140,7 @@ export function observe(world: World, checkers: readonly Checker[], status: () =
         const unrenderable = isAmong(event.id, facts.receivers.get(sink)?.scenario.unrenderable ?? 0);
         states.seen(unrenderable ? 'unrenderable event became a dead letter' : 'poison became a dead letter');
       }
-      trace.add(`settle ${sink} ${upTo} ${rejected.map(({ event }) => event.id).join()}`);
+      trace.add(`cursor ${sink} ${upTo} ${rejected.map(({ event }) => event.id).join()}`);
     },
     retried(delivered, refused) {
       for (const letter of delivered) facts.dead.get(letter.owner)?.delete(letter.event?.id ?? '');

@@ -54,7 +54,7 @@ export function buildParts(
     api: 'v2',
   };
   const context = { name: 'platform', warn: () => {}, clock: life.clock, forwarderVersion: '0' };
-  const source = product.cleanSource(options, context, (around) =>
+  const source = product.openGuarded(options, context, (around) =>
     product.createCloudquery(options, around, wire),
   );
   const present = [...facts.receivers].filter(([name]) => !world.away.has(name));

@@ -97,7 +97,7 @@ export function carryOut(
     else if (how === 'in a write') disk.crashAtWrite = 'in';
     else {
       for (const receiver of facts.receivers.values()) {
-        receiver.afterStore = () => now.life.crash('between store and settle');
+        receiver.afterStore = () => now.life.crash('between store and cursor');
       }
     }
     return null;

@@ -13,6 +13,6 @@ export { startDaemon } from '../../src/pipeline/daemon.ts';
 export { openRecordTable } from '../../src/records/record-table.ts';
 export { proveRecords } from '../../src/records/prove.ts';
 export { createLimit } from '../../src/net/rate-limit.ts';
-export { cleanSource } from '../../src/sources/echoes.ts';
+export { openGuarded } from '../../src/sources/credential-guard.ts';
 export { createCloudquery } from '../../src/sources/cloudquery/source.ts';
-export { readProgress } from '../../src/sources/cloudquery/windows.ts';
+export { readProgress } from '../../src/sources/cloudquery/progress.ts';

@@ -103,7 +103,7 @@ export function createReceiverSink(
       }
     },
     check: async () => ({ items: [] }),
-    refreshSecrets: () => secret.renewed(),
+    credentialReplaced: () => secret.replaced(),
     close: async () => {},
   };
 
@@ -128,7 +128,7 @@ export function createReceiverSink(
         .filter((item, index) => fates[index]?.outcome === 'delivered' && item.heartbeat === undefined)
         .map(idOf),
     );
-    if (failing === 'crash') life.crash('between store and settle');
+    if (failing === 'crash') life.crash('between store and cursor');
     far.afterStore?.();
     await life.alive();
     await life.sleep(random.unit() * scenario.latencyMs, signal);

@@ -17,9 +17,9 @@ const COLLECT = '/src/pipeline/collect.ts';
 const DAEMON = '/src/pipeline/daemon.ts';
 const EVENTS = '/src/checkpoint/sqlite/events.ts';
 const SOURCE = '/src/sources/cloudquery/source.ts';
-const WINDOWS = '/src/sources/cloudquery/windows.ts';
+const SOURCE_PROGRESS = '/src/sources/cloudquery/progress.ts';
 const READ_WINDOW = '/src/sources/cloudquery/read-window.ts';
-const READ_WINDOWS = '/src/sources/cloudquery/read-windows.ts';
+const READ_OPEN_WINDOWS = '/src/sources/cloudquery/read-open-windows.ts';
 const RECOUNT = '/src/sources/cloudquery/recount.ts';
 const IDENTITY = '/src/checkpoint/recorder.ts';
 const HIDE = '/src/model/hide.ts';
@@ -27,7 +27,7 @@ const TOTALS = '/src/sources/cloudquery/totals.ts';
 const SERVER_CLOCK = '/src/sources/cloudquery/server-clock.ts';
 const POLL_TIME = '/src/sources/cloudquery/poll-time.ts';
 const READING_GUARD = '/src/pipeline/reading-guard.ts';
-const STANDING = '/src/pipeline/standing.ts';
+const STANDING = '/src/pipeline/standing-findings.ts';
 const READABLE_AGAIN = '/src/checkpoint/sqlite/readable-again.ts';
 const CLIENT = '/src/sources/cloudquery/client.ts';
 const APPEND = '/src/checkpoint/sqlite/append.ts';
@@ -61,7 +61,7 @@ export const sabotages: readonly Sabotage[] = [
         file: DELIVER,
         find: 'const refusals = await context.outlet.settle(items, signal);',
         replace:
-          'await context.journal.settle(context.name, upTo, []);\n    const refusals = await context.outlet.settle(items, signal);',
+          'await context.journal.moveCursor(context.name, upTo, []);\n    const refusals = await context.outlet.settle(items, signal);',
       },
     ],
     caughtBy: ['settled'],
@@ -117,8 +117,8 @@ export const sabotages: readonly Sabotage[] = [
     caughtBy: ['settled'],
   },
   {
-    name: 'ignore-failed-settle',
-    what: 'a settle that the disk refused counts as done',
+    name: 'ignore-failed-cursor',
+    what: 'a cursor whose write the disk refused counts as moved',
     edits: [
       {
         file: '/src/pipeline/until-done.ts',
@@ -203,7 +203,7 @@ export const sabotages: readonly Sabotage[] = [
     what: 'a window that could not be read counts as read and empty',
     edits: [
       {
-        file: READ_WINDOWS,
+        file: READ_OPEN_WINDOWS,
         find: 'return { ...about, outcome: { error } };',
         replace:
           "const done = { kind: 'done', status: 'read', serverCount: null } as const;\n      return { ...about, outcome: error === null ? { error } : { read: { items: [], malformed: [], outcome: done } } };",
@@ -216,7 +216,7 @@ export const sabotages: readonly Sabotage[] = [
     what: 'a poll begins where the last one ended',
     edits: [
       {
-        file: WINDOWS,
+        file: SOURCE_PROGRESS,
         find: 'const from = min(progress.endNs, endNs) - overlapNs;',
         replace: 'const from = min(progress.endNs, endNs) - 0n * overlapNs;',
       },
@@ -376,7 +376,7 @@ export const sabotages: readonly Sabotage[] = [
     what: 'a window that is set aside is not open any more',
     edits: [
       {
-        file: READ_WINDOWS,
+        file: READ_OPEN_WINDOWS,
         find: 'open = sortWindows(less.open);',
         replace:
           'open = sortWindows(less.open.filter(({ care }) => care === undefined || care.notBeforeMs === 0));',
@@ -390,7 +390,7 @@ export const sabotages: readonly Sabotage[] = [
     what: 'a window that fails ends the poll, as if the Platform were down',
     edits: [
       {
-        file: READ_WINDOWS,
+        file: READ_OPEN_WINDOWS,
         find: 'if (adapting === null || !mayAskForLess(error)) throw error;',
         replace: 'if (adapting === null || !mayAskForLess(error) || adapting !== null) throw error;',
       },
@@ -541,9 +541,9 @@ export const sabotages: readonly Sabotage[] = [
     edits: [
       {
         file: DELIVER,
-        find: 'ask(() => journal.settle(name, upTo, rejected, segment));',
+        find: 'ask(() => journal.moveCursor(name, upTo, rejected, segment));',
         replace:
-          'ask(() => journal.settle(name, upTo, rejected, segment === undefined ? undefined : undefined));',
+          'ask(() => journal.moveCursor(name, upTo, rejected, segment === undefined ? undefined : undefined));',
       },
     ],
     caughtBy: ['heartbeats'],

@@ -3,7 +3,7 @@
  * Each is named at the place that sees it happen.
  */
 export const STATES = [
-  'crash between store and settle',
+  'crash between store and cursor',
   'crash while a batch is on its way',
   'crash before a journal write',
   'crash after a journal write, before its answer',
@@ -29,7 +29,7 @@ export const STATES = [
   'dead letter retried and refused again',
   'backpressure',
   'disk full at append',
-  'disk full at settle',
+  'disk full at the cursor',
   'late row by overlap',
   'late row by reconcile',
   'suspect window',

@@ -280,7 +280,7 @@ async function run(
 
   function noteCrash({ life, source, daemon }: Running): void {
     const cause = life.cause() ?? '';
-    if (cause.startsWith('between')) states.seen('crash between store and settle');
+    if (cause.startsWith('between')) states.seen('crash between store and cursor');
     if (cause.startsWith('before')) states.seen('crash before a journal write');
     if (cause.startsWith('in the middle')) states.seen('crash in the middle of a journal write');
     if (cause.startsWith('after')) states.seen('crash after a journal write, before its answer');

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { Secret } from '../../src/model/secret.ts';
-import { withoutEchoes } from '../../src/sinks/echoes.ts';
+import { guardSink } from '../../src/sinks/credential-guard.ts';
 import { elasticsearch as bare } from '../../src/sinks/elasticsearch.ts';
 import { validateElasticsearch } from '../../src/sinks/elastic/options.ts';
 import type { GivenElasticsearchOptions } from '../../src/sinks/elastic/options.ts';
@@ -23,7 +23,7 @@ import {
   send,
 } from './elastic/bench.ts';
 
-const elasticsearch = withoutEchoes(bare);
+const elasticsearch = guardSink(bare);
 
 const API_KEY = 'dmVyeTptYXJrLTQ3MTEtYXBp';
 const STREAM = DEFAULT_DATA_STREAM;
@@ -141,7 +141,7 @@ describe('elasticsearch: the request', () => {
       const error = await failureOf(send(sink, makeItems(1)));
       expect(error.kind).toBe('denied');
       key = 'id:key';
-      expect(sink.refreshSecrets?.()).toBe(true);
+      expect(sink.credentialReplaced?.()).toBe(true);
       expect(outcomes(await send(sink, makeItems(1)))).toEqual(['delivered']);
     });
   });

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 
 import { Secret } from '../../src/model/secret.ts';
-import { withoutEchoes } from '../../src/sinks/echoes.ts';
+import { guardSink } from '../../src/sinks/credential-guard.ts';
 import { httpSink } from '../../src/sinks/http.ts';
 import { validateHttp } from '../../src/sinks/http/options.ts';
 import type { HttpSinkOptions } from '../../src/sinks/http/options.ts';
@@ -37,7 +37,7 @@ async function openBench(
   const clock = testClock();
   const front = await openFaultFront(({ body }) => answer(body.toString('utf8')), { clock });
   const context = { name: 'hook', warn: () => undefined, clock, forwarderVersion: '1.2.3' };
-  const sink = withoutEchoes(httpSink).create(optionsFor(front.url, wishes), context);
+  const sink = guardSink(httpSink).create(optionsFor(front.url, wishes), context);
   closers.push(() => sink.close(), front.close);
   const send = (items: readonly Item[]) => sink.send({ items, attempt: 1 }, signal);
   return { sink, send, front, bodies: () => front.requests.map(({ body }) => body.toString('utf8')) };

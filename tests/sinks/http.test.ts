@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { ForwardError } from '../../src/model/errors.ts';
 import { Secret } from '../../src/model/secret.ts';
 import type { AuthOptions } from '../../src/net/auth.ts';
-import { withoutEchoes } from '../../src/sinks/echoes.ts';
+import { guardSink } from '../../src/sinks/credential-guard.ts';
 import { httpSink as bare } from '../../src/sinks/http.ts';
 import type { HttpSinkOptions } from '../../src/sinks/http/options.ts';
 import type { Batch, Sink } from '../../src/sinks/sink.ts';
@@ -17,7 +17,7 @@ import type { FakeReceiver, FaultFront } from '../fakes/faults.ts';
 import { header, signatureMatches, webhookFake } from '../fakes/webhook.ts';
 import type { WebhookFake } from '../fakes/webhook.ts';
 
-const httpSink = withoutEchoes(bare);
+const httpSink = guardSink(bare);
 
 const TOKEN = 'hook-token-8d3f';
 const NEW_SECRET = `whsec_${Buffer.from('new-signing-key-of-32-bytes-long').toString('base64')}`;
@@ -126,9 +126,9 @@ describe('the http sink', () => {
     let token = 'first';
     const { sink, front } = await openBench({ headers: { 'X-Api-Key': new Secret(() => token) } });
     await sink.send(batch(1), signal());
-    expect(sink.refreshSecrets?.()).toBe(false);
+    expect(sink.credentialReplaced?.()).toBe(false);
     token = 'second';
-    expect(sink.refreshSecrets?.()).toBe(true);
+    expect(sink.credentialReplaced?.()).toBe(true);
     await sink.send(batch(1), signal());
     expect(front.requests.map((request) => header(request, 'x-api-key'))).toEqual(['first', 'second']);
     expect(header(front.requests[0], 'user-agent')).toBe('auditferry/1.2.3');

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { wallClock } from '../../src/model/clock.ts';
 import { ForwardError } from '../../src/model/errors.ts';
 import { Secret } from '../../src/model/secret.ts';
-import { withoutEchoes } from '../../src/sinks/echoes.ts';
+import { guardSink } from '../../src/sinks/credential-guard.ts';
 import { kafka as bare } from '../../src/sinks/kafka.ts';
 import { asFailure, isAuthenticationFailure, partitionAnswers } from '../../src/sinks/kafka/faults.ts';
 import { watchSizes } from '../../src/sinks/kafka/guard.ts';
@@ -15,7 +15,7 @@ import { sinkContract } from '../contract/sink.ts';
 import { openFakeKafka } from '../fakes/kafka.ts';
 import type { FakeKafkaOptions } from '../fakes/kafka.ts';
 
-const kafka = withoutEchoes(bare);
+const kafka = guardSink(bare);
 const PASSWORD = 'kafka-PASS-0815-word';
 const { signal } = new AbortController();
 

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { CanonicalEvent } from '../../src/formats/format.ts';
 import { ForwardError } from '../../src/model/errors.ts';
 import { Secret } from '../../src/model/secret.ts';
-import { withoutEchoes } from '../../src/sinks/echoes.ts';
+import { guardSink } from '../../src/sinks/credential-guard.ts';
 import { otlp as bare } from '../../src/sinks/otlp.ts';
 import type { OtlpOptions } from '../../src/sinks/otlp/options.ts';
 import type { Item, Receipt, Sink } from '../../src/sinks/sink.ts';
@@ -16,7 +16,7 @@ import type { FakeReceiver, FaultFront } from '../fakes/faults.ts';
 import { fakeOtlp } from '../fakes/otlp.ts';
 import type { FakeOtlp, FakeOtlpOptions } from '../fakes/otlp.ts';
 
-const otlp = withoutEchoes(bare);
+const otlp = guardSink(bare);
 
 /** UTF-16 units of any kind, half surrogates among them. */
 const anyText = fc.array(fc.integer({ min: 0, max: 0xffff })).map((units) => String.fromCharCode(...units));
@@ -369,7 +369,7 @@ describe('otlp requests', () => {
         const report = await sink.check(new AbortController().signal);
         expect(report.items.map((item) => item.outcome)).toEqual(['fail']);
         token = 'Bearer new';
-        expect(sink.refreshSecrets?.()).toBe(true);
+        expect(sink.credentialReplaced?.()).toBe(true);
         await send(sink, makeItems(1));
         expect(fake.records).toHaveLength(1);
       },

@@ -69,7 +69,7 @@ it('tells of certificates that were replaced, so that a hold may end', async () 
       warn: () => undefined,
       clock: testClock(),
       forwarderVersion: '0',
-      renews: (changed) => void asked.push(changed),
+      watchCredential: (changed) => void asked.push(changed),
     },
   );
   expect(asked.map((changed) => changed())).toEqual([false]);

@@ -12,7 +12,7 @@ import { createSeal } from '../../src/formats/seal.ts';
 import type { AuditEvent } from '../../src/model/event.ts';
 import { Secret } from '../../src/model/secret.ts';
 import { parseTime } from '../../src/model/time.ts';
-import { withoutEchoes } from '../../src/sinks/echoes.ts';
+import { guardSink } from '../../src/sinks/credential-guard.ts';
 import { s3 } from '../../src/sinks/s3.ts';
 import { openFolders } from '../../src/sinks/s3/folder.ts';
 import { validateS3 } from '../../src/sinks/s3/options.ts';
@@ -302,7 +302,7 @@ sinkContract({
   open: async (context, clock) => {
     const fake = s3Fake('audit', 'AKID');
     const front = await openFaultFront(fake.receive, { clock, applies: (method) => method === 'PUT' });
-    const sink = withoutEchoes(s3).create(optionsFor(front.url), context);
+    const sink = guardSink(s3).create(optionsFor(front.url), context);
     const send: Sink['send'] = (batch, aborted) =>
       sink.send({ ...batch, items: batch.items.map(asOcsf) }, aborted);
     return {

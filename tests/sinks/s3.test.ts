@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 
 import { Secret } from '../../src/model/secret.ts';
 import { parseTime } from '../../src/model/time.ts';
-import { withoutEchoes } from '../../src/sinks/echoes.ts';
+import { guardSink } from '../../src/sinks/credential-guard.ts';
 import { s3 as bare } from '../../src/sinks/s3.ts';
 import { bucketUrl, validateS3 } from '../../src/sinks/s3/options.ts';
 import type { S3Options } from '../../src/sinks/s3/options.ts';
@@ -15,7 +15,7 @@ import { sinkContract } from '../contract/sink.ts';
 import { openFaultFront } from '../fakes/faults.ts';
 import { refuse, s3Fake } from '../fakes/s3.ts';
 
-const s3 = withoutEchoes(bare);
+const s3 = guardSink(bare);
 const KEY_ID = 'AKIDEXAMPLE';
 const SECRET = 'wJalrXUtnFEMI-K7MDENG-bPxRfiCYEXAMPLEKEY';
 

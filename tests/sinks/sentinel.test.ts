@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 
 import { Secret } from '../../src/model/secret.ts';
-import { withoutEchoes } from '../../src/sinks/echoes.ts';
+import { guardSink } from '../../src/sinks/credential-guard.ts';
 import { sentinel as bare } from '../../src/sinks/sentinel.ts';
 import { validateSentinel } from '../../src/sinks/sentinel/options.ts';
 import type { SentinelOptions } from '../../src/sinks/sentinel/options.ts';
@@ -12,7 +12,7 @@ import { sinkContract } from '../contract/sink.ts';
 import { openFaultFront } from '../fakes/faults.ts';
 import { sentinelFake } from '../fakes/sentinel.ts';
 
-const sentinel = withoutEchoes(bare);
+const sentinel = guardSink(bare);
 const SECRET = 'Zx8~secret.of-the-application';
 
 function optionsFor(url: URL, secret = Secret.of(SECRET)): SentinelOptions {
@@ -151,7 +151,7 @@ describe('the sentinel sink', () => {
     expect(error).toMatchObject({ kind: 'denied', hint: expect.stringMatching(/not its ID/) as string });
     expect(String(error)).not.toContain('4711');
     now = SECRET;
-    expect(sink.refreshSecrets?.()).toBe(true);
+    expect(sink.credentialReplaced?.()).toBe(true);
     await sink.send({ items: makeItems(1), attempt: 1 }, signal);
     expect(fake.rows).toHaveLength(1);
   });

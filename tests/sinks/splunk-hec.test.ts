@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { Secret } from '../../src/model/secret.ts';
-import { withoutEchoes } from '../../src/sinks/echoes.ts';
+import { guardSink } from '../../src/sinks/credential-guard.ts';
 import { splunkHecSink as bare } from '../../src/sinks/splunk-hec.ts';
 import { testClock } from '../contract/clock.ts';
 import { makeItem, makeItems } from '../contract/items.ts';
@@ -22,7 +22,7 @@ import {
   signal,
 } from './splunk/bench.ts';
 
-const splunkHecSink = withoutEchoes(bare);
+const splunkHecSink = guardSink(bare);
 
 for (const [name, ack] of [
   ['splunk_hec', true],
@@ -229,9 +229,9 @@ describe('options', () => {
     let token = 'old';
     const { sink, fake } = await openBench({ token: new Secret(() => token) });
     await expect(sink.send(batch(1), signal())).rejects.toMatchObject({ kind: 'denied' });
-    expect(sink.refreshSecrets?.()).toBe(false);
+    expect(sink.credentialReplaced?.()).toBe(false);
     token = SPLUNK_TOKEN;
-    expect(sink.refreshSecrets?.()).toBe(true);
+    expect(sink.credentialReplaced?.()).toBe(true);
     await sink.send(batch(1), signal());
     expect(fake.indexed).toHaveLength(1);
   });

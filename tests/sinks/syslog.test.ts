@@ -9,7 +9,7 @@ import { afterAll, describe, expect, it, vi } from 'vitest';
 import type { Clock } from '../../src/model/clock.ts';
 import { ForwardError } from '../../src/model/errors.ts';
 import type { Item, Receipt, Sink, SinkContext } from '../../src/sinks/sink.ts';
-import { withoutEchoes } from '../../src/sinks/echoes.ts';
+import { guardSink } from '../../src/sinks/credential-guard.ts';
 import { syslogSink as bare } from '../../src/sinks/syslog.ts';
 import type { GivenSyslogOptions } from '../../src/sinks/syslog/schema.ts';
 import { testClock } from '../contract/clock.ts';
@@ -21,7 +21,7 @@ import { makeCertificate } from '../fakes/certificates.ts';
 import { openFakeSyslog, parse5424 } from '../fakes/syslog.ts';
 import type { FakeSyslog, FakeSyslogOptions } from '../fakes/syslog.ts';
 
-const syslogSink = withoutEchoes(bare);
+const syslogSink = guardSink(bare);
 const folder = mkdtempSync(join(tmpdir(), 'auditferry-syslog-'));
 const closers: (() => Promise<void>)[] = [];
 
@@ -481,12 +481,12 @@ describe('syslog over TLS', () => {
     const path = inFile('renewed-ca.pem', foreignAuthority.cert);
     const warnings: string[] = [];
     const sink = open({ address: `tls://localhost:${fake.port}`, tls: { ca_file: path } }, warnings);
-    expect(sink.refreshSecrets?.()).toBe(false);
+    expect(sink.credentialReplaced?.()).toBe(false);
     rmSync(path);
-    expect(sink.refreshSecrets?.()).toBe(false);
+    expect(sink.credentialReplaced?.()).toBe(false);
     expect(await failureOf(send(sink, makeItems(1)))).toMatchObject({ kind: 'denied' });
     writeFileSync(path, authority.cert);
-    expect(sink.refreshSecrets?.()).toBe(true);
+    expect(sink.credentialReplaced?.()).toBe(true);
     await send(sink, makeItems(1));
     rmSync(path);
     await send(sink, makeItems(1));
@@ -511,7 +511,7 @@ describe('syslog over TLS', () => {
     await send(sink, makeItems(1));
     expect(warnings).toHaveLength(1);
     writeFileSync(files.key_file, foreignClient.key);
-    expect(sink.refreshSecrets?.()).toBe(true);
+    expect(sink.credentialReplaced?.()).toBe(true);
     expect(await failureOf(send(sink, makeItems(1)))).toMatchObject({ kind: 'denied' });
     expect(fake.messages).toHaveLength(3);
   });

@@ -17,7 +17,7 @@ import type { Db, Store } from './store.ts';
 /** The other tables that a harvest touches; each function runs inside the transaction of `append`. */
 export interface HarvestWriters {
   readonly malformed: (db: Db, source: string, items: Harvest['malformed'], at: string) => Promise<void>;
-  /** These could be read: what was set aside of them before is settled. */
+  /** Told what could be read: dead letters of the same items are removed. */
   readonly readable: (db: Db, source: string, events: Harvest['events']) => Promise<void>;
   readonly cover: (db: Db, source: string, coverage: Harvest['coverage'], at: string) => Promise<void>;
   readonly find: (db: Db, source: string, findings: Harvest['findings'], at: string) => Promise<void>;

@@ -1,7 +1,7 @@
 import driver from 'pg';
 import type { Client, ClientConfig, Pool } from 'pg';
 
-import { cleaned } from '../../model/echoes.ts';
+import { cleaned } from '../../model/credential-guard.ts';
 import { describe, ForwardError } from '../../model/errors.ts';
 import { createHide } from '../../model/hide.ts';
 import type { Secret } from '../../model/secret.ts';

@@ -86,7 +86,7 @@ export function deadLetters(store: Store, tell: () => void): DeadLetterMethods {
         ),
       );
     },
-    settleRetried: async (delivered, refused, kept) => {
+    recordRetried: async (delivered, refused, kept) => {
       store.onDuty('settle retried dead letters', kept === undefined ? 'sink:' : `sink:${kept.sink}`);
       await store.write(async (db) => {
         const at = store.timestamp();

@@ -21,7 +21,7 @@ type EventMethods = Pick<
   | 'prunedUndelivered'
   | 'begin'
   | 'read'
-  | 'settle'
+  | 'moveCursor'
   | 'newest'
   | 'firstAfter'
   | 'readWindow'
@@ -180,7 +180,7 @@ export function events(store: Store, pages: PageReader): EventMethods {
     },
     read: (after, limit) =>
       store.read((db) => readInOrder(db, int64(after), Math.max(1, limit.maxEvents), limit.maxBytes)),
-    settle: async (sink, upTo, rejected, segment) => {
+    moveCursor: async (sink, upTo, rejected, segment) => {
       store.onDuty('move a cursor', `sink:${sink}`);
       const moved = await store.write(async (db) => {
         const cursor = await moveCursor(db, sink, upTo, rejected);
@@ -238,7 +238,7 @@ async function following(db: Db, after: bigint): Promise<{ first: bigint; events
   return { first: from + 1n, events: headSeq - from };
 }
 
-/** The first place that a cursor can move to. What was pruned on the way there is a finding for a sink that was here before. */
+/** The first place that a cursor can move to. If it skips pruned events, that is a finding, but for a new sink. */
 async function passPruned(db: Db, sink: string, at: string): Promise<Beginning> {
   const cursor = await cursorOf(db, sink);
   const pruned = await prunedAfter(db, cursor ?? 0n);

@@ -2,18 +2,17 @@ import type { Window } from '../../model/event.ts';
 import { sharedIdsOf } from '../../model/event-id.ts';
 import type { EventIdentity } from '../../model/event-id.ts';
 import { NS_PER_SECOND } from '../../model/time.ts';
-import { bytes, count, createdNsOf, int64, integer, secondOf, type Row } from '../columns.ts';
+import { bytes, count, createdNsOf, int64, integer, secondOf, windowBounds, type Row } from '../columns.ts';
 import type { Journal } from '../journal.ts';
 import { findKnown } from '../recorder.ts';
 import type { IdRow, IdTable } from '../recorder.ts';
-import { idKey, idOf, inWindow, windowBounds } from './keys.ts';
+import { SHARED_MARK } from '../transfer.ts';
+import { idKey, idOf, inWindow } from './keys.ts';
 import type { Db, Store } from './store.ts';
 
-/** Set once any event was given an id of its own. */
-const SHARED_MARK = 'shared_ids';
-/** Ids in one question. */
+/** Ids in one query. */
 const ASKED_IDS = 2000;
-/** Ids that are read at once when a window is gone through. */
+/** Ids that one query reads of a window. */
 const SCANNED_IDS = 5000;
 
 /** What a source and `verify` ask about ids. An id is `kept` when its event was appended, also after it was pruned. */

@@ -9,18 +9,18 @@ import type { Db, Store } from './store.ts';
 
 /** Who this process is among those that share the journal. */
 export interface Member {
-  /** Random for each start, so that nobody is mistaken for another who held the same epoch before a database went back in time. */
+  /** Random for each start: after a restored backup, an old process may have the same epoch, but not the same holder. */
   readonly holder: string;
   readonly name: string;
   readonly version: string;
-  /** Of the configuration in force, which may change. */
+  /** SHA-256 of the configuration in force, which may change. */
   readonly fingerprint: () => string;
-  /** A guest does what it claims, and takes no share of the work. */
+  /** A guest takes what it claims, and does not count in the sharing of duties. */
   readonly access: 'writer' | 'guest';
 }
 
 export interface KeeperOptions {
-  /** Over connections of its own: a renewal must not wait for a harvest. */
+  /** With its own connections, so that a renewal does not wait for a harvest. */
   readonly store: Store;
   readonly member: Member;
   readonly leaseMs: number;
@@ -29,31 +29,31 @@ export interface KeeperOptions {
 }
 
 export interface Keeper extends Omit<Sharing<Journal>, 'under'> {
-  /** A replica shows itself to the others, and learns of them. */
+  /** Announces this replica to the others, and reads who they are. */
   join(): Promise<void>;
-  /** A write found out that another replica has it. */
+  /** Called when a write finds that another replica has the duty. */
   lose(lease: Lease, error: ForwardError): void;
-  /** Lets go of everything, so that others need not wait. */
+  /** Releases every lease, so that others need not wait. */
   close(): Promise<void>;
 }
 
-/** The share of a lease after which it is renewed, and how long before its end this process stops to rely on it. */
+/** The share of its duration after which a lease is renewed, and the share before its end in which this process no longer relies on it. */
 const RENEW_SHARE = 1 / 3;
 const MARGIN_SHARE = 1 / 5;
-/** How often it is looked whether somebody let go of a duty that is waited for. */
+/** How often a waiting process looks whether its duty is free. */
 const LOOK_MS = 500;
-/** While the database cannot be asked. */
+/** The pause after a query failed. */
 const AFTER_FAILURE_MS = 1_000;
-/** How much of what a replica has beyond its share it hands over at each renewal: few at a time, and hundreds within a few leases. */
+/** The part of its surplus that a replica hands over at each renewal: few duties at a time, yet hundreds within a few leases. */
 const HANDOVER_SHARE = 1 / 4;
-/** Replicas that were not seen for so many leases are forgotten. */
+/** A replica that was not seen for so many leases is forgotten. */
 const FORGET_LEASES = 240;
 
 interface Held {
   readonly lease: Lease;
   readonly lose: AbortController;
   readonly want: AbortController;
-  /** Handles to it: a second claim in this process is the same lease. */
+  /** How many claims of this process share the lease. */
   users: number;
 }
 
@@ -65,18 +65,18 @@ interface Waiting {
 }
 
 /**
- * Claims, renews and lets go of duties for this process. One row of `claims` for each duty says who holds it, since which epoch, and until
- * when by the database's clock. Time only decides when others may take a duty over. That an old holder changes nothing any more is
- * decided by the epoch, which every write checks in its own transaction (store.ts).
+ * Claims, renews and releases duties for this process. Each duty has a row in `claims` with its holder, epoch, and end by the database's
+ * clock. Time only decides when another process may take a duty over. What keeps an old holder from changing anything is the epoch, which
+ * every write checks in its own transaction (store.ts).
  */
 export function leaseKeeper({ store, member, leaseMs, clock, onWarn }: KeeperOptions): Keeper {
   const held = new Map<Duty, Held>();
   const waiting = new Set<Waiting>();
-  /** Duties that this process does or would do: with the number of replicas, they tell its share. */
+  /** Duties that this process does or waits for. Together with the number of replicas they give its share. */
   const wanted = new Set<Duty>();
   const ending = new AbortController();
   const leaseSql = `make_interval(secs => ${leaseMs / 1000})`;
-  /** Replicas that were heard of lately, the oldest first: each knows its place among them, and so its share. */
+  /** Live replicas, oldest first: a replica's place among them decides its share. */
   let alive: readonly string[] = [];
   let warned = '';
   let turning: Promise<void> | null = null;
@@ -86,7 +86,7 @@ export function leaseKeeper({ store, member, leaseMs, clock, onWarn }: KeeperOpt
   const kindOf = (duty: Duty): string => duty.split(':')[0] ?? duty;
   const ofKind = (duties: Iterable<Duty>, kind: string): number =>
     [...duties].filter((duty) => kindOf(duty) === kind).length;
-  /** How many duties of a kind this process takes while others live that could take some. */
+  /** How many duties of a kind this process takes while other replicas could take the rest. */
   const shareOf = (kind: string): number =>
     member.access === 'guest' || kind === 'job'
       ? Infinity
@@ -98,15 +98,15 @@ export function leaseKeeper({ store, member, leaseMs, clock, onWarn }: KeeperOpt
     one?.lose.abort(error);
   }
 
-  /** Takes a duty that nobody holds, or whose holder was not heard of for the length of its lease. Null: somebody does. */
+  /** Takes a duty that is free or whose lease expired. Null: another process holds it. */
   async function take(db: Db, duty: Duty): Promise<bigint | null> {
-    // A row that is there before anybody holds it tells since when nobody did.
+    // The row exists before the first holder, and says since when the duty is free.
     await db.run(
       `INSERT INTO claims VALUES ($1, NULL, 0, clock_timestamp()) ON CONFLICT (duty) DO NOTHING`,
       duty,
     );
     const mine = ofKind(held.keys(), kindOf(duty)) < shareOf(kindOf(duty));
-    // What is beyond this process's share it leaves to the others for the length of a lease.
+    // Beyond its share, this process leaves a free duty to the others for the length of a lease.
     const [row] = await db.all(
       `UPDATE claims SET holder = $2, epoch = epoch + 1, expires_at = clock_timestamp() + ${leaseSql}
        WHERE duty = $1 AND expires_at <= clock_timestamp() - CASE WHEN $3 THEN interval '0' ELSE ${leaseSql} END
@@ -123,7 +123,7 @@ export function leaseKeeper({ store, member, leaseMs, clock, onWarn }: KeeperOpt
     const epoch = await store
       .write((db) => take(db, duty))
       .catch((error: unknown) => {
-        // Somebody has the row locked: a holder in the middle of a write.
+        // The row is locked: its holder is in the middle of a write.
         if (error instanceof ForwardError && isLockWait(error)) return null;
         throw error;
       });
@@ -156,8 +156,8 @@ export function leaseKeeper({ store, member, leaseMs, clock, onWarn }: KeeperOpt
   }
 
   /**
-   * A lease that cannot be let go of runs out. `toAnybody`: the first to claim it may have it; otherwise replicas come first that have less than
-   * their share, or the one that lets go would take it again.
+   * Releases leases; one that cannot be released expires. `toAnybody`: the first to claim it gets it. Otherwise replicas with less than their
+   * share have precedence, so that this process does not take it again.
    */
   async function letGo(all: readonly Held[], toAnybody: boolean): Promise<void> {
     if (all.length === 0) return;
@@ -172,7 +172,7 @@ export function leaseKeeper({ store, member, leaseMs, clock, onWarn }: KeeperOpt
       .catch(() => {});
   }
 
-  /** Renews everything held, in one statement, and looks how many replicas there are. */
+  /** Renews all leases in one statement, and announces this replica. */
   async function renew(): Promise<void> {
     const sentMs = clock.monotonic();
     const asked = [...held.values()];
@@ -191,7 +191,7 @@ export function leaseKeeper({ store, member, leaseMs, clock, onWarn }: KeeperOpt
         lose(lease.duty, leaseLost(lease.duty));
   }
 
-  /** A replica that came anew gets its share: some duties at a time are handed over. */
+  /** Writes this replica's row, reads those of the others, and warns if their configuration differs. */
   async function announce(db: Db): Promise<void> {
     const fingerprint = member.fingerprint();
     await db.run(
@@ -213,6 +213,7 @@ export function leaseKeeper({ store, member, leaseMs, clock, onWarn }: KeeperOpt
     warned = named;
   }
 
+  /** Asks the loops of a part of the surplus to release their duties, so that other replicas get their share. */
   function handOver(): void {
     for (const kind of KINDS) {
       const ours = [...held.values()].filter(({ lease }) => kindOf(lease.duty) === kind);
@@ -224,7 +225,7 @@ export function leaseKeeper({ store, member, leaseMs, clock, onWarn }: KeeperOpt
     }
   }
 
-  /** Grants waiting claims whose duty is free, until what is held has to be renewed. One query serves all of them. */
+  /** Grants waiting claims whose duties are free, with one query for all of them. Ends when renewal is due. */
   async function lookForFree(untilMs: number): Promise<void> {
     if (waiting.size === 0) return;
     const duties = [...new Set([...waiting].map(({ duty }) => duty))];
@@ -249,7 +250,7 @@ export function leaseKeeper({ store, member, leaseMs, clock, onWarn }: KeeperOpt
     }
   }
 
-  /** Ends when this process holds nothing, waits for nothing and is no member. */
+  /** Renews leases and grants claims by turns. A guest's ends when it holds nothing and waits for nothing. */
   async function turn(): Promise<void> {
     let nextRenewalMs = -Infinity;
     while (!ending.signal.aborted && (member.access === 'writer' || held.size + waiting.size > 0)) {
@@ -270,7 +271,7 @@ export function leaseKeeper({ store, member, leaseMs, clock, onWarn }: KeeperOpt
     }
   }
 
-  /** Sleeps until somebody has something to wait for. */
+  /** Sleeps for a while, or until `wake`. */
   async function pause(ms: number): Promise<void> {
     const woken = new AbortController();
     nudge = () => woken.abort();
@@ -278,7 +279,7 @@ export function leaseKeeper({ store, member, leaseMs, clock, onWarn }: KeeperOpt
     nudge = null;
   }
 
-  /** What was not renewed for nearly as long as a lease lasts is given up here, before anybody else may have it. */
+  /** Gives up leases that could not be renewed, before another process may take them. */
   async function watch(): Promise<void> {
     while (!ending.signal.aborted) {
       const leftMs = renewedMs + leaseMs * (1 - MARGIN_SHARE) - clock.monotonic();

@@ -35,7 +35,7 @@ export function readableAgain(): (db: Db, source: string, events: readonly NewEv
     }
     traits.set(source, its);
     const isReadNow = readNow(its, events);
-    const settled = letters.filter(({ body }) => isReadNow(body)).map(({ id }) => id);
-    if (settled.length > 0) await db.run('DELETE FROM dead_letters WHERE id = ANY($1::int8[])', settled);
+    const ids = letters.filter(({ body }) => isReadNow(body)).map(({ id }) => id);
+    if (ids.length > 0) await db.run('DELETE FROM dead_letters WHERE id = ANY($1::int8[])', ids);
   };
 }

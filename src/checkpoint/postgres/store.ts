@@ -9,7 +9,7 @@ import { isConflict } from './faults.ts';
 export type Value =
   string | bigint | number | Buffer | null | readonly (string | bigint | number | Buffer | null)[];
 
-/** One transaction. Statements that are not waited for travel together. */
+/** One transaction. Statements that are not awaited one by one are sent together. */
 export interface Db {
   all(sql: string, ...values: Value[]): Promise<Row[]>;
   /** Returns how many rows were changed. */
@@ -18,7 +18,7 @@ export interface Db {
   script(sql: string): Promise<void>;
 }
 
-/** What every subject file works on. */
+/** The journal's database, as the files beside this one use it. */
 export interface Store {
   /** Names the database, without a password. */
   readonly where: string;
@@ -28,11 +28,11 @@ export interface Store {
   /** Runs `work` on one snapshot of the journal. */
   read<T>(work: (db: Db) => Promise<T>): Promise<T>;
   /**
-   * Runs `work` as one transaction, after it has made sure of the leases: all of it is on disk when this resolves, nothing of it when
-   * it rejects, but for a connection that is lost in the last moment. `work` may run again, from its start.
+   * Checks the leases and runs `work`, as one transaction. All of it is on disk when this resolves. None of it is when this rejects, unless
+   * the connection broke during the commit. `work` may be called again after a conflict.
    */
   write<T>(work: (db: Db) => Promise<T>): Promise<T>;
-  /** Throws unless one of these duties is among the leases: what only their holder may do. `job:` stands for any job, `sink:` for any sink. */
+  /** Throws unless one of the leases is for one of these duties. `job:` stands for any job, `sink:` for any sink. */
   onDuty(what: string, ...duties: (Duty | 'job:' | 'sink:')[]): void;
   isOpen(): boolean;
   /** Now, RFC 3339 with milliseconds, by this process's clock. */
@@ -41,11 +41,11 @@ export interface Store {
   under(leases: readonly Lease[]): Store;
 }
 
-/** For how long a statement, a wait for a lock and a pause within a transaction may last. Milliseconds. */
+/** The longest statement, wait for a lock, and pause within a transaction. Milliseconds. */
 export interface Limits {
   readonly statementMs: number;
   readonly lockMs: number;
-  /** Shorter than a lease: a replica that is frozen within a transaction must not keep others from taking over. */
+  /** Shorter than a lease: a replica that freezes within a transaction must not keep others from taking over. */
   readonly idleMs: number;
 }
 
@@ -56,15 +56,15 @@ export interface StoreOptions {
   readonly clock: Clock;
   readonly limits: Limits;
   readonly lookEveryMs: number;
-  /** The server would acknowledge a transaction before it is on disk, if nobody asked for more. */
+  /** The server is set to acknowledge a transaction before it is on disk; ours ask for more. */
   readonly isAsynchronous: boolean;
-  /** What the loops can react to, from anything that the driver throws. */
+  /** Turns what the driver throws into an error that the loops react to. */
   readonly fault: (error: unknown) => unknown;
-  /** Who this process is in the table of claims. */
+  /** Names this process in the table `claims`. */
   readonly holder: string;
-  /** While the journal is being opened, what cannot work is the configuration's fault. */
+  /** While true, what cannot work is a fault of the configuration. */
   readonly isOpening: () => boolean;
-  /** Told when a write finds out that another replica has a duty. */
+  /** Called when a write finds that another replica holds the duty. */
   readonly onLost: (lease: Lease, error: ForwardError) => void;
 }
 
@@ -72,7 +72,7 @@ const CONFLICT_TRIES = 5;
 
 export function createStore(options: StoreOptions, isOpen: () => boolean): Store {
   const { pool, schema, where, clock, limits } = options;
-  // Set for the transaction alone, since a pooler may give the connection to somebody else after it.
+  // For this transaction only: a pooler may give the connection to another client afterwards.
   const settings = [
     `SET LOCAL search_path = ${quoted(schema)}, pg_catalog`,
     `SET LOCAL statement_timeout = ${limits.statementMs}`,
@@ -116,8 +116,8 @@ export function createStore(options: StoreOptions, isOpen: () => boolean): Store
   }
 
   /**
-   * Holds the epoch of each claim until the transaction ends: a takeover waits for that. That the holder renews its
-   * lease meanwhile is not held up, since the epoch stays the same.
+   * Locks the epoch of each claim until the transaction ends, so that a takeover waits. The lock (FOR KEY SHARE) lets the holder
+   * renew its lease meanwhile, which leaves the epoch as it is.
    */
   async function checkLeases(db: Db, leases: readonly Lease[]): Promise<void> {
     if (leases.length === 0) return;
@@ -156,7 +156,7 @@ export function createStore(options: StoreOptions, isOpen: () => boolean): Store
   return storeUnder([]);
 }
 
-/** What was fine at the start was taken away since: a right on the schema, a setting of the pooler. It may come back. */
+/** What worked at the start and fails now may work again, such as a right on the schema: the loops hold rather than end. */
 function whileRunning(fault: unknown, thrown: unknown): unknown {
   if (!(fault instanceof ForwardError) || fault === thrown || fault.kind !== 'config') return fault;
   return new ForwardError('denied', fault.message, { cause: fault.cause, hint: fault.hint });
@@ -168,7 +168,7 @@ export function leaseLost(duty: Duty): ForwardError {
 
 async function within<T>(client: PoolClient, begin: string, work: (db: Db) => Promise<T>): Promise<T> {
   const begun = client.query(begin);
-  begun.catch(() => {}); // whatever follows it fails, too, or is waited for
+  begun.catch(() => {}); // it is awaited below, unless `work` fails first
   let isOver = false;
   let result: T;
   try {
@@ -178,12 +178,12 @@ async function within<T>(client: PoolClient, begin: string, work: (db: Db) => Pr
     isOver = true;
   }
   const { command } = await client.query('COMMIT');
-  // A transaction in which something failed ends without a word.
+  // After a failed statement, PostgreSQL answers COMMIT with a rollback and no error.
   if (command !== 'COMMIT') throw new Error('a transaction was rolled back although nothing seemed to fail');
   return result;
 }
 
-/** Returns what makes the connection unfit for another transaction. */
+/** Returns an error if the connection cannot be used again. */
 async function rollBack(client: PoolClient, error: unknown): Promise<Error | undefined> {
   try {
     await client.query('ROLLBACK');
@@ -194,8 +194,8 @@ async function rollBack(client: PoolClient, error: unknown): Promise<Error | und
 }
 
 /**
- * Several branches of a transaction run side by side. Where one fails, another may still go on for a while: what it says then belongs to no
- * transaction, and would be committed by itself.
+ * Parts of a transaction may run concurrently. When one fails, another may still go on: a statement of it after the end would belong to no
+ * transaction and be committed by itself, so it is refused.
  */
 function dbOn(client: PoolClient, isOver: () => boolean): Db {
   const query = (sql: string, values?: Value[]) => {

@@ -10,6 +10,7 @@ import {
   FILLED_TABLES,
   HAS_ROWS,
   INSTALLATION_ID,
+  KEYS,
   OWN_KEYS,
   TRANSFERRED,
   UNFINISHED,
@@ -39,24 +40,12 @@ const SEEN_WITHIN = `interval '2 minutes'`;
 const READ_ROWS = 5_000;
 const READ_LARGE_ROWS = 200;
 
-/** Of each table: what orders its rows, and how its columns are called and kept here where that is not as text or as an integer. */
-const KEYS: Readonly<Record<TableName, readonly string[]>> = {
-  meta: ['key'],
-  coverage: ['source', 'start_ns'],
-  progress: ['source'],
-  cursors: ['sink'],
-  event_types: ['source', 'event_type'],
-  jobs: ['id'],
-  findings: ['id'],
-  dead_letters: ['id'],
-  ids: ['source', 'second', 'id'],
-  pages: ['first_seq'],
-};
 /** Of tables whose rows may be large: how many bytes a row holds, which the server knows without reading them. */
 const ROW_BYTES: Partial<Readonly<Record<TableName, string>>> = {
   pages: 'octet_length(entries)::int8 + octet_length(body)',
   dead_letters: 'octet_length(bytes)::int8 + coalesce(octet_length(sent), 0)',
 };
+/** Columns that are kept here as integers and as bytes; every other one is text. */
 const INTEGERS = new Set(
   [
     ['first_seq', 'last_seq', 'oldest_ns', 'newest_ns', 'second', 'ns', 'seq', 'start_ns', 'end_ns'],

@@ -4,6 +4,7 @@ import { bytes, count, int64, integer, secondOf, text } from '../columns.ts';
 import type { Journal, JournalSize, Spared } from '../journal.ts';
 import { lastReceivedBefore, readReceipts, sameForm, withReceipts } from '../receipts.ts';
 import type { Receipt } from '../receipts.ts';
+import { RECEIPTS } from '../transfer.ts';
 import { readEnds } from './ends.ts';
 import type { Db, Store } from './store.ts';
 
@@ -15,7 +16,6 @@ const SEEN_EVERY_MS = 3_600_000;
 /** How often the size of the tables beside the pages is asked for: they change slowly, and each loop asks often. */
 const TABLES_EVERY_MS = 10_000;
 const TABLES = ['ids', 'dead_letters', 'findings', 'coverage', 'progress', 'jobs', 'meta'];
-const RECEIPTS = 'pruned_by_day';
 
 /** What is in use: what the pages take, which is given back when they go, and the tables beside them as they are on the disk. */
 export function sizing(store: Store, clock: Clock, limitBytes: number): () => Promise<JournalSize> {

@@ -16,7 +16,7 @@ import type { Store } from './store.ts';
 /** The other tables that a harvest touches; each function runs inside the transaction of `append`. */
 export interface HarvestWriters {
   readonly malformed: (source: string, item: Harvest['malformed'][number], at: string) => void;
-  /** These could be read: what was set aside of them before is settled. */
+  /** Told what could be read: dead letters of the same items are removed. */
   readonly readable: (source: string, events: Harvest['events']) => void;
   readonly cover: (source: string, coverage: Harvest['coverage'][number], at: string) => void;
   readonly find: (source: string, finding: Harvest['findings'][number], at: string) => void;

@@ -94,7 +94,7 @@ export function deadLetters(
         const why = oneLine(reason, REASON_MAX_LENGTH);
         return store.write(() => Number(statement.run(why, ...values, limitOf(filter)).changes));
       },
-      settleRetried: async (delivered, refused, kept) => {
+      recordRetried: async (delivered, refused, kept) => {
         store.writerOnly('settle retried dead letters');
         store.write(() => {
           const at = store.timestamp();

@@ -12,7 +12,7 @@ import type { PageReader } from './pages.ts';
 import type { Store } from './store.ts';
 import { waiters } from '../waiters.ts';
 
-/** What a move of a cursor records in the same transaction: what the sink refused for good, and what was pruned before it. */
+/** What moving a cursor records in the same transaction: dead letters, findings about pruned events, and the segment. */
 interface Records {
   readonly reject: (sink: string, rejected: RejectedEvent, at: string) => void;
   readonly find: (sink: string, finding: Finding, at: string) => void;
@@ -26,7 +26,7 @@ type EventMethods = Pick<
   | 'prunedUndelivered'
   | 'begin'
   | 'read'
-  | 'settle'
+  | 'moveCursor'
   | 'waitForEvents'
   | 'waitForNews'
   | 'tellNews'
@@ -36,7 +36,7 @@ type EventMethods = Pick<
   | 'eventTypes'
 >;
 
-/** What the deliver loops do: read in order, and move a cursor each. `appended` wakes those who wait. */
+/** The methods of the deliver loops: read in order, and move a cursor. `appended` wakes those that wait. */
 export function events(
   store: Store,
   pages: PageReader,
@@ -53,7 +53,7 @@ export function events(
     `INSERT INTO cursors (sink, seq, updated_at) VALUES (?, ?, ?)
      ON CONFLICT DO UPDATE SET seq = excluded.seq, updated_at = excluded.updated_at`,
   );
-  // The list of known ids has no index by seq: asked once for each gap.
+  // The table `ids` has no index by seq, so this is asked once for each gap.
   const spanOf = store.prepare(
     `SELECT min(second * ${NS_PER_SECOND} + ns) AS start_ns, max(second * ${NS_PER_SECOND} + ns) AS end_ns
      FROM ids WHERE seq BETWEEN ? AND ?`,
@@ -69,7 +69,7 @@ export function events(
     const row = readCursor.get(sink);
     return row === undefined ? null : integer(row, 'seq');
   };
-  /** What follows a place in the journal: the first event that may still be there, and how many there are. */
+  /** The seq of the first event kept after a seq, and how many follow. */
   const following = (after: bigint): { first: bigint; events: bigint } => {
     const { anchorSeq, headSeq } = chainEnds();
     const from = after > anchorSeq ? after : anchorSeq;
@@ -87,7 +87,7 @@ export function events(
   });
   store.news.onWord(waiting.look);
 
-  /** Seqs have no holes but what was pruned in front, so that a lost page stops the journal instead of being passed over. */
+  /** Reads seqs without a hole, from the first that is not pruned: a lost page is an error, and never skipped. */
   function readInOrder(after: bigint, maxEvents: number, maxBytes: number): readonly AuditEvent[] {
     const { first, events } = following(after);
     const found: AuditEvent[] = [];
@@ -106,7 +106,7 @@ export function events(
     return found;
   }
 
-  /** Events that are not pruned, wherever pages are lost. */
+  /** Newest events first; lost pages are skipped. */
   function newestFirst(limit: number, originalBytes: number): readonly Glimpse[] {
     const { anchorSeq } = chainEnds();
     const found: Glimpse[] = [];
@@ -126,7 +126,7 @@ export function events(
     return pages.glimpse(page, Math.max(0, Number(first - page.firstSeq)), 0);
   }
 
-  /** In order of their seqs, from one on; fewer where they are large. */
+  /** In the order of seqs, from `first` on; fewer if they are large. */
   function readWindow(
     source: string | null,
     { startNs, endNs }: Window,
@@ -164,7 +164,7 @@ export function events(
     return { fromSeq, toSeq: anchorSeq, events: Number(anchorSeq - cursor), window };
   }
 
-  /** The first place that a cursor can move to. What was pruned on the way there is a finding for a sink that was here before. */
+  /** The first place that a cursor can move to. If it skips pruned events, that is a finding, but for a new sink. */
   function passPruned(sink: string, at: string): Beginning {
     const cursor = cursorOf(sink);
     const pruned = prunedAfter(cursor ?? 0n);
@@ -209,7 +209,7 @@ export function events(
     },
     read: async (after, limit) =>
       store.read(() => readInOrder(int64(after), Math.max(1, limit.maxEvents), limit.maxBytes)),
-    settle: async (sink, upTo, rejected, segment) => {
+    moveCursor: async (sink, upTo, rejected, segment) => {
       store.writerOnly('move a cursor');
       store.write(() => {
         moveCursor(sink, upTo, rejected);

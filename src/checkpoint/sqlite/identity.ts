@@ -1,14 +1,12 @@
 import { NS_PER_SECOND } from '../../model/time.ts';
 import { bytes, createdNsOf, integer, type Row } from '../columns.ts';
 import type { IdRow, IdTable } from '../recorder.ts';
+import { SHARED_MARK } from '../transfer.ts';
 import type { Places } from './places.ts';
 import { sumOf } from './sums.ts';
 import type { Store } from './store.ts';
 
-/** Set once any event was given an id of its own. */
-const SHARED_MARK = 'shared_ids';
-
-/** Reads the list of known ids; inside a transaction. */
+/** Reads the table `ids`, inside a transaction. */
 export function knownIds(store: Store): Pick<IdTable, 'find' | 'hasShared'> {
   const findId = store.prepare(
     'SELECT second, ns, body_hash, seq, type_hash FROM ids WHERE source = ? AND second = ? AND id = ?',
@@ -24,8 +22,8 @@ export function knownIds(store: Store): Pick<IdTable, 'find' | 'hasShared'> {
 }
 
 /**
- * The list of known ids for one who appends. Where an id may be is in memory, so that nothing is asked for a new one. So is whether any id
- * is shared: nobody else appends, and a mark that was taken back with its transaction only has more looked for.
+ * The table `ids` for the process that appends. Memory tells where an id may be (places.ts), so a new id costs no query. It also tells
+ * whether any id is shared: no other process appends, and if a transaction with that mark rolls back, it only costs further queries.
  */
 export function idTable(store: Store, places: Places): IdTable {
   const known = knownIds(store);
@@ -69,7 +67,7 @@ function idRow(row: Row): IdRow {
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
-/** How an id stands in the list of known ids: a UUID in its usual form as its 16 bytes, any other as it is. */
+/** The key of an id in the table `ids`: 16 bytes for a UUID in its usual form, which is half of its text; any other id as it is. */
 export function idKey(id: string): string | Buffer {
   if (lastKey.id === id) return lastKey.key;
   const key = UUID.test(id) ? Buffer.from(id.replaceAll('-', ''), 'hex') : id;
@@ -77,10 +75,10 @@ export function idKey(id: string): string | Buffer {
   return key;
 }
 
-/** An id that is looked for is added next. */
+/** The last answer: an id is looked up first, and then added. */
 let lastKey: { readonly id: string; readonly key: string | Buffer } = { id: '', key: '' };
 
-/** The id of a row with the column `id`. */
+/** The id whose key is in the column `id`. */
 export function idOf(row: Row): string {
   const value = row['id'];
   if (typeof value === 'string') return value;

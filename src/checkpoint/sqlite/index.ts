@@ -41,7 +41,7 @@ export interface JournalOptions {
   readonly clock: Clock;
   /**
    * A writer holds the directory's lock until it is closed. A guest works beside a running writer: it reads everything, and
-   * writes only what commands do (dead letters, jobs, findings); append, settle and prune are refused.
+   * writes only what commands do (dead letters, jobs, findings); append, moveCursor and prune are refused.
    */
   readonly access: 'writer' | 'guest';
   readonly onWarn?: (message: string) => void;

@@ -4,25 +4,25 @@ import { bytes, integer } from '../columns.ts';
 import type { Store } from './store.ts';
 
 /**
- * The second at which each known id was created. The list of known ids is in order of time, so that new ones touch a few pages of the
- * file however many there are; this tells where in it an id may stand. An index by id would be spread all over the file by random ids.
- * Here new ids are written behind each other, and once there are enough of them they are put in order and closed for good, with a
- * filter in memory that tells nearly always whether an id is among them.
+ * Finds the second at which a known id was created. The table `ids` is in order of time, so that new ids touch few pages of the file,
+ * and this tells where in it to look for an id. An index by id would not do: random ids scatter writes over the whole file. Here new
+ * ids are appended; enough of them are sorted into a run that never changes again, with a Bloom filter in memory that rules out
+ * nearly every id that is not in it.
  */
 export interface Places {
-  /** Every second at which the id is, and perhaps others: whoever asks looks there. */
+  /** Every second at which the id is, and perhaps wrong ones: the caller looks there. */
   secondsOf(id: string): readonly bigint[];
   /** Inside a transaction; written with `write`. */
   add(id: string, second: bigint): void;
-  /** Inside the same transaction. `lastSeq`: no event of an id added is newer. */
+  /** Inside the same transaction. `lastSeq`: the highest seq of the ids added. */
   write(lastSeq: bigint): void;
-  /** Inside a transaction. Drops runs of ids that were all created before a second, of events up to a seq. */
+  /** Inside a transaction. Drops the runs whose ids were all created before a second and belong to events up to a seq. */
   prune(beforeSecond: bigint, lastSeq: bigint): void;
-  /** A transaction failed: what is in memory may not be what is on disk. */
+  /** Reads everything anew: a transaction failed, so memory may not match the disk. */
   forget(): void;
 }
 
-/** Ids that are put in order together. */
+/** Ids in a sorted run. */
 export const RUN_IDS = 10_000;
 /** Each entry: 6 bytes of a hash of the id, then the second, signed (6 bytes), both big endian, so that entries sort as bytes do. */
 const HASH_BYTES = 6;
@@ -45,11 +45,11 @@ interface ClosedRun {
 
 interface Loaded {
   readonly closed: readonly ClosedRun[];
-  /** Seconds by hash, of all runs that are not closed and of what was added and is not written yet. */
+  /** Seconds by hash: of all ids outside of sorted runs, and of those added but not written yet. */
   readonly recent: Recent;
 }
 
-/** Nearly every hash has one second, and a list for each would be thousands of objects for the collector of garbage to look at. */
+/** Nearly every hash has one second: a list for each would cost the garbage collector thousands of objects. */
 type Recent = Map<number, number | readonly number[]>;
 
 export function places(store: Store): Places {
@@ -66,7 +66,7 @@ export function places(store: Store): Places {
 
   let loaded: Loaded | null = null;
   let added: Entry[] = [];
-  // An id that is looked for is looked for again, and added next.
+  // The last lookup: an id is looked up several times, and then added.
   let last: { readonly id: string; readonly hash: number; seconds: readonly bigint[] | null } = {
     id: '',
     hash: hashOf(''),
@@ -195,7 +195,7 @@ function* entriesIn(all: Buffer): Iterable<Entry> {
   for (let index = 0; index < all.length / ENTRY_BYTES; index += 1) yield entryAt(all, index);
 }
 
-/** Of entries in order of their hashes. */
+/** Binary search in entries sorted by hash. */
 function secondsIn(all: Buffer, hash: number): number[] {
   const length = all.length / ENTRY_BYTES;
   let low = 0;

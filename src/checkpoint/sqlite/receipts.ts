@@ -1,9 +1,8 @@
 import { integer, text } from '../columns.ts';
 import { lastReceivedBefore, readReceipts, withReceipts } from '../receipts.ts';
 import type { Receipt } from '../receipts.ts';
+import { RECEIPTS } from '../transfer.ts';
 import type { Store } from './store.ts';
-
-const KEY = 'pruned_by_day';
 
 /**
  * When events that are gone were received: the list of known ids holds their seq, and seqs grow with time. One entry a day
@@ -22,12 +21,12 @@ export function receipts(store: Store): {
   const readAnchor = store.prepare('SELECT anchor_seq FROM chain');
 
   function noted(): readonly Receipt[] {
-    const row = read.get(KEY);
+    const row = read.get(RECEIPTS);
     return readReceipts(row === undefined ? null : text(row, 'value'));
   }
 
   return {
-    note: (pruned) => void write.run(KEY, withReceipts(noted(), pruned)),
+    note: (pruned) => void write.run(RECEIPTS, withReceipts(noted(), pruned)),
     lastBefore: (time) => {
       const anchor = readAnchor.get();
       if (time === undefined) return anchor === undefined ? 0n : integer(anchor, 'anchor_seq');

@@ -3,9 +3,8 @@ import { oneLine } from '../../model/errors.ts';
 import type { Journal } from '../journal.ts';
 import { text } from '../columns.ts';
 import { corrupt } from '../corrupt.ts';
+import { SEGMENT } from '../transfer.ts';
 import type { Store } from './store.ts';
-
-const KEY = 'segment:';
 
 /** What each sink's next heartbeat tells, one value for each, written with the cursor. */
 export function segments(store: Store): {
@@ -18,9 +17,9 @@ export function segments(store: Store): {
   const write = store.prepare(
     'INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
   );
-  const keep = (sink: string, segment: Json): void => void write.run(KEY + sink, JSON.stringify(segment));
+  const keep = (sink: string, segment: Json): void => void write.run(SEGMENT + sink, JSON.stringify(segment));
   const kept = (sink: string): Json | null => {
-    const row = read.get(KEY + sink);
+    const row = read.get(SEGMENT + sink);
     if (row === undefined) return null;
     try {
       return JSON.parse(text(row, 'value')) as Json;

@@ -2,6 +2,8 @@ import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
 
 import { integer, type Row } from '../columns.ts';
+import { KEYS, TRANSFERRED } from '../transfer.ts';
+import type { TableName } from '../transfer.ts';
 
 /**
  * Each row outside the chain carries a checksum of its values, since nothing else would show that a byte of it was flipped on the disk.
@@ -14,48 +16,27 @@ interface SummedTable {
   readonly columns: readonly string[];
 }
 
+/** A table that a copy of the journal takes along. */
+const transferred = (name: TableName): SummedTable => ({ key: KEYS[name], columns: TRANSFERRED[name] });
+
 /** Every table but `pages`, whose rows the chain covers. */
 export const SUMMED = {
-  meta: { key: ['key'], columns: ['key', 'value'] },
+  meta: transferred('meta'),
   chain: {
     key: ['one'],
     columns: ['one', 'removed_seq', 'removed_hash', 'anchor_seq', 'head_seq', 'head_hash'],
   },
-  ids: {
-    key: ['source', 'second', 'id'],
-    columns: ['source', 'second', 'id', 'ns', 'body_hash', 'type_hash', 'seq'],
-  },
+  ids: transferred('ids'),
   places: { key: ['run'], columns: ['run', 'newest_second', 'last_seq', 'filter', 'entries'] },
-  coverage: {
-    key: ['source', 'start_ns'],
-    columns: ['source', 'start_ns', 'end_ns', 'status', 'server_count', 'read_at'],
-  },
-  progress: { key: ['source'], columns: ['source', 'value', 'updated_at'] },
-  cursors: { key: ['sink'], columns: ['sink', 'seq', 'updated_at'] },
-  dead_letters: {
-    key: ['id'],
-    columns: [
-      ...['id', 'side', 'owner', 'event_source', 'event_id', 'seq', 'created_at', 'received_at', 'bytes'],
-      ...['reason', 'attempts', 'first_at', 'last_at', 'state', 'discard_reason', 'sent'],
-    ],
-  },
-  findings: {
-    key: ['id'],
-    columns: [
-      ...['id', 'source', 'kind', 'subject', 'start_ns', 'end_ns', 'event_id', 'summary', 'detail'],
-      ...['first_at', 'last_at', 'seen', 'acknowledged_at', 'acknowledgement'],
-    ],
-  },
-  event_types: {
-    key: ['source', 'event_type'],
-    columns: ['source', 'event_type', 'count', 'first_ns', 'last_ns'],
-  },
-  jobs: {
-    key: ['id'],
-    columns: ['id', 'kind', 'params', 'state', 'progress', 'created_at', 'updated_at'],
-  },
+  coverage: transferred('coverage'),
+  progress: transferred('progress'),
+  cursors: transferred('cursors'),
+  dead_letters: transferred('dead_letters'),
+  findings: transferred('findings'),
+  event_types: transferred('event_types'),
+  jobs: transferred('jobs'),
   open_findings: { key: ['source', 'kind'], columns: ['source', 'kind', 'count'] },
-} as const satisfies Record<string, SummedTable>;
+} satisfies Record<string, SummedTable>;
 
 export type SummedName = keyof typeof SUMMED;
 
@@ -87,7 +68,7 @@ export function keepSums(db: DatabaseSync): void {
   defineSum(db);
   for (const name of NAMES) {
     if (name === 'ids') continue;
-    const { key, columns }: SummedTable = SUMMED[name];
+    const { key, columns } = SUMMED[name];
     const set = `UPDATE ${name} SET sum = row_sum(${columns.map((one) => `NEW.${one}`).join(', ')})
       WHERE ${key.map((one) => `${one} = NEW.${one}`).join(' AND ')}`;
     db.exec(`
@@ -101,7 +82,7 @@ export function keepSums(db: DatabaseSync): void {
 export function addSums(db: DatabaseSync): void {
   defineSum(db);
   for (const name of NAMES) {
-    const { columns }: SummedTable = SUMMED[name];
+    const { columns } = SUMMED[name];
     db.exec(`ALTER TABLE ${name} ADD COLUMN sum INTEGER;
       UPDATE ${name} SET sum = row_sum(${columns.join(', ')})`);
   }
@@ -122,7 +103,7 @@ export function hasItsSum(name: SummedName, row: Row): boolean {
 
 /** Reads rows of a table in the order of their keys, some at a time, and yields after each time those whose sum does not match. */
 export function* rowsWithWrongSums(db: Pick<DatabaseSync, 'prepare'>, name: SummedName): Iterable<Row[]> {
-  const { key }: SummedTable = SUMMED[name];
+  const { key } = SUMMED[name];
   const order = key.join(', ');
   const first = db.prepare(`SELECT * FROM ${name} ORDER BY ${order} LIMIT ${SLICE_ROWS}`);
   const next = db.prepare(

@@ -48,7 +48,7 @@ export function registerRun(program: Command): void {
     });
 }
 
-/** A daemon gives nothing up: whoever asks for that means --once. */
+/** A daemon never gives up, so an option about giving up needs --once. */
 function assertOnce(options: RunOptions, command: Command): void {
   if (options.once === true || command.getOptionValueSource('patience') !== 'cli') return;
   throw new ForwardError('config', '--patience goes with --once only: a daemon gives nothing up', {

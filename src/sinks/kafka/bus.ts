@@ -12,7 +12,7 @@ import { openOauth2 } from '../../net/oauth2.ts';
 import { within } from '../../net/socket.ts';
 import { openTlsFiles } from '../../net/tls-files.ts';
 import type { TlsConnect } from '../../net/tls-files.ts';
-import { oneAtATime } from '../in-turn.ts';
+import { oneAtATime } from '../one-at-a-time.ts';
 import { openLimitedClient, withinRate } from '../request-limit.ts';
 import type { SinkContext } from '../sink.ts';
 import { asFailure, isAuthenticationFailure, isVerdictOnRecords } from './faults.ts';
@@ -57,7 +57,7 @@ export function openBus(options: KafkaOptions, context: SinkContext): Bus {
   let turn = 0;
   let closed = false;
 
-  context.renews?.(() => certificates !== undefined && tls?.current() !== certificates);
+  context.watchCredential?.(() => certificates !== undefined && tls?.current() !== certificates);
 
   /** Ends the attempt for what a connection shows. The library would try again what trying does not change. */
   let refuse: (error: unknown) => void = () => {};

@@ -130,7 +130,7 @@ export function readBroker(text: string): Broker {
   });
 }
 
-/** Topic of the events of a source. */
+/** The topic for the events of a source: `{source}` in the configured name is replaced. */
 export function topicOf(topic: string, source: string): string {
   return topic.replaceAll(SOURCE, source);
 }
@@ -139,7 +139,7 @@ export function isPerSource(topic: string): boolean {
   return topic.includes(SOURCE);
 }
 
-/** Names of sources consist of letters that a topic may have, and have at most 64 of them. */
+/** Checked with a source name of 64 letters in place of `{source}`: the longest there is, and all its characters are allowed in a topic. */
 function assertTopic(topic: string): void {
   const longest = topic.replaceAll(SOURCE, 'x'.repeat(64));
   if (/^[A-Za-z0-9._-]{1,249}$/.test(longest) && !/^\.{1,2}$|^__/.test(topic)) return;

@@ -12,28 +12,28 @@ import { probePrecision } from './read-window.ts';
 import type { Precision, WindowRead } from './read-window.ts';
 
 /**
- * What this Platform can be asked for at once, as far as failures have shown: so that not every window has to fail first. It is
- * forgotten after a while, and more is tried again.
+ * How much this Platform can be asked for at once, as failures have shown, so that not every window has to fail first. It is
+ * forgotten after a while, and then more is tried again.
  */
 export interface Usual {
   widthNs: bigint | null;
   perPage: number;
   untilMs: number;
-  /** Careful tries that failed since anything was read. */
+  /** Tries of windows read with care that failed since one succeeded. */
   failing: number;
 }
 
-/** How failures of single windows are met. Without it, one failure is everybody's. */
+/** How to handle the failure of a single window. Without it, a failure ends the reading of all. */
 export interface Adapting {
   readonly clock: Clock;
   readonly usual: Usual;
-  /** Before this the journal no longer knows by id what it holds: what was read of a window there is not read again. */
+  /** Before this the journal has forgotten ids, so repeats would be kept: what was read of a window there is not read again. */
   readonly knownFromNs: bigint;
-  /** What reading with care may take before the rest is left to the next time; null: it is read to its end. */
+  /** What reading with care may cost before the rest is left to the next poll; null: no limit. */
   readonly allowance: Allowance | null;
   /**
-   * Why the unreadable items of what was read should stay where they are: the window is set aside then. Null where they are single ones.
-   * Throws where nothing else can be read either. Absent: they are taken as they come.
+   * Judges unreadable items of what was read. An error: nearly all are unreadable, so the window is set aside. Null: they are single ones.
+   * Throws if nothing else can be read either. Absent: none are judged.
    */
   readonly doubt?: (read: WindowRead) => Promise<ForwardError | null>;
 }
@@ -51,28 +51,28 @@ export const AS_MUCH_AS_CAN_BE: Readonly<Usual> = {
 };
 
 const USUAL_FOR_MS = 600_000;
-/** Narrower than this it is a row that fails, not the width. */
+/** In narrower slices it is a row that fails, not the width. */
 const USUAL_WIDTH_MIN_NS = 60n * NS_PER_SECOND;
-/** Wider slices failed twice where these were read, which a single row does not make happen. */
+/** From this patience on, wider slices have failed twice while narrower ones were read: that is no single row. */
 const PATIENCE_OF_WIDTH = 4;
 
 /**
- * So many careful tries fail in a row before one window is followed to its end: where all of them fail alike, as when a page is too
- * much for the server, the wide ones would come first for ever, and none would show what can be asked for.
+ * After so many failed tries in a row, one window is narrowed until it can be read. Otherwise, if all windows fail, as when a page is
+ * too much for the server, wide ones would be tried for ever, and none would show what the server can answer.
  */
 export const FOLLOW_AFTER = 8;
 
-/** So many tries of what cannot be read pass before its rows are tried one by one again. */
+/** Every so many tries of an unreadable window, its rows are tried one by one again. */
 const LOOK_AGAIN_EVERY = 8;
 
-/** Forgets what was learned too long ago. */
+/** Forgets what was learned too long ago, or before the clock was set back. */
 export function refreshUsual(usual: Usual, nowMs: number): void {
   const { failing } = usual;
   if (nowMs >= usual.untilMs || usual.untilMs - nowMs > USUAL_FOR_MS)
     Object.assign(usual, AS_MUCH_AS_CAN_BE, { failing });
 }
 
-/** A slice was read of a window that had failed as a whole. */
+/** Learns from a slice that was read of a window that had failed as a whole. */
 export function learnFrom(usual: Usual, { care }: OpenWindow, clock: Clock): void {
   if (care === undefined) return;
   if (care.perPage < usual.perPage) learnPage(usual, care.perPage, clock);
@@ -86,7 +86,7 @@ function learnPage(usual: Usual, perPage: number, clock: Clock): void {
   usual.untilMs = clock.now() + USUAL_FOR_MS;
 }
 
-/** Windows that are wider than what works are read with care from the start. */
+/** A window that is wider than what works is read with care from the start. */
 export function asUsual(window: OpenWindow, usual: Usual, nowMs: number): OpenWindow {
   const { widthNs } = usual;
   if (widthNs === null || window.care !== undefined || widthOf(window) <= widthNs) return window;
@@ -94,9 +94,8 @@ export function asUsual(window: OpenWindow, usual: Usual, nowMs: number): OpenWi
 }
 
 /**
- * Tells a window that fails from a Platform that does: returns when the Platform answers something small elsewhere, and
- * throws the failure otherwise, which is then everybody's and the loop's. The newest second, and where that is the one
- * that fails, a second where nothing can be.
+ * Tells a failing window from a failing Platform: returns if the Platform answers a small request elsewhere, and otherwise
+ * throws the failure, which the loop handles. It asks for the newest second, and if that fails, for one in which no event can be.
  */
 export async function assertAnswering(
   client: Client,
@@ -116,16 +115,16 @@ export async function assertAnswering(
   throw failure;
 }
 
-/** A sample of rows shows whether they can be read. */
+/** Rows in a sample that shows whether rows can be read. */
 const SAMPLE_ROWS = 20;
-/** So many that cannot be read, and no more that can, are no accident. */
+/** So many unreadable rows, and no more readable ones, are no accident. */
 const SAMPLE_ENOUGH = 10;
 const SAMPLE_WIDTH_NS = 60n * NS_PER_SECOND;
 const SAMPLE_WIDER = 8n;
 
 /**
- * Tells a window whose items cannot be read from a log that cannot: whether of the newest rows at least as many can be read as cannot. It
- * looks ever further back until it has seen enough.
+ * Tells a window with unreadable items from an unreadable log: returns whether at least half of a sample of the newest rows can be read.
+ * It looks ever further back until it has seen enough.
  */
 export async function showsReadableRows(client: Client, log: Window, signal: AbortSignal): Promise<boolean> {
   const { endNs } = log;
@@ -137,13 +136,13 @@ export async function showsReadableRows(client: Client, log: Window, signal: Abo
       if (malformed.length >= SAMPLE_ENOUGH) return false;
     } catch (error) {
       if (!mayAskForLess(error)) throw error;
-      // What fails shows nothing, and a wider window may be answered.
+      // This failure shows nothing, and a wider window may be answered.
     }
     if (startNs === log.startNs) return false;
   }
 }
 
-/** A window most of whose items cannot be read although others can be: it is set aside, and what can be read of it is kept. */
+/** Sets aside a window with mostly unreadable items while others can be read. Its readable items are kept. */
 export function leaveUnreadable(
   open: readonly OpenWindow[],
   found: {
@@ -167,19 +166,19 @@ export function leaveUnreadable(
 }
 
 export interface Less {
-  /** All open windows: the failed one asked for with less, or partly set aside. */
+  /** All open windows, the failed one narrowed or partly set aside. */
   readonly open: readonly OpenWindow[];
   readonly read: WindowRead;
 }
 
-/** What a failed window becomes: how it is asked for next, or set aside, with what could be read of it. */
+/** Decides how a failed window is asked for next, or sets it aside, and reads what can be read of it. */
 export async function askForLess(
   client: Client,
   open: readonly OpenWindow[],
   failed: { readonly window: OpenWindow; readonly part: Window; readonly error: ForwardError },
   adapting: Pick<Adapting, 'clock' | 'usual' | 'knownFromNs'> & {
     readonly precision: Precision;
-    /** Throws when the Platform fails for all by now. */
+    /** Throws if the Platform fails for every request by now. */
     confirm(): Promise<void>;
   },
   signal: AbortSignal,
@@ -205,7 +204,7 @@ export async function askForLess(
   if (narrower !== null) return again(...narrower);
   await adapting.confirm();
   const { failures, rows } = window.care;
-  // What had no readable row is seldom looked through row by row again: that takes many requests.
+  // A window without a readable row is seldom tried row by row again, which takes many requests.
   const looked = failures > 0 && rows === null && failures % LOOK_AGAIN_EVERY !== 0;
   if (widthOf(part) > 3n * precision.unitNs || looked) return aside(nothing, error, null);
   try {
@@ -214,7 +213,7 @@ export async function askForLess(
       const again = rows !== null && part.endNs < adapting.knownFromNs;
       return aside(again ? nothing : isolated.read, isolated.error, isolated.rows);
     }
-    // It was the page and not the width: the rest is asked for whole again.
+    // The page was too large, not the width: the rest is read in one slice again.
     learnPage(usual, isolated.perPage, clock);
     const wide = { ...window, care: { ...window.care, stepNs: widthOf(window), perPage: isolated.perPage } };
     const rest = afterRead(wide, part);

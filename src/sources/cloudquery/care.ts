@@ -2,14 +2,14 @@ import type { ForwardError } from '../../model/errors.ts';
 import type { Json, Window } from '../../model/event.ts';
 import type { Hide } from '../../model/hide.ts';
 import { isObject } from '../../model/json.ts';
-import { floorTo } from '../../model/time.ts';
+import { floorTo, max, min } from '../../model/time.ts';
 import { isTooLarge } from '../../net/http.ts';
 import { isAboutPages } from './client.ts';
 
-/** A window still to be read, and how where it failed as a whole. */
+/** A window still to be read. `care`: how, if it failed as a whole. */
 export interface OpenWindow extends Window {
   readonly care?: Care;
-  /** Of a part of a window that was cut by its count. Not kept over a restart. */
+  /** The count expected in a part of a window that was cut by its count. Not kept over a restart. */
   readonly expected?: Expected;
 }
 
@@ -21,61 +21,61 @@ export interface Expected {
 }
 
 /**
- * How a window is read that failed as a whole although the Platform answers other requests: slice by slice from its newest
- * end. Slices get narrower while they fail and wider while they are read. A slice that fails at its narrowest is set
- * aside as a window of its own, and tried again later.
+ * How to read a window that failed as a whole although the Platform answers other requests: in slices, from its newest end.
+ * Slices get narrower while they fail and wider while they succeed. A slice that fails at its narrowest is set aside as a
+ * window of its own, and tried again later.
  */
 export interface Care {
   /** Width of the next slice. */
   readonly stepNs: bigint;
-  /** The widest slice that could be read: where to go on once a place was set aside. */
+  /** The widest slice that could be read: the width to go on with after a slice was set aside. */
   readonly goodNs: bigint;
   readonly perPage: number;
-  /** Slices to be read before a wider one is tried than ever worked, and how many of them are left. */
+  /** How many slices to read before one wider than `goodNs` is tried, and how many of them are left. */
   readonly patience: number;
   readonly patienceLeft: number;
-  /** Its newer part failed and was parted from it, and nothing was read since. */
+  /** A slice of it failed and became a window of its own, and nothing of this one was read since. */
   readonly parted: boolean;
-  /** Places set aside one after the other with nothing read between them. */
+  /** Slices set aside in a row, with nothing read between them. */
   readonly row: number;
-  /** A slice as narrow as this is not cut any more; zero: down to what the filter can tell apart. */
+  /** The narrowest slice; zero: as narrow as the server's filter allows. */
   readonly floorNs: bigint;
-  /** How often it was set aside; zero while it is cut for the first time. */
+  /** How often it was set aside; zero while it is narrowed for the first time. */
   readonly failures: number;
-  /** Set aside until then, milliseconds since 1970; zero: to be read now. */
+  /** Set aside until this time, milliseconds since 1970; zero: to be read now. */
   readonly notBeforeMs: number;
   readonly sinceMs: number;
-  /** Why it failed; empty where nothing has yet. */
+  /** Why it failed; empty if it has not failed yet. */
   readonly reason: string;
   readonly hint: string | null;
-  /** Rows that could not be read while all others of the window were; null: none of it was read. */
+  /** How many rows could not be read while all others were; null: nothing of it was read. */
   readonly rows: number | null;
 }
 
-/** Page sizes from the API's most down to one row, each a divisor of the one before: so pages fall into whole smaller pages. */
+/** Page sizes from the API's maximum to one row. Each divides the one before, so a page consists of whole smaller pages. */
 export const PAGE_SIZES = [1000, 500, 250, 125, 25, 5, 1] as const;
 export const PER_PAGE = PAGE_SIZES[0];
 
 const NARROWER = 4n;
 const WIDER = 2n;
 const PATIENCE_LIMIT = 64;
-/** Two places in a row may be one row on the edge between them; more are a span that fails. */
+/** Two failing slices in a row may share one bad row on their edge; more are a span that fails. */
 const ROW_OF_A_SPAN = 2;
-/** Growth of what is set aside at once of a span: one of any length takes few requests. */
+/** By how much the slices grow that are set aside within a failing span: a span of any length takes few requests. */
 const SPAN_GROWTH = 16n;
-/** Where slices of a width could be read, so many of them are set aside before wider ones: those may fail for their width. */
+/** Where slices of one width could be read, so many of that width are set aside before wider ones: a wider one may fail for its width. */
 const ROW_AS_WIDE = 8;
-/** With so many places set aside the next are not narrowed below a minute, then an hour: the list must stay short. */
+/** With so many windows set aside, slices are narrowed to a minute at least, then an hour: the list must stay short. */
 const CROWDED = [
   { places: 128, floorNs: 3_600_000_000_000n },
   { places: 64, floorNs: 60_000_000_000n },
 ] as const;
 const RETRY_BASE_MS = 10_000;
 const RETRY_CAP_MS = 600_000;
-/** With few places set aside each is tried this often, with more of them less often: in all about once in so long. */
+/** The longest pause while one window is set aside. Each further one adds as much, so that in all one is tried about this often. */
 const RETRY_EVERY_MS = 180_000;
 
-/** Whether what fails next is set aside as it is: everything beside it failed as well, so it is no single row. */
+/** Whether slices are set aside without narrowing them: what lies beside them failed as well, so it is no single row. */
 function isInSpan({ parted, row, failures }: Care): boolean {
   return parted || row >= (failures > 0 ? 1 : ROW_OF_A_SPAN);
 }
@@ -112,13 +112,13 @@ export function beginCare(
   return { ...spanOf(window), care };
 }
 
-/** Read with care from the start, in slices of a width and pages of a size that are known to work. Nothing failed yet. */
+/** A window that has not failed, read with care from the start: in slices and pages of a size known to work. */
 export function careFrom(window: Window, widthNs: bigint, perPage: number, nowMs: number): OpenWindow {
   const care = { ...FRESH, stepNs: widthNs, goodNs: widthNs, perPage, patience: 8, patienceLeft: 8 };
   return { ...spanOf(window), care: { ...care, sinceMs: nowMs, reason: '', hint: null } };
 }
 
-/** What of a careful window is asked for next: from its newest end, and from the other after every second failure. */
+/** The next slice of a window that is read with care: from its newest end, or from its oldest if it was set aside an odd number of times. */
 export function nextSlice(window: OpenWindow, unitNs: bigint): Window {
   const { startNs, endNs, care } = window;
   if (care === undefined || care.stepNs >= endNs - startNs) return spanOf(window);
@@ -127,7 +127,7 @@ export function nextSlice(window: OpenWindow, unitNs: bigint): Window {
     const cut = floorTo(startNs + max(step, 2n * unitNs), unitNs);
     return { startNs, endNs: cut < endNs ? cut : endNs };
   }
-  // Cuts lie on what the filter can tell apart, so that no row falls between two bounds that the server rounds.
+  // Cuts are multiples of the filter's unit, so that no row is lost when the server rounds the bounds.
   const cut = floorTo(endNs - step, unitNs);
   return { startNs: cut > startNs ? cut : startNs, endNs };
 }
@@ -136,7 +136,7 @@ function isFromStart(care: Care): boolean {
   return care.failures % 2 === 1;
 }
 
-/** A slice was read: what is left of the window, with wider slices and larger pages; null when nothing is. */
+/** What is left of the window after a slice was read, with wider slices and larger pages; null if nothing is. */
 export function afterRead(window: OpenWindow, slice: Window): OpenWindow | null {
   const { care } = window;
   const rest = restOf(window, slice);
@@ -158,9 +158,9 @@ export function afterRead(window: OpenWindow, slice: Window): OpenWindow | null 
 }
 
 /**
- * The open windows that replace `window` after `slice` failed: smaller pages or a narrower slice. Null when the slice is too
- * narrow to cut. Where slices as wide were read before, the cause lies in this one, so the rest becomes a window of its own,
- * listed first, and is read as before.
+ * The open windows that replace `window` after `slice` failed: with smaller pages or a narrower slice. Null if the slice is too
+ * narrow to cut. If slices of this width were read before, the cause lies within this one: then the rest becomes a window of
+ * its own, listed first, which goes on as before.
  */
 export function afterFailure(
   window: OpenWindow,
@@ -189,8 +189,8 @@ export function afterFailure(
 }
 
 /**
- * A slice failed that is not cut any more: it is set aside as a window of its own, joined with what was set aside beside it.
- * The rest goes on as wide as before, in a span that fails ever wider. Returns all open windows, that one replaced.
+ * Sets aside a slice that failed and is not cut any further, as a window of its own, joined with those set aside next to it.
+ * The rest of `window` goes on with slices as wide as before, or ever wider within a failing span. Returns all open windows.
  */
 export function setAside(
   open: readonly OpenWindow[],
@@ -228,8 +228,8 @@ export function setAside(
 }
 
 /**
- * Which window to go on with: the one that promises most, or with `follow` the one that was narrowed most, to be done with it; the newest
- * of equals. Null: all that is left is set aside.
+ * The window to read with care next: the one with the widest next slice, or with `follow` the narrowest, to finish it; the newest of
+ * equals. Null: all that is left is set aside.
  */
 export function nextCareful(open: readonly OpenWindow[], follow = false): OpenWindow | null {
   let best: OpenWindow | null = null;
@@ -247,7 +247,7 @@ function promise(window: OpenWindow): bigint {
   return stepNs < width ? stepNs : width;
 }
 
-/** What was set aside and is due is tried again from the start: as a whole, or as wide as is known to work. */
+/** A window that was set aside and is due is tried again: as a whole, or in slices of the width known to work. */
 export function resumed(window: OpenWindow, widthNs: bigint | null, nowMs: number): OpenWindow {
   const { care } = window;
   if (care === undefined || !isAside(window) || !isDue(care, nowMs)) return window;
@@ -259,7 +259,7 @@ export function resumed(window: OpenWindow, widthNs: bigint | null, nowMs: numbe
   };
 }
 
-/** What was set aside, all of it due now: a place could be read again, and the others may have failed for the same. */
+/** Makes every window that was set aside due now: one of them could be read again, and the others may have failed for the same reason. */
 export function allDue(open: readonly OpenWindow[], nowMs: number): OpenWindow[] {
   return open.map((window) =>
     window.care === undefined || !isAside(window)
@@ -272,12 +272,12 @@ export function isAside(window: OpenWindow): boolean {
   return window.care !== undefined && window.care.notBeforeMs > 0;
 }
 
-/** A clock that was set back must not put it off for as long. */
+/** A pause longer than any is: the clock was set back, and the window must not wait for it. */
 function isDue(care: Care, nowMs: number): boolean {
   return nowMs >= care.notBeforeMs || care.notBeforeMs - nowMs > RETRY_CAP_MS;
 }
 
-/** The parts of a window that lie outside of others; edges are shared, as everywhere. */
+/** The parts of a window outside of `others`, sharing their edges. */
 export function without(window: Window, others: readonly Window[]): Window[] {
   let parts: Window[] = [spanOf(window)];
   for (const { startNs, endNs } of others) {
@@ -293,7 +293,7 @@ export function without(window: Window, others: readonly Window[]): Window[] {
   return parts;
 }
 
-/** What is known of the Platform still caps it: a page that failed by chance must not stay small. */
+/** Pages grow again, since one may have failed by chance. What is known to be too large (`Usual.perPage`) still limits them. */
 function largerPage(perPage: number): number {
   return PAGE_SIZES.findLast((size) => size > perPage) ?? PER_PAGE;
 }
@@ -333,14 +333,10 @@ function joined(one: OpenWindow, other: OpenWindow): OpenWindow {
   if (care === undefined || older === undefined) return one;
   const rows = care.rows === null || older.rows === null ? null : Math.max(care.rows, older.rows);
   return {
-    startNs: one.startNs < other.startNs ? one.startNs : other.startNs,
+    startNs: min(one.startNs, other.startNs),
     endNs: max(one.endNs, other.endNs),
     care: { ...care, rows, sinceMs: Math.min(care.sinceMs, older.sinceMs) },
   };
-}
-
-function max(a: bigint, b: bigint): bigint {
-  return a > b ? a : b;
 }
 
 /** Kept with an open window in the progress, so that a restart knows what fails and for how long. */
@@ -358,7 +354,7 @@ export function writeCare(care: Care, hide: Hide): Json {
 const SPANS = ['stepNs', 'goodNs', 'floorNs'] as const;
 const FIGURES = ['patience', 'patienceLeft', 'row', 'failures', 'notBeforeMs', 'sinceMs'] as const;
 
-/** Undefined for anything that `writeCare` did not write: then the window is read like any other, and nothing is lost. */
+/** Undefined for anything that `writeCare` did not write: then the window is read like any other, which loses nothing. */
 export function readCare(json: Json | undefined): Care | undefined {
   if (!isObject(json)) return undefined;
   const saved = json;

@@ -5,7 +5,7 @@ import { assertUsable, optionalObject } from './client.ts';
 import type { Client } from './client.ts';
 import { askExpiry, daysLeft, EXPIRY_WARN_DAYS, expiryText } from './key-expiry.ts';
 import type { CloudqueryOptions } from './options.ts';
-import type { PollTime, Settled } from './poll-time.ts';
+import type { PollTime, Decided } from './poll-time.ts';
 import type { ServerClock } from './server-clock.ts';
 import { readPage } from './wire.ts';
 
@@ -32,7 +32,7 @@ export async function checkPlatform(
   const key = await checkKey(client, signal);
   items.push(key);
   if (key.outcome !== 'fail') items.push(await checkPermission(client, signal));
-  const time = await attempt(() => pollTime.settle(signal));
+  const time = await attempt(() => pollTime.decide(signal));
   items.push(clockItem(time, pollTime, serverClock));
   if (options.api_key_name !== undefined && !(time instanceof ForwardError))
     items.push(await checkExpiry(client, options.api_key_name, time.nowMs, signal));
@@ -140,7 +140,7 @@ async function whyForbidden(client: Client, signal: AbortSignal): Promise<CheckI
   };
 }
 
-function clockItem(time: Settled | ForwardError, pollTime: PollTime, serverClock: ServerClock): CheckItem {
+function clockItem(time: Decided | ForwardError, pollTime: PollTime, serverClock: ServerClock): CheckItem {
   const name = 'clock';
   if (time instanceof ForwardError) return { ...failed(name, time), outcome: 'warn' };
   const doubt = pollTime.doubt();

@@ -25,39 +25,38 @@ export interface ClientOptions {
   readonly requestsPerSecond: number;
   readonly concurrent: number;
   readonly userAgent: string;
-  /** Which events the filters let through; all where it is left out. */
+  /** Which events the filters keep. Absent or null: all. */
   readonly wanted?: Wanted | null;
 }
 
 /**
- * How a request that failed for a passing reason is tried again before the poll as a whole gives up: within three seconds.
- * Whatever lasts longer is the loop's, which says it, shows it, and knows how long it may last.
+ * How a request that failed for a passing reason is repeated here: within about three seconds. A failure that lasts longer ends the poll,
+ * and the loop logs it, shows it and waits.
  */
 const RETRIES = { retries: 3, minTimeout: 200, factor: 2, randomize: true };
 /**
- * A server that asks for a longer pause is not waited for here: where it answers others meanwhile they come first, and else the daemon
- * schedules the pause. What says nothing of the window would be asked for by the others as well, so it is waited for a while.
+ * The longest pauses (Retry-After) that are waited for here; after a longer one the request fails, and the loop waits. The short limit is
+ * for a failure that may be of this window alone: other windows are read meanwhile. The long one is for a failure that all would share.
  */
 const RETRY_AFTER_INSIDE_MS = 3_000;
 const RETRY_AFTER_OF_ALL_MS = 30_000;
-/** Where a window is known to fail, one more try is enough: the next request asks for less. */
+/** Repeats for a window that is known to fail: the next request asks for less anyway. */
 const QUICK_RETRIES = 1;
 
-/** The requests that auditferry makes of a Platform: read-only, one key, rate-limited, never redirected. */
+/** The Platform's API as auditferry uses it: GET only, one key, rate-limited, redirects not followed. */
 export interface Client {
   /**
-   * One page of the audit log in a window, both ends inclusive. Every page carries every parameter. `quick` is for what
-   * failed before: it gives up sooner.
+   * One page of the audit log in a window, both ends inclusive. `quick`: gives up sooner, for a window that failed before.
    */
   page(window: Window, page: number, perPage: number, signal: AbortSignal, quick?: boolean): Promise<Page>;
-  /** Any other GET of the API: any status resolves, only an unreachable server throws. Not tried again. */
+  /** Any other GET of the API. Resolves with any status, throws only if there is no answer, and does not repeat. */
   get(path: string, options: { readonly withKey: boolean }, signal: AbortSignal): Promise<HttpResponse>;
-  /** Requests sent so far, tries again included. */
+  /** Requests sent so far, repeats included. */
   requests(): number;
   close(): Promise<void>;
 }
 
-/** The same client, which gives up a failing request sooner: what follows asks again. */
+/** The same client, but it gives up a failing page sooner. */
 export function quick(client: Client): Client {
   return {
     ...client,
@@ -139,20 +138,20 @@ export function createClient(
 }
 
 function isWorthAnotherTry(error: unknown): boolean {
-  // Nobody there for all that time: the poll says so, and is repeated.
+  // No connection within the whole deadline: the loop logs it and repeats the poll.
   if (error instanceof NoConnectionError) return false;
-  // A request that ran into its deadline or its size limit is too large rather than unlucky: the window is split instead.
+  // A request beyond its deadline or size limit most likely asks for too much: the window is split instead.
   if (!(error instanceof ForwardError) || error.kind !== 'transient' || isTimeout(error) || isTooLarge(error))
     return false;
   return (error.retryAfterMs ?? 0) <= (mayAskForLess(error) ? RETRY_AFTER_INSIDE_MS : RETRY_AFTER_OF_ALL_MS);
 }
 
-/** These say nothing of the window that was asked for: credentials, the address, the way to it, a rate. */
+/** Statuses that have other reasons than the window asked for: credentials (401, 403), the address (404), a proxy (407), the rate (429). */
 const NOT_THE_WINDOW = new Set([401, 403, 404, 407, 429]);
 
 /**
- * Whether asking for less may help where this failed: the server gave up on this one request (too slow, too much, a row that it
- * cannot show), as far as the failure itself can tell. Whether all requests fail alike only another one shows.
+ * Whether a smaller request may succeed where this one failed: it may have been too slow or too large, or hold a row that the server
+ * cannot show. The error alone cannot tell this from a server that fails for every request; only another request can.
  */
 export function mayAskForLess(error: unknown): error is ForwardError {
   if (!(error instanceof ForwardError)) return false;
@@ -167,7 +166,7 @@ export function mayAskForLess(error: unknown): error is ForwardError {
 const ABOUT_PAGES = /page|limit|\bsize\b/i;
 const ABOUT_TIME = /range|_time|\b(time|date|day|hour|week|month|window|period|interval|span)s?\b/i;
 
-/** Whether a refusal speaks of the number of rows on a page: then a smaller page is asked for before a smaller window. */
+/** Whether a refusal is about the number of rows on a page. Then smaller pages are tried before a smaller window. */
 export function isAboutPages(error: ForwardError): boolean {
   if (!(error.cause instanceof AnswerFault) || error.cause.status < 400 || error.cause.status >= 500)
     return false;
@@ -235,26 +234,27 @@ function hintFor(status: number): string {
   return 'the request was not accepted: the API may have changed; see whether a newer auditferry is out';
 }
 
-/** The server's own words from a BasicError or FieldError. A gateway may quote the key that it refuses: see sources/echoes.ts. */
+/** The server's own words from a BasicError or FieldError. A gateway may quote the key that it refuses: see sources/credential-guard.ts. */
 function messageOf(response: HttpResponse): string {
   if (!isJson(mediaType(response.headers))) return '';
   try {
     return wordsOf(readObject(response.body, ''));
   } catch {
-    return ''; // an error answer without readable JSON has nothing to quote
+    return ''; // no readable JSON: nothing to quote
   }
 }
 
-/** An answer with status 200 that lists nothing and speaks of credentials: some gateways answer so. The size of one that lists nothing. */
+/** An answer with a status of 200 that lists events may be larger; one that only holds a message is not. */
 const WORDS_BYTES = 4096;
 
+/** Some gateways refuse credentials with a status of 200 and a message. */
 function isRefusalInWords({ status, headers, body }: HttpResponse): boolean {
   if (status !== 200 || body.length > WORDS_BYTES || !isJson(mediaType(headers))) return false;
   try {
     const said = readObject(body, '');
     return !Array.isArray(said['items']) && speaksOfCredentials(wordsOf(said));
   } catch {
-    return false; // what is no JSON object is told of where the answer is read
+    return false; // readPage reports what is no JSON object
   }
 }
 
@@ -262,7 +262,7 @@ function isJson(type: string): boolean {
   return type === 'application/json' || type === 'text/json' || type.endsWith('+json');
 }
 
-/** The JSON object of an answer, or null where there is none: for the calls whose answers are optional. */
+/** The JSON object of an answer; null if there is none. For calls that the source can do without. */
 export function optionalObject(response: HttpResponse): Readonly<Record<string, unknown>> | null {
   return response.status === 200 ? parseObject(response.body) : null;
 }

@@ -1,7 +1,7 @@
 import { widthOf } from './care.ts';
 import type { Expected, OpenWindow } from './care.ts';
 import type { Client } from './client.ts';
-import { cutEvenly } from './windows.ts';
+import { cutEvenly } from './split-window.ts';
 
 /** A window of which nothing is known is counted first where it is wider than this: most narrower ones fit in one answer. */
 const WIDE_NS = 6n * 3_600_000_000_000n;
@@ -20,8 +20,8 @@ export type Counted =
   | { readonly kind: 'empty' };
 
 /**
- * Counts a window before a page is fetched that would have to be fetched again, and cuts it by that. The Platform's count says no more
- * than into how many parts it goes: each of them is read and judged like any window.
+ * Counts a window that most likely does not fit in one answer, and cuts it, before a page is fetched in vain. The Platform's count only
+ * decides on the number of parts: each of them is read and judged like any window.
  */
 export async function cutByCount(
   client: Client,
@@ -37,7 +37,7 @@ export async function cutByCount(
   const total = page.totalCount;
   if (total === 0 && page.rows === 0) return { kind: 'empty' };
   if (total === null || page.rows === 0 || total <= perPage) return null;
-  // A part that holds as much as the whole did: all rows lie close together, or the count means nothing.
+  // A part with as many rows as the whole had: all rows lie close together, or the count means nothing.
   if (expected !== undefined && total >= expected.of) return null;
   const parts = cutEvenly(window, unitNs, partsFor(total / (perPage * PAGE_SHARE)));
   if (parts.length < 2) return null;
@@ -46,7 +46,7 @@ export async function cutByCount(
 }
 
 function partsFor(pages: number): number {
-  // Rounded, as long as a part leaves some room in its page.
+  // Rounded, if the parts then leave some room in their pages.
   if (pages <= PAGES_AT_ONCE)
     return Math.max(Math.round(pages), Math.ceil((pages * PAGE_SHARE) / PAGE_SHARE_MOST));
   return Math.min(Math.max(Math.ceil(pages / PAGES_AT_ONCE), COARSE_PARTS), PARTS_LIMIT);

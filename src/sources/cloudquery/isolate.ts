@@ -8,24 +8,23 @@ import { pageThrough } from './read-window.ts';
 import type { WindowRead } from './read-window.ts';
 import type { Page, ReadItem } from './wire.ts';
 
-/** So many failures with no success between: the instant fails whatever is asked of it. */
+/** After so many failures in a row the instant counts as unreadable as a whole. */
 const FAILURES_IN_A_ROW = 12;
-/** Pages up to this size are seldom too large for anybody. */
+/** A page up to this size is seldom too large for a server. */
 const SMALL_PAGE = 125;
-/** An instant of more rows than this is not looked through row by row. */
+/** Rows beyond this are not asked for one by one. */
 const ROWS_LIMIT = 20_000;
 
-/** What looking through an instant that fails as a whole brought. */
+/** What isolating the unreadable rows of an instant came to. */
 export type Isolated =
-  /** It is the size of the page that failed, and this is the largest that could be had. */
+  /** Every row can be read: only larger pages than this fail. */
   | { readonly read: WindowRead; readonly perPage: number; readonly error: null }
-  /** So many rows cannot be read, the last of them for this. */
+  /** So many rows cannot be read. `error`: of the last one. */
   | { readonly read: WindowRead; readonly rows: number; readonly error: ForwardError };
 
 /**
- * Reads an instant whose answer fails as a whole by smaller pages: where one fails, the smaller pages that it is made of, down
- * to single rows. What is left are the rows that the server cannot show, or that are larger than an answer may be. Throws
- * the failure where nothing can be read.
+ * Reads an instant whose answer fails as a whole in smaller pages. A page that fails is split again, down to single rows: those that
+ * still fail are the ones that the server cannot show, or that are larger than an answer may be. Throws `failure` if nothing can be read.
  */
 export async function isolate(
   client: Client,
@@ -41,7 +40,7 @@ export async function isolate(
   let largest = 0;
   let endsAt = ROWS_LIMIT;
 
-  /** A small page that fails is asked for again: one failure by chance must not teach that only single rows can be had. */
+  /** Asks twice for a small page that fails: a failure by chance must not suggest that only single rows can be read. */
   const askFor = async (number: number, size: number): Promise<Page> => {
     const ask = (): Promise<Page> => client.page(window, number, size, signal, true);
     if (size > SMALL_PAGE || size === 1) return ask();
@@ -62,7 +61,7 @@ export async function isolate(
       for (const item of page.malformed) malformed.set(item.bytes.toString('base64'), item);
       if (page.rows === 0) endsAt = (number - 1) * size;
       if (!cut && (page.rows > 0 || number === 1)) largest = Math.max(largest, size);
-      // A server that cuts its pages numbers them by its own size: only pages that small add up.
+      // A server that caps the page size numbers pages by its own size: larger pages would leave rows out.
       if (!cut || size === 1) return;
     } catch (thrown) {
       if (!mayAskForLess(thrown)) throw thrown;

@@ -1,6 +1,6 @@
 import type { Json, Window } from '../../model/event.ts';
 import { without } from './care.ts';
-import { requireNs, sortWindows } from './windows.ts';
+import { requireNs, sortWindows } from './progress.ts';
 
 /**
  * A span that was read to its end and holds items that cannot be read: they are dead letters. It is read again now and then, so that these

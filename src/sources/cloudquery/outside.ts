@@ -1,7 +1,7 @@
 import { ForwardError } from '../../model/errors.ts';
 import { identityKey } from '../../model/event-id.ts';
 import type { Finding, Json, Window } from '../../model/event.ts';
-import { formatTime, msToNs, NS_PER_SECOND } from '../../model/time.ts';
+import { floorTo, formatTime, max, min, msToNs, NS_PER_SECOND } from '../../model/time.ts';
 import { formatDuration } from '../../model/units.ts';
 import type { HeldEvents } from '../source.ts';
 import { mayAskForLess } from './client.ts';
@@ -9,16 +9,16 @@ import type { Client } from './client.ts';
 import { AnswerFault } from './wire.ts';
 import type { Page, ReadItem } from './wire.ts';
 
-/** How far a row may lie outside its window: a server may cut the bounds, or the times it shows, to whole seconds. */
+/** How far a row may lie outside its window: a server may truncate the bounds, or the times that it shows, to whole seconds. */
 const TOLERANCE_NS = NS_PER_SECOND;
 /** Time zones differ by multiples of this. */
 const ZONE_STEP_NS = 900n * NS_PER_SECOND;
 const ZONE_LIMIT_NS = 14n * 3600n * NS_PER_SECOND;
-/** So many different events must lie outside in the same way before it is taken for a rule. */
+/** So many different events must lie outside in the same way before that counts as the rule. */
 const EVIDENCE = 3;
-/** More in one window than this are not named one by one: the rule will be. */
+/** More stray rows in one window than this are not findings of their own: the rule will be one. */
 const NAMED_LIMIT = 5;
-/** Rows that lie elsewhere are kept with the progress, the newest so many. */
+/** How many stray rows are kept with the progress: the newest. */
 const STRAYS_LIMIT = 1_000;
 
 export function isOutside(ns: bigint, window: Window, offsetNs = 0n): boolean {
@@ -26,26 +26,25 @@ export function isOutside(ns: bigint, window: Window, offsetNs = 0n): boolean {
   return listedNs < window.startNs - TOLERANCE_NS || listedNs > window.endNs + TOLERANCE_NS;
 }
 
-/** Nothing is as old as this: a server that heeds the time filter has no row here. */
+/** No event is as old as this: a server that honours the time filter lists no row here. */
 export const EPOCH: Window = { startNs: 0n, endNs: NS_PER_SECOND };
 
 const EVER: Window = { startNs: 0n, endNs: msToNs(Date.UTC(2100, 0, 1)) };
 
-/** So few rows that are listed whatever is asked for may be strays; more are an answer that heeds no filter. */
+/** So few rows in every answer may be strays; with more, the server ignores the filter. */
 const ALWAYS_LISTED_LIMIT = 5;
 
 /**
- * Rows outside of what was asked for may be rows that the server lists by another time than it shows. A server that does not
- * heed the filter at all is another thing: what it answers says nothing about any window. It shows rows for a second of 1970
- * as well. A refusal of that second heeds it, too; and a few rows that are in every answer are strays as long as other
- * answers hold more than these.
+ * Throws if the server ignores the time filter, since then no answer says anything about its window. Rows outside a window are
+ * no proof: the server may list them by another time than it shows. Rows for a second of 1970 are, unless they are a few that
+ * every answer holds, while others hold more. A server that refuses that second honours the filter.
  */
 export async function assertFiltered(
   client: Client,
   items: readonly ReadItem[],
   signal: AbortSignal,
 ): Promise<void> {
-  /** Null where it is refused. */
+  /** Null if the server refuses the request. */
   const ask = async (span: Window, isRefusal: (error: ForwardError) => boolean): Promise<Page | null> => {
     try {
       return await client.page(span, 1, ALWAYS_LISTED_LIMIT + 1, signal);
@@ -61,7 +60,7 @@ export async function assertFiltered(
     const isMore = (some: readonly ReadItem[]): boolean =>
       some.some(({ event }) => !listed.has(identityKey(event)));
     if (isMore(items)) return;
-    const all = await ask(EVER, () => true); // too much of a time is not the same for every time
+    const all = await ask(EVER, () => true); // if all of time is too much, answers do depend on the filter
     if (all === null || isMore(all.items)) return;
   }
   throw new ForwardError(
@@ -71,38 +70,38 @@ export async function assertFiltered(
   );
 }
 
-/** How the times that the Platform shows relate to those that it lists by. Times in nanoseconds. */
+/** How the times that the Platform shows relate to those that its filter takes (listed). Times in nanoseconds. */
 export interface Outside {
-  /** Shown minus listed, where that is one time zone's worth for all; else zero. */
+  /** Shown minus listed, if that is the same multiple of a quarter of an hour for all rows; else zero. */
   offsetNs(): bigint;
-  /** Whether rows have shown it: the zero of the beginning is none that anything was read by. */
+  /** Whether rows have shown the offset: the zero at the beginning is only assumed. */
   proven(): boolean;
-  /** Learns from what one window was answered with; returns a finding for each single event that lies elsewhere. */
+  /** Learns from the rows of one window. Returns a finding for each stray row: one that lies elsewhere on its own. */
   note(window: Window, items: readonly ReadItem[]): Finding[];
-  /** What holds of all times at the moment. */
+  /** The finding about all times, as long as it holds. */
   standing(): Finding[];
-  /** The journal's view by the times that the Platform lists by: what lies elsewhere is not missing where it lies. */
+  /** The journal's view by listed times: a stray row is not missing in the window of its own time. */
   asListed(held: HeldEvents): HeldEvents;
-  /** What is older than this is not counted any more. */
+  /** Forgets stray rows older than this, which is not counted any more. */
   forget(beforeNs: bigint): void;
-  /** The rows that lie elsewhere, to be kept: a count after a restart must leave them out as well. */
+  /** The stray rows, for the progress: a count after a restart must leave them out as well. */
   writeStrays(): Json;
 }
 
-/** `saved` and `savedStrays` as kept in the progress; they are learned again where there are none. */
+/** `saved` and `savedStrays`: as kept in the progress. If absent, they are learned again. */
 export function createOutside(saved: Json | undefined, savedStrays?: Json): Outside {
   let offsetNs = typeof saved === 'string' && /^-?\d{1,18}$/.test(saved) ? BigInt(saved) : 0n;
   let proven = offsetNs !== 0n;
-  /** Times that differ, but not by one time zone's worth: by up to this. */
+  /** By how much times differ at most, if not by one offset. */
   let apartNs = 0n;
   let candidateNs = 0n;
   let evidence = new Set<string>();
-  /** When each of them was, by its id. */
+  /** The times of stray rows, by id. */
   const strays = readStrays(savedStrays);
 
   function learn(window: Window, items: readonly ReadItem[], outside: readonly ReadItem[]): void {
     if (outside.length === 0) {
-      // Only a window narrower than the difference tells that there is none any more.
+      // Only a window narrower than the difference proves that there is none any more.
       const widthNs = window.endNs - window.startNs;
       if (items.length === 0 || widthNs > abs(offsetNs !== 0n ? offsetNs : apartNs)) return;
       [offsetNs, apartNs, candidateNs] = [0n, 0n, 0n];
@@ -111,10 +110,10 @@ export function createOutside(saved: Json | undefined, savedStrays?: Json): Outs
       return;
     }
     if (outside.length * 2 <= items.length) return;
-    // A wide window fits many time zones: the one that was learned holds until a row contradicts it.
+    // Many offsets put the rows into a wide window: the one learned holds until a row contradicts it.
     if (offsetNs !== 0n && !items.some(({ event }) => isOutside(event.createdNs, window, offsetNs))) return;
     const zone = zoneOf(window, items);
-    // The same few in every answer are no rule, although they are all that a quiet window lists.
+    // The same few rows in every answer are no rule, although a quiet window lists nothing else.
     if (zone === 0n && outside.every(({ event }) => strays.has(event.id))) return;
     if (zone !== candidateNs) evidence = new Set();
     candidateNs = zone;
@@ -123,9 +122,7 @@ export function createOutside(saved: Json | undefined, savedStrays?: Json): Outs
     offsetNs = zone;
     proven = true;
     apartNs =
-      zone === 0n
-        ? outside.reduce((most, { event }) => larger(most, apart(event.createdNs, window)), 0n)
-        : 0n;
+      zone === 0n ? outside.reduce((most, { event }) => max(most, apart(event.createdNs, window)), 0n) : 0n;
   }
 
   return {
@@ -136,7 +133,7 @@ export function createOutside(saved: Json | undefined, savedStrays?: Json): Outs
       learn(window, items, outside);
       const single = outside.filter(({ event }) => isOutside(event.createdNs, window, offsetNs));
       for (const { event } of single) {
-        strays.delete(event.id); // the last one seen comes last
+        strays.delete(event.id); // so that the last one seen is the last
         strays.set(event.id, event.createdNs);
       }
       for (const id of strays.keys()) if (strays.size > STRAYS_LIMIT) strays.delete(id);
@@ -156,7 +153,7 @@ export function createOutside(saved: Json | undefined, savedStrays?: Json): Outs
     },
     asListed: (held) => ({
       known: (events) => held.known(events),
-      // What is listed elsewhere makes room for a late event: the counts would agree, and hide it.
+      // Counted here, a stray row would hide a late event: the counts would agree.
       count: async (window) => {
         const where = shifted(window, offsetNs);
         const elsewhere = [...strays.values()].filter(
@@ -174,7 +171,7 @@ export function createOutside(saved: Json | undefined, savedStrays?: Json): Outs
   };
 }
 
-/** What `writeStrays` did not write is left out: such rows are met again where they are listed. */
+/** Skips anything that `writeStrays` did not write: such rows are noted again when they are listed. */
 function readStrays(json: Json | undefined): Map<string, bigint> {
   const strays = new Map<string, bigint>();
   if (!Array.isArray(json)) return strays;
@@ -195,12 +192,12 @@ function strayFinding({ event }: ReadItem, window: Window): Finding {
   };
 }
 
-/** The one time zone's worth that would put all rows into the window; zero where there is none, or more than one. */
+/** The one offset, in steps of a quarter of an hour, that puts all rows into the window; zero if there is none, or more than one. */
 function zoneOf(window: Window, items: readonly ReadItem[]): bigint {
   const times = items.map(({ event }) => event.createdNs);
-  const leastNs = times.reduce(larger) - window.endNs - TOLERANCE_NS;
-  const mostNs = times.reduce(smaller) - window.startNs + TOLERANCE_NS;
-  const firstNs = -(floorDiv(-leastNs, ZONE_STEP_NS) * ZONE_STEP_NS);
+  const leastNs = times.reduce(max) - window.endNs - TOLERANCE_NS;
+  const mostNs = times.reduce(min) - window.startNs + TOLERANCE_NS;
+  const firstNs = -floorTo(-leastNs, ZONE_STEP_NS);
   const fits = firstNs <= mostNs && firstNs + ZONE_STEP_NS > mostNs && abs(firstNs) <= ZONE_LIMIT_NS;
   return fits ? firstNs : 0n;
 }
@@ -213,19 +210,6 @@ function shifted({ startNs, endNs }: Window, byNs: bigint): Window {
   return { startNs: startNs + byNs, endNs: endNs + byNs };
 }
 
-function floorDiv(value: bigint, unit: bigint): bigint {
-  const quotient = value / unit;
-  return value % unit !== 0n && value < 0n ? quotient - 1n : quotient;
-}
-
 function abs(ns: bigint): bigint {
   return ns < 0n ? -ns : ns;
-}
-
-function larger(a: bigint, b: bigint): bigint {
-  return a > b ? a : b;
-}
-
-function smaller(a: bigint, b: bigint): bigint {
-  return a < b ? a : b;
 }

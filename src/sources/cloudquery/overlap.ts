@@ -2,7 +2,7 @@ import type { Coverage, Window } from '../../model/event.ts';
 import type { HeldEvents } from '../source.ts';
 import { mayAskForLess, quick } from './client.ts';
 import type { Client } from './client.ts';
-import type { Progress } from './windows.ts';
+import type { Progress } from './progress.ts';
 import { compareLength } from './totals.ts';
 import type { Totals } from './totals.ts';
 

@@ -9,33 +9,33 @@ import { APART_MS, isPlausible, QUORUM } from './server-clock.ts';
 import type { ServerClock, ServerTime } from './server-clock.ts';
 import type { ReadItem } from './wire.ts';
 
-/** Date has whole seconds and the answer took its time: less than this is no difference. */
+/** A smaller difference is no news: the Date has whole seconds, and the answer takes time. */
 const SKEW_WARN_MS = 5_000;
-/** Requests that a poll spends at most on hearing the Date again before it begins. */
+/** Requests that a poll spends at most on reading the Date again before it begins. */
 const ASK_LIMIT = 4;
-/** So many events prove that it is at least as late as the last of them. Fewer may be strays, and are simply read. */
+/** So many events prove that their time has come. Fewer may be strays, and are simply read. */
 const PROOF_EVENTS = 3;
-/** Events so near to the later clock, or within so small a share of the difference, prove it right. */
+/** Events this close to the later clock, or within this share of the difference, prove it right. */
 const NEAR_MS = 10 * 60_000;
 const NEAR_SHARE = 0.1;
-/** Requests that finding the newest events takes at most: each halves the span. */
+/** Requests for finding the newest events, each of which halves the span. */
 const LOOK_LIMIT = 12;
 const PER_PAGE = 1000;
-/** A clock that comes and goes is reported this often. */
+/** A difference that comes and goes is reported this often. */
 const REMIND_MS = 3_600_000;
 
 /** The time by which one poll reads. */
-export interface Settled {
+export interface Decided {
   /** Milliseconds since 1970. */
   readonly nowMs: number;
-  /** The few events found past it, which no window covers yet. */
+  /** The few events found after it, which no window covers yet. */
   readonly beyond: readonly ReadItem[];
 }
 
 export interface PollTime {
-  /** Hears the Platform's clock until its readings agree, and weighs it against ours. Throws `transient` where neither can be right. */
-  settle(signal: AbortSignal): Promise<Settled>;
-  /** What the last `settle` found wrong with the clocks; null while they agree, or too few answers were heard. */
+  /** Reads the Platform's clock until readings agree, and decides between it and ours. Throws `transient` if neither can be right. */
+  decide(signal: AbortSignal): Promise<Decided>;
+  /** What the last `decide` found wrong with the clocks; null while they agree, or too few answers were heard. */
   doubt(): ClockDoubt | null;
 }
 
@@ -57,12 +57,12 @@ export function createPollTime(
   let answered = false;
   const say = createReminder(clock, warn);
 
-  /** An answer that disagrees with the others is followed by more, so that it never decides, and never outlives the next. */
+  /** Asks for more answers after one that disagrees with the others, so that it never decides alone. */
   async function hear(signal: AbortSignal): Promise<void> {
     for (let asked = 0; asked < ASK_LIMIT; asked += 1) {
       const time = serverClock.read();
-      // Without a Date so far: a Platform that gives none is asked once, and one whose first answer was lost must be heard.
-      if (time === null ? answered : isSettled(time)) return;
+      // No Date so far. A Platform that gives none is asked once; if the first answer was lost, it is asked again.
+      if (time === null ? answered : isCertain(time)) return;
       const endNs = msToNs(Math.max(clock.now(), 0));
       await client.page({ startNs: endNs - NS_PER_SECOND, endNs }, 1, 1, signal);
       answered = true;
@@ -70,7 +70,7 @@ export function createPollTime(
   }
 
   return {
-    async settle(signal) {
+    async decide(signal) {
       await hear(signal);
       const server = serverClock.read();
       const oursMs = clock.now();
@@ -93,8 +93,8 @@ export function createPollTime(
   };
 }
 
-/** Nothing to ask again: the newest answer agrees with the others, and either with our clock or often enough. */
-function isSettled(time: ServerTime): boolean {
+/** Whether the newest answer agrees with the others, and either with our clock or with enough of them. */
+function isCertain(time: ServerTime): boolean {
   return time.current && (Math.abs(time.skewMs) <= APART_MS || time.votes >= QUORUM);
 }
 
@@ -102,7 +102,7 @@ function isDispute(server: ServerTime, oursMs: number): boolean {
   return isPlausible(server.nowMs) && isPlausible(oursMs) && Math.abs(server.skewMs) > APART_MS;
 }
 
-/** Events of the span, the newest among them: the upper half is looked at until it fits in one answer. */
+/** Events of the span, with the newest among them: the later half is asked for until it fits in one answer. */
 async function newestOf(client: Client, gap: Window, signal: AbortSignal): Promise<readonly ReadItem[]> {
   const seen = new Map<string, ReadItem>();
   let { startNs } = gap;
@@ -119,12 +119,12 @@ async function newestOf(client: Client, gap: Window, signal: AbortSignal): Promi
     }
   } catch (error) {
     if (!(error instanceof ForwardError)) throw error;
-    // The span may be too wide to be answered: what was not seen proves nothing, and the earlier clock is safe.
+    // The span may be too wide for an answer. Events not seen prove nothing, and the earlier clock is safe.
   }
   return [...seen.values()];
 }
 
-/** The time up to which the events prove that it has come, milliseconds since 1970; -Infinity where they prove nothing. */
+/** The latest time that the events prove to have come, milliseconds since 1970; -Infinity if they prove nothing. */
 function provenBy(items: readonly ReadItem[]): number {
   const times = items.map(({ event }) => nsToMs(event.createdNs)).toSorted((a, b) => b - a);
   return times[PROOF_EVENTS - 1] ?? -Infinity;
@@ -148,7 +148,7 @@ const THEIRS =
   'the Date header comes from a wrong clock, of the Platform or of a proxy in front of it: have it set';
 const EITHER = `find out which one is wrong: ${OURS}, or have the clock of the Platform set`;
 
-/** The clock to read by, and what is wrong. `newestMs`: events prove that it is at least so late. */
+/** Decides which clock to read by, and what is wrong. `newestMs`: the latest time that events prove to have come. */
 function weigh(
   server: ServerTime | null,
   oursMs: number,
@@ -188,7 +188,7 @@ function weigh(
   return believe(oursMs, server, 'platform', text, THEIRS);
 }
 
-/** One answer more or less is no news: a difference is reported once it is steady. */
+/** Reports a difference only once enough answers agree on it. */
 function believe(
   nowMs: number,
   server: ServerTime,

@@ -8,9 +8,9 @@ import type { Client } from './client.ts';
 import { cutByCount } from './cut-by-count.ts';
 import { assertFiltered, isOutside } from './outside.ts';
 import type { Page, ReadItem } from './wire.ts';
-import { isIndivisible, splitWindow } from './windows.ts';
+import { isIndivisible, splitWindow } from './split-window.ts';
 
-/** What reading one window came to. A window that was split gives no items: its parts do. */
+/** What reading one window came to. A split window gives no items; its parts do. */
 export interface WindowRead {
   readonly items: readonly ReadItem[];
   readonly malformed: readonly MalformedItem[];
@@ -22,40 +22,41 @@ export interface WindowRead {
         readonly miscount?: Miscount | undefined;
       }
     | { readonly kind: 'split'; readonly parts: readonly OpenWindow[] }
-    /** Of an instant whose answer fails as a whole: all but so many rows, or nothing. It stays open. */
+    /** An instant whose answer fails as a whole stays open. `rows`: all but so many were read; null: nothing was. */
     | { readonly kind: 'failed'; readonly rows: number | null };
 }
 
-/** The whole list was seen, and the server counts more, also when it is asked again. */
+/** The server counts more than it lists, even when it is asked again. */
 export interface Miscount {
   readonly counted: number;
   readonly listed: number;
 }
 
-/** The finest difference in time that the server's filter honours; starts at one second and is probed when needed. */
+/** The finest unit of time that the server's filter honours: one second until it has to be probed. */
 export interface Precision {
   unitNs: bigint;
   probed: boolean;
-  /** Of the times that were read, one with the most digits: what to probe with. */
+  /** The time to probe with: of those read, one with the most digits. */
   sampleNs?: bigint;
-  /** Times as shown minus times as listed, where all differ by as much. */
+  /** Times as rows show them minus times as the filter takes them, if all differ by the same. */
   offsetNs?: bigint;
 }
 
-/** Rows that a server may count before it lists them. */
+/** So many rows may be counted and not listed yet, because they arrive just then. */
 const ON_THEIR_WAY = 10;
-/** Passes over an instant that does not fit in one answer, before the window is marked suspect. */
+/** After so many passes over an instant that does not fit in one answer, the window is marked suspect. */
 const PASSES_LIMIT = 40;
-/** Passes in a row without a new id that settle an instant where the server's count is met, and where there is none. */
+/** Passes in a row without a new id that end the reading of an instant, if the server's count is met, and if it gives none. */
 const QUIET_WITH_COUNT = 1;
 const QUIET_WITHOUT_COUNT = 10;
-/** The page size moves by this share of itself between passes, in turn through so many sizes. */
+/** Between passes the page size changes by this share of it, through so many sizes. */
 const PAGE_SHIFTS = 143;
 const PAGE_SIZES_TRIED = 13;
-/** Pages in a row that show nothing but what the same pass had: the server does not turn pages. */
+/** After so many pages in a row with nothing new in this pass, the server ignores the page number. */
 const STANDING_LIMIT = 3;
-/** Pages of one pass; more rows than that in one instant is not a log any more. */
+/** Pages of one pass: no real log has more rows in one instant. */
 const PAGES_LIMIT = 2000;
+
 /**
  * Reads one window. An answer that holds the whole window is one snapshot, which no insert, delete or reordering between
  * pages can spoil: so a window that does not fit is split in time until its parts do, and only an instant that cannot be
@@ -116,9 +117,9 @@ interface Judgement {
 }
 
 /**
- * Whether the first page is the whole window. Where it cannot prove that alone (no count, a page that may be cut, a count
- * above what is shown), the second page is asked for as well. A page size that says no more than how many rows came is one
- * of these: a server may cut its pages there, or only count what it gave.
+ * Decides whether the first page is the whole window. If it cannot prove that alone (no count, a count above the rows shown, or
+ * a page that may be cut), it asks for the second page. A page may be cut if the server's stated page size equals the rows it
+ * gave: it may cap pages there, or merely count what it gave.
  */
 async function judge(
   client: Client,
@@ -144,7 +145,7 @@ async function judge(
   const listed = again.rows;
   const ahead = counted !== null && counted > listed;
   if (ahead && listed >= (again.pageSize ?? perPage)) return { ...both, status: null };
-  // A few rows may be on their way into the list: whether these counts are right shows when the window is closed.
+  // A few rows may be arriving just now. Whether such counts are right shows once the window is closed.
   const miscount = ahead && counted > 2 * listed + ON_THEIR_WAY ? { counted, listed } : undefined;
   return { pages: [first, again], status: 'read', serverCount: ahead ? null : counted, miscount };
 }
@@ -152,7 +153,7 @@ async function judge(
 /** Fewer rows than this may be the same on two pages by chance, where equal times are shuffled. */
 const CHANCE_LIMIT = 20;
 
-/** A server that ignores `page` would make every pass look finished after one page, or every window look too full. */
+/** Throws if the server ignores `page`: every pass would look finished after one page, or every window too full. */
 async function assertMoved(
   client: Client,
   window: Window,
@@ -162,7 +163,7 @@ async function assertMoved(
   signal: AbortSignal,
 ): Promise<void> {
   const seen = new Set(first.items.map((item) => identityKey(item.event)));
-  // A shorter page is another one: where rows are shuffled at every answer, all of a short last page may have been seen.
+  // A shorter page is another page: if the server shuffles rows, all of a short last page may have been seen before.
   const stands = (page: Page): boolean =>
     page.items.length > 0 &&
     page.rows >= first.rows &&
@@ -187,8 +188,8 @@ function samePage(window: Window): ForwardError {
 }
 
 /**
- * Finds the finest time filter that the server honours, by asking for one row at its own instant: the first unit whose
- * window gives a row of that instant back, and none from beside it. Called once, when seconds are too coarse.
+ * Finds the finest unit that the server's time filter honours, by asking for a known row with windows of each unit: the first one
+ * that returns a row of that time and none from outside. Called once, when seconds are too coarse.
  */
 export async function probePrecision(
   client: Client,
@@ -205,13 +206,13 @@ export async function probePrecision(
     const page = await client.page(window, 1, perPage, signal);
     const times = page.items.map(({ event }) => event.createdNs - offsetNs);
     const inside = times.some((ns) => ns >= window.startNs && ns <= window.endNs);
-    // A server that cuts the bounds to this very unit shows what lies in the unit of the end as well, and nothing further.
+    // A server that truncates the bounds to this unit also shows the rest of the last unit, but nothing beyond it.
     const beside = times.some((ns) => ns < window.startNs || ns >= window.endNs + unitNs);
     if (!inside || beside) continue;
-    // A server that cuts bounds to seconds could answer the same where the unit ends with the second: another row will tell.
+    // At the end of a second, a server that truncates to seconds answers the same: another row has to tell.
     const secondNs = floorTo(startNs, NS_PER_SECOND) + NS_PER_SECOND;
     if (window.endNs === secondNs) return;
-    // And one that has no other row in this second, unless what comes after the row shows it again.
+    // So does one with no other row in this second, unless the window after the row shows the row again.
     const after = { startNs: window.endNs + unitNs, endNs: secondNs };
     const later = after.startNs < secondNs ? (await client.page(after, 1, perPage, signal)).items : [];
     if (later.some(({ event }) => event.createdNs - offsetNs < after.startNs - unitNs)) continue;
@@ -223,7 +224,7 @@ export async function probePrecision(
 
 const UNITS = [1n, 1_000n, 1_000_000n];
 
-/** The unit of a time's last digit that is not zero, in steps of a thousand: finer than that the server may be cutting. */
+/** The unit of a time's last digit that is not zero, in steps of a thousand: this time cannot tell whether the server drops finer digits. */
 function digitsOf(time: bigint): bigint {
   const ns = Number(time % NS_PER_SECOND);
   if (ns === 0) return NS_PER_SECOND;
@@ -231,7 +232,7 @@ function digitsOf(time: bigint): bigint {
   return ns % 1_000 === 0 ? 1_000n : 1n;
 }
 
-/** Remembers, of all times that were read, the last with the most digits. */
+/** Remembers the last of the times with the most digits. */
 function noteSample(precision: Precision, items: readonly ReadItem[]): void {
   if (precision.probed) return;
   for (const { event } of items) {
@@ -242,9 +243,9 @@ function noteSample(precision: Precision, items: readonly ReadItem[]): void {
 }
 
 /**
- * An instant with more rows than one answer holds: pages through it again and again until passes agree and the server's
- * count is met, since a server without a tie-break shuffles equal times between requests. The page size varies, so that
- * a row does not sit on the same page edge each time.
+ * Reads an instant with more rows than one answer holds: pages through it repeatedly until passes agree and the server's count
+ * is met, since a server may order equal times differently in each answer. The page size varies, so that a row is not at the
+ * same page edge each time.
  */
 export async function pageThrough(
   client: Client,

@@ -1,13 +1,13 @@
 import type { Finding, Json, Window } from '../../model/event.ts';
-import { floorTo, formatTime, msToNs, NS_PER_SECOND } from '../../model/time.ts';
+import { floorTo, formatTime, max, min, msToNs, NS_PER_SECOND } from '../../model/time.ts';
 import { since } from './look-again.ts';
-import { requireNs, unreadable } from './windows.ts';
+import { requireNs, unreadable } from './progress.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 
-/** One row of the widening schedule: buckets of an age are counted again at an interval. Ages are of a bucket's start. */
+/** One row of the widening schedule: buckets of this age are counted again every so often. The age is that of a bucket's start. */
 interface Tier {
   readonly fromAgeMs: number;
   readonly toAgeMs: number;
@@ -31,22 +31,23 @@ function tiersFor(horizonMs: number): readonly Tier[] {
     .map((tier) => ({ ...tier, toAgeMs: Math.min(tier.toAgeMs, horizonMs) }));
 }
 
-/** A bucket whose counts differ for a reason that reading it again did not change: not read again until a count moves. */
-interface Explained {
+/** The rows that the Platform lists in a bucket, and the events that we hold of it. */
+export interface Counts {
   readonly server: number;
   readonly held: number;
 }
 
-/** What the schedule has to remember. Buckets themselves follow from the clock. */
+/** What the schedule has to remember. The buckets follow from the clock. */
 export interface ReconcileState {
   /** When each tier was last put on the list, milliseconds since 1970. */
   readonly lastMs: readonly number[];
   /** Buckets due and not counted yet. */
   readonly pending: readonly Window[];
-  readonly explained: ReadonlyMap<string, Explained>;
+  /** By bucket, counts that differ even after it was read again: it is not read again until one of them changes. */
+  readonly explained: ReadonlyMap<string, Counts>;
 }
 
-/** Null where none was kept yet; throws for anything that `writeReconcile` did not write. */
+/** Null if none was kept yet. Throws for anything that `writeReconcile` did not write. */
 export function readReconcile(json: Json): ReconcileState | null {
   if (json === null) return null;
   try {
@@ -85,7 +86,7 @@ export function freshReconcile(nowMs: number): ReconcileState {
   return { lastMs: [nowMs, nowMs, nowMs], pending: [], explained: new Map() };
 }
 
-/** Puts what has become due on the list. `all`: every tier, as after a restart. Newest buckets first: late rows are young. */
+/** Adds the buckets that became due. `all`: those of every tier, as after a restart. Newest first, since late rows are young. */
 export function schedule(
   state: ReconcileState,
   nowMs: number,
@@ -117,15 +118,14 @@ export function schedule(
 }
 
 /**
- * How far behind the horizon ids are surely kept: the journal keeps them a day longer (pipeline/upkeep.ts), and times may be listed by a zone
- * that is up to 14 hours away. A row that becomes visible just before the horizon is still found there.
+ * How far beyond the horizon ids are known for certain: the journal keeps them for one more day (pipeline/upkeep.ts), less the 14 hours by
+ * which a time zone may shift the times. A row that becomes visible just before the horizon is still found.
  */
 const KNOWN_BEYOND_MS = 10 * HOUR_MS;
 
 /**
- * Takes off the list what lies too far behind the horizon by now: the journal lets go of the ids there, so that every row would look new. To be
- * asked before each count, since a full journal may hold a poll in its middle. What went uncounted for more than a day is a finding; null
- * where there is none.
+ * Removes pending buckets too far beyond the horizon: the journal drops the ids there, so every row would look new. Call it before each
+ * count, since a full journal may hold a poll for long. `missed`: a finding about buckets that stayed uncounted for more than a day.
  */
 export function withoutExpired(
   state: ReconcileState,
@@ -149,10 +149,10 @@ export function withoutExpired(
   };
 }
 
-/** What counting the first window of the list leaves of it, and what it explained; `left`: the list without that window. */
+/** The state after the first pending window was counted. `left`: the others. */
 export function afterCount(
   state: ReconcileState,
-  counted: { readonly key: string; readonly parts: readonly Window[]; readonly explained: Explained | null },
+  counted: { readonly key: string; readonly parts: readonly Window[]; readonly explained: Counts | null },
   left: readonly Window[],
 ): ReconcileState {
   const explained = new Map(state.explained);
@@ -175,7 +175,7 @@ function bucketsOf(tier: Tier, nowMs: number): Window[] {
 }
 
 function clip(window: Window, startNs: bigint, endNs: bigint): Window | null {
-  const start = window.startNs > startNs ? window.startNs : startNs;
-  const end = window.endNs < endNs ? window.endNs : endNs;
+  const start = max(window.startNs, startNs);
+  const end = min(window.endNs, endNs);
   return start < end ? { startNs: start, endNs: end } : null;
 }

@@ -7,39 +7,34 @@ import { isAside, widthOf, without } from './care.ts';
 import type { OpenWindow } from './care.ts';
 import type { Client } from './client.ts';
 import type { Precision, WindowRead } from './read-window.ts';
-import { readWindows } from './read-windows.ts';
+import { readOpen } from './read-open-windows.ts';
 import { keyOf } from './reconcile.ts';
+import type { Counts } from './reconcile.ts';
 import { compareLength, withCredibleCounts } from './totals.ts';
 import type { Totals } from './totals.ts';
-import { isIndivisible, splitWindow } from './windows.ts';
+import { isIndivisible, splitWindow } from './split-window.ts';
 
-/** What counting one closed window again brought. */
+/** What a new count of one closed window came to. */
 export interface Recount {
   readonly key: string;
   /** What was read because the counts differed. */
   readonly reads: readonly WindowRead[];
-  /** Parts of the window to be counted next: where it holds too much to be read for one difference. */
+  /** Parts of the window to be counted next, if it holds too much to be read for one difference. */
   readonly parts: readonly Window[];
   readonly coverage: readonly Coverage[];
   readonly findings: readonly Finding[];
-  /** A list of another length than we hold, although everything in it was looked at: not looked at again until one of them moves. */
+  /** Counts that still differ although the whole list was read: it is not read again until one of them changes. */
   readonly explained: Counts | null;
 }
 
-export interface Counts {
-  readonly server: number;
-  readonly held: number;
-}
-
-/** Up to this many rows a window that differs is read; above, it is cut and its parts are counted. */
+/** A window with a difference is read again up to this many rows; a larger one is split, and its parts are counted. */
 const ROWS_TO_READ = 1000;
-/** Ids named in a finding; the counts say how many there are in all. */
+/** Ids named in a finding. */
 const MISSING_LIMIT = 100;
 
 /**
- * Looks whether a closed window still lists as many rows as we hold. If not it is read again, or cut and its parts are looked at
- * where that is cheaper. Fewer there is never a deletion here: it is a finding, since the Platform's retention or a tamperer
- * took events away.
+ * Checks whether a closed window still lists as many rows as we hold. If not, it is read again, or split if that is cheaper.
+ * Fewer rows there never delete any here: they are a finding, since the Platform's retention or a tamperer took events away.
  */
 export async function recount(
   client: Client,
@@ -61,7 +56,7 @@ export async function recount(
     const verified: Coverage = { ...window, status: 'verified', serverCount: length.counted };
     return { ...nothing, explained: still, coverage: still === null ? [verified] : [] };
   }
-  /** A difference is explained only by what the list proves: a count alone may be wrong, and hide what comes later. */
+  /** Only the length of the list explains a difference: a count alone may be wrong, and hide later events. */
   const explain = async (listed: number | null, ownNow: number): Promise<Counts | null> => {
     if (listed === null || listed === ownNow || listed === expected) return null;
     const proof = await compareLength(client, window, listed, totals, signal);
@@ -85,7 +80,7 @@ export async function recount(
   };
 }
 
-/** The parts of a window that can be counted: beside what is set aside, and no wider than what the Platform answers. */
+/** The parts of a window that can be counted: outside of what is set aside, and no wider than the Platform answers. */
 function countable(
   window: Window,
   open: readonly OpenWindow[],
@@ -98,8 +93,8 @@ function countable(
 }
 
 /**
- * What is due, beginning with a window that can be counted. Empty where all of it is set aside: that is read as a whole once it can be,
- * and must not look like work until then.
+ * The windows that are due, the first one of which can be counted. Empty if all are set aside: those are read as a whole once that works,
+ * and are no pending work until then.
  */
 export function toCount(
   due: readonly Window[],
@@ -126,13 +121,13 @@ async function readAgain(
   readonly coverage: Coverage[];
   /** Each event once. */
   readonly events: readonly EventIdentity[];
-  /** Items seen, also such that are listed twice or are no events. */
+  /** Items listed, repeats and malformed ones included. */
   readonly rows: number;
   readonly sure: boolean;
 }> {
   const reads: WindowRead[] = [];
   const coverage: Coverage[] = [];
-  for await (const { window: part, read } of readWindows(client, [window], precision, 1, signal)) {
+  for await (const { window: part, read } of readOpen(client, [window], precision, 1, signal)) {
     reads.push(read);
     if (read.outcome.kind === 'done') {
       coverage.push({ ...part, status: read.outcome.status, serverCount: read.outcome.serverCount });

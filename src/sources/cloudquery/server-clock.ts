@@ -4,7 +4,7 @@ import type { HttpResponse } from '../../net/http.ts';
 
 /** Clocks closer together than this are the same clock, read at another moment or through a slow answer. */
 export const APART_MS = 60_000;
-/** Readings that are kept, and how many of them settle a question. */
+/** Readings that are kept, and how many of them must agree. */
 const READINGS = 5;
 export const QUORUM = 3;
 /** Our wall clock against our monotonic one: further than this, it was set, or the machine slept. */

@@ -1,6 +1,6 @@
 import { parseMoment } from '../../model/moment.ts';
 import type { CheckReport } from '../../model/check.ts';
-import { echoesOf } from '../../model/echoes.ts';
+import { guardOf } from '../../model/credential-guard.ts';
 import type { Finding, Json, NewEvent, Window } from '../../model/event.ts';
 import { ForwardError } from '../../model/errors.ts';
 import { remembering } from '../../model/hide.ts';
@@ -28,7 +28,7 @@ import { observeLate } from './late-rows.ts';
 import { createOutside } from './outside.ts';
 import type { Outside } from './outside.ts';
 import type { Precision, WindowRead } from './read-window.ts';
-import { readWindows } from './read-windows.ts';
+import { readOpen } from './read-open-windows.ts';
 import { afterCount, freshReconcile, readReconcile, schedule } from './reconcile.ts';
 import { withoutExpired, writeReconcile } from './reconcile.ts';
 import type { ReconcileState } from './reconcile.ts';
@@ -50,8 +50,8 @@ import {
   sortWindows,
   withoutFutureStart,
   writeProgress,
-} from './windows.ts';
-import type { Progress } from './windows.ts';
+} from './progress.ts';
+import type { Progress } from './progress.ts';
 import type { ReadItem } from './wire.ts';
 
 const NOTHING = { purpose: 'live', events: [], malformed: [], coverage: [], findings: [] } as const;
@@ -73,7 +73,7 @@ export function createCloudquery(
   http: HttpClient,
 ): Source {
   const { clock } = context;
-  const { hide } = echoesOf(options, proxyCredentials(), (message) => context.warn(message));
+  const { hide } = guardOf(options, proxyCredentials(), (message) => context.warn(message));
   const serverClock = createServerClock(clock);
   const base = apiBase(options.url);
   const client = createClient(
@@ -161,7 +161,7 @@ export function createCloudquery(
     if (!learned) {
       origin = await learnOrigin(client, options.api, origin, signal);
     }
-    const { nowMs, beyond } = await pollTime.settle(signal);
+    const { nowMs, beyond } = await pollTime.decide(signal);
     const firstNs = parseMoment(options.start, nowMs) ?? 0n;
     progress = withoutFutureStart(progress, firstNs, msToNs(nowMs));
     const before = progress.endNs;
@@ -188,7 +188,7 @@ export function createCloudquery(
     const adapting = { clock, usual, knownFromNs, allowance: CARE_PER_ROUND, doubt };
     const { concurrent } = options.rate_limit;
     for (let round = 1; ; round += 1) {
-      for await (const step of readWindows(reader, progress.open, precision, concurrent, signal, adapting)) {
+      for await (const step of readOpen(reader, progress.open, precision, concurrent, signal, adapting)) {
         learned = true; // an installation that did not answer at first is asked again with the next poll
         progress = { ...progress, open: step.open };
         const part = harvest('live', step.window, step.read);
@@ -208,7 +208,7 @@ export function createCloudquery(
       }
       if (nextCareful(progress.open) === null || round >= CARE_ROUNDS) break;
       // Reading with care goes on, but what is new comes first.
-      const since = liveWindow(progress, startNs, 0n, msToNs((await pollTime.settle(signal)).nowMs));
+      const since = liveWindow(progress, startNs, 0n, msToNs((await pollTime.decide(signal)).nowMs));
       if (since.endNs > (progress.endNs ?? since.endNs)) addWindow(since, startNs);
     }
     yield* recountDue(held, nowMs, startNs, before === null, knownFromNs, signal);
@@ -315,7 +315,7 @@ export function createCloudquery(
     let open: readonly OpenWindow[] = windows;
     const { concurrent } = options.rate_limit;
     const adapting = { clock, usual, knownFromNs: 0n, allowance: null };
-    for await (const step of readWindows(reader, windows, precision, concurrent, signal, adapting)) {
+    for await (const step of readOpen(reader, windows, precision, concurrent, signal, adapting)) {
       open = step.open;
       const aside = troublesOf(open.filter(isAside));
       yield { ...harvest('backfill', step.window, step.read), progress: null, open, aside };
@@ -372,7 +372,7 @@ export function createCloudquery(
       troubles: troublesOf(progress.open),
       standing: [...unreadableFindings(progress.open), ...outside.standing()],
     }),
-    refreshSecrets: () => http.refreshTls?.() === true,
+    credentialReplaced: () => http.certificateReplaced?.() === true,
     close: () => client.close(),
   };
 }

@@ -11,14 +11,14 @@ import type { Page } from './wire.ts';
  */
 export interface Totals {
   credible(): boolean;
-  /** The list of the window was seen to hold `listed` rows while the Platform counted `counted`, and it was asked twice. */
+  /** The Platform counted `counted` rows twice while its list of the window holds `listed`. */
   doubt(window: Window, counted: number, listed: number): void;
-  /** What an operator has to be told, once. */
+  /** Findings for the operator, each once. */
   takeFindings(): Finding[];
-  /** Whether nothing is listed past the end; some servers show their last page again. Null until it was looked at. */
+  /** Whether pages after the end are empty: some servers repeat their last page. Null until it is known. */
   pagesEnd(): boolean | null;
   learnPagesEnd(end: boolean): void;
-  /** Whether it was told, kept with the progress so that a restart does not tell it again. */
+  /** Whether the finding was made. The progress keeps it, so that a restart does not make it again. */
   told(): boolean;
   restoreTold(saved: boolean): void;
 }
@@ -54,7 +54,7 @@ export function createTotals(): Totals {
   };
 }
 
-/** The client for reading windows: counts that cannot be believed are absent. */
+/** The same client without counts once they cannot be believed. */
 export function withCredibleCounts(client: Client, totals: Totals): Client {
   return {
     ...client,
@@ -65,17 +65,17 @@ export function withCredibleCounts(client: Client, totals: Totals): Client {
   };
 }
 
-/** How many rows a window lists, against a number. `unknown`: the server does not answer so far down the list. */
+/** How the number of rows that a window lists compares with a given one. `unknown`: the server has no answer for so late a page. */
 export interface Length {
   readonly is: 'exactly' | 'more' | 'fewer' | 'unknown';
-  /** The Platform's own count, where it gives one that can be believed. */
+  /** The Platform's own count, if it gives a credible one. */
   readonly counted: number | null;
 }
 
 /**
- * Compares the list of a window with a number of rows by one small page of the list itself. Its size does not divide the
- * number, so a list of exactly so many rows ends within that page: every row of it that should be there is, and the page is
- * not full. That holds in any order, and needs no total.
+ * Compares the length of a window's list with a number of rows, by one small page of the list. The page size does not divide the
+ * number, so a list of exactly that length ends within the page: it holds the rest of the rows and is not full. That works in any
+ * order, and needs no total.
  */
 export async function compareLength(
   client: Client,
@@ -95,11 +95,11 @@ export async function compareLength(
     totals.learnPagesEnd(next === null || next.rows === 0);
   }
   const counted = (): number | null => (totals.credible() ? (page?.totalCount ?? null) : null);
-  // A page so far down may be the last one again: only together with the count it says where the list ends.
+  // This may be the last page repeated: only together with the count it tells where the list ends.
   if (totals.pagesEnd() === false)
     return counted() === rows && page.rows === rows % size ? { is: 'exactly', counted: rows } : UNKNOWN;
   if (totals.credible() && contradicts(page, skipped, size)) {
-    // A row may have come between the list and the count of one answer: only what is said twice is held against the counts.
+    // A row may have arrived between list and count of one answer: only a second contradiction discredits the counts.
     page = await ask();
     if (page === null) return UNKNOWN;
     if (contradicts(page, skipped, size)) totals.doubt(window, page.totalCount ?? 0, skipped + page.rows);
@@ -113,14 +113,14 @@ export async function compareLength(
 
 const UNKNOWN: Length = { is: 'unknown', counted: null };
 
-/** The smallest page that a list of so many rows does not fill at its end. */
+/** The smallest page size that does not divide `rows`: then the last page is not full. */
 function pageSizeFor(rows: number): number {
   let size = 2;
   while (rows > 0 && rows % size === 0) size += 1;
   return size;
 }
 
-/** Whether the count of an answer cannot be that of its list, of which `skipped` rows lie before the page. */
+/** Whether an answer's count contradicts its list, which has `skipped` rows before this page. */
 function contradicts({ totalCount, rows }: Page, skipped: number, size: number): boolean {
   if (totalCount === null) return false;
   const atLeast = rows > 0 ? skipped + rows : 0;
@@ -128,7 +128,7 @@ function contradicts({ totalCount, rows }: Page, skipped: number, size: number):
   return totalCount < atLeast || totalCount > atMost;
 }
 
-/** A page of the list, or null where the server refuses it or gives another one. */
+/** A page of the list; null if the server refuses it or gives another one. */
 async function pageAt(
   client: Client,
   window: Window,
@@ -138,20 +138,20 @@ async function pageAt(
 ): Promise<Page | null> {
   try {
     const page = await client.page(window, number, size, signal);
-    // Some say the rows of the page for its size.
+    // Some servers state the number of rows as the page size.
     const honoured = page.pageSize === null || page.pageSize === size || page.pageSize === page.rows;
     return honoured && page.rows <= size ? page : null;
   } catch (error) {
     signal.throwIfAborted();
-    // Some servers have no pages so far down. Where nothing works at all, the read that follows says so.
+    // Some servers have no page so late. If nothing works at all, the read that follows reports it.
     if (number > 1 && error instanceof ForwardError) return null;
     throw error;
   }
 }
 
 /**
- * How many rows a window has: `expected` where its list holds exactly so many, whatever the Platform counts. Otherwise its own
- * count, which says how far apart they are and proves nothing; null where that cannot be believed.
+ * How many rows a window has: `expected` if its list holds exactly so many, whatever the Platform counts. Otherwise the Platform's
+ * count, which shows the difference but proves nothing; null if it cannot be believed.
  */
 export async function countRows(
   client: Client,

@@ -110,7 +110,7 @@ function withoutMark(body: Buffer): Buffer {
   return body.subarray(0, 3).equals(BYTE_ORDER_MARK) ? body.subarray(3) : body;
 }
 
-/** What an error answer says, the fields that it names included, on one line; empty where it says nothing. It may quote the key: see sources/echoes.ts. */
+/** What an error answer says, the fields that it names included, on one line; empty where it says nothing. It may quote the key: see sources/credential-guard.ts. */
 export function wordsOf(body: Record<string, unknown>): string {
   const fields = isObject(body['field_errors']) ? Object.entries(body['field_errors']) : [];
   const said = [

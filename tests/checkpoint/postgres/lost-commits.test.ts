@@ -59,13 +59,13 @@ describe('a database that lost what it had acknowledged', () => {
     const its = database();
     its.head = 100n;
     const journal = events(its.store, pageReader());
-    await journal.settle('splunk', 100n, []);
+    await journal.moveCursor('splunk', 100n, []);
     // A standby took over that had 90 of them, and another replica appended 20 new ones.
     Object.assign(its, { head: 110n, cursor: 90n });
-    await expect(journal.settle('splunk', 110n, [])).rejects.toMatchObject({ kind: 'corrupt' });
+    await expect(journal.moveCursor('splunk', 110n, [])).rejects.toMatchObject({ kind: 'corrupt' });
     expect(its.cursor).toBe(90n);
     expect((await journal.begin('splunk')).seq).toBe(90n);
-    await journal.settle('splunk', 110n, []);
+    await journal.moveCursor('splunk', 110n, []);
     expect(its.cursor).toBe(110n);
   });
 });

@@ -10,6 +10,6 @@ for (let round = Number((await journal.progress('platform')) ?? 0) + 1; ; round+
   const [newest] = await journal.newest(1);
   if (newest === undefined) throw new Error('the event is gone');
   const event = { ...newest, original: newest.original ?? '' };
-  await journal.settle('splunk', event.seq, [{ event, reason: 'no', attempts: 1 }]);
+  await journal.moveCursor('splunk', event.seq, [{ event, reason: 'no', attempts: 1 }]);
   process.stdout.write(`${round}\n`);
 }

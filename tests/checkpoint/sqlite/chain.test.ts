@@ -22,7 +22,7 @@ beforeAll(async () => {
   const dir = mkdtempSync(join(tmpdir(), 'journal-'));
   const journal = await openJournal({ dir, maxBytes: LIMIT_BYTES, clock: manualClock(), access: 'writer' });
   await journal.append('platform', harvest(newEvents(1, EVENTS)));
-  await journal.settle('splunk', 10n, []);
+  await journal.moveCursor('splunk', 10n, []);
   await journal.prune(['splunk'], '2027-01-01T00:00:00Z', 0n);
   expect(await journal.verifyChain(signal)).toMatchObject({ intact: true, checked: EVENTS - 10 });
   await journal.close();
@@ -133,7 +133,7 @@ describe('verifyChain finds', () => {
     await journal.append('platform', harvest(newEvents(1, events)));
     const walking = journal.verifyChain(signal);
     await journal.append('platform', harvest([newEvent(events + 1)]));
-    await journal.settle('splunk', BigInt(events - 100), []);
+    await journal.moveCursor('splunk', BigInt(events - 100), []);
     await journal.prune(['splunk'], '2027-01-01T00:00:00Z', 0n);
     const report = await walking;
     expect(report).toMatchObject({ intact: true, missing: [] });

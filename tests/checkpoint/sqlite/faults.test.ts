@@ -55,7 +55,7 @@ describe('a full disk', () => {
     expect(await journal.held('platform').count(EVERYTHING)).toBe(10);
     expect(await journal.progress('platform')).toEqual({ at: 'here' });
     expect(await journal.deadLetters({ limit: 9 })).toEqual([]);
-    await journal.settle('splunk', 10n, []);
+    await journal.moveCursor('splunk', 10n, []);
     db.exec('PRAGMA max_page_count = 1000000');
     expect(await journal.append('platform', refused)).toMatchObject({ appended: 50, repeated: 1 });
     expect(await journal.verifyChain(signal)).toMatchObject({ intact: true, checked: 60 });
@@ -127,7 +127,7 @@ describe('a damaged file', () => {
     await expect(journal.append('platform', harvest(newEvents(3, 4)))).rejects.toMatchObject({
       kind: 'corrupt',
     });
-    await expect(journal.settle('splunk', 1n, [])).rejects.toThrow(/moved, deleted or replaced/);
+    await expect(journal.moveCursor('splunk', 1n, [])).rejects.toThrow(/moved, deleted or replaced/);
     rmSync(state.file('elsewhere'));
   });
 });
@@ -158,7 +158,7 @@ describe('kill -9', () => {
       if (newest === undefined) throw new Error('the event is gone');
       const event = { ...newest, original: newest.original ?? '' };
       // What the killed process would have done next, so that the next one starts even.
-      if (cursor !== head) await journal.settle('splunk', head, [{ event, reason: 'no', attempts: 1 }]);
+      if (cursor !== head) await journal.moveCursor('splunk', head, [{ event, reason: 'no', attempts: 1 }]);
       await journal.close();
     }
     expect(promised).toBeGreaterThan(0);

@@ -25,7 +25,7 @@ async function fill({ dir }: StateDirectory): Promise<void> {
     });
   }
   const events = await journal.read(0n, { maxEvents: 5, maxBytes: 1e6 });
-  await journal.settle(
+  await journal.moveCursor(
     'splunk',
     5n,
     events.map((event) => ({ event, reason: 'refused', attempts: 1 })),
@@ -33,7 +33,7 @@ async function fill({ dir }: StateDirectory): Promise<void> {
   await journal.keepSegment('splunk', { first: 1 });
   await journal.addFindings('platform', [{ kind: 'late_event', summary: 'late' }]);
   await journal.addJob('backfill', { source: 'platform' });
-  await journal.settle('splunk', 65n, []);
+  await journal.moveCursor('splunk', 65n, []);
   await journal.prune(['splunk'], '2027-01-01T00:00:00Z', 0n);
   await journal.close();
 }

@@ -74,7 +74,7 @@ describe('a guest', () => {
     const [newest] = await writer.newest(1);
     if (newest === undefined) throw new Error('the event is gone');
     const event = { ...newest, original: newest.original ?? '' };
-    await writer.settle('splunk', 2n, [{ event, reason: 'no', attempts: 1 }]);
+    await writer.moveCursor('splunk', 2n, [{ event, reason: 'no', attempts: 1 }]);
     const guest = await state.open('guest');
     expect(guest.installationId).toBe(writer.installationId);
     expect(await guest.newest(5)).toHaveLength(2);
@@ -89,8 +89,8 @@ describe('a guest', () => {
       message: expect.stringContaining('only the process that holds') as string,
     };
     await expect(guest.append('platform', harvest([]))).rejects.toMatchObject(refused);
-    await expect(guest.settle('splunk', 2n, [])).rejects.toMatchObject(refused);
-    await expect(guest.settleRetried([], [])).rejects.toMatchObject(refused);
+    await expect(guest.moveCursor('splunk', 2n, [])).rejects.toMatchObject(refused);
+    await expect(guest.recordRetried([], [])).rejects.toMatchObject(refused);
     await expect(guest.prune([], '2027-01-01T00:00:00Z', 0n)).rejects.toMatchObject(refused);
   });
 

@@ -17,7 +17,7 @@ describe('pruning', () => {
     await journal.append('platform', harvest(large.slice(0, 4500)));
     await journal.append('platform', harvest(large.slice(4500)));
     const full = (await journal.size()).usedBytes;
-    await journal.settle('splunk', 4500n, []);
+    await journal.moveCursor('splunk', 4500n, []);
     expect(await journal.prune(['splunk'], '2027-01-01T00:00:00Z', large.at(-1)?.createdNs ?? 0n)).toBe(4500);
     const { usedBytes, events } = await journal.size();
     expect(events).toBe(500);

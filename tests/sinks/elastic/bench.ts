@@ -1,5 +1,5 @@
 import { ForwardError } from '../../../src/model/errors.ts';
-import { withoutEchoes } from '../../../src/sinks/echoes.ts';
+import { guardSink } from '../../../src/sinks/credential-guard.ts';
 import { elasticsearch as bare } from '../../../src/sinks/elasticsearch.ts';
 import type { GivenElasticsearchOptions } from '../../../src/sinks/elastic/options.ts';
 import type { Fate, Item, Receipt, Sink } from '../../../src/sinks/sink.ts';
@@ -10,7 +10,7 @@ import type { FakeElasticsearch, FakeElasticsearchOptions } from '../../fakes/el
 import { openFaultFront } from '../../fakes/faults.ts';
 import type { FakeReceiver, FaultFront } from '../../fakes/faults.ts';
 
-const elasticsearch = withoutEchoes(bare);
+const elasticsearch = guardSink(bare);
 
 export interface Bench {
   readonly sink: Sink;

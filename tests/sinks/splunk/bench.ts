@@ -3,7 +3,7 @@ import { afterEach } from 'vitest';
 import { ForwardError } from '../../../src/model/errors.ts';
 import { Secret } from '../../../src/model/secret.ts';
 import type { Batch, Item, Receipt, Sink } from '../../../src/sinks/sink.ts';
-import { withoutEchoes } from '../../../src/sinks/echoes.ts';
+import { guardSink } from '../../../src/sinks/credential-guard.ts';
 import { splunkHecSink as bare } from '../../../src/sinks/splunk-hec.ts';
 import type { SplunkOptions } from '../../../src/sinks/splunk/options.ts';
 import { testClock } from '../../contract/clock.ts';
@@ -14,7 +14,7 @@ import type { FaultFront } from '../../fakes/faults.ts';
 import { SPLUNK_TOKEN, splunkFake } from '../../fakes/splunk.ts';
 import type { SplunkFake } from '../../fakes/splunk.ts';
 
-const splunkHecSink = withoutEchoes(bare);
+const splunkHecSink = guardSink(bare);
 
 export const EVENT_PATH = '/services/collector/event';
 export const ACK_PATH = '/services/collector/ack';

@@ -8,7 +8,7 @@ import type { Allowance, Usual } from '../../../src/sources/cloudquery/ask-less.
 import { isAside } from '../../../src/sources/cloudquery/care.ts';
 import type { OpenWindow } from '../../../src/sources/cloudquery/care.ts';
 import type { Precision } from '../../../src/sources/cloudquery/read-window.ts';
-import { readWindows } from '../../../src/sources/cloudquery/read-windows.ts';
+import { readOpen } from '../../../src/sources/cloudquery/read-open-windows.ts';
 import { AnswerFault } from '../../../src/sources/cloudquery/wire.ts';
 import { testClock } from '../../contract/clock.ts';
 import type { TestClock } from '../../contract/clock.ts';
@@ -57,7 +57,7 @@ function reader(all: readonly Row[], before: (ask: Ask) => void, unitNs = NS_PER
       const asked = client.asked.length;
       its.open = more === null ? its.open : [...its.open, more];
       const adapting = { clock: its.clock, usual: its.usual, knownFromNs: its.knownFromNs, allowance };
-      for await (const step of readWindows(client, its.open, precision, 1, quiet, adapting)) {
+      for await (const step of readOpen(client, its.open, precision, 1, quiet, adapting)) {
         for (const item of step.read.items) its.ids.add(item.event.id);
         its.open = step.open;
       }

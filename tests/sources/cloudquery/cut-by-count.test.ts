@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 
 import { NS_PER_SECOND } from '../../../src/model/time.ts';
 import type { Client } from '../../../src/sources/cloudquery/client.ts';
-import { readWindows } from '../../../src/sources/cloudquery/read-windows.ts';
+import { readOpen } from '../../../src/sources/cloudquery/read-open-windows.ts';
 import type { ReadItem } from '../../../src/sources/cloudquery/wire.ts';
 
 const DAY_NS = 86_400n * NS_PER_SECOND;
@@ -37,7 +37,7 @@ async function readMonth(times: readonly bigint[], counted: (rows: number) => nu
   const seen = new Set<string>();
   const precision = { unitNs: NS_PER_SECOND, probed: false };
   const never = new AbortController().signal;
-  for await (const { read } of readWindows(client as Client, [MONTH], precision, 1, never))
+  for await (const { read } of readOpen(client as Client, [MONTH], precision, 1, never))
     for (const { event } of read.items) seen.add(event.id);
   return { seen: seen.size, ...asked };
 }

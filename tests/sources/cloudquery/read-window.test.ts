@@ -5,7 +5,7 @@ import type { Window } from '../../../src/model/event.ts';
 import { NS_PER_MS, NS_PER_SECOND } from '../../../src/model/time.ts';
 import { readWindow } from '../../../src/sources/cloudquery/read-window.ts';
 import type { Precision, WindowRead } from '../../../src/sources/cloudquery/read-window.ts';
-import { readWindows } from '../../../src/sources/cloudquery/read-windows.ts';
+import { readOpen } from '../../../src/sources/cloudquery/read-open-windows.ts';
 import { AnswerFault } from '../../../src/sources/cloudquery/wire.ts';
 import { rowsFrom, scriptedClient } from '../../fakes/scripted-client.ts';
 import type { Ask, Quirks, Row, ScriptedClient } from '../../fakes/scripted-client.ts';
@@ -32,7 +32,7 @@ async function all(
   const ids = new Set<string>();
   const statuses = new Set<string>();
   let malformed = 0;
-  for await (const { read } of readWindows(client, [window], precision, 1, quiet)) {
+  for await (const { read } of readOpen(client, [window], precision, 1, quiet)) {
     for (const item of read.items) ids.add(item.event.id);
     malformed += read.malformed.length;
     if (read.outcome.kind === 'done') statuses.add(read.outcome.status);
@@ -229,7 +229,7 @@ describe('an instant with more rows than an answer', () => {
     const rows = rowsFrom(T0, 2500, 100_000n).map((row) => ({ ...row, id: 'same' }));
     const client = scriptedClient(rows, { filterUnitNs: NS_PER_SECOND });
     const times = new Set<bigint>();
-    for await (const { read } of readWindows(client, [instant], known(NS_PER_SECOND), 1, quiet)) {
+    for await (const { read } of readOpen(client, [instant], known(NS_PER_SECOND), 1, quiet)) {
       for (const { event } of read.items) times.add(event.createdNs);
       expect(read.outcome).toMatchObject({ kind: 'done', status: 'read' });
     }
@@ -315,7 +315,7 @@ describe('a failure', () => {
   });
 });
 
-describe('readWindows', () => {
+describe('readOpen', () => {
   it('yields what is still open, and gives the others up when one fails', async () => {
     const windows = [0n, 1n, 2n, 3n].map((n) => ({ startNs: T0 + n * HOUR, endNs: T0 + (n + 1n) * HOUR }));
     const client = scriptedClient(few, {
@@ -325,8 +325,7 @@ describe('readWindows', () => {
     });
     const opens: number[] = [];
     const run = async (): Promise<void> => {
-      for await (const step of readWindows(client, windows, seconds(), 1, quiet))
-        opens.push(step.open.length);
+      for await (const step of readOpen(client, windows, seconds(), 1, quiet)) opens.push(step.open.length);
     };
     await expect(run()).rejects.toThrow('the third');
     expect(opens).toEqual([3, 2]);
@@ -352,7 +351,7 @@ describe('readWindows', () => {
     };
     const stop = new AbortController();
     const run = async (): Promise<void> => {
-      for await (const step of readWindows(client, windows, seconds(), 3, stop.signal))
+      for await (const step of readOpen(client, windows, seconds(), 3, stop.signal))
         if (step.open.length === 4) stop.abort(new Error('enough'));
     };
     await expect(run()).rejects.toThrow('enough');

@@ -6,7 +6,7 @@ import { createPlatform } from '../../../src/simulator/platform.ts';
 import type { Platform } from '../../../src/simulator/platform.ts';
 import type { CloudqueryOptions } from '../../../src/sources/cloudquery/options.ts';
 import { createCloudquery } from '../../../src/sources/cloudquery/source.ts';
-import { readProgress } from '../../../src/sources/cloudquery/windows.ts';
+import { readProgress } from '../../../src/sources/cloudquery/progress.ts';
 import type { Source } from '../../../src/sources/source.ts';
 import { createLedger } from '../../fakes/ledger.ts';
 import type { Ledger } from '../../fakes/ledger.ts';

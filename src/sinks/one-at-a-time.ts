@@ -1,4 +1,4 @@
-/** Runs works one at a time, in the order of the calls, whatever becomes of those before. */
+/** A queue of one: runs the work of each call after that of the call before, whether that succeeded or not. */
 export function oneAtATime(): <T>(work: () => Promise<T>) => Promise<T> {
   let turn: Promise<unknown> = Promise.resolve();
   return (work) => {

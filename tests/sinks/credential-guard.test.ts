@@ -4,7 +4,7 @@ import { expect, it, vi } from 'vitest';
 
 import { ForwardError } from '../../src/model/errors.ts';
 import { Secret } from '../../src/model/secret.ts';
-import { withoutEchoes } from '../../src/sinks/echoes.ts';
+import { guardSink } from '../../src/sinks/credential-guard.ts';
 import type { Sink, SinkContext, SinkDefinition } from '../../src/sinks/sink.ts';
 import { testClock } from '../contract/clock.ts';
 
@@ -39,7 +39,7 @@ function open(
     defaultBatch: { maxEvents: 1, maxBytes: 1, maxWaitMs: 1 },
     create(_options, around) {
       around.warn(SAID);
-      around.renews?.(changed);
+      around.watchCredential?.(changed);
       return {
         delivery: 'sent',
         send: () => Promise.resolve({ fates: [] }),
@@ -49,7 +49,7 @@ function open(
       };
     },
   };
-  return withoutEchoes(definition).create(options, context);
+  return guardSink(definition).create(options, context);
 }
 
 it('finds credentials wherever they stand in the options, and takes them out of whatever is told', async () => {
@@ -118,7 +118,7 @@ it('cleans the stack of a fault of our own as well, and lets the reason of an ab
   const error = (await sink.send({ items: [], attempt: 1 }, signal).catch((one: unknown) => one)) as Error;
   expect(error.name).toBe('TypeError');
   expect(error.message).toBe(`no ${SHOWN}`);
-  expect(error.stack).toContain('echoes.test.ts');
+  expect(error.stack).toContain('credential-guard.test.ts');
   expect(inspect(error)).not.toMatch(/pass-word|0123|in-a-list/);
   await expect(sink.send({ items: [], attempt: 1 }, AbortSignal.abort(fault))).rejects.toBe(fault);
 });
@@ -144,15 +144,15 @@ it('ends a hold for a new secret, and for another credential that the sink tells
   let certificate = false;
   const sink = open({}, [], { token }, () => certificate);
   value = 'two-values';
-  expect(sink.refreshSecrets?.()).toBe(false); // nobody has used the one before
+  expect(sink.credentialReplaced?.()).toBe(false); // nobody has used the one before
   await token.get();
-  expect(sink.refreshSecrets?.()).toBe(false);
+  expect(sink.credentialReplaced?.()).toBe(false);
   value = 'three-values';
-  expect(sink.refreshSecrets?.()).toBe(true);
+  expect(sink.credentialReplaced?.()).toBe(true);
   await token.get();
-  expect(sink.refreshSecrets?.()).toBe(false);
+  expect(sink.credentialReplaced?.()).toBe(false);
   certificate = true;
-  expect(sink.refreshSecrets?.()).toBe(true);
+  expect(sink.credentialReplaced?.()).toBe(true);
 });
 
 it('takes out the credentials of the proxies as well, which quote what they were sent', async () => {

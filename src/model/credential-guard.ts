@@ -7,14 +7,14 @@ import type { Hide, KnownSecret } from './hide.ts';
 import { Secret, secretsWithin } from './secret.ts';
 import { addressSecrets } from './secret-names.ts';
 
-/** What a source and a sink share to keep credentials out of whatever they tell. */
-export interface Echoes {
+/** What guards the credentials of a source or sink: they show in nothing that it tells, and it is known when one was replaced. */
+export interface CredentialGuard {
   readonly hide: Hide;
   /** Warns of credentials that were replaced by a value which a peer refuses: work goes on, and nobody would know. `told` does it by itself. */
   readonly sayFallbacks: () => void;
   /** Whether one of the credentials was replaced since it was used last. */
-  readonly renewed: () => boolean;
-  /** Settles as `work` does, with what it tells cleaned. */
+  readonly replaced: () => boolean;
+  /** Ends as `work` does, with its answer or error cleaned. */
   readonly told: <T>(work: Promise<T>, signal: AbortSignal, clean: (answer: T) => T) => Promise<T>;
   /** What was thrown, when it shows nothing or is why `signal` was aborted; else the same without what it shows. */
   readonly cleanError: (error: unknown, signal: AbortSignal) => unknown;
@@ -25,11 +25,11 @@ export interface Echoes {
  * Peers, and proxies before them, quote the request that they refuse, in places that nobody foresees. `options` hold the credentials, and
  * `further` are those that are sent as well; a line of `warn` is for the operator.
  */
-export function echoesOf(
+export function guardOf(
   options: unknown,
   further: readonly KnownSecret[],
   warn: (message: string) => void,
-): Echoes {
+): CredentialGuard {
   const found = secretsWithin(options);
   const hide = createHide([...found, ...inAddresses(options), ...further]);
   const sayFallbacks = (): void => {
@@ -37,12 +37,12 @@ export function echoesOf(
       if (secret.fellBack())
         warn(`the new value of ${path} was refused; the one before it is in use until it is replaced again`);
   };
-  const cleanError: Echoes['cleanError'] = (error, signal) =>
+  const cleanError: CredentialGuard['cleanError'] = (error, signal) =>
     error === signal.reason ? error : cleaned(error, hide);
   return {
     hide,
     sayFallbacks,
-    renewed: () => found.some(({ secret }) => secret.renewed()),
+    replaced: () => found.some(({ secret }) => secret.replaced()),
     async told(work, signal, clean) {
       try {
         return clean(await work);

@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
 
-import { createRest } from '../../src/pipeline/rest.ts';
+import { idleLook } from '../../src/pipeline/idle.ts';
 
 it('gives memory back once after each spell of work, and never while it lasts or for a few events', () => {
   let moved = 0;
   let given = 0;
-  const look = createRest(
+  const look = idleLook(
     () => moved,
     () => void (given += 1),
   );

@@ -1,4 +1,4 @@
-import { echoesOf } from '../model/echoes.ts';
+import { guardOf } from '../model/credential-guard.ts';
 import { remembering } from '../model/hide.ts';
 import type { Hide } from '../model/hide.ts';
 import { proxyCredentials } from '../net/proxies.ts';
@@ -6,25 +6,25 @@ import { IDS_AT_ONCE } from './sink.ts';
 import type { Receipt, Sink, SinkContext, SinkDefinition } from './sink.ts';
 
 /**
- * Sinks with their credentials taken out of whatever they tell: fates, notices, warnings, errors and findings. It is done once, where
- * words leave the sink, and its decisions are still made on the words as they came.
+ * A sink type whose sinks have their credentials guarded: they are taken out of fates, notices, warnings, errors and findings, and
+ * `credentialReplaced` looks at all of them. This is done once, around the sink, which still decides by the words as they came.
  */
-export function withoutEchoes<Options>(definition: SinkDefinition<Options>): SinkDefinition<Options> {
+export function guardSink<Options>(definition: SinkDefinition<Options>): SinkDefinition<Options> {
   return { ...definition, create: (options, context) => open(definition, options, context) };
 }
 
 function open<Options>(definition: SinkDefinition<Options>, options: Options, context: SinkContext): Sink {
   const obtained: (() => readonly string[])[] = [];
-  const renewals: (() => boolean)[] = [];
+  const watched: (() => boolean)[] = [];
   const known = { secret: { known: () => obtained.flatMap((list) => list()) }, username: undefined };
-  const { hide, renewed, told, cleanReport } = echoesOf(options, [...proxyCredentials(), known], (message) =>
+  const { hide, replaced, told, cleanReport } = guardOf(options, [...proxyCredentials(), known], (message) =>
     context.warn(message),
   );
   const sink = definition.create(options, {
     ...context,
     warn: (message) => context.warn(hide(message)),
     conceal: (list) => void obtained.push(list),
-    renews: (changed) => void renewals.push(changed),
+    watchCredential: (isReplaced) => void watched.push(isReplaced),
   });
   // Every member of the contract, so that none is forgotten when there is a new one.
   const members: Required<Sink> = {
@@ -38,7 +38,7 @@ function open<Options>(definition: SinkDefinition<Options>, options: Options, co
     ahead: () => sink.ahead?.() ?? 0,
     aheadAtMost: sink.aheadAtMost ?? 0,
     idsAtOnce: sink.idsAtOnce ?? IDS_AT_ONCE,
-    refreshSecrets: () => [renewed(), ...renewals.map((changed) => changed())].includes(true),
+    credentialReplaced: () => [replaced(), ...watched.map((isReplaced) => isReplaced())].includes(true),
     close: () => sink.close(),
   };
   if (sink.holds !== undefined) return members;

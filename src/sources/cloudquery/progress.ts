@@ -1,11 +1,11 @@
 import { ForwardError } from '../../model/errors.ts';
 import type { Json, Window } from '../../model/event.ts';
-import { floorTo, NS_PER_SECOND } from '../../model/time.ts';
+import { floorTo, max, min, NS_PER_SECOND } from '../../model/time.ts';
 import type { Hide } from '../../model/hide.ts';
 import { readCare, writeCare } from './care.ts';
 import type { OpenWindow } from './care.ts';
 
-/** What the source resumes from. Times in nanoseconds since 1970. */
+/** The source's progress, which the journal keeps and a start resumes from. Times in nanoseconds since 1970. */
 export interface Progress {
   /** Where the very first live window began: before it nothing was promised. Null before the first. */
   readonly startNs: bigint | null;
@@ -119,96 +119,4 @@ export function liveWindow(
   // A last end in the future came from a clock that ran ahead for a while: what it claimed is taken back, and read.
   const from = min(progress.endNs, endNs) - overlapNs;
   return { startNs: max(floorTo(from, NS_PER_SECOND), 0n), endNs };
-}
-
-/** One answer holds at most this many of the rows that a part of a split window is cut for: room for uneven spread. */
-const ROWS_PER_PART = 900;
-const PARTS_LIMIT = 64;
-
-/** A window this narrow cannot be split: `unitNs` is the finest difference in time that the server honours. */
-export function isIndivisible(window: Window, unitNs: bigint): boolean {
-  return window.endNs - window.startNs <= 2n * unitNs;
-}
-
-/**
- * Cuts a window in time into parts that share their edges, so that no instant falls between two. `rows` is the best known
- * count of rows in it (null: unknown), `sample` some of their times. Where most of the sample lies close together, that
- * place is cut out alone: halving towards a burst would cost a request per bit of its time.
- */
-export function splitWindow(
-  window: Window,
-  unitNs: bigint,
-  rows: number | null,
-  sample: readonly bigint[],
-): Window[] {
-  const parts = partsFor(rows ?? estimateRows(window, sample));
-  const cuts = hotCuts(window, unitNs, sample) ?? evenCuts(window, unitNs, parts);
-  return between(window, cuts);
-}
-
-/** Cuts a window into at most so many parts of one width, which share their edges. */
-export function cutEvenly(window: Window, unitNs: bigint, parts: number): Window[] {
-  return between(window, evenCuts(window, unitNs, parts));
-}
-
-function between(window: Window, cuts: readonly bigint[]): Window[] {
-  const edges = [window.startNs, ...cuts, window.endNs];
-  return edges.slice(1).map((endNs, index) => ({ startNs: edges[index] ?? window.startNs, endNs }));
-}
-
-function partsFor(rows: number | null): number {
-  if (rows === null) return 2;
-  return Math.min(Math.max(Math.ceil(rows / ROWS_PER_PART), 2), PARTS_LIMIT);
-}
-
-function evenCuts(window: Window, unitNs: bigint, parts: number): bigint[] {
-  const width = window.endNs - window.startNs;
-  const step = max(floorTo(width / BigInt(parts), unitNs), unitNs);
-  const cuts: bigint[] = [];
-  for (
-    let cut = floorTo(window.startNs, unitNs) + step;
-    cut < window.endNs && cuts.length < parts - 1;
-    cut += step
-  ) {
-    cuts.push(cut);
-  }
-  return cuts;
-}
-
-/** How finely a window is looked over for a place that holds most of its rows. */
-const CELLS = 64n;
-
-/** The edges around a cell of time that holds at least half of the sample, one unit free before it. Null if none does. */
-function hotCuts(window: Window, unitNs: bigint, sample: readonly bigint[]): bigint[] | null {
-  const cellNs = max(floorTo((window.endNs - window.startNs) / CELLS, unitNs), unitNs);
-  const counts = new Map<bigint, number>();
-  for (const time of sample) {
-    const cell = floorTo(time, cellNs);
-    counts.set(cell, (counts.get(cell) ?? 0) + 1);
-  }
-  let hot: bigint | null = null;
-  for (const [cell, count] of counts) {
-    if (count * 2 >= sample.length && count > 1 && (hot === null || count > (counts.get(hot) ?? 0)))
-      hot = cell;
-  }
-  if (hot === null) return null;
-  const cuts = [hot - unitNs, hot + cellNs].filter((cut) => cut > window.startNs && cut < window.endNs);
-  return cuts.length === 0 ? null : cuts;
-}
-
-/** Rows in the window if they are as dense everywhere as in the sample: only a hint for the number of parts. */
-function estimateRows(window: Window, sample: readonly bigint[]): number | null {
-  if (sample.length < 2) return null;
-  const first = sample.reduce(min);
-  const last = sample.reduce(max);
-  if (last <= first) return null;
-  return Number((BigInt(sample.length) * (window.endNs - window.startNs)) / (last - first));
-}
-
-function min(a: bigint, b: bigint): bigint {
-  return a < b ? a : b;
-}
-
-function max(a: bigint, b: bigint): bigint {
-  return a > b ? a : b;
 }

@@ -4,20 +4,20 @@ import type { Log } from '../model/log.ts';
 import { STANDING_KINDS } from '../sources/source.ts';
 import { everyFinding } from './open-findings.ts';
 
-/** Findings that hold only for a while: recorded when they begin, acknowledged by themselves when they end. */
+/** Findings that hold for a while: recorded when they begin, acknowledged automatically when they end. */
 export interface Standing {
-  /** `findings`: all that hold now. */
+  /** Records what is new and acknowledges what ended. `findings`: all that hold now. */
   keep(findings: readonly Finding[]): Promise<void>;
-  /** Says findings of other kinds in the log, each once: the same row or window may give one with every poll. */
+  /** Logs findings of other kinds, each once: the same row or window may give one with every poll. */
   say(findings: readonly Finding[]): void;
 }
 
 const NOTE = 'by itself: it no longer holds';
-/** So many are remembered as said. */
+/** How many are remembered as logged. */
 const SAID_LIMIT = 10_000;
 
 export function createStanding(source: string, journal: Journal, log: Log): Standing {
-  /** What stands in the journal; null until it was looked up, since an earlier run may have left some. */
+  /** Findings in the journal; null until those of an earlier run were looked up. */
   let recorded: Set<string> | null = null;
 
   const lookUp = () =>

@@ -1,4 +1,4 @@
-import { echoesOf } from '../model/echoes.ts';
+import { guardOf } from '../model/credential-guard.ts';
 import type { Finding, Json } from '../model/event.ts';
 import { remembering } from '../model/hide.ts';
 import type { Hide } from '../model/hide.ts';
@@ -14,25 +14,25 @@ import type {
 } from './source.ts';
 
 /**
- * Sources with their credentials taken out of whatever they tell beside their events: findings, reasons, warnings, errors, its
- * state, and what the Platform says of itself. Progress is for the source to clean: its numbers must stay. Events stay as they came, byte for byte.
+ * A source type whose sources have their credentials guarded: they are taken out of findings, reasons, warnings, errors, the state and
+ * the origin, and `credentialReplaced` looks at all of them. Events stay byte for byte; the source cleans its progress, whose numbers must stay.
  */
-export function withoutEchoes<Options>(definition: SourceDefinition<Options>): SourceDefinition<Options> {
+export function guardSource<Options>(definition: SourceDefinition<Options>): SourceDefinition<Options> {
   return {
     ...definition,
     create: (options, context) =>
-      cleanSource(options, context, (around) => definition.create(options, around)),
+      openGuarded(options, context, (around) => definition.create(options, around)),
   };
 }
 
 /** A source that `open` makes of these options. */
-export function cleanSource<Options>(
+export function openGuarded<Options>(
   options: Options,
   context: SourceContext,
   open: (context: SourceContext) => Source,
 ): Source {
-  const echoes = echoesOf(options, proxyCredentials(), (message) => context.warn(message));
-  const { hide, renewed, cleanError, cleanReport, sayFallbacks } = echoes;
+  const guard = guardOf(options, proxyCredentials(), (message) => context.warn(message));
+  const { hide, replaced, cleanError, cleanReport, sayFallbacks } = guard;
   const source = open({ ...context, warn: (message) => context.warn(hide(message)) });
   async function* clean<H extends Harvest>(
     harvests: AsyncIterable<H>,
@@ -60,10 +60,10 @@ export function cleanSource<Options>(
       }
     },
     count: (window, expected, signal) =>
-      echoes.told(source.count(window, expected, signal), signal, (count) => count),
+      guard.told(source.count(window, expected, signal), signal, (count) => count),
     offsetNs: (progress) => source.offsetNs?.(progress) ?? 0n,
     startNs: (progress) => source.startNs?.(progress) ?? null,
-    check: (signal) => echoes.told(source.check(signal), signal, cleanReport),
+    check: (signal) => guard.told(source.check(signal), signal, cleanReport),
     state: () => cleanState(source.state(), hide),
     origin() {
       const origin = source.origin();
@@ -71,7 +71,7 @@ export function cleanSource<Options>(
       known = origin;
       return shown;
     },
-    refreshSecrets: () => renewed() || source.refreshSecrets?.() === true,
+    credentialReplaced: () => replaced() || source.credentialReplaced?.() === true,
     close: () => source.close(),
   };
   return members;

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { ForwardError } from '../../src/model/errors.ts';
 import type { Window } from '../../src/model/event.ts';
 import { Secret } from '../../src/model/secret.ts';
-import { cleanSource } from '../../src/sources/echoes.ts';
+import { openGuarded } from '../../src/sources/credential-guard.ts';
 import type { Harvest, RangeHarvest, Reader, Source, SourceOrigin } from '../../src/sources/source.ts';
 import { testClock } from '../contract/clock.ts';
 import { CLOUDQUERY } from '../../src/sources/cloudquery/product.ts';
@@ -33,7 +33,7 @@ function open(over: Partial<Source>, warnings: string[] = [], key = Secret.of(KE
     clock: testClock(),
     forwarderVersion: '0',
   };
-  return cleanSource({ api_key: key }, context, (around) => {
+  return openGuarded({ api_key: key }, context, (around) => {
     around.warn(SAID);
     return {
       poll: async function* () {
@@ -155,7 +155,7 @@ it('ends a hold when its key was replaced', async () => {
   const key = new Secret(() => value);
   const source = open({}, [], key);
   await key.get();
-  expect(source.refreshSecrets?.()).toBe(false);
+  expect(source.credentialReplaced?.()).toBe(false);
   value = 'two';
-  expect(source.refreshSecrets?.()).toBe(true);
+  expect(source.credentialReplaced?.()).toBe(true);
 });

@@ -16,23 +16,23 @@ import { mayAskForLess, quick } from './client.ts';
 import type { Client } from './client.ts';
 import { readWindow } from './read-window.ts';
 import type { Precision, WindowRead } from './read-window.ts';
-import { sortWindows } from './windows.ts';
+import { sortWindows } from './progress.ts';
 
-/** What was read, and what is still open once this step is committed. */
+/** One step of reading: what was read, and what is still open once that is committed. */
 export interface Step {
   /** A whole window, or a slice of one that failed as a whole. */
   readonly window: Window;
   readonly read: WindowRead;
-  /** Oldest first. Holds the parts of a window that was split, what a failed one became, and never what this step read. */
+  /** Oldest first. Includes the parts of a window that was split and what became of a failed one; never what this step read. */
   readonly open: readonly OpenWindow[];
 }
 
-/** A Platform that answered so recently is not asked whether it does, unless something is to be set aside. */
+/** A Platform that answered so recently is not asked again whether it does, unless a window is to be set aside. */
 const ANSWERING_FOR_MS = 2_000;
-/** A pause up to this is heeded before anything is asked. A longer one is worth a small question whether it holds for all. */
+/** A pause (Retry-After) up to this is waited for at once. Before a longer one, a small request tells whether it holds for all. */
 const HEEDED_MS = 30_000;
 
-/** Of a window that failed. */
+/** What is read of a window that failed. */
 const NOTHING_READ: WindowRead = { items: [], malformed: [], outcome: { kind: 'failed', rows: null } };
 
 interface Attempt {
@@ -44,12 +44,11 @@ interface Attempt {
 }
 
 /**
- * Reads windows, oldest first and at most `concurrent` at a time, until none is open. A step must be committed before the
- * next is asked for. A window that fails while the Platform answers others comes last, with less and less asked for, until
- * what fails is set aside: it stays open. Any other failure gives up the rest and is thrown: what was not yielded is still
- * open.
+ * Reads open windows, oldest first and at most `concurrent` at a time, until none is left. A step must be committed before the
+ * next is asked for. A window that fails while the Platform answers others comes last, in ever smaller requests, until the part
+ * that fails is set aside; that part stays open. Any other failure is thrown, and what was not yielded is still open.
  */
-export async function* readWindows(
+export async function* readOpen(
   client: Client,
   initial: readonly OpenWindow[],
   precision: Precision,
@@ -76,7 +75,7 @@ export async function* readWindows(
     const about = { window, part, since: answered };
     try {
       const asking = window.care === undefined ? client : quick(client);
-      // What is read with care is read in slices, of which nothing is known.
+      // A slice of a window that is read with care carries no expected count.
       const asked = window.care === undefined ? window : part;
       const read = await span('window', {}, () =>
         readWindow(asking, asked, precision, either, Number.isFinite(perPage) ? perPage : undefined),
@@ -95,7 +94,7 @@ export async function* readWindows(
         if (!running.has(window)) running.set(window, attempt(window));
       }
       if (running.size === 0) {
-        // What fails comes last and one at a time: nothing that can be read waits for it.
+        // Failing windows come last and one at a time: nothing that can be read waits for them.
         const next = nextCareful(open, (adapting?.usual.failing ?? 0) >= FOLLOW_AFTER);
         if (next === null || !canGoOn()) break;
         running.set(next, attempt(next));
@@ -125,8 +124,8 @@ export async function* readWindows(
           ...parts,
           ...(rest === null ? [] : [rest]),
         ]);
-        const settled = window.care !== undefined && window.care.failures > 0 && rest === null;
-        if (adapting !== null && settled && parts.length === 0) open = allDue(open, adapting.clock.now());
+        const recovered = window.care !== undefined && window.care.failures > 0 && rest === null;
+        if (adapting !== null && recovered && parts.length === 0) open = allDue(open, adapting.clock.now());
         yield { window: part, read, open };
         continue;
       }
@@ -138,7 +137,7 @@ export async function* readWindows(
       };
       const pauseMs = error.retryAfterMs;
       if (pauseMs !== undefined && pauseMs <= HEEDED_MS && answered === 0) {
-        // The pause may be meant for all. After it this one comes last, so that nothing waits for it twice.
+        // The pause may hold for all. After it this window comes last, so that nothing waits for it twice.
         const late =
           window.care ??
           beginCare(window, error, adapting.usual.perPage, precision.unitNs, adapting.clock.now()).care;
@@ -168,7 +167,7 @@ export async function* readWindows(
   }
 }
 
-/** Whether reading with care may go on: so many failures and so much time, once it has begun. */
+/** Tells whether reading with care may go on: within the allowed failures and time, counted from its first use. */
 function allowanceOf(adapting: Adapting | null): { (): boolean; failed(): void } {
   const allowance = adapting?.allowance ?? null;
   let failures = 0;
