@@ -69,9 +69,7 @@ ${opened.sinks()}`,
   }
   // The kills must have come in the middle of the work, or they prove nothing.
   expect(new Set(heldAtKill).size).toBeGreaterThan(3);
-  await platform.set({ rate: 0, burst: { every: 0 } });
-  const nextMinute = Date.now() + 62_000;
-  await until('the stream to end', () => Date.now() > nextMinute, 90_000);
+  await platform.endStream();
   const last = await run(['run', '-c', file, '--once'], { env: RECEIVER_ENVIRONMENT });
   expect(last.code, last.stderr.slice(-2000)).toBe(0);
   const wanted = await platform.ids();

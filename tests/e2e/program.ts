@@ -5,6 +5,9 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
 const MAIN = resolve(import.meta.dirname, '../../dist/cli/main.js');
+const MINUTE_MS = 60_000;
+/** After the end of a minute: what came in its last moment is listed. */
+const SETTLED_MS = 2_000;
 
 export interface Running {
   readonly child: ChildProcess;
@@ -88,6 +91,8 @@ export interface SimulatedPlatform {
   /** Ids of everything that is listed now, or of what was created before a moment (milliseconds since 1970). */
   ids(beforeMs?: number): Promise<string[]>;
   set(patch: object): Promise<void>;
+  /** Returns once nothing new comes any more: when the minute is over whose events are drawn already. */
+  endStream(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -96,8 +101,18 @@ export async function startPlatform(flags: readonly string[]): Promise<Simulated
   const running = start(['simulate', '--listen', '127.0.0.1:0', '--json', ...flags]);
   await until('the simulated Platform', () => running.stdout().includes('\n'));
   const { url } = JSON.parse(running.stdout()) as { url: string };
+  const set = async (patch: object): Promise<void> => {
+    const answer = await fetch(`${url}/_simulator/set`, { method: 'POST', body: JSON.stringify(patch) });
+    if (!answer.ok) throw new Error(await answer.text());
+  };
   return {
     url,
+    set,
+    async endStream() {
+      await set({ rate: 0, burst: { every: 0 } });
+      const endMs = (Math.floor(Date.now() / MINUTE_MS) + 1) * MINUTE_MS + SETTLED_MS;
+      await until('the stream to end', () => Date.now() > endMs, 2 * MINUTE_MS);
+    },
     async ids(beforeMs = Infinity) {
       const text = await (await fetch(`${url}/_simulator/events`)).text();
       return text
@@ -106,10 +121,6 @@ export async function startPlatform(flags: readonly string[]): Promise<Simulated
         .map((line) => JSON.parse(line) as { id: string; created_at: string })
         .filter((event) => Date.parse(event.created_at) < beforeMs)
         .map((event) => event.id);
-    },
-    async set(patch) {
-      const answer = await fetch(`${url}/_simulator/set`, { method: 'POST', body: JSON.stringify(patch) });
-      if (!answer.ok) throw new Error(await answer.text());
     },
     async stop() {
       running.child.kill('SIGTERM');

@@ -79,6 +79,7 @@ export const sabotages: readonly Sabotage[] = [
     ],
     // A heartbeat that is refused is dropped as well.
     caughtBy: ['settled', 'heartbeats'],
+    needs: ['sink keys'],
   },
   {
     name: 'give-up-after-three',
@@ -197,6 +198,7 @@ export const sabotages: readonly Sabotage[] = [
       },
     ],
     caughtBy: ['backpressure'],
+    needs: ['full journal'],
   },
   {
     name: 'advance-on-failure',
