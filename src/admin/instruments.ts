@@ -1,3 +1,4 @@
+import { EXPECTED_KINDS } from '../pipeline/open-findings.ts';
 import type { LoopState, SinkStatus, SourceStatus } from '../pipeline/status.ts';
 import { VERDICTS } from '../pipeline/verdict.ts';
 import type { SourceState } from '../sources/source.ts';
@@ -302,8 +303,12 @@ const DAEMON_INSTRUMENTS: readonly Instrument[] = [
       return [...owners].map(([owner, count]): Value => [count, { owner }]);
     },
   },
-  single('auditferry_unacknowledged_findings', GAUGE, 'Findings that are not acknowledged.', (read) =>
-    total(read.findings.map(({ count }) => count)),
+  single(
+    'auditferry_unacknowledged_findings',
+    GAUGE,
+    'Findings that are not acknowledged; without those that are expected, such as a user who changed.',
+    (read) =>
+      total(read.findings.filter(({ kind }) => !EXPECTED_KINDS.includes(kind)).map(({ count }) => count)),
   ),
   single(
     'auditferry_log_lines_dropped',

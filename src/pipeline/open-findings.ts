@@ -7,7 +7,7 @@ import { counted, number } from './verdict.ts';
  * Nothing is missing by them: the Platform joins the user into an event when it is read (of a pruned one only the hash shows it), events that share an id or lie elsewhere than
  * they were listed are kept, and counts that are wrong are not used.
  */
-const EXPECTED_KINDS = [
+export const EXPECTED_KINDS: readonly string[] = [
   'user_changed',
   'changed_after_pruning',
   'shared_id',

@@ -7,7 +7,7 @@ import { openMetrics, wantsOpenMetrics } from '../../src/admin/metrics.ts';
 import type { Metrics } from '../../src/admin/metrics.ts';
 import { enterState } from '../../src/pipeline/status.ts';
 import { parseExposition } from './exposition.ts';
-import { aLetter, anEvent, createRoom, keptHeartbeats, START_MS } from './room.ts';
+import { aFinding, aLetter, anEvent, createRoom, keptHeartbeats, START_MS } from './room.ts';
 import type { Room } from './room.ts';
 
 const OPENMETRICS = 'application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5';
@@ -44,6 +44,15 @@ describe('metrics', () => {
     expect(value('auditferry_dead_letters', { owner: 'splunk' })).toBe(1);
     expect(value('auditferry_sink_too_old_events', { sink: 'splunk' })).toBe(1);
     expect(value('auditferry_sink_too_old_events', { sink: 'elastic' })).toBe(0);
+  });
+
+  it('count no finding that is expected: an alert would fire with the first user who signs in', async () => {
+    const room = createRoom();
+    room.findings.push({ ...aFinding(1, 'a user'), kind: 'user_changed' });
+    const findings = async () => (await read(room))('auditferry_unacknowledged_findings');
+    expect(await findings()).toBe(0);
+    room.findings.push(aFinding(2, 'fewer'), { ...aFinding(3, 'pruned'), kind: 'pruned_before_delivery' });
+    expect(await findings()).toBe(2);
   });
 
   it('tell the age of the oldest undelivered event of each sink', async () => {
