@@ -65,6 +65,63 @@ it('does not leave a request waiting that was queued before the clock was set ba
   expect((await elapse(queued)) - startMs).toBeLessThan(5000);
 });
 
+it('lets no more be under way when the clock is set back', async () => {
+  const limit = createLimit({ requestsPerSecond: 10, concurrent: 2 }, clock);
+  let underWay = 0;
+  let most = 0;
+  const one = (): Promise<void> =>
+    limit(async () => {
+      underWay += 1;
+      most = Math.max(most, underWay);
+      await clock.sleep(3000);
+      underWay -= 1;
+    }, quiet);
+  const all = Promise.all(Array.from({ length: 6 }, one));
+  await elapse(clock.sleep(500));
+  vi.setSystemTime(Date.now() - 3_600_000);
+  await elapse(all);
+  expect(most).toBe(2);
+});
+
+it('does not burst while the clock is set back every second, and goes on afterwards', async () => {
+  const limit = createLimit({ requestsPerSecond: 0.2 }, clock);
+  const begun: number[] = [];
+  const all = Promise.all(
+    Array.from({ length: 4 }, () => limit(async () => void begun.push(clock.monotonic()), quiet)),
+  );
+  for (let second = 0; second < 8; second += 1) {
+    await elapse(clock.sleep(1000));
+    vi.setSystemTime(Date.now() - 60_000);
+  }
+  await elapse(all);
+  const gaps = begun.slice(1).map((at, index) => at - (begun[index] ?? 0));
+  expect(gaps.slice(1)).toEqual([5000, 5000]);
+  expect(gaps[0]).toBeGreaterThanOrEqual(5000);
+});
+
+it('lets others pass who gave up in front of them, in the order of the calls', async () => {
+  const limit = createLimit({ requestsPerSecond: 1, concurrent: 1 }, clock);
+  const order: number[] = [];
+  const stop = new AbortController();
+  const first = limit(() => clock.sleep(2000), quiet);
+  const given = [2, 3].map((n) => limit(async () => void order.push(n), stop.signal));
+  const rest = [4, 5].map((n) => limit(async () => void order.push(n), quiet));
+  await elapse(clock.sleep(10));
+  stop.abort(new Error('enough'));
+  for (const one of given) await expect(one).rejects.toThrow('enough');
+  await elapse(Promise.all([first, ...rest]));
+  expect(order).toEqual([4, 5]);
+});
+
+it('goes on after a request that failed', async () => {
+  const limit = createLimit({ requestsPerSecond: 1, concurrent: 1 }, clock);
+  const failing = limit(async () => {
+    throw new Error('refused');
+  }, quiet);
+  await expect(elapse(failing)).rejects.toThrow('refused');
+  expect(await elapse(limit(async () => 'taken', quiet))).toBe('taken');
+});
+
 it('keeps no timer once everything was asked, or given up', async () => {
   const limit = createLimit({ requestsPerSecond: 1, concurrent: 1 }, clock);
   const stop = new AbortController();
