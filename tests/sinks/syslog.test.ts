@@ -358,6 +358,19 @@ describe('a backlog over TCP', () => {
     expect(await connectionsOf()).toBe(8);
   });
 
+  it('does not take a receiver for quick that was listened to for long', async () => {
+    const fake = await receiver();
+    const address = `tcp://127.0.0.1:${fake.port}`;
+    const sink = open({ address, max_message_bytes: 1_000_000 }, [], lenientClock);
+    const connections: number[] = [];
+    for (const count of [2, 3, 2, 3]) {
+      const before = fake.connections();
+      await send(sink, makeItems(count, { padding: 500_000 }));
+      connections.push(fake.connections() - before);
+    }
+    expect(connections).toEqual([1, 2, 1, 1]);
+  });
+
   it('keeps what earlier connections of a batch delivered when a later one fails', async () => {
     const fake = await receiver();
     const sink = open({ address: `tcp://127.0.0.1:${fake.port}`, max_message_bytes: 1_000_000 });

@@ -45,8 +45,11 @@ const LISTEN_MOST_MS = 10_000;
  * doubted is sent again: so it grows while the receiver closes at once, and is small again when it does not. Bytes.
  */
 const ROOM = { least: 1024 * 1024, most: 8 * 1024 * 1024 } as const;
-/** Below the first it may take twice as much, above the second it has too much to read: both well before a close is doubted. */
-const ROOM_CLOSE_MS = { quick: 100, slow: 400 } as const;
+/**
+ * A receiver that has read it all within the first, listening included, may take twice as much: while we listen for long, a slow one looks
+ * quick. One that closes later than the second has too much to read. Both are well before a close is doubted.
+ */
+const ROOM_MS = { quick: 200, slow: 400 } as const;
 /** A receiver that dislikes our certificate says so, or closes, no later than this after the handshake. */
 const REFUSAL_MS = 1_000;
 /** haproxy tries a stopped backend for three seconds before it gives a connection up. */
@@ -114,7 +117,7 @@ async function sendBatch(
       const livedMs = clock.monotonic() - openedMs;
       if (closeMs > AT_ONCE_MS) await callWitness(livedMs, options, state, signal);
     }
-    state.roomBytes = roomAfter(bytes.length, closeMs, state.roomBytes);
+    state.roomBytes = roomAfter(bytes.length, listenMs, closeMs, state.roomBytes);
     // Only what was listened to for long proves the receiver, or one short listening would lean on another.
     if (listenMs >= LISTEN_FIRST.leastMs) state.provenMs = clock.monotonic();
     state.seenWellMs = clock.monotonic();
@@ -137,9 +140,10 @@ async function sendBatch(
   }
 }
 
-function roomAfter(sentBytes: number, closeMs: number | null, room: number): number {
-  if (closeMs === null || closeMs > ROOM_CLOSE_MS.slow) return ROOM.least;
-  return closeMs <= ROOM_CLOSE_MS.quick && sentBytes >= room / 2 ? Math.min(room * 2, ROOM.most) : room;
+function roomAfter(sentBytes: number, listenMs: number, closeMs: number | null, room: number): number {
+  if (closeMs === null || closeMs > ROOM_MS.slow) return ROOM.least;
+  const quick = listenMs + closeMs <= ROOM_MS.quick;
+  return quick && sentBytes >= room / 2 ? Math.min(room * 2, ROOM.most) : room;
 }
 
 /** Throws when the peer closed so late that it may have done so without us. */
