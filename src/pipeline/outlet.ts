@@ -162,8 +162,11 @@ export function createOutlet(options: OutletOptions): Outlet {
       accept(result);
       const { fates, hold } = refusedBefore ? { fates: result.fates, hold: null } : judged(result);
       const left = sortFates(pending, fates, { attempts, unanswered }, refusals, options);
-      if (left.length > 0) await failed(pass, hold ?? retryError(result, left), lane, waiting);
-      else {
+      if (left.length > 0) {
+        const again = retryError(result, left);
+        unanswered ||= again.ambiguous;
+        await failed(pass, hold ?? again, lane, waiting);
+      } else {
         pass.succeeded();
         retry.succeeded();
       }
@@ -189,6 +192,7 @@ export function createOutlet(options: OutletOptions): Outlet {
 interface Left {
   readonly item: Item;
   readonly reason: string;
+  readonly unanswered: boolean;
 }
 
 /** Counts delivered items, collects refused ones, and returns those to be sent again. */
@@ -203,7 +207,7 @@ function sortFates(
   items.forEach((item, index) => {
     const fate = fates[index];
     if (fate === undefined || fate.outcome === 'retry')
-      left.push({ item, reason: fate?.reason ?? 'no fate' });
+      left.push({ item, reason: fate?.reason ?? 'no fate', unanswered: fate?.unanswered === true });
     else if (fate.outcome === 'rejected')
       refusals.push({ item, reason: fate.reason, sent: sink.asSent?.(item) ?? null, ...tries });
     else if (item.heartbeat === undefined) {
@@ -228,7 +232,7 @@ function countReading({ canonical }: Item, status: SinkStatus): void {
 function retryError({ retryAfterMs }: Receipt, left: readonly Left[]): ForwardError {
   const reason = left[0]?.reason ?? '';
   const text = left.length === 1 ? reason : `${left.length} events: ${reason}`;
-  return new ForwardError('transient', text, { retryAfterMs });
+  return new ForwardError('transient', text, { retryAfterMs, ambiguous: left.some((one) => one.unanswered) });
 }
 
 function massRejection(reason: string): ForwardError {

@@ -50,12 +50,13 @@ export class OpenFates {
   interrupted(error: unknown): Receipt {
     if (!(error instanceof ForwardError) || this.#fates.every((fate) => fate === undefined)) throw error;
     this.#retryAfterMs = error.retryAfterMs;
-    return this.receipt(describe(error));
+    return this.receipt(describe(error), error.ambiguous);
   }
 
-  /** `openReason`: why the rest is not settled. */
-  receipt(openReason: string): Receipt {
-    const fates = this.#fates.map((fate): Fate => fate ?? { outcome: 'retry', reason: openReason });
+  /** `openReason`: why the rest is not settled. `unanswered`: the receiver may have taken it. */
+  receipt(openReason: string, unanswered = false): Receipt {
+    const left: Fate = { outcome: 'retry', reason: openReason, ...(unanswered ? { unanswered } : {}) };
+    const fates = this.#fates.map((fate) => fate ?? left);
     return {
       fates,
       ...(this.#retryAfterMs === undefined ? {} : { retryAfterMs: this.#retryAfterMs }),

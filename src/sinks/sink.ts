@@ -40,8 +40,8 @@ export type Fate =
   | { readonly outcome: 'delivered' }
   /** The receiver already had it. Settled, but counted separately. */
   | { readonly outcome: 'duplicate' }
-  /** Not taken, or unknown: the deliver loop sends it again. */
-  | { readonly outcome: 'retry'; readonly reason: string }
+  /** Not taken, or unknown: the deliver loop sends it again. `unanswered`: it may have been taken. */
+  | { readonly outcome: 'retry'; readonly reason: string; readonly unanswered?: boolean }
   /** The receiver will never take it: dead letter, with the receiver's own words. */
   | { readonly outcome: 'rejected'; readonly reason: string };
 

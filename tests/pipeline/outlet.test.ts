@@ -106,6 +106,17 @@ describe('a batch', () => {
     expect(sink.taken).toEqual(items.map((item) => item.canonical.id));
     expect(clock.monotonic()).toBeGreaterThanOrEqual(9000);
   });
+
+  it('that is taken in part, with no answer for the rest, may have it twice', async () => {
+    const { outlet, status } = setUp(
+      inTurn(
+        () => ({ fates: [DELIVERED, { outcome: 'retry', reason: 'no answer', unanswered: true }] }),
+        () => ({ fates: [no] }),
+      ),
+    );
+    expect(await elapse(outlet.settle(makeItems(2), quiet))).toMatchObject([{ unanswered: true }]);
+    expect(status.possibleRepeats).toBe(1);
+  });
 });
 
 describe('what reading made of an event', () => {

@@ -384,6 +384,7 @@ describe('a backlog over TCP', () => {
       'retry',
       'retry',
     ]);
+    expect(fates.slice(3)).toMatchObject([{ unanswered: true }, { unanswered: true }]);
     expect(fake.messages.map(idOf)).toEqual(items.slice(0, 3).map(({ canonical }) => canonical.id));
   });
 

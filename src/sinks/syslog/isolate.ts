@@ -142,5 +142,6 @@ function strike(memory: Memory, pieces: readonly Piece[]): void {
 }
 
 function retry(where: string): Fate {
-  return { outcome: 'retry', reason: `${where} closed the connection before this message was settled` };
+  const reason = `${where} closed the connection before this message was settled`;
+  return { outcome: 'retry', reason, unanswered: true };
 }
