@@ -88,7 +88,7 @@ export async function sweep(failures: readonly Failing[]): Promise<string[]> {
   const broken: string[] = [];
   const end = countStatements();
   try {
-    for (const [index, failing] of failures.entries()) {
+    for (const failing of failures) {
       try {
         await simulate(SCENARIO, product, createStates(), createCalls(failing));
       } catch (error) {
@@ -98,7 +98,6 @@ export async function sweep(failures: readonly Failing[]): Promise<string[]> {
         broken.push(what);
         if (process.env['SWEEP'] !== undefined) report(error.trace.join('\n'));
       }
-      if (index % 500 === 499) report(`${index + 1} of ${failures.length}`);
     }
   } finally {
     end();

@@ -1,0 +1,3 @@
+import { sweepHalf } from './many-failures.ts';
+
+await sweepHalf(1);
