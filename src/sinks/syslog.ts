@@ -58,12 +58,17 @@ function createSyslogSink(options: SyslogOptions, context: SinkContext): Sink {
       signal.throwIfAborted();
       const open = new OpenFates(batch.items.length);
       const pieces = prepare(batch, messages, nextSequence, open);
+      const room = limit.bytes();
+      let runs = 0;
       const sendRun = async (run: readonly Placed[]): Promise<readonly []> => {
         const fates = await deliver(run, sendOnce, signal);
         run.forEach(({ place }, index) => open.settle(place, fates[index] ?? NO_FATE));
+        runs += 1;
         return [];
       };
       const failure = await sendInRuns(pieces, { open, limit, weigh }, sendRun, signal);
+      // A receiver that takes its time for each of several connections: a stop would have to wait for all of them.
+      if (runs > 1 && limit.bytes() <= room) open.slowDown();
       const receipt = failure === null ? open.receipt(NO_FATE.reason) : open.interrupted(failure);
       return { ...receipt, ...noticeOf(pieces, messages) };
     },

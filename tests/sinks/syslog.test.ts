@@ -348,7 +348,8 @@ describe('a backlog over TCP', () => {
     const items = makeItems(15, { padding: 500_000 }); // two in a megabyte
     const connectionsOf = async (): Promise<number> => {
       const before = fake.connections();
-      expect((await send(sink, items)).fates).toEqual(items.map(() => ({ outcome: 'delivered' })));
+      // And the receiver is not said to be slow.
+      expect(await send(sink, items)).toEqual({ fates: items.map(() => ({ outcome: 'delivered' })) });
       return fake.connections() - before;
     };
     const grown = [8, 4, 2, 1];
@@ -403,6 +404,15 @@ describe('a backlog over TCP', () => {
 });
 
 describe('a slow receiver over TCP', () => {
+  it('is sent less at a time, so that a stop need not wait for many slow closes', async () => {
+    const fake = await receiver();
+    const sink = open({ address: `tcp://127.0.0.1:${fake.port}`, max_message_bytes: 1_000_000 });
+    fake.closeAfter(100); // half a second of the clock's time
+    const large = makeItems(5, { padding: 600_000 });
+    expect(await send(sink, large)).toMatchObject({ slowDown: true });
+    expect(await send(sink, large.slice(0, 1))).not.toHaveProperty('slowDown');
+  });
+
   it('learns how long a slow receiver takes to close, and believes it from then on', async () => {
     const fake = await receiver();
     const sink = open({ address: `tcp://127.0.0.1:${fake.port}` });
