@@ -339,6 +339,12 @@ it('no secret is shown after any fault, whatever place it stands in', async () =
   }
   expect(told.get('run --once --patience 1s, postgres')).toContain('[secret]');
 
+  // Base64 of ids in hex has few different characters, and looks like a part of some mark by chance: what it holds is looked at instead.
+  const exported = told.get('dead-letters export') ?? '';
+  told.set(
+    'dead-letters export',
+    exported.replaceAll(/"bytes":"([^"]+)"/g, (_, bytes: string) => Buffer.from(bytes, 'base64').toString()),
+  );
   for (const [what, text] of told) expect([what, readable(text, MARKS)]).toEqual([what, []]);
   // The receivers did quote.
   for (const what of ['log', 'status --json', 'dead-letters export', '/api/status, 403'])
